@@ -1,0 +1,78 @@
+// Installs and builds what a fresh clone lacks, then runs the named task. Node's own modules only, and no
+// pre or post hooks: both must work where nothing is installed yet and where npm's hooks are switched off.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = (name) => join(root, 'node_modules', name);
+const node = (...args) => [process.execPath, ...args];
+const mocha = (...args) => node(bin('mocha/bin/mocha.js'), ...args);
+const tsc = (...args) => node(bin('typescript/bin/tsc'), ...args);
+
+const unitTests = ['test/**/*.test.ts'];
+const slowTests = ['--ignore', 'test/lab/**', '--ignore', 'test/slow/**'];
+
+const tasks = {
+  build: [],
+  start: [node(join(root, 'dist/lib/cli/main.js'), 'demo')],
+  test: [mocha(...slowTests, ...unitTests)],
+  check: [
+    tsc('-p', '.'),
+    tsc('--noEmit', '-p', 'lib/core'),
+    node(bin('eslint/bin/eslint.js'), '.'),
+    node(bin('prettier/bin/prettier.cjs'), '--check', '.'),
+    mocha('test/slow/**/*.test.ts'),
+    node(bin('c8/bin/c8.js'), '--check-coverage', ...mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1)),
+  ],
+  coverage: [node(bin('c8/bin/c8.js'), ...mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1))],
+  'test:lab': [mocha('test/lab/**/*.test.ts')],
+  bench: [node('--import=tsx', '--expose-gc', 'test/bench/main.ts')],
+};
+
+const [name, ...rest] = process.argv.slice(2);
+const steps = tasks[name];
+if (!steps) {
+  console.error(`unknown task "${name}": one of ${Object.keys(tasks).join(', ')}`);
+  process.exit(2);
+}
+install();
+build();
+for (const [i, step] of steps.entries()) {
+  const last = i === steps.length - 1;
+  const status = run(last ? [...step, ...rest] : step);
+  if (status !== 0) process.exit(status);
+}
+
+function install() {
+  const stamp = join(root, 'node_modules/.package-lock.json');
+  const lock = join(root, 'package-lock.json');
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return;
+  console.error('latchkey: installing what the lock file names');
+  const npm = process.env.npm_execpath;
+  const args = ['ci', '--no-fund', '--no-audit', '--loglevel=error'];
+  const status = npm?.endsWith('.js') ? run(node(npm, ...args)) : run(['npm', ...args]);
+  if (status !== 0) process.exit(status);
+}
+
+function build() {
+  const stamp = join(root, 'dist/.built');
+  const inputs = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  for (const folder of ['lib', 'plugins'])
+    for (const file of readdirSync(join(root, folder), { recursive: true }))
+      if (file.endsWith('.ts')) inputs.push(join(folder, file));
+  const print = inputs.map((file) => `${file} ${Math.round(statSync(join(root, file)).mtimeMs)}`).sort().join('\n');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === print) return;
+  console.error('latchkey: building');
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const status = run(tsc('-p', 'tsconfig.build.json'));
+  if (status !== 0) process.exit(status);
+  writeFileSync(stamp, print);
+}
+
+function run([command, ...args]) {
+  const child = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (child.error) console.error(`latchkey: ${command}: ${child.error.message}`);
+  return child.status ?? 1;
+}
