@@ -1,0 +1,22 @@
+/*
+ * Text of the protocol (tags, user names, suite names: all ASCII) to bytes and back, for a room in
+ * which no TextEncoder exists. It does not speak UTF-8: bytes above 0x7f are taken one for one
+ * (Latin-1), so that two different byte strings never give the same text.
+ */
+
+/** One byte a character; a character above U+00FF, which no field of ours allows, becomes `?`. */
+export function asciiBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    bytes[i] = code > 0xff ? 0x3f : code;
+  }
+  return bytes;
+}
+
+/** One character a byte. */
+export function asciiText(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
