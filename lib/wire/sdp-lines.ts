@@ -1,0 +1,102 @@
+/*
+ * SDP as lines of text, and the one way in which we change it: our lines are taken out and put in, all
+ * else stays byte for byte, line ends included. Works on any string; one character may be one byte of a
+ * body that is not UTF-8. It does not know what the other lines mean and never writes them anew.
+ */
+
+/** Where a set of our lines goes: a media section by its index, or the part before the first `m=`. */
+export type SectionKey = number | 'session';
+
+/** One line of a text: its content is `[start, end)`, its line end `[end, next)`, empty at the very end. */
+export interface LineSpan {
+  readonly start: number;
+  readonly end: number;
+  readonly next: number;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/**
+ * The lines of `text` in order, each scanned once. CRLF and LF end a line, and so does a lone CR, which
+ * no value may hold (RFC 8866 section 9): other readers break lines there, and a secret must not pass
+ * behind one. No other character does, U+2028 included.
+ */
+export function* sdpLines(text: string): Generator<LineSpan> {
+  let start = 0;
+  while (start < text.length) {
+    let end = start;
+    let code = text.charCodeAt(end);
+    while (end < text.length && code !== LF && code !== CR) code = text.charCodeAt(++end);
+    const isCrLf = code === CR && text.charCodeAt(end + 1) === LF;
+    const next = end === text.length ? end : end + (isCrLf ? 2 : 1);
+    yield { start, end, next };
+    start = next;
+  }
+}
+
+/** True when `text` has `a=NAME` at `line`, with a value or without. */
+export function isAttribute(text: string, line: LineSpan, name: string): boolean {
+  if (!text.startsWith('a=', line.start) || !text.startsWith(name, line.start + 2)) return false;
+  const after = line.start + 2 + name.length;
+  return after === line.end || (after < line.end && text.charAt(after) === ':');
+}
+
+/** True for any `a=latch` or `a=latch-challenge`, of whatever version and however malformed. */
+export function isLatchLine(text: string, line: LineSpan): boolean {
+  return isAttribute(text, line, 'latch') || isAttribute(text, line, 'latch-challenge');
+}
+
+/** The line end to write: that of the first line which has CRLF or LF, else CRLF (RFC 8866 section 5). */
+export function lineEndOf(text: string): '\r\n' | '\n' {
+  const at = text.indexOf('\n');
+  return at < 0 || text.charCodeAt(at - 1) === CR ? '\r\n' : '\n';
+}
+
+/**
+ * `text` without any line of ours, and with `lines` (without line ends) after the last line of their
+ * sections that is not empty. A text that did not end with a line end still does not. Linear in the text.
+ * A section that `text` does not have is a caller's mistake: RangeError.
+ */
+export function spliceLines(text: string, lines: ReadonlyMap<SectionKey, readonly string[]>): string {
+  const eol = lineEndOf(text);
+  const pieces: string[] = [''];
+  let anchor = 0;
+  let section: SectionKey = 'session';
+  let placed = 0;
+  let isOpen = false;
+  const place = () => {
+    const ours = lines.get(section);
+    if (ours === undefined) return;
+    pieces[anchor] += ours.map((line) => line + eol).join('');
+    placed++;
+  };
+  for (const line of sdpLines(text)) {
+    if (text.startsWith('m=', line.start)) {
+      place();
+      section = section === 'session' ? 0 : section + 1;
+    }
+    isOpen = line.end === line.next;
+    if (isLatchLine(text, line)) continue;
+    // An open last line is closed for now, so that lines can follow it, and the text opened again below.
+    pieces.push(text.slice(line.start, line.next) + (isOpen ? eol : ''));
+    if (line.end > line.start) anchor = pieces.length - 1;
+  }
+  place();
+  if (placed !== lines.size) throw new RangeError('lines for a section that the SDP does not have');
+  const spliced = pieces.join('');
+  return isOpen ? withoutLastLineEnd(spliced) : spliced;
+}
+
+function withoutLastLineEnd(text: string): string {
+  if (text.endsWith('\r\n')) return text.slice(0, -2);
+  return text.slice(0, -1);
+}
+
+/**
+ * `text` without any line of ours: what may travel over a hop that is not encrypted (protocol.md 2).
+ * Any string, of any length; all else stays byte for byte.
+ */
+export function stripLatch(text: string): string {
+  return text.includes('a=latch') ? spliceLines(text, new Map()) : text;
+}
