@@ -7,3 +7,4 @@ export * from './ascii.js';
 export * from './base64url.js';
 export * from './ip-range.js';
 export * from './result.js';
+export * from './sdp.js';

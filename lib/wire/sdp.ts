@@ -6,21 +6,21 @@
  */
 
 import type { TransportAddress } from './address.js';
-import { parseChallenge, parseLatch } from './latch-attribute.js';
 import type { LatchAttribute } from './latch-attribute.js';
 import { refuse, succeed } from './result.js';
-import type { Result, WireError } from './result.js';
-import { parseBundleGroup, parseConnection, parseMediaLine } from './sdp-fields.js';
-import { parsePayloadLine, parseRtcpLine } from './sdp-fields.js';
-import type { MediaLine, RtcpLine } from './sdp-fields.js';
+import type { Result } from './result.js';
+import { parseConnection, parseMediaLine } from './sdp-fields.js';
+import type { MediaLine } from './sdp-fields.js';
 import { lineEndOf, sdpLines, spliceLines } from './sdp-lines.js';
 import type { SectionKey } from './sdp-lines.js';
+import { openSection, readAttribute, readChallenge } from './sdp-section.js';
+import type { Direction, Section } from './sdp-section.js';
 
 export { formatChallenge, formatLatch } from './latch-attribute.js';
 export type { LatchAttribute } from './latch-attribute.js';
 export { stripLatch } from './sdp-lines.js';
-
-export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+export type { SectionKey } from './sdp-lines.js';
+export type { Direction } from './sdp-section.js';
 
 /** One media section. Values of the session level that the section does not override are filled in. */
 export interface SdpMedia {
@@ -40,7 +40,10 @@ export interface SdpMedia {
   readonly rtcp: TransportAddress;
   readonly rtcpMux: boolean;
   readonly bundleOnly: boolean;
-  /** Port 0, and not because the section is bundle-only in a group: no media here (RFC 3264 section 6). */
+  /**
+   * Port 0, and not because the section is bundle-only in a group: no media here (RFC 3264 section 6).
+   * Of a section that is not rejected, the section `transport` has a port.
+   */
   readonly isRejected: boolean;
   /** Index of the section whose transport carries this one: see `transportIndex`. */
   readonly transport: number;
@@ -77,47 +80,9 @@ const SDP_LINES_MAX = 32768;
 const SDP_MEDIA_MAX = 256;
 const PORT_MAX = 65535;
 
-interface OwnLine {
-  readonly line: number;
-  readonly value: string;
-}
-
-/** A section while it is read; the session level is one without an `m=` line. */
-interface Section {
-  readonly key: SectionKey;
-  readonly firstLine: number;
-  readonly mediaLine: MediaLine | undefined;
-  lastLine: number;
-  address?: string;
-  direction?: Direction;
-  mid?: string;
-  rtcp?: RtcpLine;
-  rtcpMux: boolean;
-  bundleOnly: boolean;
-  latch?: LatchAttribute;
-  challenges: OwnLine[];
-  readonly rtpmaps: Map<number, string>;
-  readonly fmtps: Map<number, string>;
-}
-
-function openSection(key: SectionKey, firstLine: number, mediaLine?: MediaLine): Section {
-  return {
-    key,
-    firstLine,
-    mediaLine,
-    lastLine: firstLine,
-    rtcpMux: false,
-    bundleOnly: false,
-    challenges: [],
-    rtpmaps: new Map(),
-    fmtps: new Map(),
-  };
-}
-
-/** An error of ours with its place, and never with what stands there. */
-function refuseOurs(name: string, code: string, line: number, key: SectionKey, why: string) {
-  const place = key === 'session' ? 'session' : `media ${key}`;
-  return refuse(code, line, `a=${name} in line ${line} (${place}): ${why}`);
+/** A section with its `m=` line, which the session level does not have. */
+interface MediaSection extends Section {
+  readonly mediaLine: MediaLine;
 }
 
 /**
@@ -131,15 +96,15 @@ export function parseSdp(text: string): Result<Sdp> {
     return refuse('sdp-size', 1, `the SDP is longer than ${SDP_CHARACTERS_MAX} characters`);
   }
   const session = openSection('session', 1);
-  const sections: Section[] = [];
-  const bundle: (readonly string[])[] = [];
+  const sections: MediaSection[] = [];
   let section = session;
   let line = 0;
   let hasVersion = false;
   for (const { start, end } of sdpLines(text)) {
     line++;
-    if (line > SDP_LINES_MAX)
+    if (line > SDP_LINES_MAX) {
       return refuse('sdp-lines', line, `the SDP has more than ${SDP_LINES_MAX} lines`);
+    }
     section.lastLine = line;
     if (start === end) continue;
     const content = text.slice(start, end);
@@ -155,121 +120,33 @@ export function parseSdp(text: string): Result<Sdp> {
       if (mediaLine === undefined) {
         return refuse('sdp-media', line, `m= in line ${line} (media ${sections.length}) cannot be read`);
       }
-      section = openSection(sections.length, line, mediaLine);
-      sections.push(section);
+      const opened = { ...openSection(sections.length, line), mediaLine };
+      sections.push(opened);
+      section = opened;
     } else if (content.startsWith('c=')) {
       section.address = parseConnection(content.slice(2)) ?? '';
     } else if (content.startsWith('a=')) {
       const colon = content.indexOf(':');
       const name = colon < 0 ? content.slice(2) : content.slice(2, colon);
       const value = colon < 0 ? '' : content.slice(colon + 1);
-      const error = readAttribute(section, name, { line, value }, bundle);
+      const error = readAttribute(section, name, { line, value });
       if (error !== undefined) return error;
     }
   }
   if (!hasVersion) return refuse('sdp-version', 1, 'the text is empty');
-  return finish(text, session, sections, bundle);
+  return finish(text, session, sections);
 }
 
-type Refusal = { ok: false; error: WireError };
-
-/** Takes one attribute into the section; a later one of the same name overrides, except for ours. */
-function readAttribute(
-  section: Section,
-  name: string,
-  own: OwnLine,
-  bundle: (readonly string[])[],
-): Refusal | undefined {
-  const isMedia = section.mediaLine !== undefined;
-  switch (name) {
-    case 'latch':
-      return readLatch(section, own);
-    case 'latch-challenge':
-      // Read once it is known whether an a=latch is in force; a third line says no more than two do.
-      if (section.challenges.length < 2) section.challenges.push(own);
-      return undefined;
-    case 'sendrecv':
-    case 'sendonly':
-    case 'recvonly':
-    case 'inactive':
-      section.direction = name;
-      return undefined;
-    case 'group': {
-      const mids = isMedia ? undefined : parseBundleGroup(own.value);
-      if (mids !== undefined) bundle.push(mids);
-      return undefined;
-    }
-    case 'mid':
-      if (own.value !== '') section.mid = own.value;
-      return undefined;
-    case 'rtcp': {
-      const rtcp = parseRtcpLine(own.value);
-      if (rtcp !== undefined) section.rtcp = rtcp;
-      return undefined;
-    }
-    case 'rtcp-mux':
-      section.rtcpMux = true;
-      return undefined;
-    case 'bundle-only':
-      section.bundleOnly = true;
-      return undefined;
-    case 'rtpmap':
-    case 'fmtp': {
-      const entry = parsePayloadLine(own.value);
-      if (entry !== undefined) (name === 'rtpmap' ? section.rtpmaps : section.fmtps).set(...entry);
-      return undefined;
-    }
-    default:
-      return undefined;
-  }
-}
-
-/** Versions other than 1 are absent here, so one section may offer several and still name each once. */
-function readLatch(section: Section, own: OwnLine): Refusal | undefined {
-  const parsed = parseLatch(own.value);
-  if (!parsed.ok) {
-    return refuseOurs('latch', parsed.error.code, own.line, section.key, parsed.error.message);
-  }
-  if (parsed.value === undefined) return undefined;
-  if (section.latch !== undefined) {
-    return refuseOurs('latch', 'latch-duplicate', own.line, section.key, 'given twice');
-  }
-  section.latch = parsed.value;
-  return undefined;
-}
-
-/**
- * The word in force for `section`. Without an `a=latch` in force it is ignored, however it looks: it then
- * belongs to a version we do not know, or to nothing.
- */
-function readChallenge(section: Section, session: Section): Result<Uint8Array | undefined> {
-  if ((section.latch ?? session.latch) === undefined) return succeed(undefined);
-  const from = section.challenges.length > 0 ? section : session;
-  const [first, second] = from.challenges;
-  if (first === undefined) return succeed(undefined);
-  if (second !== undefined) {
-    return refuseOurs('latch-challenge', 'latch-duplicate', second.line, from.key, 'given twice');
-  }
-  const word = parseChallenge(first.value);
-  if (word.ok) return word;
-  return refuseOurs('latch-challenge', word.error.code, first.line, from.key, word.error.message);
-}
-
-function finish(
-  text: string,
-  session: Section,
-  sections: readonly Section[],
-  bundle: readonly (readonly string[])[],
-): Result<Sdp> {
+/** Fills in what sections inherit from the session level and from their groups. */
+function finish(text: string, session: Section, sections: readonly MediaSection[]): Result<Sdp> {
   const sessionChallenge = readChallenge(session, session);
   if (!sessionChallenge.ok) return sessionChallenge;
-  const transports = bundleTransports(sections, bundle);
+  const transports = bundleTransports(sections, session.bundle);
   const media: SdpMedia[] = [];
   for (const [index, section] of sections.entries()) {
     const challenge = readChallenge(section, session);
     if (!challenge.ok) return challenge;
     const { mediaLine, mid, rtcpMux, bundleOnly, rtpmaps, fmtps, firstLine, lastLine } = section;
-    if (mediaLine === undefined) continue;
     const address = section.address ?? session.address ?? '';
     const nextPort = mediaLine.port > 0 && mediaLine.port < PORT_MAX ? mediaLine.port + 1 : 0;
     media.push({
@@ -291,33 +168,34 @@ function finish(
       lastLine,
     });
   }
-  const address = session.address ?? '';
-  return succeed({ text, eol: lineEndOf(text), address, latch: session.latch, media, bundle });
+  const { address = '', latch, bundle } = session;
+  return succeed({ text, eol: lineEndOf(text), address, latch, media, bundle });
 }
 
 /**
  * For each section in a BUNDLE group, the tagged one: the first mid of the group (RFC 9143 section 7) that
- * names a section not rejected. A section rejected by port 0 is in no group whatever the group says, and a
- * mid counts in the first group that has it.
+ * names a section with a port. A section with port 0 is a member only if it is bundle-only; a mid counts in
+ * the first group that has it; a group without any port is no group.
  */
 function bundleTransports(
-  sections: readonly Section[],
+  sections: readonly MediaSection[],
   bundle: readonly (readonly string[])[],
 ): ReadonlyMap<number, number> {
   const indexes = new Map<string, number>();
   for (const [index, { mid, mediaLine, bundleOnly }] of sections.entries()) {
-    const isRejected = mediaLine?.port === 0 && !bundleOnly;
-    if (mid !== undefined && !isRejected && !indexes.has(mid)) indexes.set(mid, index);
+    const canJoin = mediaLine.port > 0 || bundleOnly;
+    if (mid !== undefined && canJoin && !indexes.has(mid)) indexes.set(mid, index);
   }
   const transports = new Map<number, number>();
   for (const group of bundle) {
-    let tagged: number | undefined;
+    const members: number[] = [];
     for (const mid of group) {
       const index = indexes.get(mid);
-      if (index === undefined || transports.has(index)) continue;
-      tagged ??= index;
-      transports.set(index, tagged);
+      if (index !== undefined && !transports.has(index)) members.push(index);
     }
+    const tagged = members.find((index) => sections[index]?.mediaLine.port !== 0);
+    if (tagged === undefined) continue;
+    for (const index of members) transports.set(index, tagged);
   }
   return transports;
 }
