@@ -2,6 +2,7 @@
  * IP addresses as text and as bytes, and which block one lies in. An IPv4-mapped IPv6 address is
  * IPv4 here, always (protocol.md 1); IPv6 text is canonical (RFC 5952). It resolves no names.
  */
+import { readUint16 } from './big-endian.js';
 
 /** One end of a UDP path. `address` is textual IP in the form that `normaliseIp` gives. */
 export interface TransportAddress {
@@ -46,8 +47,7 @@ function parseGroups(text: string): number[] | undefined {
     if (i === parts.length - 1 && part.includes('.')) {
       const ipv4 = parseIpv4(part);
       if (ipv4 === undefined) return undefined;
-      const [a = 0, b = 0, c = 0, d = 0] = ipv4;
-      groups.push((a << 8) | b, (c << 8) | d);
+      groups.push(readUint16(ipv4, 0), readUint16(ipv4, 2));
     } else if (/^[0-9a-f]{1,4}$/i.test(part)) {
       groups.push(parseInt(part, 16));
     } else {
@@ -102,7 +102,7 @@ export function formatIp(bytes: Uint8Array): string {
   if (bytes.length !== 16) return '';
   if (isMapped(bytes)) return formatIp(bytes.subarray(12));
   const groups: number[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push(((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0));
+  for (let i = 0; i < 16; i += 2) groups.push(readUint16(bytes, i));
   let longestAt = -1;
   let longest = 1; // a single zero group is never shortened (RFC 5952 section 4.2.2)
   let run = 0;

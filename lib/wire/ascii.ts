@@ -14,9 +14,14 @@ export function asciiBytes(text: string): Uint8Array {
   return bytes;
 }
 
+/** Characters made by one call: engines bound the number of arguments. */
+const CHUNK_SIZE = 4096;
+
 /** One character a byte. */
 export function asciiText(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
+  for (let at = 0; at < bytes.length; at += CHUNK_SIZE) {
+    text += String.fromCharCode(...bytes.subarray(at, at + CHUNK_SIZE));
+  }
   return text;
 }

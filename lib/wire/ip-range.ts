@@ -51,7 +51,7 @@ const EMBEDDING_BLOCKS: readonly (readonly [prefix: readonly number[], bits: num
 function isInBlock(bytes: Uint8Array, prefix: readonly number[], bits: number): boolean {
   for (let i = 0; i * 8 < bits; i++) {
     const mask = bits - i * 8 >= 8 ? 0xff : (0xff00 >> (bits - i * 8)) & 0xff;
-    if (((bytes[i] ?? 0) & mask) !== (prefix[i] ?? 0)) return false;
+    if ((bytes[i]! & mask) !== (prefix[i] ?? 0)) return false;
   }
   return true;
 }

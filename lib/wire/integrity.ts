@@ -1,0 +1,66 @@
+/*
+ * MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 (RFC 8489 sections 14.5 and 14.6) over the bytes as
+ * they were received. It brings no cryptography: HMAC and the constant-time comparison are handed in.
+ */
+import { writeUint16 } from './big-endian.js';
+import { attributeValue, STUN_HEADER_SIZE_BYTES, type StunMessage } from './stun.js';
+
+/** HMAC with one fixed hash; gives the full digest. */
+export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
+
+/** Compares in time that depends on the lengths only. */
+export type EqualBytes = (a: Uint8Array, b: Uint8Array) => boolean;
+
+/**
+ * What the HMAC covers: all before the attribute, in a header whose length ends with the attribute.
+ * Always a copy: the received bytes stay as they are, even where they are a Buffer, whose own
+ * `slice` would not copy.
+ */
+function coveredBytes(bytes: Uint8Array, offset: number, sizeBytes: number): Uint8Array {
+  const covered = new Uint8Array(offset);
+  covered.set(bytes.subarray(0, offset));
+  writeUint16(covered, 2, offset + 4 + sizeBytes - STUN_HEADER_SIZE_BYTES);
+  return covered;
+}
+
+function isValidAt(
+  bytes: Uint8Array,
+  offset: number,
+  key: Uint8Array,
+  hmac: Hmac,
+  equal: EqualBytes,
+): boolean {
+  const received = attributeValue(bytes, offset);
+  const expected = hmac(key, coveredBytes(bytes, offset, received.length));
+  return equal(received, expected.subarray(0, received.length));
+}
+
+/** True when the message has a MESSAGE-INTEGRITY that this key made. `hmacSha1` gives 20 bytes. */
+export function isIntegrityValid(
+  message: StunMessage,
+  key: Uint8Array,
+  hmacSha1: Hmac,
+  equal: EqualBytes,
+): boolean {
+  const offset = message.integrityOffset;
+  return offset !== undefined && isValidAt(message.bytes, offset, key, hmacSha1, equal);
+}
+
+/**
+ * True when the message has a MESSAGE-INTEGRITY-SHA256 that this key made. RFC 8489 lets a usage
+ * truncate it to 16 bytes; here all 32 are required unless `minimumSizeBytes` (16 to 32) says less.
+ */
+export function isIntegritySha256Valid(
+  message: StunMessage,
+  key: Uint8Array,
+  hmacSha256: Hmac,
+  equal: EqualBytes,
+  minimumSizeBytes = 32,
+): boolean {
+  const offset = message.integritySha256Offset;
+  return (
+    offset !== undefined &&
+    attributeValue(message.bytes, offset).length >= minimumSizeBytes &&
+    isValidAt(message.bytes, offset, key, hmacSha256, equal)
+  );
+}
