@@ -1,0 +1,29 @@
+// The public face of latchkey. Everything that a server, a client or a plugin needs is here; the machine without
+// sockets is `latchkey/core`, the bytes are `latchkey/wire`. Importing this loads no third-party package.
+export { createLatchkey } from './net/latchkey.js';
+export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.js';
+export type { LatchkeyOptions, SessionOptions, Where } from './net/options.js';
+export type { DescriptionType, LatchEvents, Session } from './net/session.js';
+export type { MediaPort, MediaPortEvents } from './net/media-port.js';
+export type { Guard } from './net/guard.js';
+export { nodeCrypto, createNodeRandom } from './net/node-crypto.js';
+export { DROP_REASONS, ERROR_CODES, Engine, LatchkeyError, addCounters, createCounters } from './core/index.js';
+export type {
+  ComponentId,
+  Counters,
+  DropReason,
+  ErrorCode,
+  LatchEvent,
+  LatchEventType,
+  MappingView,
+  NatChange,
+  Policy,
+  Protection,
+  Role,
+  Signalling,
+  StreamStatus,
+  Suite,
+  Verdict,
+} from './core/index.js';
+export { classifyPacket, formatAddress, isSameAddress, normaliseIp, parseSdp, stripLatch } from './wire/index.js';
+export type { PacketClass, Sdp, SdpMedia, TransportAddress } from './wire/index.js';

@@ -1,0 +1,114 @@
+// The one loop that drives the engine: it holds the only timer, feeds what arrives, and after every call drains
+// what the engine has to say. It refuses to be broken: no listener and no fault of ours escapes it.
+import { performance } from 'node:perf_hooks';
+import type { Component, Engine, LatchEvent, Port, Transmit, TransportAddress } from '../core/index.js';
+
+export interface LoopOutput {
+  onTransmit(transmit: Transmit): void;
+  /** Hands the event to the application's listeners; what they throw is the implementer's to catch. */
+  onEvent(event: LatchEvent): void;
+  /** An exception of ours. What was being handled is dropped: fail closed. */
+  onFault(fault: unknown): void;
+}
+
+/** After a fault in a timeout the next is not sooner: a fault that repeats must not spin. */
+const FAULT_BACKOFF_MS = 100;
+
+export class Loop {
+  /** Rises with whatever may have changed an address of a session: what was looked up before is stale. */
+  epoch = 0;
+  readonly #output: LoopOutput;
+  #timer: NodeJS.Timeout | undefined;
+  #armedMs = Infinity;
+  #isDraining = false;
+  #isStopped = false;
+
+  constructor(
+    readonly engine: Engine,
+    output: LoopOutput,
+  ) {
+    this.#output = output;
+  }
+
+  /** Monotonic milliseconds: the only clock that the core is told. */
+  nowMs(): number {
+    return performance.now();
+  }
+
+  /** One datagram in. Gives the component whose application it is for, or undefined: it goes no further. */
+  receive(port: Port, bytes: Uint8Array, address: string, remotePort: number): Component | undefined {
+    let component: Component | undefined;
+    try {
+      component = this.engine.handleDatagram(port, bytes, address, remotePort, performance.now());
+    } catch (fault) {
+      this.#output.onFault(fault);
+    }
+    this.drain();
+    return component;
+  }
+
+  /** Where a payload of this size goes now; undefined: nowhere, and it is counted. */
+  destination(component: Component, sizeBytes: number): TransportAddress | undefined {
+    let destination: TransportAddress | undefined;
+    try {
+      destination = component.handleSend(sizeBytes, performance.now());
+    } catch (fault) {
+      this.#output.onFault(fault);
+    }
+    this.drain();
+    return destination;
+  }
+
+  /** Gives out all that the engine has to send and to tell, then sets the timer. A nested call leaves it to the outer one. */
+  drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    try {
+      const { engine } = this;
+      for (;;) {
+        const transmit = engine.pollTransmit();
+        if (transmit !== undefined) {
+          this.#output.onTransmit(transmit);
+          continue;
+        }
+        const event = engine.pollEvent();
+        if (event === undefined) break;
+        this.epoch++;
+        this.#output.onEvent(event);
+      }
+      const wakeMs = engine.pollTimeout();
+      // A timer that is too early only costs a look; so a later wish, which every packet makes, re-arms nothing.
+      if (wakeMs !== undefined && wakeMs < this.#armedMs) this.#arm(wakeMs);
+    } catch (fault) {
+      this.#output.onFault(fault);
+      this.#arm(performance.now() + FAULT_BACKOFF_MS);
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
+  /** No more timeouts. What arrives is still judged, and dropped as the engine says. */
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #arm(wakeMs: number): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#armedMs = wakeMs;
+    // Unref'd: the sockets keep the process alive as long as there is something to keep it for.
+    this.#timer = setTimeout(this.#onTimer, Math.max(0, Math.ceil(wakeMs - performance.now()))).unref();
+  }
+
+  readonly #onTimer = (): void => {
+    this.#armedMs = Infinity;
+    try {
+      this.engine.handleTimeout(performance.now());
+    } catch (fault) {
+      this.#output.onFault(fault);
+      this.#arm(performance.now() + FAULT_BACKOFF_MS);
+    }
+    this.drain();
+  };
+}

@@ -1,0 +1,132 @@
+// What a caller may ask for, checked by hand: a wrong option is told by its name and by what it accepts, at
+// once and not in the middle of a call. Refuses unknown names too: a misspelt policy must not mean the default.
+import { isIP } from 'node:net';
+import { LatchkeyError, SUITES, isSuite } from '../core/index.js';
+import type { Policy, Role, Signalling, Suite } from '../core/index.js';
+
+/** Options of `createLatchkey`. All have a default. */
+export interface LatchkeyOptions {
+  /** What to do with a peer that does not speak latch (protocol.md 7). `'prefer'` unless set. */
+  readonly policy?: Policy | undefined;
+  /** The proofs offered, best first. Both unless set. */
+  readonly suites?: readonly Suite[] | undefined;
+  /** Seconds between keepalives that a verifier asks for, 5 to 60. 15 unless set. */
+  readonly keepaliveS?: number | undefined;
+  /** Send and accept the secret over clear signalling: only for tests, by name (protocol.md 2). */
+  readonly allowInsecureSignalling?: boolean | undefined;
+  /** May this address out of a peer's SDP be challenged unasked (protocol.md 5.7)? The default rule unless set. */
+  readonly directTarget?: ((address: string) => boolean) | undefined;
+}
+
+/** Options of `latchkey.createSession`. */
+export interface SessionOptions {
+  /** How the hop that carries the SDP is protected. */
+  readonly signalling: Signalling;
+  /** Your name for the call, say its Call-ID: it stands in every event. */
+  readonly call?: string | undefined;
+  /** `'verifier'` (a server) unless set; `'prover'` is the client behind the NAT. */
+  readonly role?: Role | undefined;
+  /** For this session only, in place of the latchkey's. */
+  readonly policy?: Policy | undefined;
+  /** The IP address that this peer is told to send its media to, where it is not the socket's own. */
+  readonly advertised?: string | undefined;
+}
+
+/** Which stream of a session: index of its m= section, and 1 for RTP (or RTP with RTCP), 2 for RTCP alone. */
+export interface Where {
+  readonly media?: number | undefined;
+  readonly component?: 1 | 2 | undefined;
+}
+
+const POLICIES: readonly string[] = ['require', 'prefer', 'legacy'] satisfies Policy[];
+const ROLES: readonly string[] = ['verifier', 'prover'] satisfies Role[];
+const SIGNALLING: readonly string[] = ['encrypted', 'loopback', 'clear'] satisfies Signalling[];
+
+export interface CheckedOptions {
+  readonly policy: Policy;
+  readonly suites: readonly Suite[];
+  readonly keepaliveS: number;
+  readonly allowInsecureSignalling: boolean;
+  readonly directTarget?: (address: string) => boolean;
+}
+
+export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOptions {
+  checkNames('createLatchkey', given, ['policy', 'suites', 'keepaliveS', 'allowInsecureSignalling', 'directTarget']);
+  const { policy = 'prefer', suites = SUITES, keepaliveS = 15, allowInsecureSignalling = false, directTarget } = given;
+  if (!POLICIES.includes(policy)) refuse('policy', oneOf(POLICIES), policy);
+  if (!isSuiteList(suites)) refuse('suites', `a list of one or more of ${SUITES.join(', ')}, each once`, suites);
+  // protocol.md 2: "seconds, 5 to 60, set by the verifier".
+  if (!Number.isInteger(keepaliveS) || keepaliveS < 5 || keepaliveS > 60)
+    refuse('keepaliveS', 'a whole number of seconds from 5 to 60', keepaliveS);
+  if (typeof allowInsecureSignalling !== 'boolean')
+    refuse('allowInsecureSignalling', 'true or false', allowInsecureSignalling);
+  if (directTarget !== undefined && typeof directTarget !== 'function')
+    refuse('directTarget', 'a function (address: string) => boolean', directTarget);
+  const checked = { policy, suites: [...suites], keepaliveS, allowInsecureSignalling };
+  return directTarget === undefined ? checked : { ...checked, directTarget };
+}
+
+export interface CheckedSessionOptions {
+  readonly call: string;
+  readonly role: Role;
+  readonly signalling: Signalling;
+  readonly policy?: Policy;
+  readonly advertised?: string;
+}
+
+export function checkSessionOptions(given: SessionOptions): CheckedSessionOptions {
+  checkNames('createSession', given, ['call', 'role', 'signalling', 'policy', 'advertised']);
+  const { call = '', role = 'verifier', signalling, policy, advertised } = given;
+  if (typeof call !== 'string') refuse('call', 'a string', call);
+  if (!ROLES.includes(role)) refuse('role', oneOf(ROLES), role);
+  if (!SIGNALLING.includes(signalling)) refuse('signalling', oneOf(SIGNALLING), signalling);
+  if (policy !== undefined && !POLICIES.includes(policy)) refuse('policy', oneOf(POLICIES), policy);
+  if (advertised !== undefined && (typeof advertised !== 'string' || isIP(advertised) === 0))
+    refuse('advertised', 'an IP address', advertised);
+  return {
+    call,
+    role,
+    signalling,
+    ...(policy === undefined ? {} : { policy }),
+    ...(advertised === undefined ? {} : { advertised }),
+  };
+}
+
+export function checkWhere(given: Where = {}): { media: number; component: 1 | 2 } {
+  checkNames('where', given, ['media', 'component']);
+  const { media = 0, component = 1 } = given;
+  if (!Number.isInteger(media) || media < 0) refuse('media', 'the index of an m= section, from 0', media);
+  if (component !== 1 && component !== 2) refuse('component', '1 (RTP) or 2 (RTCP)', component);
+  return { media, component };
+}
+
+function checkNames(what: string, given: object, names: readonly string[]): void {
+  if (typeof given !== 'object' || given === null) refuse(what, 'an object of options', given);
+  for (const name of Object.keys(given))
+    if (!names.includes(name))
+      throw new LatchkeyError('LATCHKEY_OPTION', `${what} has no option "${name}": it has ${names.join(', ')}`);
+}
+
+function isSuiteList(value: unknown): value is Suite[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    new Set(value).size === value.length &&
+    value.every((name) => typeof name === 'string' && isSuite(name))
+  );
+}
+
+function oneOf(values: readonly string[]): string {
+  return values.map((value) => `'${value}'`).join(', ');
+}
+
+function refuse(name: string, accepts: string, value: unknown): never {
+  throw new LatchkeyError('LATCHKEY_OPTION', `option "${name}" accepts ${accepts}; it is ${described(value)}`);
+}
+
+/** A short text for an error: what an option holds may be anything, so objects are told by their kind only. */
+function described(value: unknown): string {
+  if (typeof value === 'string') return value.length > 40 ? 'a longer text' : `'${value}'`;
+  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
