@@ -91,7 +91,7 @@ function isMapped(bytes: Uint8Array): boolean {
 export function parseIp(text: string): Uint8Array | undefined {
   if (!text.includes(':')) return parseIpv4(text);
   const zone = text.indexOf('%');
-  if (zone === text.length - 1) return undefined;
+  if (zone >= 0 && !/^[\w.-]+$/.test(text.slice(zone + 1))) return undefined;
   const bytes = parseIpv6(zone < 0 ? text : text.slice(0, zone));
   return bytes !== undefined && isMapped(bytes) ? bytes.slice(12) : bytes;
 }
