@@ -1,0 +1,70 @@
+/*
+ * All rooms of a server, by name. A room comes into being with its first participant and is gone with its
+ * last. Who may enter is decided before: there is no list of names and no password here.
+ */
+import { EventEmitter } from 'node:events';
+import type { Format } from './formats.js';
+import type { Leg, LegOptions } from './leg.js';
+import { Room } from './room.js';
+
+/** In this room a participant hears itself and nobody else. */
+export const ECHO_ROOM = 'echo';
+
+interface RoomsEvents {
+  /** A participant has joined `leg.room`. */
+  joined: [leg: Leg];
+  /** A participant has left, and those who heard it have been sent a BYE. */
+  left: [leg: Leg];
+}
+
+export class Rooms extends EventEmitter<RoomsEvents> {
+  readonly #rooms = new Map<string, Room>();
+  readonly #legs = new Set<Leg>();
+
+  /** Everybody in every room. */
+  get legs(): ReadonlySet<Leg> {
+    return this.#legs;
+  }
+
+  /**
+   * Puts a participant into the room `name`, which is made if it is not there. From now on its ports'
+   * packets are distributed, until `leg.leave()`; a port should be in one room only.
+   */
+  join(name: string, options: LegOptions): Leg {
+    const leg = this.#room(name).join(options);
+    this.#legs.add(leg);
+    this.emit('joined', leg);
+    return leg;
+  }
+
+  /** The formats to answer the next participant of `name` with, best first; empty for an empty room. */
+  preference(name: string): readonly Format[] {
+    return this.#rooms.get(name)?.preference ?? [];
+  }
+
+  /** Lets everybody leave. */
+  close(): void {
+    for (const leg of this.#legs) leg.leave();
+  }
+
+  #room(name: string): Room {
+    // One echo room each: those who try it do not share SSRCs, codecs or reports.
+    const isEcho = name === ECHO_ROOM;
+    const known = isEcho ? undefined : this.#rooms.get(name);
+    if (known !== undefined) return known;
+    const room = new Room({ name, isEcho, onLeft: (leg) => this.#handleLeft(room, leg) });
+    if (!isEcho) this.#rooms.set(name, room);
+    return room;
+  }
+
+  #handleLeft(room: Room, leg: Leg): void {
+    if (room.legs.length === 0) this.#rooms.delete(room.name);
+    this.#legs.delete(leg);
+    this.emit('left', leg);
+  }
+}
+
+/** Makes the rooms of one server. */
+export function createRooms(): Rooms {
+  return new Rooms();
+}

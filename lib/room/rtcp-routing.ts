@@ -1,0 +1,294 @@
+/*
+ * Takes one RTCP compound packet apart and says who gets which parts of it: what a source says of itself goes
+ * to all who hear it, what is said about a source goes to its owner, in new compounds that are valid on
+ * their own. It sends nothing and keeps nothing; what nobody may or need know is counted.
+ */
+import {
+  ByePacket,
+  FeedbackPacket,
+  ReceiverReportPacket,
+  SdesPacket,
+  SenderReportPacket,
+  XrPacket,
+} from 'rtp.js/packets';
+import { parseRtcp } from '../wire/rtcp.js';
+import type { RtcpHeader } from '../wire/rtcp.js';
+import { CNAME } from './rtcp-goodbye.js';
+import { bytesOf, readRtcpPacket } from './rtcp-packet.js';
+import { feedbackTargets, isForEveryone, reportTarget } from './rtcp-targets.js';
+
+/** A participant as far as RTCP is concerned. */
+export interface RtcpParty {
+  /** It hears the room now, or could at some time. */
+  readonly isListening: boolean;
+  readonly hasListened: boolean;
+}
+
+/** Whom there is, and who owns what, for one compound packet. */
+export interface RtcpScene<Party extends RtcpParty> {
+  readonly sender: Party;
+  /** Those who hear the sender when they listen. */
+  readonly peers: readonly Party[];
+  ownerOf(ssrc: number): Party | undefined;
+  /** Takes the SSRC for the sender; false when it belongs to somebody else. */
+  claim(ssrc: number): boolean;
+}
+
+/** What is to be done about one compound packet. Counts are of parts: packets within the compound. */
+export interface RtcpRouting<Party> {
+  readonly deliveries: ReadonlyMap<Party, Uint8Array>;
+  /** CNAMEs the sender gave, by SSRC. */
+  readonly cnames: ReadonlyMap<number, string>;
+  /** SSRCs the sender said BYE for. */
+  readonly ended: readonly number[];
+  readonly dropped: { malformed: number; ssrcConflict: number; unroutable: number };
+}
+
+/** The length of an SDES item is one byte (RFC 3550 section 6.5). */
+const CNAME_BYTES_MAX = 255;
+const PT_APP = 204;
+
+/** Routes one datagram that was classified as RTCP, whatever it contains; never throws. */
+export function routeRtcp<Party extends RtcpParty>(
+  bytes: Uint8Array,
+  scene: RtcpScene<Party>,
+): RtcpRouting<Party> {
+  const split = new Split(scene);
+  const headers = parseRtcp(bytes);
+  const [first] = headers.ok ? headers.value : [];
+  if (!headers.ok || first === undefined) {
+    split.dropped.malformed++;
+    return split;
+  }
+  // What begins with the name of somebody else is not the sender's to say, none of it.
+  if (first.ssrc !== undefined && split.isForeign(first.ssrc)) {
+    split.dropped.ssrcConflict += headers.value.length;
+    return split;
+  }
+  for (const header of headers.value) {
+    split.add(bytes.subarray(header.offset, header.offset + header.sizeBytes), header.payloadType);
+  }
+  split.finish(first);
+  return split;
+}
+
+/** The split of one compound packet while it is made: for each party, the parts it gets, by their index. */
+class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
+  readonly deliveries = new Map<Party, Uint8Array>();
+  readonly cnames = new Map<number, string>();
+  readonly ended: number[] = [];
+  readonly dropped = { malformed: 0, ssrcConflict: 0, unroutable: 0 };
+  readonly #scene: RtcpScene<Party>;
+  readonly #parts = new Map<Party, (Uint8Array | undefined)[]>();
+  readonly #names = new Map<number, Uint8Array>();
+  #index = -1;
+
+  constructor(scene: RtcpScene<Party>) {
+    this.#scene = scene;
+  }
+
+  isForeign(ssrc: number): boolean {
+    const owner = this.#scene.ownerOf(ssrc);
+    return owner !== undefined && owner !== this.#scene.sender;
+  }
+
+  /** Takes one packet of the compound. `bytes` is forwarded as it is wherever all of it concerns one party. */
+  add(bytes: Uint8Array, packetType: number): void {
+    this.#index++;
+    const packet = readRtcpPacket(bytes);
+    try {
+      if (packet === undefined) this.dropped.malformed++;
+      else if (packet instanceof SenderReportPacket) this.#addReports(bytes, packet, this.#hearersOf(packet));
+      else if (packet instanceof ReceiverReportPacket) this.#addReports(bytes, packet, []);
+      else if (packet instanceof SdesPacket) this.#addNames(bytes, packet);
+      else if (packet instanceof ByePacket) this.#addBye(bytes, packet);
+      else if (packet instanceof FeedbackPacket) this.#putTo(this.#ownersOf(feedbackTargets(packet)), bytes);
+      else if (packet instanceof XrPacket) this.#addExtendedReports(bytes, packet);
+      else if (packetType === PT_APP) this.#putTo(this.#listeners(), bytes);
+      // The rest either counts on the order of report blocks, which a split changes, or is for one sender only.
+      else this.dropped.unroutable++;
+    } catch {
+      // rtp.js could not write again what it had read, such as a text that is no UTF-8.
+      this.dropped.malformed++;
+    }
+  }
+
+  /** Joins the parts of each party to a compound that is valid on its own. */
+  finish(first: RtcpHeader): void {
+    // Names go to all who hear the sender, and with whatever else is delivered (RFC 3550 section 6.1).
+    for (const [index, bytes] of this.#names) {
+      for (const party of new Set([...this.#listeners(), ...this.#parts.keys()])) {
+        this.#put(party, index, bytes);
+      }
+    }
+    for (const [party, parts] of this.#parts) {
+      const present = parts.filter((part) => part !== undefined);
+      // A compound begins with a report, be it empty; one of reduced size (RFC 5506) stays what it was.
+      if (parts[0] === undefined && isReport(first)) present.unshift(emptyReport(first.ssrc ?? 0));
+      this.deliveries.set(party, concatenate(present));
+    }
+  }
+
+  /** An SR goes to all who hear its source, each with the blocks about its own sources; so do blocks of an RR. */
+  #addReports(
+    bytes: Uint8Array,
+    packet: SenderReportPacket | ReceiverReportPacket,
+    hearers: readonly Party[],
+  ): void {
+    if (this.isForeign(packet.getSsrc())) {
+      this.dropped.ssrcConflict++;
+      return;
+    }
+    const reports = packet.getReports();
+    const owners = reports.map((report) => this.#peerWith(report.getSsrc()));
+    if (reports.length > 0 && owners.every((owner) => owner === undefined)) this.dropped.unroutable++;
+    let withoutBlocks: Uint8Array | undefined;
+    for (const party of new Set([...hearers, ...owners])) {
+      if (party === undefined) continue;
+      const hears = hearers.includes(party);
+      const mine = owners.flatMap((owner, index) => (owner === party ? [index] : []));
+      if (mine.length === reports.length && (hears || packet instanceof ReceiverReportPacket)) {
+        this.#put(party, this.#index, bytes);
+      } else if (mine.length === 0) {
+        withoutBlocks ??= withBlocks(packet, () => false);
+        this.#put(party, this.#index, withoutBlocks);
+      } else {
+        const base = hears ? packet : asReceiverReport(packet);
+        this.#put(
+          party,
+          this.#index,
+          withBlocks(base, (index) => mine.includes(index)),
+        );
+      }
+    }
+  }
+
+  #hearersOf(report: SenderReportPacket): readonly Party[] {
+    return this.#scene.claim(report.getSsrc()) ? this.#listeners() : [];
+  }
+
+  #addNames(bytes: Uint8Array, packet: SdesPacket): void {
+    const chunks = packet.getChunks();
+    const own = chunks.filter((chunk) => !this.isForeign(chunk.getSsrc()));
+    for (const chunk of own) {
+      const cname = chunk.getItems().find((item) => Number(item.type) === CNAME)?.text;
+      // rtp.js reads UTF-8; bytes that are none come out longer than they may be written again.
+      if (cname !== undefined && Buffer.byteLength(cname) <= CNAME_BYTES_MAX) {
+        this.cnames.set(chunk.getSsrc(), cname);
+      }
+    }
+    if (own.length < chunks.length) this.dropped.ssrcConflict++;
+    if (own.length === 0) return;
+    if (own.length === chunks.length) {
+      this.#names.set(this.#index, bytes);
+      return;
+    }
+    const rest = packet.clone();
+    rest.setChunks(rest.getChunks().filter((chunk) => !this.isForeign(chunk.getSsrc())));
+    this.#names.set(this.#index, bytesOf(rest));
+  }
+
+  #addBye(bytes: Uint8Array, packet: ByePacket): void {
+    const ssrcs = packet.getSsrcs();
+    const own = ssrcs.filter((ssrc) => !this.isForeign(ssrc));
+    if (own.length < ssrcs.length) this.dropped.ssrcConflict++;
+    if (own.length === 0) return;
+    this.ended.push(...own);
+    let farewell = bytes;
+    if (own.length < ssrcs.length) {
+      const rest = new ByePacket();
+      rest.setSsrcs(own);
+      farewell = bytesOf(rest);
+    }
+    const witnesses = this.#scene.peers.filter((party) => party.hasListened);
+    for (const party of witnesses) this.#put(party, this.#index, farewell);
+  }
+
+  #addExtendedReports(bytes: Uint8Array, packet: XrPacket): void {
+    if (this.isForeign(packet.getSsrc())) {
+      this.dropped.ssrcConflict++;
+      return;
+    }
+    const reports = packet.getReports();
+    const isFor = (party: Party, report: (typeof reports)[number]): boolean =>
+      isForEveryone(report)
+        ? this.#scene.peers.includes(party)
+        : reportTarget(report).some((ssrc) => this.#peerWith(ssrc) === party);
+    const owners = this.#ownersOf(reports.flatMap((report) => reportTarget(report)));
+    const parties = new Set([...owners, ...(reports.some(isForEveryone) ? this.#scene.peers : [])]);
+    if (parties.size === 0) this.dropped.unroutable++;
+    for (const party of parties) {
+      const isWhole = reports.every((report) => isFor(party, report));
+      if (isWhole) this.#put(party, this.#index, bytes);
+      else {
+        const rest = packet.clone();
+        rest.setReports(rest.getReports().filter((report) => isFor(party, report)));
+        this.#put(party, this.#index, bytesOf(rest));
+      }
+    }
+  }
+
+  #listeners(): readonly Party[] {
+    return this.#scene.peers.filter((party) => party.isListening);
+  }
+
+  /** The owner of a source, if it is one the sender can have heard. */
+  #peerWith(ssrc: number): Party | undefined {
+    const owner = this.#scene.ownerOf(ssrc);
+    return owner !== undefined && this.#scene.peers.includes(owner) ? owner : undefined;
+  }
+
+  #ownersOf(ssrcs: readonly number[]): Party[] {
+    const owners = ssrcs.map((ssrc) => this.#peerWith(ssrc));
+    return [...new Set(owners.filter((owner) => owner !== undefined))];
+  }
+
+  #putTo(parties: readonly Party[], bytes: Uint8Array): void {
+    if (parties.length === 0) this.dropped.unroutable++;
+    for (const party of parties) this.#put(party, this.#index, bytes);
+  }
+
+  #put(party: Party, index: number, bytes: Uint8Array): void {
+    const parts = this.#parts.get(party) ?? [];
+    parts[index] = bytes;
+    this.#parts.set(party, parts);
+  }
+}
+
+function isReport(header: RtcpHeader): boolean {
+  return header.payloadType === 200 || header.payloadType === 201;
+}
+
+/** A copy with the blocks whose index is chosen. */
+function withBlocks(
+  packet: SenderReportPacket | ReceiverReportPacket,
+  isChosen: (index: number) => boolean,
+): Uint8Array {
+  const copy = packet.clone();
+  copy.setReports(copy.getReports().filter((_, index) => isChosen(index)));
+  return bytesOf(copy);
+}
+
+/** The blocks of an SR for somebody who does not hear its source. */
+function asReceiverReport(packet: SenderReportPacket | ReceiverReportPacket): ReceiverReportPacket {
+  const report = new ReceiverReportPacket();
+  report.setSsrc(packet.getSsrc());
+  report.setReports(packet.getReports());
+  return report;
+}
+
+function emptyReport(ssrc: number): Uint8Array {
+  const report = new ReceiverReportPacket();
+  report.setSsrc(ssrc);
+  return bytesOf(report);
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,75 @@
+/*
+ * What offer and answer agreed on for one stream of one participant: numbers, directions, hold.
+ * Everything is told from the participant's side. It holds no sockets and knows no room.
+ */
+import { parseIp } from '../wire/address.js';
+import type { TransportAddress } from '../wire/address.js';
+import type { Sdp, SdpMedia } from '../wire/sdp.js';
+import type { Format } from './formats.js';
+
+/** The outcome of one offer/answer exchange for one m= section, as a leg of a room needs it. */
+export interface NegotiatedStream {
+  /** Index of the m= section, counted from 0. */
+  readonly media: number;
+  /** What the participant takes, under the numbers it wants to see; the first is the codec of the call. */
+  readonly accepts: readonly Format[];
+  /** What the participant may send, under the numbers it was given. */
+  readonly sends: readonly Format[];
+  /** The participant's media comes into the room. */
+  readonly isSending: boolean;
+  /** The room's media goes to the participant. */
+  readonly isListening: boolean;
+  /** RTCP goes to the participant: also on hold, but not to c=0.0.0.0 (RFC 3264 section 8.4). */
+  readonly isReportable: boolean;
+  /** RTP and RTCP share the RTP port (RFC 5761). */
+  readonly isRtcpMux: boolean;
+  /** Where the participant's own description says that RTP and RTCP should go. */
+  readonly remote: TransportAddress;
+  readonly remoteRtcp: TransportAddress;
+}
+
+/**
+ * Whether the address is `0.0.0.0` or `::`: the old way to put a call on hold, where nothing is sent
+ * (RFC 3264 section 8.4). A host name is not, nor is it anything this room resolves.
+ */
+function isUnspecified(address: string): boolean {
+  return parseIp(address)?.every((byte) => byte === 0) === true;
+}
+
+/**
+ * Reads directions, hold and addresses out of the participant's own m= section, and joins them to what was
+ * agreed. With ICE an unspecified address says only that candidates come later (RFC 8840), and holds nothing.
+ */
+export function streamOf(
+  sdp: Sdp,
+  media: SdpMedia,
+  agreed: Pick<NegotiatedStream, 'accepts' | 'sends' | 'isRtcpMux'>,
+): NegotiatedStream {
+  const { direction } = media;
+  const transport = sdp.media[media.transport] ?? media;
+  const isReportable = !isUnspecified(media.address) || /^a=ice-ufrag:/m.test(sdp.text);
+  return {
+    ...agreed,
+    media: media.index,
+    isSending: direction === 'sendrecv' || direction === 'sendonly',
+    isListening: isReportable && (direction === 'sendrecv' || direction === 'recvonly'),
+    isReportable,
+    remote: { address: transport.address, port: transport.port },
+    remoteRtcp: transport.rtcp,
+  };
+}
+
+/** A stream that the participant has taken back with port 0: nothing flows either way. */
+export function closedStream(media: SdpMedia): NegotiatedStream {
+  return {
+    media: media.index,
+    accepts: [],
+    sends: [],
+    isSending: false,
+    isListening: false,
+    isReportable: false,
+    isRtcpMux: false,
+    remote: { address: media.address, port: 0 },
+    remoteRtcp: media.rtcp,
+  };
+}
