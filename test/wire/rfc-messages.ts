@@ -10,7 +10,7 @@ export const MATRIX_USER = '\u30de\u30c8\u30ea\u30c3\u30af\u30b9';
 export interface RfcMessage {
   readonly name: string;
   readonly bytes: Buffer;
-  readonly key: Buffer;
+  readonly key: Uint8Array;
   readonly integrity: 'sha1' | 'sha256';
   readonly hasFingerprint: boolean;
 }
