@@ -2,12 +2,19 @@
 // sockets is `latchkey/core`, the bytes are `latchkey/wire`. Importing this loads no third-party package.
 export { createLatchkey } from './net/latchkey.js';
 export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.js';
-export type { LatchkeyOptions, SessionOptions, Where } from './net/options.js';
+export type { LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';
 export type { DescriptionType, LatchEvents, Session } from './net/session.js';
 export type { MediaPort, MediaPortEvents } from './net/media-port.js';
 export type { Guard } from './net/guard.js';
 export { nodeCrypto, createNodeRandom } from './net/node-crypto.js';
-export { DROP_REASONS, ERROR_CODES, Engine, LatchkeyError, addCounters, createCounters } from './core/index.js';
+export {
+  DROP_REASONS,
+  ERROR_CODES,
+  Engine,
+  LatchkeyError,
+  addCounters,
+  createCounters,
+} from './core/index.js';
 export type {
   ComponentId,
   Counters,
@@ -18,12 +25,16 @@ export type {
   MappingView,
   NatChange,
   Policy,
-  Protection,
-  Role,
-  Signalling,
   StreamStatus,
   Suite,
   Verdict,
 } from './core/index.js';
-export { classifyPacket, formatAddress, isSameAddress, normaliseIp, parseSdp, stripLatch } from './wire/index.js';
+export {
+  classifyPacket,
+  formatAddress,
+  isSameAddress,
+  normaliseIp,
+  parseSdp,
+  stripLatch,
+} from './wire/index.js';
 export type { PacketClass, Sdp, SdpMedia, TransportAddress } from './wire/index.js';

@@ -2,8 +2,8 @@
 // socket unasked and no port of its own.
 import { EventEmitter } from 'node:events';
 import type { RemoteInfo, Socket, SocketOptions, SocketType } from 'node:dgram';
-import { Engine, LatchkeyError } from '../core/index.js';
-import type { Counters, LatchEvent, Transmit } from '../core/index.js';
+import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
+import type { Counters, LatchEvent } from '../core/index.js';
 import { createGuardedSocket } from './guarded-socket.js';
 import { Loop } from './loop.js';
 import type { LoopOutput } from './loop.js';
@@ -32,6 +32,7 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
   readonly #engine: Engine;
   readonly #sessions = new Map<string, Session>();
   readonly #sockets: SharedSockets;
+  readonly #ended: Session[] = [];
   #hasWarned = false;
   #isClosed = false;
 
@@ -40,8 +41,9 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
     super();
     this.#engine = engine;
     const output: LoopOutput = {
-      onTransmit: (transmit) => this.#transmit(transmit),
+      onTransmit: ({ port, bytes, destination }) => this.#sockets.transmit(port, bytes, destination),
       onEvent: (event) => this.#announce(event),
+      onDrained: () => this.#forgetEnded(),
       onFault: (fault) => this.#onFault(fault),
     };
     this.#sockets = new SharedSockets(new Loop(engine, output));
@@ -54,7 +56,7 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
 
   /** Totals of the process, closed sessions included. */
   get counters(): Counters {
-    return this.#engine.counters;
+    return addCounters(addCounters(createCounters(), this.#engine.counters), this.#sockets.residue.counters);
   }
 
   /** A session for one call. Throws LATCHKEY_OPTION, LATCHKEY_CLOSED. */
@@ -62,7 +64,8 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
     this.#checkOpen();
     const core = this.#engine.createSession(checkSessionOptions(options));
     const onListenerError = this.#onListenerError;
-    const session = new Session({ core, sockets: this.#sockets, onListenerError });
+    const onEnded = (ended: Session) => this.#ended.push(ended);
+    const session = new Session({ core, sockets: this.#sockets, onListenerError, onEnded });
     this.#sessions.set(session.id, session);
     this.#sockets.loop.drain();
     return session;
@@ -86,16 +89,9 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
     this.#sockets.loop.stop();
   }
 
-  #transmit({ port, bytes, destination }: Transmit): void {
-    if (!this.#sockets.transmit(port, bytes, destination)) this.#engine.counters.dropped.sendError++;
-  }
-
   #announce(event: LatchEvent): void {
     const session = this.#sessions.get(event.session);
-    if (event.type === 'closed') {
-      this.#sessions.delete(event.session);
-      session?.onEnd();
-    }
+    if (event.type === 'closed') session?.onEnd();
     for (const emitter of session ? [session, this] : [this]) {
       this.#emitTo(emitter, event.type, event);
       this.#emitTo(emitter, 'event', event);
@@ -124,8 +120,15 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
     });
   };
 
+  /** Not sooner than its last event is given out. */
+  #forgetEnded(): void {
+    if (this.#ended.length === 0) return;
+    for (const { id } of this.#ended) this.#sessions.delete(id);
+    this.#ended.length = 0;
+  }
+
   #onFault(fault: unknown): void {
-    this.#engine.counters.dropped.internal++;
+    this.#sockets.residue.counters.dropped.internal++;
     if (this.listenerCount('fault') > 0) {
       try {
         this.emit('fault', fault);

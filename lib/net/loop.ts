@@ -1,12 +1,15 @@
 // The one loop that drives the engine: it holds the only timer, feeds what arrives, and after every call drains
 // what the engine has to say. It refuses to be broken: no listener and no fault of ours escapes it.
 import { performance } from 'node:perf_hooks';
-import type { Component, Engine, LatchEvent, Port, Transmit, TransportAddress } from '../core/index.js';
+import type { Component, Engine, LatchEvent, Port, Transmit } from '../core/index.js';
+import type { TransportAddress } from '../wire/index.js';
 
 export interface LoopOutput {
   onTransmit(transmit: Transmit): void;
   /** Hands the event to the application's listeners; what they throw is the implementer's to catch. */
   onEvent(event: LatchEvent): void;
+  /** All is given out. */
+  onDrained(): void;
   /** An exception of ours. What was being handled is dropped: fail closed. */
   onFault(fault: unknown): void;
 }
@@ -47,11 +50,11 @@ export class Loop {
     return component;
   }
 
-  /** Where a payload of this size goes now; undefined: nowhere, and it is counted. */
-  destination(component: Component, sizeBytes: number): TransportAddress | undefined {
+  /** Where a payload packet goes now; undefined: nowhere, and it is counted. */
+  destination(component: Component): TransportAddress | undefined {
     let destination: TransportAddress | undefined;
     try {
-      destination = component.handleSend(sizeBytes, performance.now());
+      destination = component.handleSend(performance.now());
     } catch (fault) {
       this.#output.onFault(fault);
     }
@@ -76,6 +79,7 @@ export class Loop {
         this.epoch++;
         this.#output.onEvent(event);
       }
+      this.#output.onDrained();
       const wakeMs = engine.pollTimeout();
       // A timer that is too early only costs a look; so a later wish, which every packet makes, re-arms nothing.
       if (wakeMs !== undefined && wakeMs < this.#armedMs) this.#arm(wakeMs);

@@ -3,7 +3,8 @@
 import { EventEmitter } from 'node:events';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
-import type { Component, Counters, TransportAddress } from '../core/index.js';
+import type { Component, Counters } from '../core/index.js';
+import type { TransportAddress } from '../wire/index.js';
 import type { Consumer, SharedSocket, SharedSockets } from './shared-socket.js';
 import { isConnected } from './socket-address.js';
 
@@ -19,8 +20,8 @@ export interface MediaPortSite {
   readonly component: 1 | 2;
   readonly core: Component;
   readonly sockets: SharedSockets;
-  onListenerError(error: unknown): void;
-  onClosed(): void;
+  readonly onListenerError: (error: unknown) => void;
+  readonly onClosed: () => void;
 }
 
 /** Made by `session.bind(socket)`. */
@@ -60,10 +61,11 @@ export class MediaPort extends EventEmitter<MediaPortEvents> implements Consumer
    * Throws LATCHKEY_OPTION for what is no Uint8Array.
    */
   send(bytes: Uint8Array): boolean {
-    if (!(bytes instanceof Uint8Array)) throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');
+    if (!(bytes instanceof Uint8Array))
+      throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');
     if (this.#isClosed) return false;
     const { core, sockets } = this.#site;
-    const destination = sockets.loop.destination(core, bytes.byteLength);
+    const destination = sockets.loop.destination(core);
     if (destination === undefined) return false;
     const isSent = this.#shared.transmit(bytes, destination, this.#onSent);
     if (!isSent) core.counters.dropped.sendError++;

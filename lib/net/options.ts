@@ -2,7 +2,12 @@
 // once and not in the middle of a call. Refuses unknown names too: a misspelt policy must not mean the default.
 import { isIP } from 'node:net';
 import { LatchkeyError, SUITES, isSuite } from '../core/index.js';
-import type { Policy, Role, Signalling, Suite } from '../core/index.js';
+import type { Policy, SessionOptions as CoreSessionOptions, Suite } from '../core/index.js';
+
+/** `'verifier'`: challenges the peer's addresses. `'prover'`: only proves its own. */
+export type Role = NonNullable<CoreSessionOptions['role']>;
+/** How the hop that carries the SDP is protected: a secret travels over `'clear'` only where that was allowed by name. */
+export type Signalling = CoreSessionOptions['signalling'];
 
 /** Options of `createLatchkey`. All have a default. */
 export interface LatchkeyOptions {
@@ -22,7 +27,7 @@ export interface LatchkeyOptions {
 export interface SessionOptions {
   /** How the hop that carries the SDP is protected. */
   readonly signalling: Signalling;
-  /** Your name for the call, say its Call-ID: it stands in every event. */
+  /** Your name for the call, say its Call-ID: it stands in every event. The session's id unless set. */
   readonly call?: string | undefined;
   /** `'verifier'` (a server) unless set; `'prover'` is the client behind the NAT. */
   readonly role?: Role | undefined;
@@ -51,10 +56,23 @@ export interface CheckedOptions {
 }
 
 export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOptions {
-  checkNames('createLatchkey', given, ['policy', 'suites', 'keepaliveS', 'allowInsecureSignalling', 'directTarget']);
-  const { policy = 'prefer', suites = SUITES, keepaliveS = 15, allowInsecureSignalling = false, directTarget } = given;
+  checkNames('createLatchkey', given, [
+    'policy',
+    'suites',
+    'keepaliveS',
+    'allowInsecureSignalling',
+    'directTarget',
+  ]);
+  const {
+    policy = 'prefer',
+    suites = SUITES,
+    keepaliveS = 15,
+    allowInsecureSignalling = false,
+    directTarget,
+  } = given;
   if (!POLICIES.includes(policy)) refuse('policy', oneOf(POLICIES), policy);
-  if (!isSuiteList(suites)) refuse('suites', `a list of one or more of ${SUITES.join(', ')}, each once`, suites);
+  if (!isSuiteList(suites))
+    refuse('suites', `a list of one or more of ${SUITES.join(', ')}, each once`, suites);
   // protocol.md 2: "seconds, 5 to 60, set by the verifier".
   if (!Number.isInteger(keepaliveS) || keepaliveS < 5 || keepaliveS > 60)
     refuse('keepaliveS', 'a whole number of seconds from 5 to 60', keepaliveS);
@@ -67,7 +85,7 @@ export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOption
 }
 
 export interface CheckedSessionOptions {
-  readonly call: string;
+  readonly call?: string;
   readonly role: Role;
   readonly signalling: Signalling;
   readonly policy?: Policy;
@@ -76,17 +94,17 @@ export interface CheckedSessionOptions {
 
 export function checkSessionOptions(given: SessionOptions): CheckedSessionOptions {
   checkNames('createSession', given, ['call', 'role', 'signalling', 'policy', 'advertised']);
-  const { call = '', role = 'verifier', signalling, policy, advertised } = given;
-  if (typeof call !== 'string') refuse('call', 'a string', call);
+  const { call, role = 'verifier', signalling, policy, advertised } = given;
+  if (call !== undefined && typeof call !== 'string') refuse('call', 'a string', call);
   if (!ROLES.includes(role)) refuse('role', oneOf(ROLES), role);
   if (!SIGNALLING.includes(signalling)) refuse('signalling', oneOf(SIGNALLING), signalling);
   if (policy !== undefined && !POLICIES.includes(policy)) refuse('policy', oneOf(POLICIES), policy);
   if (advertised !== undefined && (typeof advertised !== 'string' || isIP(advertised) === 0))
     refuse('advertised', 'an IP address', advertised);
   return {
-    call,
     role,
     signalling,
+    ...(call === undefined ? {} : { call }),
     ...(policy === undefined ? {} : { policy }),
     ...(advertised === undefined ? {} : { advertised }),
   };
@@ -104,7 +122,10 @@ function checkNames(what: string, given: object, names: readonly string[]): void
   if (typeof given !== 'object' || given === null) refuse(what, 'an object of options', given);
   for (const name of Object.keys(given))
     if (!names.includes(name))
-      throw new LatchkeyError('LATCHKEY_OPTION', `${what} has no option "${name}": it has ${names.join(', ')}`);
+      throw new LatchkeyError(
+        'LATCHKEY_OPTION',
+        `${what} has no option "${name}": it has ${names.join(', ')}`,
+      );
 }
 
 function isSuiteList(value: unknown): value is Suite[] {
@@ -121,12 +142,16 @@ function oneOf(values: readonly string[]): string {
 }
 
 function refuse(name: string, accepts: string, value: unknown): never {
-  throw new LatchkeyError('LATCHKEY_OPTION', `option "${name}" accepts ${accepts}; it is ${described(value)}`);
+  throw new LatchkeyError(
+    'LATCHKEY_OPTION',
+    `option "${name}" accepts ${accepts}; it is ${described(value)}`,
+  );
 }
 
 /** A short text for an error: what an option holds may be anything, so objects are told by their kind only. */
 function described(value: unknown): string {
   if (typeof value === 'string') return value.length > 40 ? 'a longer text' : `'${value}'`;
-  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
+    return String(value);
   return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }

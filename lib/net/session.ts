@@ -8,7 +8,6 @@ import type {
   Counters,
   LatchEvent,
   LatchEventType,
-  Protection,
   Session as CoreSession,
   StreamStatus,
   Verdict,
@@ -31,7 +30,8 @@ export type DescriptionType = 'offer' | 'answer';
 export interface SessionSite {
   readonly core: CoreSession;
   readonly sockets: SharedSockets;
-  onListenerError(error: unknown): void;
+  readonly onListenerError: (error: unknown) => void;
+  readonly onEnded: (session: Session) => void;
 }
 
 /** Made by `latchkey.createSession`. */
@@ -57,7 +57,7 @@ export class Session extends EventEmitter<LatchEvents> {
   }
 
   /** What protects the call's media; `'pending'` until that is known. */
-  get protection(): Protection {
+  get protection(): CoreSession['protection'] {
     return this.#site.core.protection;
   }
 
@@ -160,6 +160,7 @@ export class Session extends EventEmitter<LatchEvents> {
   onEnd(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#site.onEnded(this);
     for (const port of [...this.#ports.values()]) port.close();
     for (const guard of [...this.#guards.values()]) guard.onSessionClosed();
   }
@@ -176,6 +177,9 @@ export class Session extends EventEmitter<LatchEvents> {
 
   #checkFree(core: Component): void {
     if (this.#ports.has(core) || this.#guards.has(core))
-      throw new LatchkeyError('LATCHKEY_STATE', 'this stream has a socket already: use rebind(), or let go of it first');
+      throw new LatchkeyError(
+        'LATCHKEY_STATE',
+        'this stream has a socket already: use rebind(), or let go of it first',
+      );
   }
 }

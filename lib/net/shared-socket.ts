@@ -1,10 +1,12 @@
 // One dgram socket as the engine's Port, for one session or many: datagrams in to the engine and on to whom it
 // names, the engine's own messages out. Hands on nothing that the engine did not accept.
+import { Socket as DgramSocket } from 'node:dgram';
 import type { RemoteInfo, Socket } from 'node:dgram';
-import { LatchkeyError } from '../core/index.js';
-import type { Component, Port, TransportAddress } from '../core/index.js';
+import { createCounters, LatchkeyError } from '../core/index.js';
+import type { Component, Counters, Port } from '../core/index.js';
+import type { TransportAddress } from '../wire/index.js';
 import type { Loop } from './loop.js';
-import { localAddress, SocketAddresses } from './socket-address.js';
+import { isIpv6Socket, localAddress, SocketAddresses } from './socket-address.js';
 
 /** Takes what the engine accepted for one component. */
 export interface Consumer {
@@ -13,34 +15,67 @@ export interface Consumer {
   onSocketClosed(): void;
 }
 
-type Send = (bytes: Uint8Array, port: number, address: string, callback: SendCallback) => void;
 type SendCallback = (error: Error | null) => void;
+
+/** A guard on a socket: it calls `receive` of the socket's SharedSocket, and has the way to send past itself. */
+export interface Feed {
+  readonly sockets: SharedSockets;
+  send(bytes: Uint8Array, port: number, address: string, callback: SendCallback): void;
+  onShared(shared: SharedSocket | undefined): void;
+}
 
 /** Which socket is whose: two latchkeys on one socket would both answer its challenges. */
 const held = new WeakMap<Socket, SharedSocket>();
+const feeds = new WeakMap<Socket, Feed>();
+
+export function feedOf(socket: Socket): Feed | undefined {
+  return feeds.get(socket);
+}
+
+/** A guard was laid on the socket, or taken off it. */
+export function setFeed(socket: Socket, feed: Feed | undefined): void {
+  if (feed) feeds.set(socket, feed);
+  else feeds.delete(socket);
+  held.get(socket)?.onFeedChanged();
+}
 
 /** The sockets of one latchkey by the engine's port. */
 export class SharedSockets {
   readonly #byPort = new Map<Port, SharedSocket>();
+  /** Counts what belongs to no session: messages that the kernel refused, packets for nobody, faults of ours. */
+  readonly residue: { readonly counters: Counters } = { counters: createCounters() };
 
   constructor(readonly loop: Loop) {}
 
-  /** The one SharedSocket of a bound socket, made where there is none. */
+  /** The one SharedSocket of a bound socket, made where there is none. Throws LATCHKEY_SOCKET. */
   of(socket: Socket): SharedSocket {
+    const local = this.check(socket);
     const present = held.get(socket);
-    if (present?.loop === this.loop) return present;
-    if (present) throw new LatchkeyError('LATCHKEY_SOCKET', 'the socket belongs to another latchkey');
-    const local = localAddress(socket);
-    if (local === undefined || local.port === 0)
-      throw new LatchkeyError('LATCHKEY_SOCKET', 'the socket is not bound, or is closed: call this when it listens');
+    if (present) return present;
     const shared = new SharedSocket(socket, local, this);
     held.set(socket, shared);
     this.#byPort.set(shared.port, shared);
+    shared.onFeedChanged();
     return shared;
   }
 
-  transmit(port: Port, bytes: Uint8Array, destination: TransportAddress): boolean {
-    return this.#byPort.get(port)?.transmit(bytes, destination) ?? false;
+  /** Where the socket is bound. Throws LATCHKEY_SOCKET where it is not, or is another latchkey's. */
+  check(socket: Socket): TransportAddress {
+    const owner = feeds.get(socket)?.sockets ?? held.get(socket)?.owner;
+    if (owner !== undefined && owner !== this)
+      throw new LatchkeyError('LATCHKEY_SOCKET', 'the socket belongs to another latchkey');
+    const local = socket instanceof DgramSocket ? localAddress(socket) : undefined;
+    if (local === undefined || local.port === 0)
+      throw new LatchkeyError(
+        'LATCHKEY_SOCKET',
+        'this needs a dgram socket that is bound: wait until it listens',
+      );
+    return local;
+  }
+
+  /** Sends a message of the engine's. */
+  transmit(port: Port, bytes: Uint8Array, destination: TransportAddress): void {
+    if (!this.#byPort.get(port)?.transmit(bytes, destination, this.#onSent)) this.#countSendError();
   }
 
   forget(shared: SharedSocket): void {
@@ -51,30 +86,36 @@ export class SharedSockets {
   releaseAll(): void {
     for (const shared of [...this.#byPort.values()]) shared.close();
   }
+
+  #countSendError(): void {
+    this.residue.counters.dropped.sendError++;
+  }
+
+  readonly #onSent: SendCallback = (error) => {
+    if (error) this.#countSendError();
+  };
 }
 
 export class SharedSocket {
   readonly port: Port;
   readonly addresses: SocketAddresses;
   readonly loop: Loop;
-  /** Datagrams that the kernel refused to send: protocol messages, and payload of bound ports. */
-  sendErrors = 0;
   readonly #consumers = new Map<Component, Consumer>();
   /** The only one, where there is only one: spares the look-up per packet. */
   #onlyComponent: Component | undefined;
   #onlyConsumer: Consumer | undefined;
   /** Set while a guard feeds us: then we do not listen ourselves. */
-  #guardSend: Send | undefined;
+  #feed: Feed | undefined;
   #isListening = false;
   #isClosed = false;
 
   constructor(
     readonly socket: Socket,
     readonly local: TransportAddress,
-    private readonly owner: SharedSockets,
+    readonly owner: SharedSockets,
   ) {
     this.loop = owner.loop;
-    this.addresses = new SocketAddresses(local.address.includes(':') || socket.address().family === 'IPv6');
+    this.addresses = new SocketAddresses(isIpv6Socket(socket));
     this.port = this.loop.engine.openPort(local);
   }
 
@@ -89,8 +130,13 @@ export class SharedSocket {
   attach(component: Component, consumer: Consumer): void {
     this.#consumers.set(component, consumer);
     this.#findOnly();
+    try {
+      component.attach(this.port, this.loop.nowMs());
+    } catch (error) {
+      this.detach(component);
+      throw error;
+    }
     this.#listen();
-    component.attach(this.port, this.loop.nowMs());
     this.loop.epoch++;
     this.loop.drain();
   }
@@ -100,20 +146,16 @@ export class SharedSocket {
     if (!this.#consumers.delete(component)) return;
     this.#findOnly();
     this.loop.epoch++;
-    this.#releaseIfIdle();
+    this.releaseIfIdle();
   }
 
-  /** A guard takes over the receiving: it calls `receive`, and gives the way to send past itself. */
-  takeOver(send: Send): void {
-    this.#guardSend = send;
-    this.#unlisten();
-  }
-
-  /** The guard is gone: bound ports go on by themselves. */
-  giveBack(): void {
-    this.#guardSend = undefined;
-    if (this.#consumers.size > 0) this.#listen();
-    this.#releaseIfIdle();
+  /** A guard feeds us from now on, or does no more. */
+  onFeedChanged(): void {
+    if (this.#isClosed) return;
+    this.#feed = feeds.get(this.socket);
+    if (this.#feed) this.#unlisten();
+    else if (this.#consumers.size > 0) this.#listen();
+    this.#feed?.onShared(this);
   }
 
   /** Who gets this datagram; undefined: nobody. */
@@ -124,16 +166,14 @@ export class SharedSocket {
   }
 
   /** Sends for the engine or a bound port. False: refused at once; `callback` tells of what fails later. */
-  transmit(bytes: Uint8Array, destination: TransportAddress, callback: SendCallback = this.#onSent): boolean {
+  transmit(bytes: Uint8Array, destination: TransportAddress, callback: SendCallback): boolean {
     if (this.#isClosed) return false;
     const address = this.addresses.sent(destination.address);
     try {
-      if (this.#guardSend) this.#guardSend(bytes, destination.port, address, callback);
-      else this.socket.send(bytes, destination.port, address, callback);
+      (this.#feed ?? this.socket).send(bytes, destination.port, address, callback);
       return true;
     } catch {
-      this.sendErrors++; // closed under us, or connected by somebody: the socket says so by throwing
-      return false;
+      return false; // closed under us, or connected by somebody: the socket says so by throwing
     }
   }
 
@@ -155,7 +195,7 @@ export class SharedSocket {
   }
 
   #listen(): void {
-    if (this.#isListening || this.#guardSend || this.#isClosed) return;
+    if (this.#isListening || this.#feed || this.#isClosed) return;
     this.#isListening = true;
     this.socket.on('message', this.#onMessage).on('error', this.#onError).on('close', this.#onClose);
   }
@@ -165,14 +205,16 @@ export class SharedSocket {
     this.socket.off('message', this.#onMessage).off('error', this.#onError).off('close', this.#onClose);
   }
 
-  #releaseIfIdle(): void {
-    if (this.#consumers.size > 0 || this.#guardSend || this.#isClosed) return;
+  /** Without anybody on it the socket is none of ours: the engine's port is closed. */
+  releaseIfIdle(): void {
+    if (this.#consumers.size > 0 || this.#isClosed) return;
     this.#isClosed = true;
     this.#release();
   }
 
   #release(): void {
     this.#unlisten();
+    this.#feed?.onShared(undefined);
     this.owner.forget(this);
     this.loop.engine.closePort(this.port);
     this.loop.epoch++;
@@ -185,11 +227,7 @@ export class SharedSocket {
 
   /** ECONNREFUSED and the like say that one datagram was lost: counted, and no reason to end a process. */
   readonly #onError = (): void => {
-    this.sendErrors++;
-  };
-
-  readonly #onSent = (error: Error | null): void => {
-    if (error) this.sendErrors++;
+    this.owner.residue.counters.dropped.sendError++;
   };
 
   readonly #onClose = (): void => this.close();

@@ -69,3 +69,8 @@ export function isConnected(socket: Socket): boolean {
     return false; // ERR_SOCKET_DGRAM_NOT_CONNECTED, or closed
   }
 }
+
+/** dgram keeps what kind of socket it made in `type`, which its types leave out. */
+export function isIpv6Socket(socket: Socket): boolean {
+  return (socket as Socket & { type?: string }).type === 'udp6';
+}
