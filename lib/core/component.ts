@@ -1,0 +1,350 @@
+// One component of one transport: where its payload goes and what is taken as its payload, by the rules of the
+// protection that it has. It is the host of a verifier, a prover or a blind latch.
+import {
+  isSameAddress,
+  parseLatchMessage,
+  type LatchMessage,
+  type PacketClass,
+  type TransportAddress,
+} from '../wire/index.js';
+import { BlindLatch } from './blind-latch.js';
+import type { Context } from './context.js';
+import { createCounters, type Counters, type DropReason } from './counters.js';
+import type { Crypto, Random } from './crypto.js';
+import type { DirectTargets } from './direct-targets.js';
+import type { ComponentId } from './events.js';
+import type { Generation } from './generation.js';
+import { HeardSsrcs } from './heard-ssrcs.js';
+import { KeptHellos } from './kept-hellos.js';
+import type { Port } from './port.js';
+import { OwnTags } from './own-tags.js';
+import { PayloadRoute, type PreviousPath } from './payload-route.js';
+import { ProverPair } from './prover-pair.js';
+import type { ProverHost } from './prover.js';
+import type { Session } from './session.js';
+import type { VerifierEvent, VerifierHost } from './verifier-host.js';
+import { Verifier } from './verifier.js';
+
+/** What protects a component's payload, and what that needs. */
+export type Protection =
+  | { readonly kind: 'latch'; readonly generation: Generation }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'legacy'; readonly payloadTypes: ReadonlySet<number>; readonly rtp?: Component }
+  | { readonly kind: 'closed' };
+
+export class Component implements VerifierHost, ProverHost {
+  readonly crypto: Crypto;
+  readonly random: Random;
+  readonly directTargets: DirectTargets;
+  scheduledMs = Infinity;
+  readonly counters: Counters = createCounters();
+  signalled: TransportAddress | undefined;
+  expectsMedia = false;
+  lastSentMs = -Infinity;
+  lastArrivedMs = -Infinity;
+  /** Where the peer says it saw our challenge come from, once a path is verified. */
+  serverSeenAs: TransportAddress | undefined;
+  #port: Port | undefined;
+  #route = new PayloadRoute(this);
+  #protection: Protection = { kind: 'closed' };
+  #verifier: Verifier | undefined;
+  #provers = new ProverPair(this);
+  #blind: BlindLatch | undefined;
+  #tags = new OwnTags(this);
+  #keptHellos = new KeptHellos();
+  #heard = new HeardSsrcs(this);
+
+  constructor(
+    readonly session: Session,
+    readonly media: number,
+    readonly component: ComponentId,
+    private readonly context: Context,
+  ) {
+    ({ crypto: this.crypto, random: this.random, directTargets: this.directTargets } = context);
+  }
+
+  get port(): Port | undefined {
+    return this.#port;
+  }
+
+  get kind(): Protection['kind'] {
+    return this.#protection.kind;
+  }
+
+  /** The proven address; undefined where none is, or where nothing proves addresses. */
+  get mapping(): TransportAddress | undefined {
+    return this.#verifier && this.#route.remote;
+  }
+
+  /** Where a prover speaks: where its media goes, or will go once the peer's address is verified. */
+  get destination(): TransportAddress | undefined {
+    return this.#route.remote ?? this.signalled;
+  }
+
+  isDirectTarget(address: string): boolean {
+    return this.context.options.isDirectTarget(address, this.session.advertised);
+  }
+
+  /** Puts the component behind a socket. On another one than before, a prover has moved and a verifier begins again. */
+  attach(port: Port, nowMs: number): void {
+    if (port === this.#port) return;
+    const hasMoved = this.#port !== undefined;
+    this.detach(nowMs);
+    this.#port = port;
+    port.components.add(this);
+    this.#tags.move(undefined, port);
+    this.#heard.move(undefined, port);
+    if (this.#sendsToSignalled) this.#sendTo(this.signalled);
+    if (hasMoved) this.#provers.handleLocalChange(nowMs);
+    this.context.wake(this);
+  }
+
+  /** Its socket is gone: nothing goes out or comes in until it is attached again. */
+  detach(nowMs: number): void {
+    this.context.nowMs = nowMs;
+    const port = this.#port;
+    if (!port) return;
+    this.#verifier?.stop();
+    this.deactivate();
+    this.#tags.move(port, undefined);
+    this.#heard.move(port, undefined);
+    port.components.delete(this);
+    this.#port = undefined;
+  }
+
+  /** The local address changed under the same socket: the prover says hello at once (protocol.md 6.4). */
+  handleLocalChange(nowMs: number): void {
+    this.context.nowMs = nowMs;
+    this.#provers.handleLocalChange(nowMs);
+    this.context.wake(this);
+  }
+
+  /** Takes the protection that an offer/answer agreed on. The same generation again changes only the address. */
+  protect(protection: Protection, signalled: TransportAddress | undefined, nowMs: number): void {
+    const before = this.#protection;
+    const hasMoved = !this.signalled || !signalled || !isSameAddress(this.signalled, signalled);
+    this.signalled = signalled;
+    this.#protection = protection;
+    if (protection.kind !== 'legacy') this.#blind = undefined;
+    switch (protection.kind) {
+      case 'latch':
+        if (before.kind === 'latch' && before.generation === protection.generation) {
+          if (hasMoved) this.#verifier?.handleSignalled(nowMs);
+        } else {
+          if (before.kind !== 'latch') this.deactivate();
+          this.#startGeneration(protection.generation, nowMs);
+        }
+        break;
+      case 'none':
+        this.#stopLatch();
+        break;
+      case 'legacy':
+        this.#stopLatch();
+        if (before.kind !== 'legacy') {
+          this.deactivate();
+          const { rtp, payloadTypes } = protection;
+          this.#blind = new BlindLatch(payloadTypes, rtp && (() => rtp.#blind?.locked?.address));
+        }
+        break;
+      case 'closed':
+        this.#stopLatch();
+        this.deactivate();
+    }
+    if (this.#sendsToSignalled) this.#sendTo(signalled);
+    this.context.wake(this);
+  }
+
+  /** An offer of ours went out: hellos that name its tag are kept until the answer comes (protocol.md 4). */
+  awaitAnswer(tag: string | undefined): void {
+    if (this.#tags.awaiting === tag) return;
+    this.#tags.awaiting = tag;
+    this.#keptHellos.take();
+    this.#renewTags();
+  }
+
+  /** Whether a message that names these tags is for this component, or will be once the answer is known. */
+  knows(ownTag: string, peerTag: string): 'now' | 'later' | 'no' {
+    if (this.#generations.some((g) => g.ownTag === ownTag && g.peerTag === peerTag)) return 'now';
+    return this.#tags.awaiting === ownTag ? 'later' : 'no';
+  }
+
+  keepHello(bytes: Uint8Array, source: TransportAddress): void {
+    this.#keptHellos.keep(bytes, source);
+  }
+
+  handleMessage(message: LatchMessage, source: TransportAddress, nowMs: number): void {
+    switch (message.kind) {
+      case 'hello':
+      case 'keepalive':
+        if (this.#verifier) this.#verifier.handleHello(message, source, nowMs);
+        else this.drop('unknownTags');
+        break;
+      case 'response':
+        if (this.#verifier) this.#verifier.handleResponse(message, source, nowMs);
+        else this.drop('staleTransaction');
+        break;
+      case 'challenge':
+        this.#provers.handleChallenge(message, source, nowMs);
+        this.#renewTags();
+        break;
+      case 'welcome':
+        this.#provers.handleWelcome(message, source, nowMs);
+    }
+    this.context.wake(this);
+  }
+
+  /** Payload on a route of ours: accepted. The per-packet path: no look-up, no allocation. */
+  accept(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
+    this.counters.received++;
+    this.counters.delivered++;
+    this.lastArrivedMs = nowMs;
+    this.#heard.note(bytes, kind, this.#port);
+  }
+
+  /** Payload from an address without a route. True where a blind latch locks to it and takes it. */
+  handleStray(bytes: Uint8Array, kind: PacketClass, source: TransportAddress, nowMs: number): boolean {
+    if (this.#blind?.handle(bytes, kind, source)) {
+      this.counters.legacy++;
+      this.activate(source);
+      this.context.emit({ type: 'legacy', ...this.#place, remote: source });
+      return true;
+    }
+    this.counters.received++;
+    const looks = this.#heard.kindOf(bytes, kind);
+    if (this.#verifier) this.#verifier.handleStray(source, bytes.length, looks, nowMs);
+    else this.drop('unverified');
+    this.context.wake(this);
+    return false;
+  }
+
+  /** Where a payload packet goes now (protocol.md 5.6). Undefined: it is dropped, and counted. */
+  handleSend(nowMs: number): TransportAddress | undefined {
+    const remote = this.#route.remote;
+    if (!remote || !this.#port) {
+      this.counters.dropped.noPath++;
+      return undefined;
+    }
+    this.counters.sent++;
+    this.lastSentMs = nowMs;
+    return remote;
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.#route.handleTimeout(this.#port, nowMs);
+    this.#verifier?.handleTimeout(nowMs);
+    this.#provers.handleTimeout(nowMs);
+  }
+
+  get nextMs(): number {
+    if (!this.#port) return Infinity;
+    return Math.min(this.#verifier?.nextMs ?? Infinity, this.#provers.nextMs, this.#route.nextMs);
+  }
+
+  /** Forgets keys, words and paths (protocol.md 5.10). */
+  close(nowMs: number): void {
+    const remote = this.#route.remote;
+    this.awaitAnswer(undefined);
+    this.protect({ kind: 'closed' }, undefined, nowMs);
+    this.context.emit({ type: 'closed', ...this.#place, ...(remote && { remote }) });
+    this.detach(nowMs);
+  }
+
+  transmit(
+    kind: 'hellos' | 'welcomes' | 'challenges' | 'responses' | 'keepalives',
+    bytes: Uint8Array,
+    destination: TransportAddress,
+  ): void {
+    if (!this.#port) return;
+    this.counters[kind]++;
+    this.lastSentMs = this.context.nowMs;
+    this.context.transmit(this.#port, bytes, destination);
+  }
+
+  expect(transaction: Uint8Array): void {
+    this.#port?.addTransaction(transaction, this);
+  }
+
+  forget(transaction: Uint8Array): void {
+    this.#port?.removeTransaction(transaction);
+  }
+
+  noteArrival(nowMs: number): void {
+    this.lastArrivedMs = nowMs;
+  }
+
+  drop(reason: DropReason): void {
+    this.counters.dropped[reason]++;
+  }
+
+  emit(event: VerifierEvent): void {
+    if ('serverSeenAs' in event) this.serverSeenAs = event.serverSeenAs;
+    this.context.emit({ ...this.#place, ...event });
+  }
+
+  activate(remote: TransportAddress, previous?: PreviousPath): void {
+    this.#route.open(this.#port, remote, previous);
+  }
+
+  deactivate(): void {
+    this.#route.close(this.#port);
+  }
+
+  /** Nobody proves anything to us: a prover's peer, or a peer without protection (protocol.md 6.5, 7). */
+  get #sendsToSignalled(): boolean {
+    return this.kind === 'none' || (this.kind === 'latch' && !this.#verifier);
+  }
+
+  #sendTo(signalled: TransportAddress | undefined): void {
+    if (signalled) this.activate(signalled);
+    else this.deactivate();
+  }
+
+  /** The generation in force, and the one before where its prover still answers. */
+  get #generations(): readonly Generation[] {
+    const { generations } = this.#provers;
+    return this.#protection.kind === 'latch' ? [this.#protection.generation, ...generations] : generations;
+  }
+
+  #startGeneration(generation: Generation, nowMs: number): void {
+    if (!generation.ownWord) this.#stopVerifier();
+    else if (this.#verifier) this.#verifier.handleGeneration(generation, nowMs);
+    else this.#verifier = new Verifier(this, generation, nowMs);
+    if (generation.peerWord) this.#provers.start(generation, generation.peerWord, nowMs);
+    else this.#provers.stop();
+    this.#renewTags();
+    this.#judgeKeptHellos(nowMs);
+    this.#provers.handleTimeout(nowMs);
+  }
+
+  #judgeKeptHellos(nowMs: number): void {
+    for (const { bytes, source } of this.#keptHellos.take()) {
+      const parsed = parseLatchMessage(bytes);
+      if (!parsed.ok || !('username' in parsed.value)) continue;
+      const { recipient, sender } = parsed.value.username;
+      if (this.knows(recipient, sender) === 'now') this.handleMessage(parsed.value, source, nowMs);
+      else this.drop('unknownTags');
+    }
+  }
+
+  #stopVerifier(): void {
+    this.#verifier?.stop();
+    this.#verifier = undefined;
+  }
+
+  #stopLatch(): void {
+    this.#stopVerifier();
+    this.#provers.stop();
+    this.#heard.clear(this.#port);
+    this.#renewTags();
+  }
+
+  #renewTags(): void {
+    this.#tags.renew(this.#generations, this.#port);
+  }
+
+  get #place() {
+    const { media, component } = this;
+    const place = { session: this.session.id, call: this.session.call, media, component };
+    return this.#port ? { ...place, local: this.#port.local } : place;
+  }
+}

@@ -1,0 +1,199 @@
+// The engine of one process: bytes and time in; transmissions, events and the next time out. No sockets, no
+// clocks. Every handle… call may leave outputs: drain pollTransmit and pollEvent, then ask pollTimeout.
+import {
+  classifyPacket,
+  normaliseIp,
+  parseLatchMessage,
+  type LatchMessage,
+  type PacketClass,
+  type TransportAddress,
+} from '../wire/index.js';
+import { Agenda } from './agenda.js';
+import type { Component } from './component.js';
+import type { Context, EngineOptions } from './context.js';
+import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
+import type { Crypto, Random } from './crypto.js';
+import { DirectTargets, isDefaultDirectTarget } from './direct-targets.js';
+import type { LatchEvent } from './events.js';
+import { readSsrc } from './heard-ssrcs.js';
+import { SUITES } from './keys.js';
+import { Port } from './port.js';
+import { Session, type SessionOptions } from './session.js';
+
+/** One datagram to send from a port. */
+export interface Transmit {
+  readonly port: Port;
+  readonly bytes: Uint8Array;
+  readonly destination: TransportAddress;
+}
+
+const DEFAULTS: EngineOptions = {
+  policy: 'prefer',
+  suites: SUITES,
+  keepaliveS: 15,
+  allowInsecureSignalling: false,
+  isDirectTarget: isDefaultDirectTarget,
+};
+
+export class Engine {
+  readonly #agenda = new Agenda<Component>();
+  readonly #transmits: Transmit[] = [];
+  readonly #events: LatchEvent[] = [];
+  readonly #sessions = new Set<Session>();
+  readonly #context: Context;
+
+  constructor(options: Partial<EngineOptions>, crypto: Crypto, random: Random) {
+    this.#context = {
+      options: { ...DEFAULTS, ...options },
+      crypto,
+      random,
+      directTargets: new DirectTargets(),
+      residue: createCounters(),
+      nowMs: 0,
+      transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
+      emit: (event) => this.#events.push(event),
+      wake: (component) => this.#agenda.set(component, component.nextMs),
+    };
+  }
+
+  /** One bound socket. */
+  openPort(local: TransportAddress): Port {
+    return new Port(local);
+  }
+
+  /** The socket is gone: the components behind it neither send nor receive until they are attached to another. */
+  closePort(port: Port, nowMs: number): void {
+    for (const component of [...port.components]) component.detach(nowMs);
+  }
+
+  createSession(options: SessionOptions): Session {
+    const session = new Session(options, this.#context, () => this.#sessions.delete(session));
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** For a further answer to the session's pending offer: a session of its own (protocol.md 2). */
+  forkSession(of: Session): Session {
+    const session = of.fork(() => this.#sessions.delete(session));
+    this.#sessions.add(session);
+    return session;
+  }
+
+  get sessions(): ReadonlySet<Session> {
+    return this.#sessions;
+  }
+
+  /** The sums of all sessions, those that are closed included, and of what belongs to none. */
+  get counters(): Counters {
+    const total = addCounters(createCounters(), this.#context.residue);
+    for (const session of this.#sessions) addCounters(total, session.counters);
+    return total;
+  }
+
+  /**
+   * A datagram from `address:port`. Returns the component whose application gets it as payload; undefined where it was a message
+   * of the protocol, or was dropped and counted. The address may be an IPv4-mapped IPv6 address.
+   */
+  handleDatagram(
+    port: Port,
+    bytes: Uint8Array,
+    address: string,
+    remotePort: number,
+    nowMs: number,
+  ): Component | undefined {
+    const ip = normaliseIp(address);
+    const kind = classifyPacket(bytes);
+    this.#context.nowMs = nowMs;
+    if (kind === 'stun') {
+      this.#handleStun(port, bytes, { address: ip, port: remotePort });
+      return undefined;
+    }
+    const route = port.route(ip, remotePort);
+    if (route && nowMs <= route.untilMs) {
+      route.component.accept(bytes, kind, nowMs);
+      return route.component;
+    }
+    return this.#handleStray(port, bytes, kind, { address: ip, port: remotePort });
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.#context.nowMs = nowMs;
+    for (let due = this.#agenda.take(nowMs); due; due = this.#agenda.take(nowMs)) {
+      due.handleTimeout(nowMs);
+      this.#agenda.set(due, Math.max(due.nextMs, nowMs + 0.1));
+    }
+  }
+
+  pollTransmit(): Transmit | undefined {
+    return this.#transmits.shift();
+  }
+
+  pollEvent(): LatchEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** When handleTimeout wants to be called, in the caller's milliseconds; undefined where nothing is waited for. */
+  pollTimeout(): number | undefined {
+    return this.#agenda.nextMs();
+  }
+
+  #handleStray(
+    port: Port,
+    bytes: Uint8Array,
+    kind: PacketClass,
+    source: TransportAddress,
+  ): Component | undefined {
+    const ssrc = readSsrc(bytes, kind);
+    const owner = port.only ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc));
+    if (!owner) {
+      this.#context.residue.received++;
+      return this.#drop('unroutable');
+    }
+    if (!owner.handleStray(bytes, kind, source, this.#context.nowMs)) return undefined;
+    owner.accept(bytes, kind, this.#context.nowMs);
+    return owner;
+  }
+
+  /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */
+  #handleStun(port: Port, bytes: Uint8Array, source: TransportAddress): undefined {
+    const parsed = parseLatchMessage(bytes);
+    if (!parsed.ok) {
+      const { code } = parsed.error;
+      return this.#drop(
+        code === 'fingerprint' ? 'fingerprint' : code === 'not-latch' ? 'notLatch' : 'malformed',
+      );
+    }
+    const message = parsed.value;
+    if ('username' in message) return this.#handleNamed(port, bytes, message, source);
+    const component = port.byTransaction(message.transaction);
+    if (!component) return this.#drop('staleTransaction');
+    component.handleMessage(message, source, this.#context.nowMs);
+    return undefined;
+  }
+
+  #handleNamed(
+    port: Port,
+    bytes: Uint8Array,
+    message: Extract<LatchMessage, { username: unknown }>,
+    source: TransportAddress,
+  ): undefined {
+    const { recipient, sender } = message.username;
+    const waiting: Component[] = [];
+    for (const component of port.byTag(recipient) ?? []) {
+      const knows = component.knows(recipient, sender);
+      if (knows === 'now') {
+        component.handleMessage(message, source, this.#context.nowMs);
+        return undefined;
+      }
+      if (knows === 'later') waiting.push(component);
+    }
+    if (waiting.length === 0 || message.kind === 'challenge') return this.#drop('unknownTags');
+    for (const component of waiting) component.keepHello(bytes, source);
+    return undefined;
+  }
+
+  #drop(reason: DropReason): undefined {
+    this.#context.residue.dropped[reason]++;
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+// What the core tells about a session. No event carries a secret, a word or a proof.
+import type { TransportAddress } from '../wire/index.js';
+import type { Suite } from './keys.js';
+
+export type ComponentId = 1 | 2;
+
+/** What a NAT changed between the address in the peer's SDP and the mapping seen. */
+export type NatChange = 'none' | 'address' | 'port' | 'both';
+
+interface EventBase {
+  readonly session: string;
+  /** The name that the application gave the call, say its Call-ID. */
+  readonly call: string;
+  /** Index of the m= section whose transport this is. */
+  readonly media: number;
+  readonly component: ComponentId;
+  readonly local?: TransportAddress;
+  /** The address that the event is about, where there is one. */
+  readonly remote?: TransportAddress;
+}
+
+/** Both views of a mapping, as the two sides exchanged them. */
+export interface MappingView {
+  /** The client's own view: the address in its SDP. */
+  readonly signalled?: TransportAddress;
+  /** What the verifier sees. */
+  readonly mapping: TransportAddress;
+  /** Where the client saw the challenge come from, out of its response. */
+  readonly serverSeenAs: TransportAddress;
+  readonly nat: NatChange;
+  readonly suite: Suite;
+  /** From the first transmission of the challenge to its response. */
+  readonly rttMs: number;
+}
+
+export type LatchEvent = EventBase &
+  (
+    | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' | 'legacy' | 'closed' }
+    | ({ readonly type: 'verified' | 'direct' } & MappingView)
+    | ({ readonly type: 'rebound'; readonly previous: TransportAddress } & MappingView)
+    | { readonly type: 'downgraded'; readonly to: 'legacy' | 'none' | 'rejected'; readonly reason: string }
+    | { readonly type: 'rejected'; readonly status: 400 | 488; readonly warning: string }
+  );
+
+export type LatchEventType = LatchEvent['type'];
+
+export function natBetween(signalled: TransportAddress | undefined, mapping: TransportAddress): NatChange {
+  if (!signalled) return 'both';
+  const isOtherAddress = signalled.address !== mapping.address;
+  const isOtherPort = signalled.port !== mapping.port;
+  if (isOtherAddress && isOtherPort) return 'both';
+  if (isOtherAddress) return 'address';
+  return isOtherPort ? 'port' : 'none';
+}

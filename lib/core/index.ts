@@ -1,0 +1,28 @@
+// The core's face: the protocol as a machine without I/O, for those who bring sockets and a clock of their own.
+export { Component } from './component.js';
+export type { Protection } from './component.js';
+export type { EngineOptions, Policy } from './context.js';
+export { addCounters, createCounters, DROP_REASONS } from './counters.js';
+export type { Counters, DropReason } from './counters.js';
+export type { Crypto, Random } from './crypto.js';
+export { isDefaultDirectTarget } from './direct-targets.js';
+export type { DirectTargetRule } from './direct-targets.js';
+export { Engine } from './engine.js';
+export type { Transmit } from './engine.js';
+export { ERROR_CODES, LatchkeyError } from './errors.js';
+export type { ErrorCode } from './errors.js';
+export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
+export { computeProof, deriveKeys, isSuite, SUITES } from './keys.js';
+export type { KeyInput, Keys, ProofInput, Suite } from './keys.js';
+export { Port } from './port.js';
+export { Secret } from './secret.js';
+export { Session } from './session.js';
+export type {
+  Role,
+  SessionOptions,
+  SessionProtection,
+  Signalling,
+  StreamStatus,
+  Verdict,
+} from './session.js';
+export type { TransportAddress } from '../wire/index.js';

@@ -1,0 +1,18 @@
+// Hellos that came before the answer which tells their key: the last four per component, judged when it comes
+// (protocol.md 4). Copies, because a socket may reuse its buffer.
+import type { TransportAddress } from '../wire/index.js';
+
+const MAX_KEPT = 4;
+
+export class KeptHellos {
+  #kept: { readonly bytes: Uint8Array; readonly source: TransportAddress }[] = [];
+
+  keep(bytes: Uint8Array, source: TransportAddress): void {
+    if (this.#kept.length === MAX_KEPT) this.#kept.shift();
+    this.#kept.push({ bytes: bytes.slice(), source });
+  }
+
+  take(): readonly { readonly bytes: Uint8Array; readonly source: TransportAddress }[] {
+    return this.#kept.splice(0);
+  }
+}

@@ -1,0 +1,65 @@
+// A component's prover and, while the new generation has not been challenged yet, the one of the generation before:
+// the prover answers the old until it has answered the new (protocol.md 5.10).
+import type { LatchMessage, TransportAddress } from '../wire/index.js';
+import type { Generation } from './generation.js';
+import { Prover, type ProverHost } from './prover.js';
+
+export class ProverPair {
+  #current: Prover | undefined;
+  #former: Prover | undefined;
+
+  constructor(private readonly host: ProverHost) {}
+
+  get generations(): readonly Generation[] {
+    return [this.#current, this.#former].flatMap((prover) => (prover ? [prover.generation] : []));
+  }
+
+  start(generation: Generation, word: Uint8Array, nowMs: number): void {
+    this.#former?.stop();
+    this.#former = this.#current;
+    this.#current = new Prover(this.host, generation, word, nowMs);
+  }
+
+  handleChallenge(
+    message: Extract<LatchMessage, { kind: 'challenge' }>,
+    source: TransportAddress,
+    nowMs: number,
+  ): void {
+    const { recipient, sender } = message.username;
+    const isFor = ({ generation }: Prover): boolean =>
+      generation.ownTag === recipient && generation.peerTag === sender;
+    if (this.#current && isFor(this.#current)) this.#current.handleChallenge(message, source, nowMs);
+    else if (this.#former && isFor(this.#former)) this.#former.handleChallenge(message, source, nowMs);
+    else this.host.drop('unknownTags');
+    if (!this.#current?.isChallenged) return;
+    this.#former?.stop();
+    this.#former = undefined;
+  }
+
+  handleWelcome(
+    message: Extract<LatchMessage, { kind: 'welcome' }>,
+    source: TransportAddress,
+    nowMs: number,
+  ): void {
+    if (this.#current) this.#current.handleWelcome(message, source, nowMs);
+    else this.host.drop('staleTransaction');
+  }
+
+  handleLocalChange(nowMs: number): void {
+    this.#current?.handleLocalChange(nowMs);
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.#current?.handleTimeout(nowMs);
+  }
+
+  get nextMs(): number {
+    return this.#current?.nextMs ?? Infinity;
+  }
+
+  stop(): void {
+    this.#current?.stop();
+    this.#former?.stop();
+    this.#current = this.#former = undefined;
+  }
+}
