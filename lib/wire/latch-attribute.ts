@@ -31,6 +31,7 @@ const WORD_CHARACTERS = 22;
 const KEEPALIVE_MIN_S = 5;
 const KEEPALIVE_MAX_S = 60;
 
+const OTHER_VERSION = /^(?:[02-9]|1[0-9])/;
 const TAG = /^[A-Za-z0-9]{8,32}$/;
 const TOKEN = /^[!#-'*+\-.0-9A-Z^-~]+$/; // RFC 8866 section 9
 const VCHARS = /^[!-~]+$/; // RFC 5234 appendix B.1
@@ -47,8 +48,7 @@ type Params = {
  * `latch-secret`, `latch-param`; `offset` counts characters of the value.
  */
 export function parseLatch(value: string): Result<LatchAttribute | undefined> {
-  const digits = /^[0-9]*/.exec(value)?.[0] ?? '';
-  if (digits !== '' && digits !== '1') return succeed(undefined);
+  if (OTHER_VERSION.test(value)) return succeed(undefined);
   const [version, tag = '', secretText = '', ...params] = value.split(' ');
   if (version !== '1') return refuse('latch-version', 0, 'the version is not a number');
   let offset = 2;

@@ -123,7 +123,8 @@ function readLatch(section: Section, attribute: AttributeLine): Refusal | undefi
 }
 
 /**
- * The word in force for `section`. Without an `a=latch` in force it is ignored, however it looks: it then
+ * The word in force for `section`: its own, else that of the session level, which verifiers are told not to
+ * use but which is clear enough where there is one section. Without an `a=latch` in force it is ignored, however it looks: it then
  * belongs to a version we do not know, or to nothing.
  */
 export function readChallenge(section: Section, session: Section): Result<Uint8Array | undefined> {

@@ -151,6 +151,22 @@ describe('a=latch', () => {
     });
   }
 
+  it('takes exactly the characters of a token and of a value', () => {
+    const characters = Array.from({ length: 0x180 }, (_, code) => String.fromCharCode(code));
+    const taken = (value: (character: string) => string) =>
+      characters.filter((character) => parseLatch(value(character)).ok).join('');
+    const separators = /[^\x21-\x7e]|["(),/:;<=>?@[\\\]]/g; // RFC 2045 section 5.1, as RFC 8866 has it
+    const token = characters.join('').replace(separators, '');
+    assert.equal(
+      taken((character) => `${BARE} suite=${character}`),
+      token,
+    );
+    // `x==x=1` is well-formed too: a value may hold any number of `=`.
+    const names = taken((character) => `${BARE} x${character}x=1`);
+    assert.equal(names.replace('=', ''), token);
+    assert.equal(taken((character) => `${BARE} x=${character}`).length, 0x7e - 0x21 + 1);
+  });
+
   it('agrees with the ABNF on every truncation, and says nothing of what it read', () => {
     for (let length = 0; length <= FULL.length; length++) {
       const value = FULL.slice(0, length);
