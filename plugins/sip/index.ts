@@ -1,0 +1,166 @@
+/**
+ * latchkey for the `sip` package (kirm/sip.js): wraps its `create`, adds the latch attributes to what a call sends, reads
+ * those it receives, and keeps the package alive on hostile input. It imports no `sip` itself: the caller hands it over.
+ */
+import { EventEmitter } from 'node:events';
+import { LatchkeyError } from '../../lib/index.js';
+import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
+import { Calls } from './calls.js';
+import type { EndReason } from './dialog.js';
+import { fromTag, toTag } from './message.js';
+import type { OnRequest, SipFlow, SipMessage, SipOptions, SipPackage, SipRequest } from './sip-types.js';
+import { Stack } from './stack.js';
+import { expectedSignalling, nextHop, resolveHop } from './target.js';
+import type { Resolve } from './target.js';
+
+export type { EndReason } from './dialog.js';
+export type { Signalling } from './hop.js';
+export { hopSignalling, isLoopback } from './hop.js';
+export type { ListenerAddress, ListenerProtocol } from './listeners.js';
+export type * from './sip-types.js';
+export type { Stack } from './stack.js';
+export type { Resolve, Target } from './target.js';
+
+export interface LatchSipOptions {
+  /** Which side of latch this process is: a server verifies, a terminal proves. Default `'verifier'`. */
+  role?: Role;
+  /** What to do with a peer that does not speak latch; default: the latchkey's. */
+  policy?: Policy;
+  /** How long an INVITE may ring before its session is given up. Default 200 s: timer C is more than 3 minutes. */
+  ringingMs?: number;
+  /** How long all streams of a call may stay `expired` before its session is closed. Default 60 s; 0: for ever. */
+  maxSilenceMs?: number;
+  /** Replaces name resolution (RFC 3263). Targets are tried in order. */
+  resolve?: Resolve;
+}
+
+export interface EndedCall {
+  readonly session: Session;
+  /** The Call-ID. */
+  readonly call: string;
+  /** `timeout`, `expired` and `silence` mean that nobody has said BYE: that is then for the application to do. */
+  readonly reason: EndReason;
+}
+
+export interface RejectedCall {
+  readonly session: Session | undefined;
+  readonly call: string;
+  readonly status: number;
+  readonly warning: string;
+  /** The request or response of the peer that was not accepted. */
+  readonly message: SipMessage;
+}
+
+export interface Fault {
+  /** The transport, or the part, where it happened. */
+  readonly where: string;
+  readonly error: unknown;
+}
+
+export interface LatchSipEvents {
+  /** A session was made, before anything was read into it or written out of it. */
+  session: [session: Session, message: SipMessage];
+  ended: [call: EndedCall];
+  rejected: [call: RejectedCall];
+  /** A frame that was dropped, an exception that was caught, a flow that was gone. For logs: nothing is to be done. */
+  fault: [fault: Fault];
+}
+
+const DEFAULT_RINGING_MS = 200_000;
+const DEFAULT_SILENCE_MS = 60_000;
+
+function checkMs(value: number | undefined, name: string, fallback: number): number {
+  if (value === undefined) return fallback;
+  // Node's timers take 31 bits.
+  if (Number.isFinite(value) && value >= 0 && value < 2 ** 31) return value;
+  throw new LatchkeyError('LATCHKEY_OPTION', `${name} must be a number of milliseconds, 0 or more`);
+}
+
+/** Made by `latchSip`. */
+export class LatchSip extends EventEmitter<LatchSipEvents> {
+  readonly #sip: SipPackage;
+  readonly #calls: Calls;
+  readonly #resolve: Resolve;
+  readonly #stacks = new Set<Stack>();
+
+  /** Made by `latchSip`, not by hand. */
+  constructor(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions) {
+    super();
+    const { role, policy, ringingMs, maxSilenceMs, resolve = resolveHop } = options;
+    this.#sip = sip;
+    this.#resolve = resolve;
+    const limits = {
+      ringingMs: checkMs(ringingMs, 'ringingMs', DEFAULT_RINGING_MS),
+      maxSilenceMs: checkMs(maxSilenceMs, 'maxSilenceMs', DEFAULT_SILENCE_MS),
+    };
+    this.#calls = new Calls(
+      latchkey,
+      { ...limits, ...(role && { role }), ...(policy && { policy }) },
+      {
+        onSession: (session, message) => this.#tell('session', session, message),
+        onEnd: ({ session, callId }, reason) => this.#tell('ended', { session, call: callId, reason }),
+      },
+    );
+  }
+
+  /**
+   * As `sip.create`, with the same arguments; port 0 lets the system choose. `stack.ready` tells when all listeners are up,
+   * or what is wrong with one. What the package throws at once (a bad certificate) is thrown.
+   */
+  create(options: SipOptions, onRequest: (request: SipRequest, remote: SipFlow) => void): Stack {
+    const stack: Stack = new Stack(options, onRequest as OnRequest, {
+      sip: this.#sip,
+      calls: this.#calls,
+      resolve: this.#resolve,
+      onRejected: (dialog, message, { status, warning }) => {
+        const call = String(message.headers['call-id'] ?? '');
+        this.#tell('rejected', { session: dialog?.session, call, status, warning, message });
+      },
+      onFault: (where, error) => this.#tell('fault', { where, error }),
+      onDestroyed: (destroyed) => {
+        this.#stacks.delete(destroyed);
+        if (this.#stacks.size === 0) this.#calls.endAll();
+      },
+    });
+    this.#stacks.add(stack);
+    return stack;
+  }
+
+  /**
+   * The session of this message's dialog. For an incoming INVITE its offer has been read when `onRequest` runs; for an INVITE
+   * about to go out the session is made here, its signalling chosen by the hop that the URI (or top Route) names.
+   */
+  session(message: SipMessage): Session | undefined {
+    const known = this.#calls.sessionOf(message);
+    if (known && !known.isClosed) return known;
+    if (message.method !== 'INVITE' || toTag(message) !== undefined || fromTag(message) === undefined)
+      return known;
+    return this.#calls.outgoingInvite(message as SipRequest, this.#expectedSignalling(message)).session;
+  }
+
+  #expectedSignalling(request: SipMessage) {
+    const [stack] = this.#stacks;
+    return stack ? stack.expectedSignalling(request) : expectedSignalling(nextHop(this.#sip, request));
+  }
+
+  /** A listener that throws must not break the loop that the event comes from. */
+  #tell<K extends keyof LatchSipEvents>(name: K, ...args: LatchSipEvents[K]): void {
+    try {
+      (this as EventEmitter).emit(name, ...args);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/**
+ * Puts latchkey under the `sip` package.
+ *
+ * @param sip The package: `import sip from 'sip'`.
+ * @throws LatchkeyError LATCHKEY_OPTION.
+ */
+export function latchSip(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions = {}): LatchSip {
+  return new LatchSip(sip, latchkey, options);
+}

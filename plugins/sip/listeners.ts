@@ -1,0 +1,212 @@
+/**
+ * The listening sockets that the package opens: seen at birth, bound where the options say (port 0 and the address of the
+ * WebSocket listener included), their errors collected, all of them closed in the end.
+ */
+import dgram from 'node:dgram';
+import { EventEmitter } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import tls from 'node:tls';
+import { guardDatagrams, guardStream, guardWebSocket } from './guard-stream.js';
+import type { GuardSite, WebSocketLike } from './guard-stream.js';
+import type { SipOptions } from './sip-types.js';
+import { withSwapped } from './swap.js';
+import type { Swap } from './swap.js';
+
+export type ListenerProtocol = 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS';
+
+export interface ListenerAddress {
+  readonly protocol: ListenerProtocol;
+  readonly address: string;
+  readonly port: number;
+}
+
+interface Listening {
+  readonly protocol: ListenerProtocol;
+  readonly socket: net.Server | dgram.Socket;
+  readonly ready: Promise<void>;
+  readonly port: number;
+}
+
+type Loose = (...args: unknown[]) => unknown;
+
+/** The `ws` server inside the package: bounded like the other transports (RFC 7118 gives no number). */
+interface WebSocketServerLike extends EventEmitter {
+  options: { maxPayload?: number };
+  clients?: Set<WebSocketLike>;
+}
+
+const REASONS: Record<string, string> = {
+  EADDRINUSE: 'the address is in use',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'not permitted',
+};
+
+export class Listeners {
+  readonly #listening: Listening[] = [];
+  readonly #streams = new Set<net.Socket>();
+  #isClosed = false;
+
+  constructor(
+    private readonly options: SipOptions,
+    private readonly site: GuardSite,
+  ) {}
+
+  /** Runs the package's `create`, watching what it opens. When it throws, what it had opened is closed. */
+  capture<T>(create: () => T): T {
+    try {
+      return withSwapped(this.#swaps(), create);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Fulfilled when all listen; rejected with one Error that names protocol, address and port. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#listening.map((one) => one.ready));
+  }
+
+  /** Where the sockets really listen; those not bound yet are left out. */
+  get addresses(): ListenerAddress[] {
+    return this.#listening.flatMap(({ protocol, socket }) => {
+      try {
+        const bound = socket.address();
+        return bound === null || typeof bound === 'string'
+          ? []
+          : [{ protocol, address: bound.address, port: bound.port }];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  portOf(protocol: string): number | undefined {
+    return this.addresses.find((one) => one.protocol.startsWith(protocol.toUpperCase()))?.port;
+  }
+
+  /** Closes everything, the package's own WebSocket listener and accepted connections included. What is written still goes out. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { socket } of this.#listening) {
+      try {
+        socket.close();
+      } catch {
+        // Closed already, by the package or because it never listened.
+      }
+    }
+    for (const stream of this.#streams) stream.destroySoon();
+  }
+
+  #swaps(): Swap[] {
+    const { options, site } = this;
+    const isWss = Boolean(options.tls);
+    const web =
+      (original: Loose) =>
+      (...args: unknown[]) => {
+        return this.#adopt(isWss ? 'WSS' : 'WS', original(...args) as net.Server, options.ws_port ?? 0);
+      };
+    // A server of streams: the last argument is the package's own `connection` listener.
+    const streams =
+      (protocol: 'TCP' | 'TLS', port: number) =>
+      (original: Loose) =>
+      (...args: unknown[]) => {
+        const onStream = args.pop() as Loose;
+        const server = original(...args, (stream: net.Socket) => {
+          guardStream(stream, protocol, site);
+          onStream(stream);
+        });
+        return this.#adopt(protocol, server as net.Server, port);
+      };
+    return [
+      {
+        target: dgram,
+        key: 'createSocket',
+        make: (original) => (type, onMessage) => this.#adoptUdp(original(type), onMessage),
+      },
+      { target: net, key: 'createServer', make: streams('TCP', options.port ?? 5060) },
+      { target: tls, key: 'createServer', make: streams('TLS', options.tls_port ?? 5061) },
+      { target: http, key: 'createServer', make: web },
+      { target: https, key: 'createServer', make: web },
+      { target: EventEmitter.prototype, key: 'on', make: (original) => this.#watchWebSocketServer(original) },
+    ];
+  }
+
+  /** The package's WebSocket server shows itself when the package listens for its connections. */
+  #watchWebSocketServer(original: (this: unknown, ...args: unknown[]) => unknown) {
+    const { site } = this;
+    const connections =
+      (listener: Loose) =>
+      (socket: WebSocketLike, ...rest: unknown[]) => {
+        guardWebSocket(socket, 'WS', site);
+        listener(socket, ...rest);
+      };
+    return function (this: unknown, event: unknown, listener: unknown) {
+      if (event !== 'connection' || this instanceof net.Server) return original.call(this, event, listener);
+      const server = this as WebSocketServerLike;
+      if (server.options) server.options.maxPayload = site.limits.maxHeadBytes + site.limits.maxBodyBytes;
+      original.call(server, 'error', () => undefined);
+      return original.call(server, event, connections(listener as Loose));
+    };
+  }
+
+  #adoptUdp(made: unknown, onMessage: unknown): dgram.Socket {
+    const socket = made as dgram.Socket;
+    const port = this.options.port ?? 5060;
+    guardDatagrams(socket, onMessage as Loose, this.site);
+    const bind = socket.bind.bind(socket);
+    Object.defineProperty(socket, 'bind', {
+      value: (_port: number, address: string) => bind({ port, address }),
+    });
+    this.#file('UDP', socket, port);
+    return socket;
+  }
+
+  #adopt(protocol: ListenerProtocol, server: net.Server, port: number): net.Server {
+    const { address } = this.options;
+    const listen = server.listen.bind(server);
+    Object.defineProperty(server, 'listen', {
+      value: () => listen({ port, ...(address !== undefined && { host: address }) }),
+    });
+    if (protocol === 'WS' || protocol === 'WSS') this.#guardUpgrades(server);
+    server.on('connection', (stream: net.Socket) => {
+      this.#streams.add(stream);
+      stream.once('close', () => this.#streams.delete(stream));
+    });
+    this.#file(protocol, server, port);
+    return server;
+  }
+
+  /** An upgrade that the package's `ws` cannot read must not throw into the HTTP server. */
+  #guardUpgrades(server: net.Server): void {
+    const on = server.on.bind(server) as (event: string, listener: Loose) => net.Server;
+    Object.defineProperty(server, 'on', {
+      value: (event: string, listener: Loose) => {
+        if (event !== 'upgrade') return on(event, listener);
+        return on(event, (request, socket, head) => {
+          try {
+            listener(request, socket, head);
+          } catch (error) {
+            this.site.onFault('WS', error);
+            (socket as net.Socket).destroy();
+          }
+        });
+      },
+    });
+  }
+
+  #file(protocol: ListenerProtocol, socket: net.Server | dgram.Socket, port: number): void {
+    const where = `${protocol} ${this.options.address ?? '*'}:${port}`;
+    const ready = new Promise<void>((resolve, reject) => {
+      socket.once('listening', resolve);
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        const reason = REASONS[error.code ?? ''] ?? error.message;
+        reject(new Error(`sip: cannot listen on ${where}: ${reason}`, { cause: error }));
+        if (!this.#isClosed) this.site.onFault(protocol, error);
+      });
+    });
+    ready.catch(() => undefined);
+    this.#listening.push({ protocol, socket, ready, port });
+  }
+}

@@ -1,0 +1,330 @@
+/**
+ * One instance of the package, wrapped: the application's messages pass through here on their way in and out, and the
+ * package's two logger hooks see what really goes over the wire. Decides nothing about offers and dialogs: calls.ts does.
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname as systemName } from 'node:os';
+import { isIPv6 } from 'node:net';
+import { stripLatch } from '../../lib/index.js';
+import { readSdp, replaceSdp } from './body.js';
+import type { Calls, Outgoing } from './calls.js';
+import { acknowledge, hangUp } from './decline.js';
+import { Dialling } from './dialling.js';
+import type { Dialog } from './dialog.js';
+import type { Refusal } from './exchange.js';
+import { DEFAULT_LIMITS } from './frame.js';
+import type { GuardSite } from './guard-stream.js';
+import { hopSignalling } from './hop.js';
+import type { Signalling } from './hop.js';
+import { Listeners } from './listeners.js';
+import type { ListenerAddress } from './listeners.js';
+import { dropUnreadableRoutes, formatWarning, isWellFormed, toTag } from './message.js';
+import { Sender } from './sender.js';
+import type {
+  OnRequest,
+  OnResponse,
+  SipFlow,
+  SipMessage,
+  SipOptions,
+  SipPackage,
+  SipRequest,
+  SipResponse,
+  SipUri,
+  PackageStack,
+} from './sip-types.js';
+import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
+import type { Resolve } from './target.js';
+
+export interface StackSite {
+  readonly sip: SipPackage;
+  readonly calls: Calls;
+  readonly resolve: Resolve;
+  onRejected(dialog: Dialog | undefined, message: SipMessage, refusal: Refusal): void;
+  onFault(where: string, error: unknown): void;
+  onDestroyed(stack: Stack): void;
+}
+
+const REASONS: Record<number, string> = {
+  400: 'Bad Request',
+  488: 'Not Acceptable Here',
+  491: 'Request Pending',
+  500: 'Server Internal Error',
+};
+
+export class Stack {
+  readonly #site: StackSite;
+  readonly #options: SipOptions;
+  readonly #onRequest: OnRequest;
+  readonly #listeners: Listeners;
+  readonly #dialling: Dialling;
+  readonly #sender: Sender;
+  readonly #package: PackageStack;
+  readonly #pins = new Pins();
+  readonly #flows = new WeakMap<SipMessage, SipFlow>();
+  /** What the package takes for its own name. Never dialled, so no call of ours is mistaken for a flow token. */
+  readonly #flowHost = `flow-${randomBytes(8).toString('hex')}.invalid`;
+  readonly #name: string;
+  readonly #isWss: boolean;
+  /** Fulfilled when everything listens; rejected with one clear Error (a port in use, an address that is not ours). */
+  readonly ready: Promise<void>;
+
+  constructor(options: SipOptions, onRequest: OnRequest, site: StackSite) {
+    this.#site = site;
+    this.#options = options;
+    this.#onRequest = onRequest;
+    this.#name = options.publicAddress ?? options.address ?? options.hostname ?? systemName();
+    this.#isWss = Boolean(options.tls) && options.ws_port !== undefined;
+    const guard = this.#guardSite();
+    this.#listeners = new Listeners(options, guard);
+    const isVerifying =
+      (options.tls as { rejectUnauthorized?: boolean } | undefined)?.rejectUnauthorized !== false;
+    this.#dialling = new Dialling(guard, isVerifying);
+    const receive = (request: SipRequest, remote: SipFlow) => this.#receive(request, remote);
+    this.#package = this.#listeners.capture(() => site.sip.create(this.#packageOptions(), receive));
+    this.#sender = new Sender({
+      sip: site.sip,
+      stack: this.#package,
+      dialling: this.#dialling,
+      pins: this.#pins,
+      resolve: site.resolve,
+      flowHop: (hop) => this.#flowHop(hop),
+      onFault: (where, error) => site.onFault(where, error),
+    });
+    this.ready = this.#listeners.ready();
+    this.ready.catch(() => this.destroy());
+  }
+
+  /** Where this stack listens, the ports that the system chose included; complete once `ready`. */
+  get addresses(): readonly ListenerAddress[] {
+    return this.#listeners.addresses;
+  }
+
+  /**
+   * As the package's `send`: a response, or a request with a callback for its responses. Never throws for what the network
+   * does; throws a LatchkeyError where the body is a session description that cannot be read.
+   */
+  readonly send = (message: SipMessage, onResponse?: OnResponse): void => {
+    if (message.method === undefined) this.#sendResponse(message as SipResponse);
+    else this.#sendRequest(message as SipRequest, onResponse);
+  };
+
+  readonly hostname = (): string => this.#name;
+
+  readonly encodeFlowUri = (flow: SipFlow): SipUri => ({
+    ...this.#package.encodeFlowUri(flow),
+    host: this.#name,
+  });
+
+  readonly decodeFlowUri = (uri: string | SipUri): SipFlow | undefined => {
+    const parsed = parseSipUri(this.#site.sip, uri);
+    return parsed && this.#decode(parsed);
+  };
+
+  readonly isFlowUri = (uri: string | SipUri): boolean => this.decodeFlowUri(uri) !== undefined;
+
+  /** Closes listeners and flows. Calls that are up are the application's to end first. */
+  readonly destroy = (): void => {
+    try {
+      this.#package.destroy();
+    } catch {
+      // A listener that never came up cannot be closed.
+    }
+    this.#listeners.close();
+    this.#dialling.close();
+    this.#site.onDestroyed(this);
+  };
+
+  /** What the hop of a request to be sent promises. */
+  expectedSignalling(request: SipMessage): Signalling {
+    const hop = nextHop(this.#site.sip, request);
+    const flow = hop && this.#decode(hop);
+    return flow ? hopSignalling(flow, this.#isWss) : expectedSignalling(hop);
+  }
+
+  #guardSite(): GuardSite {
+    const { maxBytesHeaders, maxContentLength } = this.#options;
+    const limits = {
+      maxHeadBytes: maxBytesHeaders ?? DEFAULT_LIMITS.maxHeadBytes,
+      maxBodyBytes: maxContentLength ?? DEFAULT_LIMITS.maxBodyBytes,
+    };
+    return {
+      limits,
+      onFault: (where, error) => this.#site.onFault(where, error),
+      isInUse: (address, port) => this.#site.calls.table.isFlowInUse(address, port),
+    };
+  }
+
+  #packageOptions(): SipOptions {
+    const { logger, port, tls_port, ws_port } = this.#options;
+    return {
+      ...this.#options,
+      publicAddress: this.#flowHost,
+      // The package reads 0 as its default, or as off; the listeners are bound as asked all the same.
+      port: port || 5060,
+      tls_port: tls_port || 5061,
+      ws_port: ws_port === undefined ? undefined : ws_port || 1,
+      logger: {
+        recv: (message, remote) => this.#onReceived(message, remote),
+        send: (message, target) => this.#onSending(message, target),
+        error: (error) => this.#quietly(() => logger?.error?.(error)),
+      },
+    };
+  }
+
+  /** The application's listeners may throw; the loop that called them goes on. */
+  #quietly(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#site.onFault('application', error);
+    }
+  }
+
+  /** For the application's logs: the secret is in none (protocol.md 2). */
+  #redacted(message: SipMessage): SipMessage {
+    const sdp = readSdp(message);
+    return sdp === undefined ? message : { ...message, content: replaceSdp(message, stripLatch(sdp)) };
+  }
+
+  #onReceived(message: SipMessage, remote: SipFlow): void {
+    const port = this.#listeners.portOf(remote.protocol);
+    if (remote.protocol === 'UDP' && remote.local && port !== undefined) remote.local.port = port;
+    this.#flows.set(message, remote);
+    dropUnreadableRoutes(message);
+    const { logger } = this.#options;
+    if (logger?.recv) this.#quietly(() => logger.recv?.(this.#redacted(message), remote));
+  }
+
+  /** Before each serialisation, retransmissions and other targets included. */
+  #onSending(message: SipMessage, target: SipFlow): void {
+    this.#quietly(() => {
+      this.#pins.restore(message);
+      if (message.method !== undefined) this.#setVia(message, target);
+      this.#setContent(message, target);
+    });
+    const { logger } = this.#options;
+    if (logger?.send) this.#quietly(() => logger.send?.(this.#redacted(message), target));
+  }
+
+  #setVia(message: SipMessage, target: SipFlow): void {
+    const via = message.headers.via?.[0];
+    if (!via) return;
+    via.host = isIPv6(this.#name) ? this.#flowHost : this.#name;
+    via.port = this.#listeners.portOf(target.protocol) ?? via.port;
+  }
+
+  /** With our attributes where this hop may carry them, without them where not (protocol.md 2). */
+  #setContent(message: SipMessage, target: SipFlow): void {
+    const isClear = hopSignalling(target, this.#isWss) === 'clear';
+    const edit = this.#site.calls.edits.get(message);
+    const isOurs = edit && [edit.latched, edit.plain, edit.original].includes(message.content ?? '');
+    if (isOurs) {
+      message.content = isClear && edit.dialog.signalling !== 'clear' ? edit.plain : edit.latched;
+    } else if (isClear) {
+      const sdp = readSdp(message);
+      if (sdp !== undefined) message.content = replaceSdp(message, stripLatch(sdp));
+    }
+    // Bodies are byte strings to the package: other characters would be cut to 8 bits, and counted as one.
+    if (target.protocol !== 'WS' && message.content && /[^\0-\xff]/.test(message.content)) {
+      message.content = Buffer.from(message.content, 'utf8').toString('latin1');
+    }
+  }
+
+  #receive(request: SipRequest, remote: SipFlow): void {
+    const { calls } = this.#site;
+    if (!isWellFormed(request)) {
+      if (request.method !== 'ACK')
+        this.#refuse(request, { status: 400, warning: 'a required header is missing' });
+      return;
+    }
+    const refusal = calls.receiveRequest(request, remote, hopSignalling(remote, this.#isWss));
+    if (!refusal) return this.#deliver(request, remote);
+    const dialog = calls.table.ofMessage(request);
+    if (request.method !== 'ACK') {
+      // A call that never began ends here; a change that failed leaves its call as it was.
+      if (toTag(request) === undefined) dialog?.end('rejected');
+      this.#refuse(request, refusal);
+    } else if (dialog) {
+      hangUp(dialog, (message) => this.#sender.send(message), this.#package);
+      dialog.end('rejected');
+    }
+    this.#site.onRejected(dialog, request, refusal);
+  }
+
+  #deliver(request: SipRequest, remote: SipFlow): void {
+    try {
+      this.#onRequest(request, remote);
+    } catch (error) {
+      // The package answers 500 by itself: the dialog must hear of it.
+      this.#site.calls.sendResponse(this.#site.sip.makeResponse(request, 500));
+      throw error;
+    }
+  }
+
+  #refuse(request: SipRequest, { status, warning }: Refusal): void {
+    const response = this.#site.sip.makeResponse(request, status, REASONS[status] ?? 'Rejected', {
+      headers: { warning: formatWarning(this.#name, warning) },
+    });
+    // RFC 3261 8.2.6.2: every response but 100 has a To tag.
+    if (response.headers.to && toTag(response) === undefined) {
+      const { to } = response.headers;
+      response.headers.to = { ...to, params: { ...to.params, tag: randomBytes(8).toString('hex') } };
+    }
+    // RFC 3261 14.2: the peer may try again after a while.
+    if (status === 500) response.headers['retry-after'] = String(1 + ((randomBytes(1)[0] ?? 0) % 10));
+    this.#sendResponse(response);
+  }
+
+  #sendResponse(response: SipResponse): void {
+    this.#site.calls.sendResponse(response);
+    try {
+      // What cannot be written must fail here, not in a timer of the package later.
+      this.#site.sip.stringify(response);
+      this.#package.send(response);
+    } catch (error) {
+      this.#site.onFault('response', error);
+    }
+  }
+
+  #sendRequest(request: SipRequest, onResponse: OnResponse | undefined): void {
+    const outgoing = this.#site.calls.sendRequest(request, this.expectedSignalling(request));
+    const deliver = (response: SipResponse) => this.#quietly(() => onResponse?.(response));
+    this.#sender.send(request, (response) => {
+      if (outgoing) this.#receiveResponse(outgoing, response, deliver);
+      else deliver(response);
+    });
+  }
+
+  #receiveResponse(outgoing: Outgoing, response: SipResponse, deliver: OnResponse): void {
+    const { request, dialog, exchange } = outgoing;
+    const send = (message: SipMessage) => this.#sender.send(message);
+    if (outgoing.isRefused) {
+      if (exchange.method === 'INVITE') acknowledge(dialog, request, response, send);
+      return;
+    }
+    const flow = this.#flows.get(response);
+    if (flow) dialog.flow = flow;
+    const signalling = flow ? hopSignalling(flow, this.#isWss) : 'clear';
+    const refusal = this.#site.calls.receiveResponse(outgoing, response, signalling);
+    if (!refusal) return deliver(response);
+    outgoing.isRefused = true;
+    if (exchange.method === 'INVITE') acknowledge(dialog, request, response, send);
+    hangUp(dialog, send, this.#package);
+    dialog.end('rejected');
+    this.#site.onRejected(dialog, response, refusal);
+    const { status, warning } = refusal;
+    const headers = { warning: formatWarning(this.#name, warning) };
+    deliver(this.#site.sip.makeResponse(request, status, REASONS[status] ?? 'Rejected', { headers }));
+  }
+
+  #decode(hop: SipUri): SipFlow | undefined {
+    const isOurs = hop.host === this.#name || hop.host === this.#flowHost;
+    if (!isOurs || typeof hop.user !== 'string') return undefined;
+    return this.#package.decodeFlowUri({ ...hop, host: this.#flowHost });
+  }
+
+  /** A hop that names a flow of ours, as the package wants to see it. */
+  #flowHop(hop: SipUri): SipUri | undefined {
+    return this.#decode(hop) && { ...hop, host: this.#flowHost };
+  }
+}
