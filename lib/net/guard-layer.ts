@@ -120,9 +120,10 @@ export class GuardLayer implements Feed {
       (below) =>
         function emit(this: Socket, event, bytes, info) {
           // `arguments` and not a rest parameter: that would allocate for every packet.
-          // eslint-disable-next-line prefer-rest-params
-          if (event !== 'message' || !methods.isActive)
+          if (event !== 'message' || !methods.isActive) {
+            // eslint-disable-next-line prefer-rest-params
             return layer.#passThrough(below, this, event, arguments);
+          }
           const consumer = layer.#shared?.receive(bytes as Buffer, info as RemoteInfo);
           return consumer === undefined ? false : consumer.deliver(bytes as Buffer, info as RemoteInfo);
         },

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { RemoteInfo, Socket, SocketOptions, SocketType } from 'node:dgram';
 import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
-import type { Counters, LatchEvent } from '../core/index.js';
+import type { Counters, LatchEvent, Session as CoreSession } from '../core/index.js';
 import { createGuardedSocket } from './guarded-socket.js';
 import { Loop } from './loop.js';
 import type { LoopOutput } from './loop.js';
@@ -62,13 +62,7 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
   /** A session for one call. Throws LATCHKEY_OPTION, LATCHKEY_CLOSED. */
   createSession(options: SessionOptions): Session {
     this.#checkOpen();
-    const core = this.#engine.createSession(checkSessionOptions(options));
-    const onListenerError = this.#onListenerError;
-    const onEnded = (ended: Session) => this.#ended.push(ended);
-    const session = new Session({ core, sockets: this.#sockets, onListenerError, onEnded });
-    this.#sessions.set(session.id, session);
-    this.#sockets.loop.drain();
-    return session;
+    return this.#adopt(this.#engine.createSession(checkSessionOptions(options)));
   }
 
   /**
@@ -87,6 +81,19 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
     this.#isClosed = true;
     this.#sockets.releaseAll();
     this.#sockets.loop.stop();
+  }
+
+  #adopt(core: CoreSession): Session {
+    const session = new Session({
+      core,
+      sockets: this.#sockets,
+      onListenerError: this.#onListenerError,
+      onEnded: (ended) => this.#ended.push(ended),
+      fork: () => this.#adopt(this.#engine.forkSession(core)),
+    });
+    this.#sessions.set(session.id, session);
+    this.#sockets.loop.drain();
+    return session;
   }
 
   #announce(event: LatchEvent): void {

@@ -19,7 +19,7 @@ import { checkWhere } from './options.js';
 import type { Where } from './options.js';
 import type { SharedSockets } from './shared-socket.js';
 
-/** Every event by its type, and `event` for any of them. */
+/** Every event by its type, and `event` for any of them: the record of names and arguments of the emitters. */
 export type LatchEvents = {
   [T in LatchEventType]: [event: Extract<LatchEvent, { type: T }>];
 } & { event: [event: LatchEvent] };
@@ -32,6 +32,7 @@ export interface SessionSite {
   readonly sockets: SharedSockets;
   readonly onListenerError: (error: unknown) => void;
   readonly onEnded: (session: Session) => void;
+  readonly fork: () => Session;
 }
 
 /** Made by `latchkey.createSession`. */
@@ -107,6 +108,16 @@ export class Session extends EventEmitter<LatchEvents> {
     this.#checkOpen();
     this.#site.core.rollback();
     this.#changed();
+  }
+
+  /**
+   * For a further answer to your pending offer, from another fork of the call (a second dialog): a session of its own, with
+   * its own keys and paths, that takes that answer in its `setRemote`. Bind or guard the same socket for it.
+   * Throws LATCHKEY_STATE where no offer of yours is pending, LATCHKEY_CLOSED.
+   */
+  fork(): Session {
+    this.#checkOpen();
+    return this.#site.fork();
   }
 
   /**

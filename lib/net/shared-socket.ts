@@ -144,6 +144,8 @@ export class SharedSocket {
   /** Lets go of the component; with the last one, and no guard, of the socket as well. */
   detach(component: Component): void {
     if (!this.#consumers.delete(component)) return;
+    // Not where it has moved to another socket already.
+    if (component.port === this.port) component.detach(this.loop.nowMs());
     this.#findOnly();
     this.loop.epoch++;
     this.releaseIfIdle();
@@ -216,7 +218,7 @@ export class SharedSocket {
     this.#unlisten();
     this.#feed?.onShared(undefined);
     this.owner.forget(this);
-    this.loop.engine.closePort(this.port);
+    this.loop.engine.closePort(this.port, this.loop.nowMs());
     this.loop.epoch++;
     this.loop.drain();
   }
