@@ -71,7 +71,7 @@ function encode(vector: Case, kind: Kind): Uint8Array {
 describe('latch vectors', () => {
   let cases: Case[] = [];
 
-  before(function () {
+  beforeEach(function () {
     requireShared(this, VECTORS);
     cases = (JSON.parse(readShared(VECTORS).toString()) as { cases: Case[] }).cases;
     assert.ok(cases.length >= 4);

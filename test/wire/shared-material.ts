@@ -4,10 +4,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const ROOT = new URL('../../../shared/', import.meta.url);
 
-/** Skips the running suite when a file or folder of the shared material is absent. */
+/** Skips the test that runs, or that this hook runs before, when a shared file or folder is absent. */
 export function requireShared(context: Mocha.Context, path: string): void {
   if (existsSync(new URL(path, ROOT))) return;
-  context.test!.title += ` (skipped: ../shared/${path} is absent)`;
+  const test = context.currentTest ?? context.test!;
+  test.title += ` (skipped: ../shared/${path} is absent)`;
   context.skip();
 }
 
