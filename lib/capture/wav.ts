@@ -1,8 +1,9 @@
 /*
  * A WAV file as PCMU packets, with the `wavefile` package, which is loaded on the first call and not
- * before. Writes no WAV, and refuses sample rates that no sound has.
+ * before. Writes no WAV, and refuses sample rates that no sound has and IMA ADPCM.
  */
-import type { WaveFile } from 'wavefile';
+import { createRequire } from 'node:module';
+import type wavefile from 'wavefile';
 import { LatchkeyError } from '../core/errors.js';
 import type { MediaOptions, MediaPacket } from './media-packet.js';
 import { packetizePcmu } from './media-packet.js';
@@ -14,14 +15,15 @@ const MAX_RATE = 384_000;
 
 /**
  * A WAV file as PCMU packets of 20 ms, mixed to mono and resampled to 8000 samples a second. Reads
- * PCM of 8 to 32 bits, float, A-law, µ-law and IMA ADPCM. Rejects with a LatchkeyError
- * (`LATCHKEY_OPTION`) when the bytes are no such file.
+ * PCM of 8 to 32 bits, float, A-law and µ-law. Throws a LatchkeyError (`LATCHKEY_OPTION`) when
+ * the bytes are no such file.
  */
-export async function playFromWav(wav: Uint8Array, options: MediaOptions = {}): Promise<MediaPacket[]> {
-  const { default: wavefile } = await import('wavefile');
+export function playFromWav(wav: Uint8Array, options: MediaOptions = {}): MediaPacket[] {
+  // Required and not imported: loaders disagree on where the names of this CommonJS package stand.
+  const { WaveFile } = createRequire(import.meta.url)('wavefile') as typeof wavefile;
   let samples: ArrayLike<number>;
   try {
-    samples = readSamples(new wavefile.WaveFile(wav), () => new wavefile.WaveFile());
+    samples = readSamples(new WaveFile(wav), () => new WaveFile());
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'it cannot be read';
     throw new LatchkeyError('LATCHKEY_OPTION', `this WAV file cannot be played: ${reason}`);
@@ -30,12 +32,13 @@ export async function playFromWav(wav: Uint8Array, options: MediaOptions = {}): 
 }
 
 /** Mono samples of 16 bits at 8000 a second. Throws an Error that says what is wrong with the file. */
-function readSamples(wav: WaveFile, createWave: () => WaveFile): ArrayLike<number> {
+function readSamples(wav: wavefile.WaveFile, createWave: () => wavefile.WaveFile): ArrayLike<number> {
   const { numChannels, sampleRate } = wav.fmt as { numChannels: number; sampleRate: number };
   if (!(sampleRate >= MIN_RATE && sampleRate <= MAX_RATE)) throw new Error(`a sample rate of ${sampleRate}`);
   if (numChannels < 1) throw new Error('no channels');
-  if (wav.bitDepth === '4') wav.fromIMAADPCM('16');
-  else if (wav.bitDepth === '8a') wav.fromALaw('16');
+  // The package assumes blocks of 256 bytes, which few files have, and loses samples even of those.
+  if (wav.bitDepth === '4') throw new Error('IMA ADPCM is not decoded correctly by the package used');
+  if (wav.bitDepth === '8a') wav.fromALaw('16');
   else if (wav.bitDepth === '8m') wav.fromMuLaw('16');
   else if (wav.bitDepth !== '16') wav.toBitDepth('16');
   const mixed = mixChannels(wav.getSamples(true), numChannels);
