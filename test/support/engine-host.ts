@@ -34,7 +34,7 @@ export interface EngineHostOptions {
   readonly engine?: Partial<EngineOptions>;
 }
 
-export const defaultEngineOptions: EngineOptions = {
+export const defaultEngineOptions: Partial<EngineOptions> = {
   policy: 'prefer',
   suites: ['HMAC-SHA-256', 'AES-256'],
   keepaliveS: 15,
@@ -74,12 +74,6 @@ export class EngineHost implements Node {
     return opened;
   }
 
-  closePort(port: Port): void {
-    this.engine.closePort(port);
-    this.#ports.delete(`${port.local.address}|${port.local.port}`);
-    this.drain();
-  }
-
   /** Another cable, another address: from Wi-Fi to the mobile network. Ports stay open where they were. */
   move(network: Network, address: string, link?: Link): void {
     this.#network.detach(this.#address);
@@ -104,7 +98,7 @@ export class EngineHost implements Node {
 
   /** Sends payload of the application. False where the engine says that there is nowhere to send it. */
   send(component: Component, bytes: Uint8Array): boolean {
-    const destination = component.handleSend(bytes.length, this.clock.nowMs);
+    const destination = component.handleSend(this.clock.nowMs);
     const port = component.port;
     if (destination !== undefined && port !== undefined) this.#transmit(port, bytes, destination, component);
     this.drain();

@@ -19,7 +19,10 @@ interface Case {
   pathWord: string;
   mapping: TransportAddress;
   challengeCameFrom: TransportAddress;
-  messages: Record<'hello' | 'welcome' | 'challenge' | 'response' | 'keepalive', { transaction: string; bytes: string }>;
+  messages: Record<
+    'hello' | 'welcome' | 'challenge' | 'response' | 'keepalive',
+    { transaction: string; bytes: string }
+  >;
 }
 
 const vectors = new URL('../../../shared/vectors/latch-v1.json', import.meta.url);
@@ -45,7 +48,8 @@ describe('the oracle of the tests', () => {
       };
       const { messages, component } = vector;
       const word = Buffer.from(vector.pathWord, 'hex');
-      const transaction = (kind: keyof Case['messages']): Buffer => Buffer.from(messages[kind].transaction, 'hex');
+      const transaction = (kind: keyof Case['messages']): Buffer =>
+        Buffer.from(messages[kind].transaction, 'hex');
       const challenge = { transaction: transaction('challenge'), word };
       const made = {
         hello: oracle.makeHello(generation, component, transaction('hello')),
@@ -55,7 +59,11 @@ describe('the oracle of the tests', () => {
         response: oracle.makeResponse(generation, component, challenge, vector.challengeCameFrom),
       };
       for (const [kind, bytes] of Object.entries(made)) {
-        assert.equal(bytes.toString('hex'), messages[kind as keyof typeof made].bytes, `${vector.name}: ${kind}`);
+        assert.equal(
+          bytes.toString('hex'),
+          messages[kind as keyof typeof made].bytes,
+          `${vector.name}: ${kind}`,
+        );
         assert.equal(oracle.readMessage(bytes)?.kind, kind);
         assert.ok(oracle.isIntegrityValid(bytes, keys.integrity));
         assert.ok(!oracle.isIntegrityValid(bytes, keys.proof));

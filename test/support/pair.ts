@@ -60,6 +60,8 @@ export class Pair {
   readonly descriptions: { readonly from: Side; readonly sdp: string }[] = [];
   isMuxed: boolean;
   offerer: Side;
+  /** What the caller's descriptions say instead of the truth. */
+  callerChange: Partial<MediaDescription> = {};
   #talking: { isCancelled: boolean }[] = [];
 
   constructor(options: PairOptions) {
@@ -69,7 +71,7 @@ export class Pair {
     this.isMuxed = options.isMuxed ?? false;
     const leg = (host: EngineHost, role: 'prover' | 'verifier', ports: readonly Port[]): Leg => ({
       host,
-      session: host.engine.createSession({ call: name, role, signalling, advertised: host.address }),
+      session: host.engine.createSession({ call: name, role, signalling }),
       stream: new MediaStream(prng),
       heard: [],
       ports,
@@ -129,6 +131,7 @@ export class Pair {
           isMuxed: this.isMuxed,
           direction: leg.direction,
           ...(rtcp === undefined ? {} : { rtcpPort: rtcp.local.port }),
+          ...(side === 'caller' ? this.callerChange : {}),
           ...change,
         },
       ],
@@ -154,26 +157,42 @@ export class Pair {
       this.#accept(answerer, offer, 'offer');
       const answer = answerer.session.setLocal(this.describe(this.#sideOf(answerer)), nowMs(), 'answer');
       answerer.host.drain();
-      this.descriptions.push(
-        { from: this.#sideOf(offerer), sdp: offer },
-        { from: this.#sideOf(answerer), sdp: answer },
-      );
-      this.#agree(offer, answer, offerer === this.server);
+      this.#note(this.#sideOf(offerer), offer, answer);
       later(() => this.#accept(offerer, answer, 'answer'));
     });
   }
 
-  /** The caller's side begins anew, as after a restart: a new session with a new tag and secret, on the same ports. */
-  renewCaller(): void {
-    const { host, session } = this.caller;
-    session.close(host.clock.nowMs);
-    this.caller.session = host.engine.createSession({
-      call: this.name,
-      role: 'prover',
-      signalling: 'encrypted',
-      advertised: host.address,
+  /**
+   * The caller's side begins anew, as after a restart: a new session with a new tag and secret, on the same ports, which takes
+   * over from the old one when the server's answer has come.
+   */
+  renewCaller(options: { readonly direction?: Direction; readonly delayMs?: number } = {}): void {
+    const { host, session: former } = this.caller;
+    const { direction = this.caller.direction, delayMs } = options;
+    const nowMs = (): number => host.clock.nowMs;
+    const later = (run: () => void): void => {
+      if (delayMs === undefined) run();
+      else host.clock.after(delayMs, run);
+    };
+    const session = host.engine.createSession({ call: this.name, role: 'prover', signalling: 'encrypted' });
+    for (const component of this.components)
+      session.component(0, component).attach(this.caller.ports[component - 1] as Port, nowMs());
+    this.caller.direction = direction;
+    this.server.direction = answerTo[direction];
+    const offer = session.setLocal(this.describe('caller'), nowMs(), 'offer');
+    host.drain();
+    later(() => {
+      this.#accept(this.server, offer, 'offer');
+      const answer = this.server.session.setLocal(this.describe('server'), nowMs(), 'answer');
+      this.server.host.drain();
+      this.#note('caller', offer, answer);
+      later(() => {
+        this.caller.session = session;
+        this.#accept(this.caller, answer, 'answer');
+        former.close(nowMs());
+        host.drain();
+      });
     });
-    this.attach(this.caller);
   }
 
   /** Packets every `periodMs` both ways on both components, RTCP every `rtcpPeriodMs`, until hushed. */
@@ -230,11 +249,13 @@ export class Pair {
     if (!verdict.accepted) throw new Error(`${this.#sideOf(leg)} refused the ${type}: ${verdict.warning}`);
   }
 
-  #agree(offer: string, answer: string, isServerOfferer: boolean): void {
+  #note(offerer: Side, offer: string, answer: string): void {
+    const answerer = offerer === 'caller' ? 'server' : 'caller';
+    this.descriptions.push({ from: offerer, sdp: offer }, { from: answerer, sdp: answer });
     const [offered] = readLatchLines(offer);
     const [answered] = readLatchLines(answer);
     if (offered === undefined || answered?.suite === undefined) return;
-    const [verifier, prover] = isServerOfferer ? [offered, answered] : [answered, offered];
+    const [verifier, prover] = offerer === 'server' ? [offered, answered] : [answered, offered];
     const last = this.generations.at(-1);
     if (last?.verifierTag === verifier.tag && last.proverTag === prover.tag) return;
     this.generations.push({

@@ -97,6 +97,16 @@ export class Stage {
     this.clock.runFor(ms);
   }
 
+  /** An attacker that is the caller's neighbour: behind the same NAT, with the same external address. */
+  attackerInside(address: string): Attacker {
+    return new Attacker({
+      network: this.nat.inside,
+      prng: this.prng.fork(),
+      addresses: [address],
+      name: 'neighbour',
+    });
+  }
+
   get stolen(): number {
     return this.attacker.stolen.length;
   }
