@@ -167,25 +167,21 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
     return this.#scene.claim(report.getSsrc()) ? this.#listeners() : [];
   }
 
+  /** Names pass whole or not at all: rtp.js would write texts anew, and those that are no UTF-8 differently. */
   #addNames(bytes: Uint8Array, packet: SdesPacket): void {
     const chunks = packet.getChunks();
-    const own = chunks.filter((chunk) => !this.isForeign(chunk.getSsrc()));
-    for (const chunk of own) {
+    if (chunks.some((chunk) => this.isForeign(chunk.getSsrc()))) {
+      this.dropped.ssrcConflict++;
+      return;
+    }
+    this.#names.set(this.#index, bytes);
+    for (const chunk of chunks) {
       const cname = chunk.getItems().find((item) => Number(item.type) === CNAME)?.text;
-      // rtp.js reads UTF-8; bytes that are none come out longer than they may be written again.
+      // What is no UTF-8 comes out longer than it was, maybe longer than an item can be.
       if (cname !== undefined && Buffer.byteLength(cname) <= CNAME_BYTES_MAX) {
         this.cnames.set(chunk.getSsrc(), cname);
       }
     }
-    if (own.length < chunks.length) this.dropped.ssrcConflict++;
-    if (own.length === 0) return;
-    if (own.length === chunks.length) {
-      this.#names.set(this.#index, bytes);
-      return;
-    }
-    const rest = packet.clone();
-    rest.setChunks(rest.getChunks().filter((chunk) => !this.isForeign(chunk.getSsrc())));
-    this.#names.set(this.#index, bytesOf(rest));
   }
 
   #addBye(bytes: Uint8Array, packet: ByePacket): void {
