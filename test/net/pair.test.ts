@@ -164,7 +164,10 @@ describe('net: two latchkeys over loopback', () => {
     const heard = packetsOf(nearRtcp);
     rtcp.send(Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 1]));
     await settle(farRtp, nearRtcp);
-    assert.equal(heard.filter(({ info }) => info.port === farRtcp.address().port && info.size === 8).length, 1);
+    assert.equal(
+      heard.filter(({ info }) => info.port === farRtcp.address().port && info.size === 8).length,
+      1,
+    );
   });
 
   it('closing a session ends its ports and announces it; the sockets stay open', async () => {
