@@ -167,7 +167,13 @@ function isCanonicalIpv6(text: string): boolean {
  */
 export function normaliseIp(text: string): string {
   if (!text.includes(':')) return text;
-  if (!text.startsWith('::ffff:') && isCanonicalIpv6(text)) return text;
+  if (text.startsWith('::ffff:')) {
+    // How dual-stack sockets name every IPv4 peer: worth a short way.
+    const rest = text.slice(7);
+    if (parseIpv4(rest) !== undefined) return rest;
+  } else if (isCanonicalIpv6(text)) {
+    return text;
+  }
   const bytes = parseIp(text);
   if (bytes === undefined) return text;
   const zone = text.indexOf('%');

@@ -14,14 +14,9 @@ export function asciiBytes(text: string): Uint8Array {
   return bytes;
 }
 
-/** Characters made by one call: engines bound the number of arguments. */
-const CHUNK_SIZE = 4096;
-
-/** One character a byte. */
-export function asciiText(bytes: Uint8Array): string {
+/** One character a byte, of the bytes from `from` up to, not including, `to`. */
+export function asciiText(bytes: Uint8Array, from = 0, to: number = bytes.length): string {
   let text = '';
-  for (let at = 0; at < bytes.length; at += CHUNK_SIZE) {
-    text += String.fromCharCode(...bytes.subarray(at, at + CHUNK_SIZE));
-  }
+  for (let i = from; i < to; i++) text += String.fromCharCode(bytes[i]!);
   return text;
 }

@@ -7,7 +7,8 @@ import type { StunMessage } from './stun.js';
 
 const XOR = 0x5354554e;
 
-const TABLE = new Uint32Array(256);
+/** Signed, so that the loop below never leaves 32-bit integers. */
+const TABLE = new Int32Array(256);
 for (let i = 0; i < 256; i++) {
   let value = i;
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
@@ -16,9 +17,9 @@ for (let i = 0; i < 256; i++) {
 
 /** CRC-32 (ITU-T V.42) of the first `sizeBytes` bytes, unsigned. */
 export function crc32(bytes: Uint8Array, sizeBytes: number = bytes.length): number {
-  let crc = 0xffffffff;
+  let crc = -1;
   for (let i = 0; i < sizeBytes; i++) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[i]!) & 0xff]!;
-  return (crc ^ 0xffffffff) >>> 0;
+  return ~crc >>> 0;
 }
 
 /** The value of FINGERPRINT after the first `sizeBytes` bytes, whose header counts it already. */

@@ -125,14 +125,12 @@ const CONTENTS = {
   response: { username: false, mapped: true, challenge: false, proof: true },
 } as const satisfies Record<LatchMessage['kind'], Record<Exclude<keyof Places, 'foreign'>, boolean>>;
 
-const CHECKED = ['username', 'mapped', 'challenge', 'proof'] as const;
+function refuseContent(kind: LatchMessage['kind'], name: string, at: number) {
+  const fault = at !== 0 ? 'does not belong in' : 'is missing from';
+  return refuse('attribute', at, `${name} ${fault} a ${kind}`);
+}
 
-const NAMES = {
-  username: 'USERNAME',
-  mapped: 'XOR-MAPPED-ADDRESS',
-  challenge: 'LATCH-CHALLENGE',
-  proof: 'LATCH-PROOF',
-} as const;
+const COLON = 0x3a;
 
 function isTagAt(bytes: Uint8Array, from: number, to: number): boolean {
   if (to - from < 8 || to - from > 32) return false;
@@ -145,15 +143,16 @@ function isTagAt(bytes: Uint8Array, from: number, to: number): boolean {
   return true;
 }
 
-function parseTags(value: Uint8Array, offset: number): Result<Username> {
-  const colon = value.indexOf(0x3a);
-  if (colon < 0 || !isTagAt(value, 0, colon) || !isTagAt(value, colon + 1, value.length)) {
-    return refuse('username', offset, 'USERNAME is not two tags of 8 to 32 letters and digits');
+/** Reads the USERNAME at `at` in place: only the two tags are made. */
+function parseTags(bytes: Uint8Array, at: number): Result<Username> {
+  const from = at + 4;
+  const to = from + readUint16(bytes, at + 2);
+  let colon = from;
+  while (colon < to && bytes[colon] !== COLON) colon++;
+  if (!isTagAt(bytes, from, colon) || !isTagAt(bytes, colon + 1, to)) {
+    return refuse('username', at, 'USERNAME is not two tags of 8 to 32 letters and digits');
   }
-  return succeed({
-    recipient: asciiText(value.subarray(0, colon)),
-    sender: asciiText(value.subarray(colon + 1)),
-  });
+  return succeed({ recipient: asciiText(bytes, from, colon), sender: asciiText(bytes, colon + 1, to) });
 }
 
 /**
@@ -187,48 +186,46 @@ export function parseLatchMessage(bytes: Uint8Array): Result<LatchMessage> {
   if (places.foreign !== 0) {
     return refuse('attribute', places.foreign, 'an unknown attribute that must be understood');
   }
-  for (const name of CHECKED) {
-    const isPresent = places[name] !== 0;
-    if (isPresent === CONTENTS[kind][name]) continue;
-    const fault = isPresent ? 'does not belong in' : 'is missing from';
-    return refuse('attribute', places[name], `${NAMES[name]} ${fault} a ${kind}`);
-  }
+  const { username, mapped, challenge, proof } = CONTENTS[kind];
+  if ((places.username !== 0) !== username) return refuseContent(kind, 'USERNAME', places.username);
+  if ((places.mapped !== 0) !== mapped) return refuseContent(kind, 'XOR-MAPPED-ADDRESS', places.mapped);
+  if ((places.challenge !== 0) !== challenge) return refuseContent(kind, 'LATCH-CHALLENGE', places.challenge);
+  if ((places.proof !== 0) !== proof) return refuseContent(kind, 'LATCH-PROOF', places.proof);
   return readFields(kind, stun, places);
 }
 
 function readFields(kind: LatchMessage['kind'], stun: StunMessage, places: Places): Result<LatchMessage> {
   const { bytes, transaction } = stun;
   const counter = readUint32(transaction, 0);
-  const valueOf = (at: number) => attributeValue(bytes, at);
   switch (kind) {
     case 'hello': {
-      const username = parseTags(valueOf(places.username), places.username);
+      const username = parseTags(bytes, places.username);
       if (!username.ok) return username;
-      const proof = parseLatchProof(valueOf(places.proof));
+      const proof = parseLatchProof(attributeValue(bytes, places.proof));
       if (!proof.ok) return refuseAt(places.proof, proof);
       return succeed({ kind, username: username.value, proof: proof.value, transaction, counter, stun });
     }
     case 'keepalive': {
-      const username = parseTags(valueOf(places.username), places.username);
+      const username = parseTags(bytes, places.username);
       if (!username.ok) return username;
       return succeed({ kind, username: username.value, transaction, counter, stun });
     }
     case 'challenge': {
-      const username = parseTags(valueOf(places.username), places.username);
+      const username = parseTags(bytes, places.username);
       if (!username.ok) return username;
-      const word = parseLatchChallenge(valueOf(places.challenge));
+      const word = parseLatchChallenge(attributeValue(bytes, places.challenge));
       if (!word.ok) return refuseAt(places.challenge, word);
       return succeed({ kind, username: username.value, word: word.value, transaction, stun });
     }
     case 'welcome': {
-      const mapped = parseXorMappedAddress(valueOf(places.mapped), transaction);
+      const mapped = parseXorMappedAddress(attributeValue(bytes, places.mapped), transaction);
       if (!mapped.ok) return refuseAt(places.mapped, mapped);
       return succeed({ kind, mapped: mapped.value, transaction, stun });
     }
     case 'response': {
-      const mapped = parseXorMappedAddress(valueOf(places.mapped), transaction);
+      const mapped = parseXorMappedAddress(attributeValue(bytes, places.mapped), transaction);
       if (!mapped.ok) return refuseAt(places.mapped, mapped);
-      const proof = parseLatchProof(valueOf(places.proof));
+      const proof = parseLatchProof(attributeValue(bytes, places.proof));
       if (!proof.ok) return refuseAt(places.proof, proof);
       return succeed({ kind, mapped: mapped.value, proof: proof.value, transaction, stun });
     }
