@@ -1,0 +1,15 @@
+// What a command cannot do, told in one line: main.ts prints `latchkey: <message>` on stderr and ends with the exit
+// code. Not for defects of ours: those keep their stack.
+
+/** A bad option, a port in use, a missing package: `message` says what and how to mend it; no secret, no line breaks. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+
+  /** @param exitCode 2 unless told: nothing was begun. */
+  constructor(
+    message: string,
+    readonly exitCode = 2,
+  ) {
+    super(message);
+  }
+}
