@@ -3,7 +3,7 @@
 export { createLatchkey } from './net/latchkey.js';
 export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.js';
 export type { LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';
-export type { DescriptionType, LatchEvents, Session } from './net/session.js';
+export type { DescriptionType, LatchEventOf, LatchEvents, Session } from './net/session.js';
 export type { MediaPort, MediaPortEvents } from './net/media-port.js';
 export type { Guard } from './net/guard.js';
 export { nodeCrypto, createNodeRandom } from './net/node-crypto.js';

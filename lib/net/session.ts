@@ -19,9 +19,12 @@ import { checkWhere } from './options.js';
 import type { Where } from './options.js';
 import type { SharedSockets } from './shared-socket.js';
 
+/** The events of one type. */
+export type LatchEventOf<T extends LatchEventType> = LatchEvent & { readonly type: T };
+
 /** Every event by its type, and `event` for any of them: the record of names and arguments of the emitters. */
 export type LatchEvents = {
-  [T in LatchEventType]: [event: Extract<LatchEvent, { type: T }>];
+  [T in LatchEventType]: [event: LatchEventOf<T>];
 } & { event: [event: LatchEvent] };
 
 /** Which half of an exchange a description is. */

@@ -310,9 +310,9 @@ describe('net: guard', () => {
         seen.push('send');
         return (ours.send as AnySend).apply(this, args);
       } as Socket['send'];
-      socket.emit = function (this: Socket, ...args: [string]) {
-        seen.push(args[0]);
-        return ours.emit.apply(this, args);
+      socket.emit = function (this: Socket, ...args: unknown[]) {
+        seen.push(String(args[0]));
+        return (ours.emit as (...args: unknown[]) => boolean).apply(this, args);
       };
       const theirs = { send: socket.send, emit: socket.emit };
       guard.unguard();

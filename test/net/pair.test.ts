@@ -1,7 +1,7 @@
 // The real engine over real loopback sockets: bind and guard, IPv4 and IPv6, a port each and one shared port.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { LatchEvent, MediaPort } from '../../lib/index.js';
+import type { LatchEventOf, MediaPort } from '../../lib/index.js';
 import { Callers, exchange, rtp, sdpFor, sdpOf, textOf } from './call.js';
 import { packetsOf, settle, Sockets, until } from './sockets.js';
 
@@ -29,7 +29,7 @@ for (const [family, type] of [
       const [client, server] = [call.client.bind(near), call.server.bind(far)];
       assert.equal(server.send(rtp('too early')), false);
       exchange(call, sdpFor(wrong, 4000), sdpOf(far));
-      const [event] = (await once(call.server, 'verified')) as [Extract<LatchEvent, { type: 'verified' }>];
+      const [event] = (await once(call.server, 'verified')) as [LatchEventOf<'verified'>];
       const mapping = { address: near.address().address, port: near.address().port };
       assert.deepEqual(event.mapping, mapping);
       assert.deepEqual(event.signalled, { address: wrong, port: 4000 });
@@ -110,7 +110,7 @@ for (const [family, type] of [
       const rebound = once(call.server, 'rebound');
       client.rebind(next);
       assert.equal(client.local.port, next.address().port);
-      const [event] = (await rebound) as [Extract<LatchEvent, { type: 'rebound' }>];
+      const [event] = (await rebound) as [LatchEventOf<'rebound'>];
       assert.equal(event.mapping.port, next.address().port);
       assert.equal(event.previous.port, near.address().port);
       const down = once(client, 'packet');
@@ -140,7 +140,7 @@ describe('net: two latchkeys over loopback', () => {
     const call = callers.sessions('mapped');
     const [client, server] = [call.client.bind(near), call.server.bind(far)];
     exchange(call, sdpFor('10.9.8.7', 4000), sdpFor('127.0.0.1', far.address().port));
-    const [event] = (await once(call.server, 'verified')) as [Extract<LatchEvent, { type: 'verified' }>];
+    const [event] = (await once(call.server, 'verified')) as [LatchEventOf<'verified'>];
     assert.equal(event.mapping.address, '127.0.0.1');
     const down = once(client, 'packet');
     assert.equal(server.send(rtp('down')), true);

@@ -1,0 +1,135 @@
+// Plain dgram forwarding beside ours: each in its own process, in rotation, CPU time of the forwarder per packet
+// that the sink received, median of the per-round ratios.
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { createLatchkey } from '../../lib/index.js';
+import { sdpOf } from '../net/call.js';
+import type { Mode, Reply, Start } from './forwarder.js';
+
+const PACKET_BYTES = 172;
+const PACKETS_PER_ROUND = 20_000;
+/** In flight at a time: less than the kernel's default buffers hold. */
+const WINDOW = 64;
+
+export interface Measured {
+  readonly mode: Mode;
+  readonly microsecondsPerPacket: number;
+  /** To plain forwarding in the same round. */
+  readonly ratio: number;
+}
+
+export async function measureForwarding(modes: readonly Mode[], rounds: number): Promise<Measured[]> {
+  const latchkey = createLatchkey();
+  const rigs = new Map<Mode, Rig>();
+  for (const mode of modes) rigs.set(mode, await Rig.start(mode, latchkey));
+  const costs = new Map<Mode, number[]>(modes.map((mode) => [mode, []]));
+  for (let round = -1; round < rounds; round++)
+    for (const [mode, rig] of rigs) {
+      const cost = await rig.round(round < 0 ? PACKETS_PER_ROUND / 2 : PACKETS_PER_ROUND);
+      if (round >= 0) costs.get(mode)?.push(cost);
+    }
+  latchkey.close();
+  for (const rig of rigs.values()) rig.stop();
+  const plain = costs.get('plain') ?? [];
+  return modes.map((mode) => {
+    const own = costs.get(mode) ?? [];
+    const ratios = own.map((cost, round) => cost / (plain[round] ?? NaN));
+    return { mode, microsecondsPerPacket: median(own), ratio: median(ratios) };
+  });
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? NaN;
+  return sorted.length % 2 ? upper : (upper + (sorted[middle - 1] ?? NaN)) / 2;
+}
+
+class Rig {
+  #received = 0;
+  #onReceived: () => void = () => undefined;
+  readonly #packet = Buffer.alloc(PACKET_BYTES);
+
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly source: Socket,
+    private readonly sink: Socket,
+    private port: number,
+  ) {
+    this.#packet[0] = 0x80;
+    sink.on('message', (bytes) => {
+      if (bytes.byteLength !== PACKET_BYTES) return;
+      this.#received++;
+      this.#onReceived();
+    });
+  }
+
+  static async start(mode: Mode, latchkey: ReturnType<typeof createLatchkey>): Promise<Rig> {
+    const [source, sink] = [await bound(), await bound()];
+    const child = fork(new URL('./forwarder.ts', import.meta.url), { execArgv: ['--import=tsx'] });
+    const sessions = [source, sink].map((socket) => {
+      const session = latchkey.createSession({ role: 'prover', signalling: 'loopback' });
+      session.bind(socket);
+      return { session, offer: session.setLocal(sdpOf(socket)) };
+    });
+    const offers = sessions.map(({ offer }) => offer) as [string, string];
+    const message: Start = { mode, offers, target: { address: '127.0.0.1', port: sink.address().port } };
+    child.send(message);
+    const [reply] = (await once(child, 'message')) as [Reply];
+    if (reply.kind !== 'ready') throw new Error('the forwarder is out of step');
+    if (mode !== 'plain')
+      for (const [i, { sdp }] of reply.answers.entries()) sessions[i]?.session.setRemote(sdp);
+    const rig = new Rig(child, source, sink, reply.answers[0].port);
+    await rig.isThrough();
+    return rig;
+  }
+
+  /** Microseconds of the forwarder's CPU per packet that arrived. */
+  async round(packets: number): Promise<number> {
+    const before = await this.#cpu();
+    const received = this.#received;
+    for (let sent = 0; sent < packets; sent += WINDOW) await this.#burst();
+    return ((await this.#cpu()) - before) / (this.#received - received);
+  }
+
+  /** Both paths are proven when a packet gets through. */
+  async isThrough(): Promise<void> {
+    for (let i = 0; i < 200 && this.#received === 0; i++) await this.#burst(1, 20);
+    if (this.#received === 0) throw new Error('nothing gets through the forwarder');
+  }
+
+  stop(): void {
+    this.child.disconnect();
+    this.source.close();
+    this.sink.close();
+  }
+
+  async #burst(packets = WINDOW, patienceMs = 100): Promise<void> {
+    const until = this.#received + packets;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, patienceMs);
+      this.#onReceived = () => {
+        if (this.#received < until) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      for (let i = 0; i < packets; i++) this.source.send(this.#packet, this.port, '127.0.0.1');
+    });
+  }
+
+  async #cpu(): Promise<number> {
+    this.child.send('cpu');
+    const [reply] = (await once(this.child, 'message')) as [Reply];
+    return reply.kind === 'cpu' ? reply.microseconds : NaN;
+  }
+}
+
+async function bound(): Promise<Socket> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return socket;
+}

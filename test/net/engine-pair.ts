@@ -1,0 +1,52 @@
+// Two engines that talk through memory: no sockets, no timers. The core as somebody uses it who brings his own
+// transport: bytes in, bytes out, and time as a number.
+import { Engine } from '../../lib/core/index.js';
+import type { Component, EngineOptions, LatchEvent, Port } from '../../lib/core/index.js';
+import { createNodeRandom, nodeCrypto } from '../../lib/net/node-crypto.js';
+import type { TransportAddress } from '../../lib/wire/index.js';
+
+/** An engine with one port, and what it had to tell. */
+export class Side {
+  readonly engine: Engine;
+  readonly port: Port;
+  readonly events: LatchEvent[] = [];
+
+  constructor(
+    readonly address: TransportAddress,
+    options: Partial<EngineOptions> = {},
+  ) {
+    this.engine = new Engine(options, nodeCrypto, createNodeRandom());
+    this.port = this.engine.openPort(address);
+  }
+}
+
+/** Whose datagram comes from where: `source` as the receiver sees it, behind the sender's NAT. */
+export interface Route {
+  readonly from: Side;
+  readonly to: Side;
+  readonly source: TransportAddress;
+}
+
+export interface Observed {
+  /** Called for each datagram in place of `to.engine.handleDatagram`, to measure it. */
+  readonly deliver?: (route: Route, bytes: Uint8Array, nowMs: number) => Component | undefined;
+}
+
+/** Drains both until neither has anything to say at this time. */
+export function converse(routes: readonly Route[], nowMs: number, { deliver = hand }: Observed = {}): void {
+  for (let hasSpoken = true; hasSpoken;) {
+    hasSpoken = false;
+    for (const route of routes) {
+      const { engine, events } = route.from;
+      for (let transmit = engine.pollTransmit(); transmit; transmit = engine.pollTransmit()) {
+        hasSpoken = true;
+        deliver(route, transmit.bytes, nowMs);
+      }
+      for (let event = engine.pollEvent(); event; event = engine.pollEvent()) events.push(event);
+    }
+  }
+}
+
+function hand({ to, source }: Route, bytes: Uint8Array, nowMs: number): Component | undefined {
+  return to.engine.handleDatagram(to.port, bytes, source.address, source.port, nowMs);
+}
