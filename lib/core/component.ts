@@ -48,7 +48,7 @@ export class Component implements VerifierHost, ProverHost {
   #route = new PayloadRoute(this);
   #protection: Protection = { kind: 'closed' };
   #verifier: Verifier | undefined;
-  #provers = new ProverPair(this);
+  readonly provers = new ProverPair(this);
   #blind: BlindLatch | undefined;
   #tags = new OwnTags(this);
   #keptHellos = new KeptHellos();
@@ -95,7 +95,7 @@ export class Component implements VerifierHost, ProverHost {
     this.#tags.move(undefined, port);
     this.#heard.move(undefined, port);
     if (this.#sendsToSignalled) this.#sendTo(this.signalled);
-    if (hasMoved) this.#provers.handleLocalChange(nowMs);
+    if (hasMoved) this.provers.handleLocalChange(nowMs);
     this.context.wake(this);
   }
 
@@ -115,7 +115,7 @@ export class Component implements VerifierHost, ProverHost {
   /** The local address changed under the same socket: the prover says hello at once (protocol.md 6.4). */
   handleLocalChange(nowMs: number): void {
     this.context.nowMs = nowMs;
-    this.#provers.handleLocalChange(nowMs);
+    this.provers.handleLocalChange(nowMs);
     this.context.wake(this);
   }
 
@@ -184,11 +184,11 @@ export class Component implements VerifierHost, ProverHost {
         else this.drop('staleTransaction');
         break;
       case 'challenge':
-        this.#provers.handleChallenge(message, source, nowMs);
+        this.provers.handleChallenge(message, source, nowMs);
         this.#renewTags();
         break;
       case 'welcome':
-        this.#provers.handleWelcome(message, source, nowMs);
+        this.provers.handleWelcome(message, source, nowMs);
     }
     this.context.wake(this);
   }
@@ -232,12 +232,12 @@ export class Component implements VerifierHost, ProverHost {
   handleTimeout(nowMs: number): void {
     this.#route.handleTimeout(this.#port, nowMs);
     this.#verifier?.handleTimeout(nowMs);
-    this.#provers.handleTimeout(nowMs);
+    this.provers.handleTimeout(nowMs);
   }
 
   get nextMs(): number {
     if (!this.#port) return Infinity;
-    return Math.min(this.#verifier?.nextMs ?? Infinity, this.#provers.nextMs, this.#route.nextMs);
+    return Math.min(this.#verifier?.nextMs ?? Infinity, this.provers.nextMs, this.#route.nextMs);
   }
 
   /** Forgets keys, words and paths (protocol.md 5.10). */
@@ -301,7 +301,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The generation in force, and the one before where its prover still answers. */
   get #generations(): readonly Generation[] {
-    const { generations } = this.#provers;
+    const { generations } = this.provers;
     return this.#protection.kind === 'latch' ? [this.#protection.generation, ...generations] : generations;
   }
 
@@ -309,11 +309,11 @@ export class Component implements VerifierHost, ProverHost {
     if (!generation.ownWord) this.#stopVerifier();
     else if (this.#verifier) this.#verifier.handleGeneration(generation, nowMs);
     else this.#verifier = new Verifier(this, generation, nowMs);
-    if (generation.peerWord) this.#provers.start(generation, generation.peerWord, nowMs);
-    else this.#provers.stop();
+    if (generation.peerWord) this.provers.start(generation, generation.peerWord, nowMs);
+    else this.provers.stop();
     this.#renewTags();
     this.#judgeKeptHellos(nowMs);
-    this.#provers.handleTimeout(nowMs);
+    this.provers.handleTimeout(nowMs);
   }
 
   #judgeKeptHellos(nowMs: number): void {
@@ -333,7 +333,7 @@ export class Component implements VerifierHost, ProverHost {
 
   #stopLatch(): void {
     this.#stopVerifier();
-    this.#provers.stop();
+    this.provers.stop();
     this.#heard.clear(this.#port);
     this.#renewTags();
   }

@@ -7,11 +7,18 @@ import { Prover, type ProverHost } from './prover.js';
 export class ProverPair {
   #current: Prover | undefined;
   #former: Prover | undefined;
+  /** Where the peer says that it sees us, by its last welcome; undefined until the first on this local address. */
+  seenAs: TransportAddress | undefined;
 
   constructor(private readonly host: ProverHost) {}
 
   get generations(): readonly Generation[] {
     return [this.#current, this.#former].flatMap((prover) => (prover ? [prover.generation] : []));
+  }
+
+  /** A challenge of the peer's was answered: as far as we can know, the address is proved. */
+  get hasProven(): boolean {
+    return this.#current?.isChallenged === true || this.#former?.isChallenged === true;
   }
 
   start(generation: Generation, word: Uint8Array, nowMs: number): void {
@@ -41,11 +48,13 @@ export class ProverPair {
     source: TransportAddress,
     nowMs: number,
   ): void {
-    if (this.#current) this.#current.handleWelcome(message, source, nowMs);
-    else this.host.drop('staleTransaction');
+    if (!this.#current) return this.host.drop('staleTransaction');
+    this.#current.handleWelcome(message, source, nowMs);
+    this.seenAs = this.#current.mapped ?? this.seenAs;
   }
 
   handleLocalChange(nowMs: number): void {
+    this.seenAs = undefined;
     this.#current?.handleLocalChange(nowMs);
   }
 
@@ -60,6 +69,6 @@ export class ProverPair {
   stop(): void {
     this.#current?.stop();
     this.#former?.stop();
-    this.#current = this.#former = undefined;
+    this.#current = this.#former = this.seenAs = undefined;
   }
 }

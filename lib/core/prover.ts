@@ -53,12 +53,13 @@ type Welcome = Extract<LatchMessage, { kind: 'welcome' }>;
 export class Prover {
   /** A challenge of this generation has been answered: the generation before may be forgotten (protocol.md 5.10). */
   isChallenged = false;
+  /** Where the verifier sees us, by its last welcome. */
+  mapped: TransportAddress | undefined;
   #counter = 0;
   #seriesStartMs: number;
   #seriesSent = 0;
   #lastHelloMs = -Infinity;
   #wantsHello = false;
-  #mapped: TransportAddress | undefined;
   #outstanding: Uint8Array[] = [];
   readonly #sdpProof: Uint8Array;
 
@@ -95,8 +96,8 @@ export class Prover {
     this.#outstanding.splice(index, 1);
     this.host.forget(transaction);
     this.host.noteArrival(nowMs);
-    if (this.#mapped && !isSameAddress(this.#mapped, message.mapped)) this.#wantsHello = true;
-    this.#mapped = message.mapped;
+    if (this.mapped && !isSameAddress(this.mapped, message.mapped)) this.#wantsHello = true;
+    this.mapped = message.mapped;
   }
 
   /** The local address changed: what was outstanding belongs to the path that was left (protocol.md 6.4). */

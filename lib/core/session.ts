@@ -47,6 +47,10 @@ export interface StreamStatus {
   readonly mapping?: TransportAddress;
   readonly serverSeenAs?: TransportAddress;
   readonly nat?: NatChange;
+  /** As a prover: where the peer says that it sees us, by its last welcome. */
+  readonly seenAs?: TransportAddress;
+  /** As a prover: a challenge of the peer's was answered. */
+  readonly hasProven: boolean;
   readonly counters: Counters;
 }
 
@@ -150,15 +154,18 @@ export class Session {
         signalled,
         mapping,
         serverSeenAs,
+        provers: { seenAs, hasProven },
       } = component;
       return {
         media,
         component: id,
         protection,
+        hasProven,
         counters,
         ...(signalled && { signalled }),
         ...(mapping && { mapping, nat: natBetween(signalled, mapping) }),
         ...(mapping && serverSeenAs && { serverSeenAs }),
+        ...(seenAs && { seenAs }),
       };
     });
   }
