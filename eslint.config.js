@@ -6,14 +6,17 @@ const noClockNoChance = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/'] },
+  { ignores: ['dist/', 'dist.*/', 'coverage/', 'node_modules/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/consistent-type-imports': 'error',
       'max-lines': ['error', 350],
       eqeqeq: 'error',
@@ -26,9 +29,22 @@ export default tseslint.config(
   {
     files: ['lib/wire/**/*.ts', 'lib/core/**/*.ts'],
     rules: {
-      'no-restricted-globals': ['error', 'Date', 'process', 'Buffer', 'setTimeout', 'setInterval', 'crypto', 'performance', 'console'],
+      'no-restricted-globals': [
+        'error',
+        'Date',
+        'process',
+        'Buffer',
+        'setTimeout',
+        'setInterval',
+        'crypto',
+        'performance',
+        'console',
+      ],
       'no-restricted-properties': ['error', ...noClockNoChance],
-      'no-restricted-imports': ['error', { patterns: ['node:*', '**/net/**', '**/room/**', '**/capture/**', '**/cli/**', '**/plugins/**'] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: ['node:*', '**/net/**', '**/room/**', '**/capture/**', '**/cli/**', '**/plugins/**'] },
+      ],
     },
   },
   {

@@ -1,7 +1,7 @@
 // Installs and builds what a fresh clone lacks, then runs the named task. Node's own modules only, and no
 // pre or post hooks: both must work where nothing is installed yet and where npm's hooks are switched off.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,9 +24,18 @@ const tasks = {
     node(bin('eslint/bin/eslint.js'), '.'),
     node(bin('prettier/bin/prettier.cjs'), '--check', '.'),
     mocha('test/slow/**/*.test.ts'),
-    node(bin('c8/bin/c8.js'), '--check-coverage', ...mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1)),
+    node(
+      bin('c8/bin/c8.js'),
+      '--check-coverage',
+      ...mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1),
+    ),
   ],
-  coverage: [node(bin('c8/bin/c8.js'), ...mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1))],
+  coverage: [
+    node(
+      bin('c8/bin/c8.js'),
+      ...mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1),
+    ),
+  ],
   'test:lab': [mocha('test/lab/**/*.test.ts')],
   bench: [node('--import=tsx', '--expose-gc', 'test/bench/main.ts')],
 };
@@ -62,13 +71,22 @@ function build() {
   for (const folder of ['lib', 'plugins'])
     for (const file of readdirSync(join(root, folder), { recursive: true }))
       if (file.endsWith('.ts')) inputs.push(join(folder, file));
-  const print = inputs.map((file) => `${file} ${Math.round(statSync(join(root, file)).mtimeMs)}`).sort().join('\n');
+  const print = inputs
+    .map((file) => `${file} ${Math.round(statSync(join(root, file)).mtimeMs)}`)
+    .sort()
+    .join('\n');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === print) return;
   console.error('latchkey: building');
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const status = run(tsc('-p', 'tsconfig.build.json'));
-  if (status !== 0) process.exit(status);
-  writeFileSync(stamp, print);
+  const next = join(root, `dist.${process.pid}`);
+  const status = run(tsc('-p', 'tsconfig.build.json', '--outDir', next));
+  if (status === 0) {
+    writeFileSync(join(next, '.built'), print);
+    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    renameSync(next, join(root, 'dist'));
+    return;
+  }
+  rmSync(next, { recursive: true, force: true });
+  process.exit(status);
 }
 
 function run([command, ...args]) {
