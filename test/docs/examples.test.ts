@@ -1,0 +1,129 @@
+// The examples of docs/examples run as they stand, against the package as it is built and imported by its name.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCertificate, End, inDialog } from '../plugins/sip-phones.js';
+import { fences, readText, root } from './repository.js';
+
+class Example {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  output = '';
+  errors = '';
+
+  constructor(name: string, ...args: string[]) {
+    const file = join('docs/examples', name);
+    this.child = spawn(process.execPath, ['--import=tsx', file, ...args], { cwd: root });
+    this.child.stdout?.on('data', (data: Buffer) => (this.output += data.toString()));
+    this.child.stderr?.on('data', (data: Buffer) => (this.errors += data.toString()));
+    this.ended = once(this.child, 'close').then(([code]) => code as number | null);
+  }
+
+  async line(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.output);
+      if (found) return found;
+      const isOver = await Promise.race([this.ended.then(() => true), once(this.child.stdout!, 'data')]);
+      if (isOver === true) throw new Error(`${pattern} did not come:\n${this.output}${this.errors}`);
+    }
+  }
+}
+
+const TEN_LINES = /^\/\/ ten lines\n([\s\S]*?)^\/\/ end of the ten lines$/m;
+
+function tenLines(): string {
+  return TEN_LINES.exec(readText('docs/examples/server.ts'))?.[1] ?? '';
+}
+
+describe('docs: examples', function () {
+  this.timeout(30_000);
+  const running: Example[] = [];
+  const run = (name: string, ...args: string[]): Example => {
+    const example = new Example(name, ...args);
+    running.push(example);
+    return example;
+  };
+  afterEach(async () => {
+    for (const { child, ended } of running.splice(0)) {
+      child.kill();
+      await ended;
+    }
+  });
+
+  it('the README shows the ten lines of docs/examples/server.ts, and they are ten', () => {
+    const lines = tenLines();
+    assert.equal(lines.split('\n').filter((line) => line.trim() !== '').length, 10);
+    assert.ok(fences(readText('README.md'), 'ts').includes(lines), 'README.md has other lines');
+  });
+
+  it('guard.ts: a socket retrofitted; the phone is heard, the impostor gets nothing', async () => {
+    const example = run('guard.ts');
+    assert.equal(await example.ended, 0, example.errors);
+    assert.match(example.output, /^signalled 10\.0\.0\.7:4000$/m);
+    assert.match(example.output, /^mapping is the phone's socket: true$/m);
+    assert.match(example.output, /^echoed: hello$/m);
+    assert.match(example.output, /^echoed: are you still there$/m);
+    assert.match(example.output, /^the impostor got 0 packets of media$/m);
+    assert.match(example.output, /^dropped as unverified: 1$/m);
+  });
+
+  it('sans-io.ts: the core without sockets', async () => {
+    const example = run('sans-io.ts');
+    assert.equal(await example.ended, 0, example.errors);
+    assert.match(example.output, /^0 ms: verified 203\.0\.113\.7:61234$/m);
+    assert.match(example.output, /^media for 10\.0\.0\.2:4000 goes to 203\.0\.113\.7:61234$/m);
+  });
+
+  for (const protocol of ['TLS', 'TCP']) {
+    it(`server.ts: a phone calls over ${protocol}, is verified and hears itself`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'latchkey-docs-'));
+      const socket = createSocket('udp4').bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      const { key, cert } = await createCertificate();
+      const isTls = protocol === 'TLS';
+      if (isTls) {
+        writeFileSync(join(folder, 'cert.pem'), cert);
+        writeFileSync(join(folder, 'key.pem'), key);
+      }
+      const phone = new End({ latch: { role: 'prover' }, stack: { tls: { key, cert, ca: cert } } });
+      try {
+        const example = run(
+          'server.ts',
+          ...(isTls ? ['cert.pem', 'key.pem'].map((name) => join(folder, name)) : []),
+        );
+        const [, listening = ''] = await example.line(/^listening (.+)$/m);
+        const addresses = JSON.parse(listening) as { protocol: string; port: number }[];
+        const port = addresses.find((one) => one.protocol === protocol)?.port;
+        assert.ok(port);
+        await phone.stack.ready;
+        const uri = `sip:echo@${isTls ? 'localhost' : '127.0.0.1'}:${port};transport=${protocol.toLowerCase()}`;
+        // What its SDP says is nobody's address, as behind a NAT.
+        const offer = 'v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n';
+        const invite = phone.request('INVITE', uri, {}, `${offer}m=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\n`);
+        const session = phone.latch.session(invite);
+        assert.ok(session);
+        const media = session.bind(socket);
+        const { final } = await phone.ask(invite);
+        assert.equal(final.status, 200);
+        phone.stack.send(inDialog(phone, invite, final, 'ACK'));
+        await example.line(/^verified \{ address: '127\.0\.0\.1', port: \d+ \} both$/m);
+        assert.match(example.output, new RegExp(`port: ${socket.address().port} \\} both`));
+        const echo = once(media, 'packet');
+        const packet = Buffer.concat([Buffer.from('80000001000000a000001234', 'hex'), Buffer.from('said')]);
+        assert.equal(media.send(packet), true);
+        const [heard] = (await echo) as [Buffer];
+        assert.deepEqual(heard, packet);
+        assert.equal((await phone.ask(inDialog(phone, invite, final, 'BYE'))).final.status, 200);
+      } finally {
+        phone.close();
+        socket.close();
+        rmSync(folder, { recursive: true });
+      }
+    });
+  }
+});
