@@ -21,6 +21,7 @@ export class Dialling {
   readonly #flows = new Map<string, Flow>();
   readonly #streams = new Set<net.Socket>();
   readonly #webSockets = new Set<WebSocketLike>();
+  #isRunning = false;
 
   constructor(
     private readonly site: GuardSite,
@@ -42,7 +43,17 @@ export class Dialling {
 
   /** Runs `send`, which may dial the target on behalf of a URI with this host. */
   run(host: string, send: () => void): void {
-    withSwapped(this.#swaps(host), send);
+    this.#isRunning = true;
+    try {
+      withSwapped(this.#swaps(host), send);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** True inside `run`: no code of the application may be called then, its own connections would be taken for SIP. */
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
   close(): void {
@@ -60,8 +71,11 @@ export class Dialling {
         key: 'connect',
         make:
           (original) =>
-          (...args) =>
-            track(original(...args) as net.Socket, 'TCP'),
+          (...args) => {
+            const stream = original(...args) as net.Socket;
+            // The package dials (port, host); its `ws` passes an object, and speaks HTTP there.
+            return typeof args[0] === 'number' ? track(stream, 'TCP') : stream;
+          },
       },
       {
         target: tls,

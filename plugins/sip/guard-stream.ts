@@ -31,10 +31,17 @@ function interceptOn(emitter: EventEmitter, wraps: Record<string, (listener: Lis
   });
 }
 
+/** The package prints errors to the console: it is told that there was one, and `fault` tells which. */
+function withoutDetails(onError: Listener): Listener {
+  // `listener` is what removeListener() knows a wrapped listener by.
+  return Object.assign(() => onError(), { listener: onError });
+}
+
 /** A TCP or TLS connection, accepted or dialled, before the package puts its parser on it. */
 export function guardStream(stream: Socket, where: string, site: GuardSite): void {
-  stream.on('error', () => undefined);
+  stream.on('error', (error) => site.onFault(where, error));
   interceptOn(stream, {
+    error: withoutDetails,
     data: (parser) => {
       const fail = (error: unknown) => {
         site.onFault(where, error);
@@ -59,6 +66,8 @@ export function guardStream(stream: Socket, where: string, site: GuardSite): voi
 /** What is used of a `ws` WebSocket (the package brings its own version 6). */
 export interface WebSocketLike extends EventEmitter {
   readonly readyState: number;
+  /** Where the package reads the addresses, too. */
+  readonly _socket?: { readonly remoteAddress?: string; readonly remotePort?: number };
   send(data: unknown, ...rest: unknown[]): void;
   terminate(): void;
 }
@@ -69,6 +78,7 @@ const OPEN = 1;
 export function guardWebSocket(socket: WebSocketLike, where: string, site: GuardSite): void {
   socket.on('error', (error: unknown) => site.onFault(where, error));
   interceptOn(socket, {
+    error: withoutDetails,
     message: (onMessage) => (data) => {
       const text = typeof data === 'string' ? data : Buffer.isBuffer(data) ? data.toString('latin1') : '';
       const tidy = tidyMessage(text, site.limits);

@@ -8,7 +8,7 @@ import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
 import { Calls } from './calls.js';
 import type { EndReason } from './dialog.js';
 import { fromTag, toTag } from './message.js';
-import type { OnRequest, SipFlow, SipMessage, SipOptions, SipPackage, SipRequest } from './sip-types.js';
+import type { OnRequest, SipMessage, SipOptions, SipPackage, SipRequest } from './sip-types.js';
 import { Stack } from './stack.js';
 import { expectedSignalling, nextHop, resolveHop } from './target.js';
 import type { Resolve } from './target.js';
@@ -107,8 +107,8 @@ export class LatchSip extends EventEmitter<LatchSipEvents> {
    * As `sip.create`, with the same arguments; port 0 lets the system choose. `stack.ready` tells when all listeners are up,
    * or what is wrong with one. What the package throws at once (a bad certificate) is thrown.
    */
-  create(options: SipOptions, onRequest: (request: SipRequest, remote: SipFlow) => void): Stack {
-    const stack: Stack = new Stack(options, onRequest as OnRequest, {
+  create(options: SipOptions, onRequest: OnRequest): Stack {
+    const stack: Stack = new Stack(options, onRequest, {
       sip: this.#sip,
       calls: this.#calls,
       resolve: this.#resolve,

@@ -10,7 +10,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { guardDatagrams, guardStream, guardWebSocket } from './guard-stream.js';
 import type { GuardSite, WebSocketLike } from './guard-stream.js';
-import type { SipOptions } from './sip-types.js';
+import type { SipFlow, SipOptions } from './sip-types.js';
 import { withSwapped } from './swap.js';
 import type { Swap } from './swap.js';
 
@@ -46,6 +46,8 @@ const REASONS: Record<string, string> = {
 export class Listeners {
   readonly #listening: Listening[] = [];
   readonly #streams = new Set<net.Socket>();
+  /** `address,port` of the peers of accepted WebSockets. */
+  readonly #webSockets = new Set<string>();
   #isClosed = false;
 
   constructor(
@@ -80,6 +82,10 @@ export class Listeners {
         return [];
       }
     });
+  }
+
+  hasWebSocket({ address, port }: SipFlow): boolean {
+    return this.#webSockets.has(`${address},${port}`);
   }
 
   portOf(protocol: string): number | undefined {
@@ -136,10 +142,15 @@ export class Listeners {
   /** The package's WebSocket server shows itself when the package listens for its connections. */
   #watchWebSocketServer(original: (this: unknown, ...args: unknown[]) => unknown) {
     const { site } = this;
+    const flows = this.#webSockets;
     const connections =
       (listener: Loose) =>
       (socket: WebSocketLike, ...rest: unknown[]) => {
         guardWebSocket(socket, 'WS', site);
+        const { remoteAddress, remotePort } = socket._socket ?? {};
+        const key = `${remoteAddress},${remotePort}`;
+        flows.add(key);
+        socket.once('close', () => flows.delete(key));
         listener(socket, ...rest);
       };
     return function (this: unknown, event: unknown, listener: unknown) {

@@ -60,7 +60,8 @@ export function rackCseq(prack: SipMessage): number | undefined {
 /** Session-Expires in ms (RFC 4028 4), also in its compact form `x`, which the package does not expand. */
 export function sessionExpiresMs(message: SipMessage): number | undefined {
   const header = message.headers['session-expires'] ?? message.headers['x'];
-  const match = /^\s*(\d{1,9})\s*(?:;|$)/.exec(String(header ?? ''));
+  const text = typeof header === 'string' || typeof header === 'number' ? String(header) : '';
+  const match = /^\s*(\d{1,9})\s*(?:;|$)/.exec(text);
   const seconds = Number(match?.[1] ?? 0);
   return seconds > 0 ? seconds * 1000 : undefined;
 }

@@ -12,8 +12,8 @@ import type {
   SipMessage,
   SipPackage,
   SipParams,
-  SipRequest,
   SipUri,
+  SipFlow,
   SipVia,
 } from './sip-types.js';
 import { nextHop, pinnedHop } from './target.js';
@@ -25,8 +25,12 @@ export interface SenderSite {
   readonly dialling: Dialling;
   readonly pins: Pins;
   readonly resolve: Resolve;
-  /** The hop as the package's own flow URI, where it is one. */
-  flowHop(hop: SipUri): SipUri | undefined;
+  /** The flow that a hop names, where it names one of ours. */
+  flowOf(hop: SipUri): SipFlow | undefined;
+  /** False where the package would print that it is gone, and throw. */
+  isFlowOpen(flow: SipFlow): boolean;
+  /** The host by which the package knows its own flow URIs. */
+  readonly flowHost: string;
   onFault(where: string, error: unknown): void;
 }
 
@@ -65,7 +69,8 @@ export class Sender {
 
   constructor(private readonly site: SenderSite) {}
 
-  /** Sends a request; `onResponse` hears everything, made-up failures included: 503 no target answers, 404 no target, 416 no SIP URI. */
+  /** Sends a request; `onResponse` hears everything, made-up failures included: 503 no target answers, 404 no target, 416
+   * no SIP URI, 430 the flow is gone. */
   send(request: SipMessage, onResponse: OnResponse = () => undefined): void {
     const { sip } = this.site;
     const { route } = request.headers;
@@ -75,8 +80,12 @@ export class Sender {
     }
     const hop = nextHop(sip, request);
     if (!hop) return this.#fail(request, 416, onResponse);
-    const flowHop = this.site.flowHop(hop);
-    if (flowHop) return this.#attempt(request, hop, flowHop, onResponse);
+    const flow = this.site.flowOf(hop);
+    if (flow) {
+      // 430 Flow Failed (RFC 5626 11.6).
+      if (!this.site.isFlowOpen(flow)) return this.#fail(request, 430, onResponse);
+      return this.#attempt(request, hop, { ...hop, host: this.site.flowHost }, onResponse);
+    }
     const known = request.method === 'CANCEL' ? this.#invites.get(this.#inviteKey(request)) : undefined;
     const search = (targets: readonly Target[]) => this.#search(request, hop, targets, onResponse);
     const unresolved = (error: unknown) => {
@@ -126,6 +135,10 @@ export class Sender {
 
   #attempt(request: SipMessage, hop: SipUri, target: Target | SipUri, onResponse: OnResponse): void {
     const { stack, pins, dialling } = this.site;
+    const hear: OnResponse = (response) => {
+      if (dialling.isRunning) process.nextTick(() => onResponse(response));
+      else onResponse(response);
+    };
     const place = 'address' in target ? target : undefined;
     const pinned = place ? pinnedHop(hop, place) : (target as SipUri);
     const restore = pins.pin(request, hop, pinned);
@@ -133,7 +146,7 @@ export class Sender {
       // What cannot be written must fail here, not in a timer of the package later.
       this.site.sip.stringify(request);
       dialling.run(hop.host, () => {
-        withStrongBranch(request, () => stack.send(request as SipRequest, onResponse));
+        withStrongBranch(request, () => stack.send(request, hear));
       });
       if (place && request.method === 'INVITE') this.#invites.set(this.#inviteKey(request), place);
     } catch (error) {

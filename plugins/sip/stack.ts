@@ -87,7 +87,9 @@ export class Stack {
       dialling: this.#dialling,
       pins: this.#pins,
       resolve: site.resolve,
-      flowHop: (hop) => this.#flowHop(hop),
+      flowOf: (hop) => this.#decode(hop),
+      isFlowOpen: (flow) => flow.protocol !== 'WS' || this.#listeners.hasWebSocket(flow),
+      flowHost: this.#flowHost,
       onFault: (where, error) => site.onFault(where, error),
     });
     this.ready = this.#listeners.ready();
@@ -203,7 +205,11 @@ export class Stack {
       this.#setContent(message, target);
     });
     const { logger } = this.#options;
-    if (logger?.send) this.#quietly(() => logger.send?.(this.#redacted(message), target));
+    if (!logger?.send) return;
+    const copy = this.#redacted(message);
+    const log = () => this.#quietly(() => logger.send?.(copy, target));
+    if (this.#dialling.isRunning) process.nextTick(log);
+    else log();
   }
 
   #setVia(message: SipMessage, target: SipFlow): void {
@@ -321,10 +327,5 @@ export class Stack {
     const isOurs = hop.host === this.#name || hop.host === this.#flowHost;
     if (!isOurs || typeof hop.user !== 'string') return undefined;
     return this.#package.decodeFlowUri({ ...hop, host: this.#flowHost });
-  }
-
-  /** A hop that names a flow of ours, as the package wants to see it. */
-  #flowHop(hop: SipUri): SipUri | undefined {
-    return this.#decode(hop) && { ...hop, host: this.#flowHost };
   }
 }

@@ -33,8 +33,7 @@ export function parseSipUri(sip: SipPackage, uri: string | SipUri): SipUri | und
 /** The URI that decides where a request goes: the top Route, else the Request-URI (RFC 3261 8.1.2). */
 export function nextHop(sip: SipPackage, request: SipMessage): SipUri | undefined {
   const route = request.headers.route;
-  const top = Array.isArray(route) ? route[0]?.uri : undefined;
-  const uri = top ?? request.uri;
+  const uri = Array.isArray(route) && route.length > 0 ? route[0]?.uri : request.uri;
   return uri === undefined ? undefined : parseSipUri(sip, uri);
 }
 

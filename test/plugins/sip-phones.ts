@@ -16,6 +16,7 @@ import type {
   SipPackage,
   SipRequest,
   SipResponse,
+  SipUri,
   Stack,
 } from '../../plugins/sip/index.js';
 
@@ -42,7 +43,10 @@ let certificate: Promise<{ key: string; cert: string }> | undefined;
 export async function createCertificate(altNames?: { type: number; value?: string; ip?: string }[]) {
   const make = async (names: { type: number; value?: string; ip?: string }[]) => {
     const extensions = [{ name: 'subjectAltName', altNames: names }];
-    const made = await generate([{ name: 'commonName', value: 'test' }], { keySize: 2048, extensions } as never);
+    const made = await generate([{ name: 'commonName', value: 'test' }], {
+      keySize: 2048,
+      extensions,
+    } as never);
     return { key: made.private, cert: made.cert };
   };
   if (altNames) return make(altNames);
@@ -108,7 +112,12 @@ export class End {
     return `sip:bob@${host}:${this.port(protocol)};transport=${protocol.toLowerCase()}`;
   }
 
-  request(method: string, uri: string, headers: SipMessage['headers'] = {}, content?: string): SipRequest {
+  request(
+    method: string,
+    uri: string | SipUri,
+    headers: SipMessage['headers'] = {},
+    content?: string,
+  ): SipRequest {
     return {
       method,
       uri,
@@ -137,7 +146,12 @@ export class End {
     });
   }
 
-  respond(request: SipRequest, status: number, content?: string, headers: SipMessage['headers'] = {}): SipResponse {
+  respond(
+    request: SipRequest,
+    status: number,
+    content?: string,
+    headers: SipMessage['headers'] = {},
+  ): SipResponse {
     const response = sip.makeResponse(request, status, 'Reason', {
       headers: {
         contact: [{ uri: `sip:bob@127.0.0.1:${this.port('UDP')}` }],
@@ -159,7 +173,13 @@ export class End {
 }
 
 /** An in-dialog request of the caller, after the final response to its INVITE. */
-export function inDialog(end: End, invite: SipRequest, final: SipResponse, method: string, content?: string): SipRequest {
+export function inDialog(
+  end: End,
+  invite: SipRequest,
+  final: SipResponse,
+  method: string,
+  content?: string,
+): SipRequest {
   const { to, from } = final.headers;
   const headers = { to: to!, from: from!, 'call-id': invite.headers['call-id']! };
   const request = end.request(method, invite.uri, headers, content);
@@ -175,7 +195,7 @@ export async function rawUdp(port: number, ...messages: (string | Buffer)[]): Pr
   for (const message of messages) {
     await new Promise((resolve) => socket.send(message, port, '127.0.0.1', resolve));
   }
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setTimeout(resolve, 10));
   socket.close();
   return replies;
 }
