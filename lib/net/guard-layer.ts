@@ -124,8 +124,7 @@ export class GuardLayer implements Feed {
             // eslint-disable-next-line prefer-rest-params
             return layer.#passThrough(below, this, event, arguments);
           }
-          const consumer = layer.#shared?.receive(bytes as Buffer, info as RemoteInfo);
-          return consumer === undefined ? false : consumer.deliver(bytes as Buffer, info as RemoteInfo);
+          return layer.#shared?.receive(bytes as Buffer, info as RemoteInfo) ?? false;
         },
     );
     this.#belowSend = methods.lay<Send>(

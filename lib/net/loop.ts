@@ -25,6 +25,8 @@ export class Loop {
   #armedMs = Infinity;
   #isDraining = false;
   #isStopped = false;
+  /** When the datagram came whose listeners are at work; 0: none. What they send is sent at that time: a clock spared. */
+  #turnMs = 0;
 
   constructor(
     readonly engine: Engine,
@@ -41,20 +43,27 @@ export class Loop {
   /** One datagram in. Gives the component whose application it is for, or undefined: it goes no further. */
   receive(port: Port, bytes: Uint8Array, address: string, remotePort: number): Component | undefined {
     let component: Component | undefined;
+    const nowMs = performance.now();
     try {
-      component = this.engine.handleDatagram(port, bytes, address, remotePort, performance.now());
+      component = this.engine.handleDatagram(port, bytes, address, remotePort, nowMs);
     } catch (fault) {
       this.#output.onFault(fault);
     }
     this.drain();
+    if (component !== undefined) this.#turnMs = nowMs;
     return component;
+  }
+
+  /** To be called when all who listen have had the datagram that `receive` let through. */
+  endTurn(): void {
+    this.#turnMs = 0;
   }
 
   /** Where a payload packet goes now; undefined: nowhere, and it is counted. */
   destination(component: Component): TransportAddress | undefined {
     let destination: TransportAddress | undefined;
     try {
-      destination = component.handleSend(performance.now());
+      destination = component.handleSend(this.#turnMs || performance.now());
     } catch (fault) {
       this.#output.onFault(fault);
     }

@@ -160,11 +160,16 @@ export class SharedSocket {
     this.#feed?.onShared(this);
   }
 
-  /** Who gets this datagram; undefined: nobody. */
-  receive(bytes: Uint8Array, info: RemoteInfo): Consumer | undefined {
+  /** Hands the datagram to whom the engine accepts it for. True where somebody heard it. */
+  receive(bytes: Buffer, info: RemoteInfo): boolean {
     const component = this.loop.receive(this.port, bytes, this.addresses.received(info.address), info.port);
-    if (component === undefined) return undefined;
-    return component === this.#onlyComponent ? this.#onlyConsumer : this.#consumers.get(component);
+    if (component === undefined) return false;
+    try {
+      if (component === this.#onlyComponent) return this.#onlyConsumer?.deliver(bytes, info) ?? false;
+      return this.#consumers.get(component)?.deliver(bytes, info) ?? false;
+    } finally {
+      this.loop.endTurn();
+    }
   }
 
   /** Sends for the engine or a bound port. False: refused at once; `callback` tells of what fails later. */
@@ -224,7 +229,7 @@ export class SharedSocket {
   }
 
   readonly #onMessage = (bytes: Buffer, info: RemoteInfo): void => {
-    this.receive(bytes, info)?.deliver(bytes, info);
+    this.receive(bytes, info);
   };
 
   /** ECONNREFUSED and the like say that one datagram was lost: counted, and no reason to end a process. */

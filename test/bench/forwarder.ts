@@ -4,13 +4,9 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createLatchkey } from '../../lib/index.js';
-import type { Session } from '../../lib/index.js';
+import { answer } from './answer.js';
 
 export type Mode = 'plain' | 'bind' | 'guard';
-export interface Leg {
-  readonly sdp: string;
-  readonly port: number;
-}
 /** The two legs' descriptions, in the order caller and sink; `target` is where the sink says that it is. */
 export interface Start {
   readonly mode: Mode;
@@ -18,7 +14,7 @@ export interface Start {
   readonly target: { readonly address: string; readonly port: number };
 }
 export type Reply =
-  | { readonly kind: 'ready'; readonly answers: readonly [Leg, Leg] }
+  | { readonly kind: 'ready'; readonly ports: readonly [number, number]; readonly answers: readonly string[] }
   | { readonly kind: 'cpu'; readonly microseconds: number };
 
 async function bound(): Promise<Socket> {
@@ -26,17 +22,6 @@ async function bound(): Promise<Socket> {
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   return socket;
-}
-
-function answer(session: Session | undefined, offer: string, socket: Socket): Leg {
-  const { port } = socket.address();
-  if (!session) return { sdp: '', port };
-  const verdict = session.setRemote(offer);
-  if (!verdict.accepted) throw new Error(verdict.warning);
-  return {
-    sdp: session.setLocal(offer.replace(/^a=latch.*\r\n/gm, '').replace(/m=audio \d+/, `m=audio ${port}`)),
-    port,
-  };
 }
 
 async function start({ mode, offers, target }: Start): Promise<void> {
@@ -53,7 +38,12 @@ async function start({ mode, offers, target }: Start): Promise<void> {
     second?.guard(out);
     into.on('message', (bytes) => out.send(bytes, target.port, target.address));
   }
-  reply({ kind: 'ready', answers: [answer(first, offers[0], into), answer(second, offers[1], out)] });
+  const ports = [into.address().port, out.address().port] as const;
+  reply({
+    kind: 'ready',
+    ports,
+    answers: sessions.map((session, i) => answer(session, offers[i], ports[i])),
+  });
 }
 
 function reply(message: Reply): void {

@@ -2,7 +2,7 @@
 import { bytesPerSession, microsecondsPerChallenge, nanosecondsPerPacket } from './engine.js';
 import { measureForwarding } from './forwarding.js';
 
-const rounds = Math.max(5, Number(process.argv[2] ?? 7));
+const rounds = Math.max(5, Number(process.argv[2] ?? 21));
 
 function row(what: string, value: string, note = ''): void {
   console.log(`${what.padEnd(48)}${value.padStart(12)}  ${note}`.trimEnd());

@@ -304,28 +304,31 @@ describe('net: guard', () => {
     });
 
     it('wrapped by somebody since: theirs stays, ours lets through, and their unwrapping still works', async () => {
-      const ours = { send: socket.send, emit: socket.emit };
+      const methods = () => ({
+        send: Reflect.get(socket, 'send') as AnySend,
+        emit: Reflect.get(socket, 'emit') as AnySend,
+      });
+      const ours = methods();
       const seen: string[] = [];
       socket.send = function (this: Socket, ...args: unknown[]) {
         seen.push('send');
-        return (ours.send as AnySend).apply(this, args);
+        return ours.send.apply(this, args);
       } as Socket['send'];
       socket.emit = function (this: Socket, ...args: unknown[]) {
         seen.push(String(args[0]));
-        return (ours.emit as (...args: unknown[]) => boolean).apply(this, args);
+        return ours.emit.apply(this, args) as unknown as boolean;
       };
-      const theirs = { send: socket.send, emit: socket.emit };
+      const theirs = methods();
       guard.unguard();
-      assert.equal(socket.send, theirs.send);
-      assert.equal(socket.emit, theirs.emit);
+      assert.deepEqual(methods(), theirs);
       assert.equal(Object.hasOwn(socket, 'connect'), false);
       await sendResult('plain', peer.address().port, '127.0.0.1');
       const { port, address } = socket.address();
       peer.send('plain', port, address);
       await until(() => heard.length === 1 && heardByPeer.length === 1);
       assert.deepEqual(seen, ['send', 'message']);
-      socket.send = ours.send;
-      socket.emit = ours.emit;
+      socket.send = ours.send as Socket['send'];
+      socket.emit = ours.emit as unknown as Socket['emit'];
       await sendResult('plain', peer.address().port, '127.0.0.1');
       const again = call.session.guard(socket);
       const { error } = await sendResult('refused', 1, '127.0.0.1');

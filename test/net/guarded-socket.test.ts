@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:dgram';
-import { LatchkeyError } from '../../lib/index.js';
+import type { LatchkeyError } from '../../lib/index.js';
 import { FakeWorld } from './fake-engine.js';
 import { packetsOf, settle, Sockets, until } from './sockets.js';
 
