@@ -192,6 +192,18 @@ export class VerifierBench {
     return this.bench.receive(port, bytes, source);
   }
 
+  /** Puts a datagram in without looking for what comes out: for floods. The next `receive` drains what did. */
+  engineOnly(bytes: Uint8Array, { address, port }: TransportAddress): void {
+    const handedOn = this.bench.engine.handleDatagram(
+      this.ports[0] as Port,
+      bytes,
+      address,
+      port,
+      this.nowMs,
+    );
+    if (handedOn !== undefined) throw new Error('handed to the application');
+  }
+
   transaction(counter = ++this.counter): Buffer {
     return oracle.makeTransaction(counter, this.bench.prng.bytes(8));
   }

@@ -1,0 +1,143 @@
+// protocol.md 7: what the verifier does with a peer that does not speak latch.
+import assert from 'node:assert/strict';
+import type { Policy, Session, Verdict } from '../../lib/core/index.js';
+import type { TransportAddress } from '../../lib/wire/address.js';
+import { EngineBench } from '../support/engine-bench.js';
+import { makeRtp, makeSenderReport } from '../support/media.js';
+import { makeSdp } from '../support/session-description.js';
+
+const signalled = { address: '198.51.100.80', port: 5004 };
+const stranger = { address: '192.0.2.66', port: 6000 };
+const secret = Buffer.alloc(32, 0x42).toString('base64url');
+
+interface Plain {
+  readonly bench: EngineBench;
+  readonly session: Session;
+  readonly verdict: Verdict;
+  readonly answer: string;
+  media(source: TransportAddress, payloadType?: number): boolean;
+  report(source: TransportAddress): boolean;
+}
+
+/** A call from a peer whose offer has these lines, and no latch that we could use. */
+function callWith(policy: Policy, lines: readonly string[] = [], isMuxed = true): Plain {
+  const bench = new EngineBench({ policy });
+  const session = bench.engine.createSession({ call: 'plain', role: 'verifier', signalling: 'encrypted' });
+  const ports = (isMuxed ? [0] : [0, 1]).map((shift) =>
+    bench.engine.openPort({ address: '203.0.113.1', port: 40_000 + shift }),
+  );
+  ports.forEach((port, i) => session.component(0, (i + 1) as 1 | 2).attach(port, bench.nowMs));
+  const media = { port: signalled.port, isMuxed, lines };
+  const offer = makeSdp({ address: signalled.address, media: [media] });
+  const verdict = session.setRemote(offer, bench.nowMs, 'offer');
+  bench.drain();
+  const plain = makeSdp({ address: '203.0.113.1', media: [{ port: 40_000, isMuxed }] });
+  const answer = verdict.accepted ? session.setLocal(plain, bench.nowMs, 'answer') : '';
+  bench.drain();
+  const receive = (bytes: Uint8Array, source: TransportAddress, component = 1): boolean => {
+    const port = ports[component - 1];
+    assert.ok(port);
+    return bench.receive(port, bytes, source) !== undefined;
+  };
+  return {
+    bench,
+    session,
+    verdict,
+    answer,
+    media: (source, payloadType = 0) =>
+      receive(makeRtp({ ssrc: 5, sequence: 1, timestamp: 1, payloadType }), source),
+    report: (source) => receive(makeSenderReport(5, bench.nowMs, 1), source, isMuxed ? 1 : 2),
+  };
+}
+
+describe('rule 7: policies', () => {
+  it('require: the session is rejected with 488 and a warning that says why, and no media flows', () => {
+    const { verdict, bench, session } = callWith('require');
+    assert.ok(!verdict.accepted);
+    assert.equal(verdict.status, 488);
+    assert.match(verdict.warning, /latch/);
+    const [rejected] = bench.eventsOf('rejected');
+    assert.ok(rejected?.type === 'rejected');
+    assert.deepEqual([rejected.status, rejected.warning], [488, verdict.warning]);
+    assert.equal(session.component(0, 1).handleSend(bench.nowMs), undefined);
+  });
+
+  it('prefer: payload goes to the SDP address, comes from there, and is never rewritten', () => {
+    const call = callWith('prefer');
+    assert.ok(call.verdict.accepted);
+    assert.equal(call.session.protection, 'none');
+    assert.ok(!call.answer.includes('latch'));
+    const component = call.session.component(0, 1);
+    assert.deepEqual(component.handleSend(call.bench.nowMs), signalled);
+    assert.ok(call.media(signalled));
+    for (let i = 0; i < 50; i++) assert.ok(!call.media({ ...stranger, port: 6000 + i }));
+    assert.deepEqual(component.handleSend(call.bench.nowMs), signalled);
+    call.bench.advance(60_000);
+    assert.equal(call.bench.sent.length, 0, 'nothing is asked of a peer without keys');
+  });
+
+  it('legacy: latched to the first source whose RTP has a negotiated payload type, and never moved', () => {
+    const call = callWith('legacy');
+    const component = call.session.component(0, 1);
+    assert.equal(component.handleSend(call.bench.nowMs), undefined, 'nothing goes anywhere before');
+    assert.ok(!call.media(stranger, 111), 'a payload type that was not negotiated');
+    assert.ok(!call.report(stranger), 'RTCP latches nothing');
+    const natted = { address: '198.51.100.7', port: 20_000 };
+    assert.ok(call.media(natted, 8));
+    assert.deepEqual(component.handleSend(call.bench.nowMs), natted);
+    assert.ok(!call.media(stranger));
+    assert.deepEqual(component.handleSend(call.bench.nowMs), natted);
+    const events = call.bench.eventsOf('legacy');
+    assert.deepEqual(
+      events.map(({ remote }) => remote),
+      [natted],
+    );
+    assert.equal(call.session.counters.legacy, 1);
+    assert.equal(call.session.protection, 'legacy');
+  });
+
+  it('legacy: RTCP on its own port follows the IP address of the RTP', () => {
+    const call = callWith('legacy', [], false);
+    const natted = { address: '198.51.100.7', port: 20_000 };
+    assert.ok(!call.report(natted), 'before RTP is latched');
+    assert.ok(call.media(natted));
+    assert.ok(!call.report(stranger));
+    assert.ok(call.report({ ...natted, port: 20_001 }));
+  });
+
+  for (const [name, line] of [
+    ['an unknown version', `a=latch:2 longenoughtag1 ${secret} suites=HMAC-SHA-256`],
+    ['only unknown suites', `a=latch:1 longenoughtag1 ${secret} suites=ROT-13`],
+    ['a key id that nobody knows', `a=latch:1 longenoughtag1 ${secret} suites=HMAC-SHA-256 kid=unknown`],
+  ] as const)
+    it(`${name} is absence`, () => {
+      const refused = callWith('require', [line]);
+      assert.ok(!refused.verdict.accepted && refused.verdict.status === 488);
+      const plain = callWith('prefer', [line]);
+      assert.ok(plain.verdict.accepted);
+      assert.equal(plain.session.protection, 'none');
+      assert.ok(!plain.answer.includes('latch'));
+    });
+
+  for (const [name, line] of [
+    ['a short tag', `a=latch:1 short ${secret} suites=HMAC-SHA-256`],
+    ['a secret of the wrong length', `a=latch:1 longenoughtag1 ${secret}A suites=HMAC-SHA-256`],
+    ['an offer without suites', `a=latch:1 longenoughtag1 ${secret}`],
+    ['a parameter twice', `a=latch:1 longenoughtag1 ${secret} suites=AES-256 suites=AES-256`],
+  ] as const)
+    it(`malformed is an error under every policy, not absence: ${name}`, () => {
+      for (const policy of ['require', 'prefer', 'legacy'] as const) {
+        const { verdict, bench } = callWith(policy, [line]);
+        assert.ok(!verdict.accepted);
+        assert.equal(verdict.status, 400);
+        assert.equal(bench.eventsOf('rejected').length, 1);
+      }
+    });
+
+  it('unknown parameters and suites beside known ones are skipped', () => {
+    const line = `a=latch:1 longenoughtag1 ${secret} suites=ROT-13,AES-256 colour=blue`;
+    const call = callWith('require', [line]);
+    assert.ok(call.verdict.accepted);
+    assert.match(call.answer, /suite=AES-256/);
+  });
+});
