@@ -1,0 +1,52 @@
+// A latchkey that writes down what it is asked, for the tests of plugins/sip: no sockets, no keys, one visible attribute.
+import { EventEmitter } from 'node:events';
+import { stripLatch } from '../../lib/index.js';
+import type { Latchkey, SessionOptions, Verdict } from '../../lib/index.js';
+
+export class FakeSession extends EventEmitter {
+  readonly log: string[] = [];
+  isClosed = false;
+  verdict: Verdict = { accepted: true };
+  #count = 0;
+
+  constructor(readonly options: SessionOptions) {
+    super();
+  }
+
+  setRemote(sdp: string, type?: string): Verdict {
+    if (this.isClosed) throw new Error('closed');
+    this.log.push(`remote ${type}${sdp.includes('a=latch') ? '+latch' : ''}`);
+    return this.verdict;
+  }
+
+  setLocal(sdp: string, type?: string): string {
+    if (this.isClosed) throw new Error('closed');
+    this.log.push(`local ${type}`);
+    return `${stripLatch(sdp)}a=latch:1 FAKE${String(++this.#count).padStart(8, '0')} ${'A'.repeat(43)}\r\n`;
+  }
+
+  rollback(): void {
+    this.log.push('rollback');
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.log.push('close');
+    this.emit('closed');
+  }
+}
+
+export class FakeLatchkey {
+  readonly made: FakeSession[] = [];
+
+  createSession(options: SessionOptions): FakeSession {
+    const session = new FakeSession(options);
+    this.made.push(session);
+    return session;
+  }
+
+  get asLatchkey(): Latchkey {
+    return this as unknown as Latchkey;
+  }
+}
