@@ -1,6 +1,151 @@
-// `latchkey serve`: the distribution server, ready to run.
+// `latchkey serve`: the distribution server, ready to run. Puts the parts together, prints what happens, and ends every
+// call before it ends itself. What each part refuses stands in its own file.
+import { createRequire } from 'node:module';
 import type { Command } from 'commander';
+import { latchSip } from '../../plugins/sip/index.js';
+import type { SipMessage, SipPackage } from '../../plugins/sip/index.js';
+import { createLatchkey } from '../index.js';
+import type { Session } from '../index.js';
+import { createCertificate, readCertificate } from './certificate.js';
+import { CountersReport } from './counters-report.js';
+import { EventLog } from './event-log.js';
+import type { Fields } from './event-log.js';
+import { openMediaSockets } from './media-sockets.js';
+import { audioOf, MeetingServer, roomOf } from './meeting-server.js';
+import { withPeers } from './optional-peer.js';
+import { readServeOptions } from './serve-options.js';
+import type { ServeOptions } from './serve-options.js';
+import { openSipListeners } from './sip-listeners.js';
+
+const COUNTERS_EVERY_MS = 5000;
+/** How long callers have to confirm the BYE. */
+const GRACE_MS = 2000;
+/** Faults of one kind that are told in full; later ones are only counted. */
+const FAULTS_TOLD = 20;
 
 export function registerServe(program: Command): void {
-  program.command('serve').description('run the distribution server');
+  program
+    .command('serve')
+    .description(
+      'run the distribution server: call sip:NAME@host for the room NAME, sip:echo@host for an echo',
+    )
+    .option('--listen <addr>', 'IP address to listen on (default: 127.0.0.1)')
+    .option('--advertise <addr>', 'IP address that peers are told, where it is another one')
+    .option('--udp <port>', 'SIP over UDP; 0 is off, "auto" any free port, here and below (default: 5060)')
+    .option('--tcp <port>', 'SIP over TCP (default: 5060)')
+    .option('--tls <port>', 'SIP over TLS (default: 5061)')
+    .option('--ws <port>', 'SIP over WebSocket (default: 0)')
+    .option('--wss <port>', 'SIP over secure WebSocket (default: 0)')
+    .option('--cert <pem>', 'certificate for TLS and WSS (default: a self-signed one, made at start)')
+    .option('--key <pem>', 'key of the certificate')
+    .option(
+      '--media <ports>',
+      'PORT: one, and the next, for all calls; LOW-HIGH: a pair for each (default: 40000-49999)',
+    )
+    .option('--policy <policy>', 'for peers without latch: require, prefer or legacy (default: prefer)')
+    .option('--allow-insecure-signalling', 'exchange secrets over clear signalling too: for tests only')
+    .option('--config <json>', 'file with options of these names; what stands on the command line wins')
+    .option('--duration <s>', 'end after so many seconds')
+    .option('--json', 'print one JSON object a line')
+    .action(async (flags: Record<string, unknown>) => serve(readServeOptions(flags)));
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const sip = await withPeers(() => Promise.resolve(createRequire(import.meta.url)('sip') as SipPackage));
+  const room = await withPeers(() => import('../room/index.js'));
+  // The package tells of closed flows by console.log: standard output is for our lines alone.
+  console.log = console.error;
+  const stop = whenToStop(options.durationMs);
+  const log = new EventLog(options.json);
+  const closers: (() => void)[] = [];
+  try {
+    const certificate = await certificateFor(options);
+    if (certificate) closers.push(() => certificate.dispose());
+    const media = await openMediaSockets(options.listen, options.media);
+    closers.push(() => media.close());
+    const { policy, allowInsecureSignalling } = options;
+    const latchkey = createLatchkey({ policy, allowInsecureSignalling });
+    const rooms = room.createRooms();
+    const report = new CountersReport(latchkey, rooms);
+    const latch = latchSip(sip, latchkey);
+    const tellFault = (where: string, error: unknown) => {
+      const count = report.countFault(where);
+      if (count <= FAULTS_TOLD) console.error(`latchkey: a fault of ours (${where}):`, error);
+    };
+    latch.on('fault', ({ where }) => void report.countFault(where));
+    latch.on('session', (session, message) => {
+      log.print('session', { ...placeOf(session, message), room: roomOf(message) });
+    });
+    latchkey.on('fault', (error) => tellFault('latch', error));
+    latchkey.on('listenerError', (error) => tellFault('listener', error));
+    latchkey.on('event', (event) => {
+      const { type, session, media: index, component } = event;
+      log.printEvent(event, type === 'closed' ? report.stream(session, index, component) : {});
+    });
+    const server = new MeetingServer({
+      ...{ sip, latch, room, rooms, media, advertise: options.advertise },
+      onRefused: (session, invite, status, warning) => {
+        log.print('rejected', { ...placeOf(session, invite), status, warning });
+      },
+      onFault: (error) => tellFault('server', error),
+    });
+    const listeners = await openSipListeners(latch, options, certificate, (...request) =>
+      server.handle(...request),
+    );
+    closers.push(() => listeners.close());
+    // One defect met by one caller is not to end the calls of all others; it is told, and counted.
+    process.on('uncaughtException', (error) => tellFault('uncaught', error));
+    process.on('unhandledRejection', (error) => tellFault('uncaught', error));
+
+    if (allowInsecureSignalling)
+      console.error(
+        'latchkey: --allow-insecure-signalling: whoever reads the signalling can take over the media',
+      );
+    log.open('listening', {
+      ...Object.fromEntries([...listeners.addresses].map(([protocol, at]) => [protocol.toLowerCase(), at])),
+      media: mediaAddress(options.listen, media.ports),
+      advertise: options.advertise,
+      certificate: certificate?.file,
+      policy,
+      pid: process.pid,
+    });
+    const ticker = setInterval(() => {
+      log.print('counters', { ...report.totals(), sessions: report.sessions() });
+    }, COUNTERS_EVERY_MS);
+    await stop;
+    clearInterval(ticker);
+    const sessions = report.sessions();
+    await server.close(GRACE_MS);
+    latchkey.close();
+    log.print('counters', { final: true, ...report.totals(), sessions });
+  } finally {
+    for (const close of closers.reverse()) close();
+  }
+}
+
+/** What every event names, before there is a stream that could say it: out of the caller's own description. */
+function placeOf({ id, call }: Session, invite: SipMessage): Fields {
+  const { media, remote } = audioOf(invite);
+  return { session: id, call, media, component: 1, remote };
+}
+
+function mediaAddress(listen: string, ports: string): string {
+  return `${listen.includes(':') ? `[${listen}]` : listen}:${ports}`;
+}
+
+async function certificateFor(options: ServeOptions) {
+  if (options.cert !== undefined && options.key !== undefined)
+    return readCertificate(options.cert, options.key);
+  if (options.tls === 0 && options.wss === 0) return undefined;
+  return createCertificate([...new Set([options.advertise, options.listen])]);
+}
+
+/** Fulfilled by SIGTERM, SIGINT, the end of the time, or when nobody reads our output any more. */
+function whenToStop(durationMs: number | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    // A second signal ends at once: the handler is gone by then.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    process.stdout.once('error', () => resolve());
+    if (durationMs !== undefined) setTimeout(resolve, durationMs);
+  });
 }

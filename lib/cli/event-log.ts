@@ -1,0 +1,110 @@
+// What `latchkey serve` prints: an object a line with --json, else a line for people. Fields are named one by one, so
+// that nothing which is not meant for print gets there: no SDP, no secret, no word, no proof.
+import { formatAddress } from '../index.js';
+import type { LatchEvent, TransportAddress } from '../index.js';
+
+/** What may be printed of an event of a session, in this order. */
+const EVENT_FIELDS = [
+  'session',
+  'call',
+  'media',
+  'component',
+  'local',
+  'remote',
+  'signalled',
+  'mapping',
+  'serverSeenAs',
+  'previous',
+  'nat',
+  'suite',
+  'rttMs',
+  'to',
+  'reason',
+  'status',
+  'warning',
+] as const;
+
+/** Texts, numbers, addresses, and lists and records of them. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export class EventLog {
+  readonly #write: (line: string) => void;
+  /** Lines that came before the first one: a call may arrive while listeners are still being opened. */
+  #early: string[] | undefined = [];
+
+  constructor(
+    readonly isJson: boolean,
+    write: (line: string) => void = (line) => void process.stdout.write(line),
+  ) {
+    this.#write = write;
+  }
+
+  /** Prints the event that is to stand before all others, and what waited for it. */
+  open(event: string, fields: Fields): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    this.print(event, fields);
+    for (const line of early) this.#write(line);
+  }
+
+  /** Prints one event. Addresses become `address:port`, an IPv6 address in brackets. */
+  print(event: string, fields: Fields): void {
+    const printable = flatten(fields);
+    const line = this.isJson
+      ? `${JSON.stringify({ event, ...(printable as object) })}\n`
+      : `${clock()} ${event.padEnd(10)} ${readable(printable as Fields)}\n`;
+    if (this.#early) this.#early.push(line);
+    else this.#write(line);
+  }
+
+  /** Prints an event of a session, with `more` behind it. */
+  printEvent(event: LatchEvent, more: Fields = {}): void {
+    const given = event as unknown as Fields;
+    const fields: Record<string, unknown> = {};
+    for (const name of EVENT_FIELDS) if (given[name] !== undefined) fields[name] = given[name];
+    this.print(event.type, { ...fields, ...more });
+  }
+}
+
+function flatten(value: unknown): unknown {
+  if (typeof value === 'number') return Math.round(value * 1000) / 1000;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(flatten);
+  if (isTransportAddress(value)) return formatAddress(value);
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, flatten(one)]));
+}
+
+function isTransportAddress(value: object): value is TransportAddress {
+  const { address, port } = value as Partial<TransportAddress>;
+  return typeof address === 'string' && typeof port === 'number';
+}
+
+function readable(fields: Fields): string {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined && !isEmpty(value))
+    .map(([name, value]) => `${name}=${readableValue(value)}`)
+    .join(' ');
+}
+
+/** A Call-ID or a room may hold anything: what could move the cursor or look like another field is quoted. */
+function readableValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(readableValue).join(' ')}]`;
+  if (typeof value === 'object' && value !== null) return `{${readable(nonZero(value))}}`;
+  if (typeof value !== 'string') return String(value);
+  return /^[\x21-\x7e]+$/.test(value) && !/["=[\]{}]/.test(value.replace(/^\[[\da-f:.]+\](:\d+)?$/, ''))
+    ? value
+    : JSON.stringify(value).replace(/[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
+}
+
+/** Of the many counters a person wants those that counted. */
+function nonZero(value: object): Fields {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== 0 && !isEmpty(one)));
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(nonZero(value)).length === 0;
+}
+
+function clock(): string {
+  return new Date().toISOString().slice(11, 23);
+}
