@@ -1,0 +1,179 @@
+// The walls of the house: who may import whom, what the root entry loads, how long a file is, and that the core and
+// the wire know no clock and no process.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, posix } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import ts from 'typescript';
+import { filesUnder, readText, root } from './docs/repository.js';
+
+interface Room {
+  /** Folders and files, besides its own, that it may import from. */
+  readonly rooms: readonly string[];
+  /** May it use Node's own modules? */
+  readonly node: boolean;
+  /** Packages that it may use. */
+  readonly packages: readonly string[];
+}
+
+const ROOMS: Readonly<Record<string, Room>> = {
+  'lib/wire': { rooms: [], node: false, packages: [] },
+  'lib/core': { rooms: ['lib/wire'], node: false, packages: [] },
+  'lib/net': { rooms: ['lib/core', 'lib/wire'], node: true, packages: [] },
+  'lib/room': {
+    rooms: ['lib/net', 'lib/core', 'lib/wire', 'lib/index.ts'],
+    node: true,
+    packages: ['rtp.js'],
+  },
+  'lib/capture': { rooms: ['lib/core', 'lib/wire'], node: true, packages: ['wavefile'] },
+  'lib/cli': {
+    rooms: ['lib', 'plugins'],
+    node: true,
+    packages: ['commander', 'zod', 'selfsigned', 'wavefile', 'sip', 'rtp.js', 'latchkey'],
+  },
+  'lib/index.ts': { rooms: ['lib/net', 'lib/core', 'lib/wire'], node: false, packages: [] },
+  'plugins/sip': { rooms: ['lib/index.ts'], node: true, packages: ['sip'] },
+};
+
+const sources = ['lib', 'plugins'].flatMap(filesUnder).filter((path) => path.endsWith('.ts'));
+
+function importsOf(path: string): string[] {
+  return ts.preProcessFile(readText(path), true, true).importedFiles.map(({ fileName }) => fileName);
+}
+
+/** The source file that a relative import means. */
+function target(path: string, name: string): string {
+  return posix.join(dirname(path), name).replace(/\.js$/, '.ts');
+}
+
+function packageOf(name: string): string {
+  const parts = name.split('/');
+  return parts.slice(0, name.startsWith('@') ? 2 : 1).join('/');
+}
+
+function roomOf(path: string): string | undefined {
+  return Object.keys(ROOMS).find((room) => path === room || path.startsWith(`${room}/`));
+}
+
+/** Why a room may not have this import; undefined where it may. */
+function trespass(path: string, name: string): string | undefined {
+  const room = roomOf(path);
+  const rules = room === undefined ? undefined : ROOMS[room];
+  if (room === undefined || rules === undefined) return `${path} is in no room of the house`;
+  if (name.startsWith('.')) {
+    const file = target(path, name);
+    const isFree = [room, ...rules.rooms].some((free) => file === free || file.startsWith(`${free}/`));
+    return isFree ? undefined : `${path} imports ${file}`;
+  }
+  const isFree = name.startsWith('node:') ? rules.node : rules.packages.includes(packageOf(name));
+  return isFree ? undefined : `${path} imports ${name}`;
+}
+
+/** What a file reaches by its imports, and the names of packages met on the way. */
+function reach(entry: string, extension: string): { files: Set<string>; packages: Set<string> } {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const queue = [entry];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (files.has(path)) continue;
+    files.add(path);
+    for (const name of importsOf(path)) {
+      if (name.startsWith('.')) queue.push(posix.join(dirname(path), name).replace(/\.js$/, extension));
+      else if (!name.startsWith('node:')) packages.add(packageOf(name));
+    }
+  }
+  return { files, packages };
+}
+
+describe('walls', () => {
+  it('each file of lib and plugins imports only what its room may', () => {
+    assert.ok(sources.length > 100);
+    assert.deepEqual(
+      sources.flatMap((path) => importsOf(path).map((name) => trespass(path, name))).filter(Boolean),
+      [],
+    );
+  });
+
+  it('the check itself sees what it forbids', () => {
+    assert.ok(trespass('lib/wire/stun.ts', '../core/index.js'));
+    assert.ok(trespass('lib/core/engine.ts', 'node:fs'));
+    assert.ok(trespass('lib/core/engine.ts', '../net/loop.js'));
+    assert.ok(trespass('lib/net/loop.ts', 'ws'));
+    assert.ok(trespass('lib/capture/pcap.ts', '../net/loop.js'));
+    assert.ok(trespass('plugins/sip/stack.ts', '../../lib/core/index.js'));
+    assert.ok(trespass('plugins/other/index.ts', 'node:fs'));
+    assert.equal(trespass('plugins/sip/stack.ts', '../../lib/index.js'), undefined);
+    assert.ok(importsOf('lib/cli/main.ts').includes('./serve.js'), 'imports made on demand count');
+  });
+
+  it('no file of lib or plugins has more than 350 lines', () => {
+    const lengths = sources.map((path) => ({ path, lines: readText(path).split('\n').length - 1 }));
+    assert.deepEqual(
+      lengths.filter(({ lines }) => lines > 350),
+      [],
+    );
+  });
+
+  it('the core and the wire name no clock, no chance, no process and nothing else of Node or a browser', () => {
+    const foreign = new Set(
+      ['Date', 'process', 'Buffer', 'performance', 'console', 'globalThis', 'fetch', 'require'].concat([
+        'setTimeout',
+        'setInterval',
+        'setImmediate',
+        'queueMicrotask',
+        'TextEncoder',
+        'TextDecoder',
+      ]),
+    );
+    const found: string[] = [];
+    for (const path of sources.filter((file) => /^lib\/(core|wire)\//.test(file))) {
+      const file = ts.createSourceFile(path, readText(path), ts.ScriptTarget.ES2023, true);
+      const visit = (node: ts.Node): void => {
+        if (ts.isIdentifier(node) && foreign.has(node.text)) found.push(`${path}: ${node.text}`);
+        if (ts.isPropertyAccessExpression(node) && node.getText() === 'Math.random')
+          found.push(`${path}: chance`);
+        ts.forEachChild(node, visit);
+      };
+      visit(file);
+    }
+    assert.deepEqual(found, []);
+  });
+
+  it('the root entry reaches no package, by its sources', () => {
+    const { files, packages } = reach('lib/index.ts', '.ts');
+    assert.ok(files.size > 40);
+    assert.deepEqual([...packages], []);
+  });
+
+  describe('as built', () => {
+    before(() => assert.ok(existsSync(join(root, 'dist/lib/index.js')), 'not built: npm run build'));
+
+    it('the types of the root entry import no package', () => {
+      const { files, packages } = reach('dist/lib/index.d.ts', '.d.ts');
+      assert.ok(files.size > 40);
+      assert.deepEqual([...packages], []);
+    });
+
+    it('the root, the core, the wire and the plugin load where no package is installed', () => {
+      const folder = mkdtempSync(join(tmpdir(), 'latchkey-bare-'));
+      try {
+        cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
+        writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+        const entries = ['lib/index.js', 'lib/core/index.js', 'lib/wire/index.js', 'plugins/sip/index.js'];
+        const urls = entries.map((entry) => pathToFileURL(join(folder, 'dist', entry)).href);
+        const program = `for (const url of ${JSON.stringify(urls)})
+          console.log(Object.keys(await import(url)).length)`;
+        const printed = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+          cwd: folder,
+        });
+        const exported = printed.toString().trim().split('\n').map(Number);
+        assert.equal(exported.length, entries.length);
+        assert.ok(exported.every((count) => count > 0));
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  });
+});
