@@ -51,7 +51,8 @@ export class Component implements VerifierHost, ProverHost {
   readonly provers = new ProverPair(this);
   #blind: BlindLatch | undefined;
   #tags = new OwnTags(this);
-  #keptHellos = new KeptHellos();
+  /** Hellos under the tag of an offer of ours, until its answer tells their key. */
+  readonly keptHellos = new KeptHellos();
   #heard = new HeardSsrcs(this);
 
   constructor(
@@ -158,7 +159,7 @@ export class Component implements VerifierHost, ProverHost {
   awaitAnswer(tag: string | undefined): void {
     if (this.#tags.awaiting === tag) return;
     this.#tags.awaiting = tag;
-    this.#keptHellos.take();
+    this.keptHellos.take();
     this.#renewTags();
   }
 
@@ -166,10 +167,6 @@ export class Component implements VerifierHost, ProverHost {
   knows(ownTag: string, peerTag: string): 'now' | 'later' | 'no' {
     if (this.#generations.some((g) => g.ownTag === ownTag && g.peerTag === peerTag)) return 'now';
     return this.#tags.awaiting === ownTag ? 'later' : 'no';
-  }
-
-  keepHello(bytes: Uint8Array, source: TransportAddress): void {
-    this.#keptHellos.keep(bytes, source);
   }
 
   handleMessage(message: LatchMessage, source: TransportAddress, nowMs: number): void {
@@ -210,11 +207,16 @@ export class Component implements VerifierHost, ProverHost {
       return true;
     }
     this.counters.received++;
-    const looks = this.#heard.kindOf(bytes, kind);
-    if (this.#verifier) this.#verifier.handleStray(source, bytes.length, looks, nowMs);
-    else this.drop('unverified');
-    this.context.wake(this);
+    this.drop(this.handleElsewhere(bytes, kind, source, nowMs) ? 'unverified' : 'candidateRefused');
     return false;
+  }
+
+  /** Payload from elsewhere than the active path, the path before it included, may make a candidate (protocol.md 5.1). */
+  handleElsewhere(bytes: Uint8Array, kind: PacketClass, source: TransportAddress, nowMs: number): boolean {
+    const looks = this.#heard.kindOf(bytes, kind);
+    const isKnown = this.#verifier?.handlePayload(source, bytes.length, looks, nowMs) ?? true;
+    this.context.wake(this);
+    return isKnown;
   }
 
   /** Where a payload packet goes now (protocol.md 5.6). Undefined: it is dropped, and counted. */
@@ -268,10 +270,6 @@ export class Component implements VerifierHost, ProverHost {
     this.#port?.removeTransaction(transaction);
   }
 
-  noteArrival(nowMs: number): void {
-    this.lastArrivedMs = nowMs;
-  }
-
   drop(reason: DropReason): void {
     this.counters.dropped[reason]++;
   }
@@ -317,7 +315,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #judgeKeptHellos(nowMs: number): void {
-    for (const { bytes, source } of this.#keptHellos.take()) {
+    for (const { bytes, source } of this.keptHellos.take()) {
       const parsed = parseLatchMessage(bytes);
       if (!parsed.ok || !('username' in parsed.value)) continue;
       const { recipient, sender } = parsed.value.username;

@@ -111,6 +111,9 @@ export class Engine {
     const route = port.route(ip, remotePort);
     if (route && nowMs <= route.untilMs) {
       route.component.accept(bytes, kind, nowMs);
+      if (route.untilMs !== Infinity) {
+        route.component.handleElsewhere(bytes, kind, { address: ip, port: remotePort }, nowMs);
+      }
       return route.component;
     }
     return this.#handleStray(port, bytes, kind, { address: ip, port: remotePort });
@@ -188,7 +191,7 @@ export class Engine {
       if (knows === 'later') waiting.push(component);
     }
     if (waiting.length === 0 || message.kind === 'challenge') return this.#drop('unknownTags');
-    for (const component of waiting) component.keepHello(bytes, source);
+    for (const component of waiting) component.keptHellos.keep(bytes, source);
     return undefined;
   }
 

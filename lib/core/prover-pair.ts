@@ -22,9 +22,10 @@ export class ProverPair {
   }
 
   start(generation: Generation, word: Uint8Array, nowMs: number): void {
+    const isPathVerified = this.hasProven;
     this.#former?.stop();
     this.#former = this.#current;
-    this.#current = new Prover(this.host, generation, word, nowMs);
+    this.#current = new Prover(this.host, generation, word, isPathVerified, nowMs);
   }
 
   handleChallenge(

@@ -35,8 +35,7 @@ export interface ProverHost {
   readonly expectsMedia: boolean;
   /** When anything last went out to the peer, and when anything last arrived from its media address. */
   readonly lastSentMs: number;
-  readonly lastArrivedMs: number;
-  noteArrival(nowMs: number): void;
+  lastArrivedMs: number;
   transmit(
     kind: 'hellos' | 'responses' | 'keepalives',
     bytes: Uint8Array,
@@ -53,6 +52,8 @@ type Welcome = Extract<LatchMessage, { kind: 'welcome' }>;
 export class Prover {
   /** A challenge of this generation has been answered: the generation before may be forgotten (protocol.md 5.10). */
   isChallenged = false;
+  /** A welcome came: enough, on a path verified under the generation before (protocol.md 6.1). */
+  #isWelcomed = false;
   /** Where the verifier sees us, by its last welcome. */
   mapped: TransportAddress | undefined;
   #counter = 0;
@@ -67,6 +68,7 @@ export class Prover {
     private readonly host: ProverHost,
     readonly generation: Generation,
     word: Uint8Array,
+    private readonly isPathVerified: boolean,
     nowMs: number,
   ) {
     this.#sdpProof = this.#proofOver(word);
@@ -79,7 +81,7 @@ export class Prover {
     if (!destination || !isSameAddress(destination, source)) return this.host.drop('wrongSource');
     if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
     this.isChallenged = true;
-    this.host.noteArrival(nowMs);
+    this.host.lastArrivedMs = nowMs;
     const proof = this.#proofOver(message.word);
     const spec = { mapped: source, proof, transaction: message.transaction };
     this.host.transmit('responses', encodeResponse(spec, ...this.#integrity()), source);
@@ -95,7 +97,8 @@ export class Prover {
     if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
     this.#outstanding.splice(index, 1);
     this.host.forget(transaction);
-    this.host.noteArrival(nowMs);
+    this.#isWelcomed = true;
+    this.host.lastArrivedMs = nowMs;
     if (this.mapped && !isSameAddress(this.mapped, message.mapped)) this.#wantsHello = true;
     this.mapped = message.mapped;
   }
@@ -124,8 +127,12 @@ export class Prover {
     this.#forgetOutstanding();
   }
 
+  get #isInSeries(): boolean {
+    return !this.isChallenged && !(this.isPathVerified && this.#isWelcomed);
+  }
+
   #helloMs(): number {
-    if (!this.isChallenged) {
+    if (this.#isInSeries) {
       const offsetMs = HELLO_SERIES_MS[this.#seriesSent];
       return offsetMs === undefined ? this.#lastHelloMs + HELLO_INTERVAL_MS : this.#seriesStartMs + offsetMs;
     }
@@ -140,7 +147,7 @@ export class Prover {
   }
 
   #sendHello(destination: TransportAddress, nowMs: number): void {
-    if (!this.isChallenged) this.#skipMissed(nowMs);
+    if (this.#isInSeries) this.#skipMissed(nowMs);
     this.#lastHelloMs = nowMs;
     this.#wantsHello = false;
     const transaction = this.#nextTransaction();

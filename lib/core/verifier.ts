@@ -80,23 +80,23 @@ export class Verifier {
   }
 
   /**
-   * Payload from an address that is not the active path: never handed on (protocol.md 5.5). Media makes a candidate (5.1); other
-   * payload only adds to the budget of one that is there.
+   * Payload from elsewhere than the active path: media makes a candidate (protocol.md 5.1), other payload only adds to the
+   * budget of one that is there. False where there was no place for one (5.9).
    */
-  handleStray(
+  handlePayload(
     source: TransportAddress,
     sizeBytes: number,
     kind: 'known-media' | 'media' | 'other',
     nowMs: number,
-  ): void {
+  ): boolean {
     const candidate =
       kind === 'other'
         ? this.#candidates.find(source)
         : this.#candidateAt(source, nowMs, kind === 'known-media' ? { isKnownMedia: true } : {});
-    if (!candidate) return this.host.drop(kind === 'other' ? 'unverified' : 'candidateRefused');
-    this.host.drop('unverified');
+    if (!candidate) return kind === 'other';
     candidate.noteReceived(sizeBytes, nowMs);
     this.#pump(candidate, nowMs);
+    return true;
   }
 
   /** A response to something outstanding; any other is dropped (protocol.md 5.2). */
