@@ -68,7 +68,8 @@ export class Prover {
     private readonly host: ProverHost,
     readonly generation: Generation,
     word: Uint8Array,
-    private readonly isPathVerified: boolean,
+    /** The path in use answered challenges of the generation before. */
+    private isPathVerified: boolean,
     nowMs: number,
   ) {
     this.#sdpProof = this.#proofOver(word);
@@ -106,6 +107,7 @@ export class Prover {
   /** The local address changed: what was outstanding belongs to the path that was left (protocol.md 6.4). */
   handleLocalChange(nowMs: number): void {
     this.#forgetOutstanding();
+    this.isPathVerified = false;
     this.#wantsHello = true;
     this.#lastHelloMs = -Infinity;
     this.handleTimeout(nowMs);
