@@ -22,10 +22,6 @@ export class Agenda<T extends Scheduled> {
     this.#push({ dueMs, item });
   }
 
-  remove(item: T): void {
-    item.scheduledMs = Infinity;
-  }
-
   /** When the earliest item is due, or undefined where none is scheduled. */
   nextMs(): number | undefined {
     for (let top = this.#heap[0]; top; top = this.#heap[0]) {

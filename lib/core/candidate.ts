@@ -126,10 +126,6 @@ export class CandidateTable {
     if (index >= 0) this.#list.splice(index, 1);
   }
 
-  clear(): Candidate[] {
-    return this.#list.splice(0);
-  }
-
   #worst(highestCounter: number): Candidate | undefined {
     let worst: Candidate | undefined;
     for (const candidate of this.#list) {

@@ -79,10 +79,6 @@ export class Engine {
     return session;
   }
 
-  get sessions(): ReadonlySet<Session> {
-    return this.#sessions;
-  }
-
   /** The sums of all sessions, those that are closed included, and of what belongs to none. */
   get counters(): Counters {
     const total = addCounters(createCounters(), this.#context.residue);
