@@ -1,0 +1,72 @@
+// What `call` and `doctor` share on the command line: the URI, and what the server's certificate is held against. It reads
+// files and checks words; it dials nothing.
+import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { isIP, isIPv4 } from 'node:net';
+import { InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { parseCallUri } from './call-uri.js';
+import type { CallUri } from './call-uri.js';
+import { Failure } from './failure.js';
+
+export interface TrustOptions {
+  readonly ca?: string;
+  readonly insecure?: boolean;
+  readonly listen?: string;
+  readonly json?: boolean;
+}
+
+/** The options that both commands have. */
+export function addTrustOptions(command: Command): Command {
+  return command
+    .option('--ca <pem>', "file with the authorities that may vouch for the server, in place of the system's")
+    .option('--insecure', "do not verify the server's certificate; warns")
+    .option('--listen <address>', 'IPv4 address of ours for signalling and media', readAddress)
+    .option('--json', 'print objects, one a line, the summary last');
+}
+
+/** The URI to call; `defaultUser` where it names nobody. Throws a Failure. */
+export function readUri(text: string, defaultUser?: string): CallUri {
+  const parsed = parseCallUri(text, defaultUser);
+  if (!parsed.ok) throw new Failure(parsed.message);
+  if (parsed.uri.user === undefined)
+    throw new Failure(`${text} names no room: sip:ROOM@${parsed.uri.host} would`);
+  return parsed.uri;
+}
+
+/** The PEM that `--ca` names. Throws a Failure where there is no certificate in it, or where it contradicts the rest. */
+export function readTrust({ ca, insecure }: TrustOptions, { transport }: CallUri): string | undefined {
+  if (ca !== undefined && insecure === true) throw new Failure('--ca and --insecure contradict each other');
+  if (transport !== 'tls' && (ca !== undefined || insecure === true))
+    throw new Failure(`transport=${transport} has no certificate: --ca and --insecure are for TLS`);
+  if (ca === undefined) return undefined;
+  let pem: string;
+  try {
+    pem = readFileSync(ca, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Failure(`cannot read ${ca}: ${code === 'ENOENT' ? 'there is no such file' : message}`);
+  }
+  try {
+    new X509Certificate(pem);
+  } catch {
+    throw new Failure(`there is no certificate in ${ca}`);
+  }
+  return pem;
+}
+
+/** For commander: a number of seconds above 0. */
+export function readSeconds(text: string): number {
+  const seconds = Number(text);
+  // Node's timers take 31 bits of milliseconds.
+  if (text.trim() !== '' && seconds > 0 && seconds * 1000 < 2 ** 31) return seconds;
+  throw new InvalidArgumentError('It is a number of seconds, above 0.');
+}
+
+function readAddress(text: string): string {
+  if (isIPv4(text)) return text;
+  const isIpv6 = isIP(text) === 6;
+  throw new InvalidArgumentError(
+    isIpv6 ? 'The sip package calls over IPv4 only.' : 'It is an IPv4 address of this machine.',
+  );
+}

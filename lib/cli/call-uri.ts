@@ -1,0 +1,78 @@
+// The URI that `call` and `doctor` are given: where the server is, by which transport, and who is called. It resolves no
+// names and dials nothing; what it refuses is told in one line.
+import { isIPv6 } from 'node:net';
+
+export type CallTransport = 'tls' | 'tcp' | 'udp';
+
+export interface CallUri {
+  readonly scheme: 'sip' | 'sips';
+  /** Whom to call: a room's name. Undefined where the URI names nobody. */
+  readonly user: string | undefined;
+  /** A host name or an IPv4 address. */
+  readonly host: string;
+  readonly port: number;
+  readonly transport: CallTransport;
+  /** As it stands in the request line. */
+  readonly text: string;
+}
+
+export type ParsedCallUri =
+  { readonly ok: true; readonly uri: CallUri } | { readonly ok: false; readonly message: string };
+
+const FORM = 'sip:ROOM@host:port;transport=tls';
+const TRANSPORTS: readonly string[] = ['tls', 'tcp', 'udp'] satisfies CallTransport[];
+const SHAPE = /^(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?[\]]+)(?::(\d{1,5}))?(;[^?]*)?$/i;
+/** RFC 3261 section 25.1: user = unreserved / escaped / user-unreserved. */
+const USER = /^(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+$/;
+const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9\-.]*[A-Za-z0-9])?\.?$/;
+
+/**
+ * Reads `sip:ROOM@host:port;transport=tls|tcp|udp`. Without `transport` it is TLS: a key travels over nothing less
+ * (protocol.md 2). `sips:` is TLS too. The port is 5061 for TLS and 5060 else, unless given. `defaultUser` is called
+ * where the URI names nobody.
+ */
+export function parseCallUri(text: string, defaultUser?: string): ParsedCallUri {
+  const match = SHAPE.exec(text.trim());
+  if (!match) return refuse(`"${text}" is no SIP URI: ${FORM} is`);
+  const [, schemeText = '', userText, host = '', portText, params = ''] = match;
+  const scheme = schemeText.toLowerCase() === 'sips' ? 'sips' : 'sip';
+  if (host.startsWith('['))
+    return refuse(
+      isIPv6(host.slice(1, -1))
+        ? `${host} cannot be called: the sip package knows no IPv6 hosts. Use a name or an IPv4 address`
+        : `${host} is no IPv6 address`,
+    );
+  if (!HOST.test(host)) return refuse(`"${host}" is no host name and no IPv4 address`);
+  if (userText?.includes(':'))
+    return refuse('a password in a SIP URI is refused: it would stand in the clear');
+  const user = userText === undefined || userText === '' ? defaultUser : userText;
+  if (user !== undefined && !USER.test(user)) return refuse(`"${user}" is no user of a SIP URI`);
+  const port = portText === undefined ? undefined : Number(portText);
+  if (port !== undefined && (port < 1 || port > 65535))
+    return refuse(`${portText} is no port: 1 to 65535 are`);
+
+  const asked = transportParam(params);
+  if (asked !== undefined && !TRANSPORTS.includes(asked))
+    return refuse(`transport=${asked} is not known here: ${TRANSPORTS.join(', ')} are`);
+  if (scheme === 'sips' && asked === 'udp') return refuse('sips: is TLS, which transport=udp contradicts');
+  const transport = scheme === 'sips' ? 'tls' : ((asked ?? 'tls') as CallTransport);
+  const uri = { scheme, user, host, port: port ?? (transport === 'tls' ? 5061 : 5060), transport } as const;
+  return { ok: true, uri: { ...uri, text: writeUri(uri) } };
+}
+
+function writeUri({ scheme, user, host, port, transport }: Omit<CallUri, 'text'>): string {
+  const at = user === undefined ? '' : `${user}@`;
+  return `${scheme}:${at}${host}:${port};transport=${transport}`;
+}
+
+function transportParam(params: string): string | undefined {
+  for (const param of params.split(';')) {
+    const [name = '', value = ''] = param.split('=');
+    if (name.trim().toLowerCase() === 'transport') return value.trim().toLowerCase();
+  }
+  return undefined;
+}
+
+function refuse(message: string): ParsedCallUri {
+  return { ok: false, message };
+}
