@@ -119,20 +119,21 @@ export class GuardLayer implements Feed {
       'emit',
       (below) =>
         function emit(this: Socket, event, bytes, info) {
-          // `arguments` and not a rest parameter: that would allocate for every packet.
-          if (event !== 'message' || !methods.isActive) {
-            // eslint-disable-next-line prefer-rest-params
-            return layer.#passThrough(below, this, event, arguments);
-          }
-          return layer.#shared?.receive(bytes as Buffer, info as RemoteInfo) ?? false;
+          if (event === 'message' && methods.isActive)
+            return layer.#shared?.receive(bytes as Buffer, info as RemoteInfo) ?? false;
+          if (event === 'close' && methods.isActive) layer.#shared?.close();
+          // Read one by one, and never handed on whole: else every packet would pay for an arguments object.
+          const args: unknown[] = [];
+          // eslint-disable-next-line prefer-rest-params
+          for (let i = 1; i < arguments.length; i++) args.push(arguments[i]);
+          return below.call(this, event, ...args);
         },
     );
     this.#belowSend = methods.lay<Send>(
       'send',
       (below) =>
         function send(this: Socket, message, a, b, c, d, e) {
-          // eslint-disable-next-line prefer-rest-params
-          if (!methods.isActive) return void Reflect.apply(below, this, arguments as unknown as unknown[]);
+          if (!methods.isActive) return below.call(this, message, a, b, c, d, e);
           // The two signatures that media is sent with, when there is nothing to convert; the others are read in full.
           if (message instanceof Uint8Array && layer.#connection.peer === undefined) {
             if (isPort(a) && typeof b === 'string' && b !== '' && isCallback(c) && d === undefined)
@@ -170,11 +171,6 @@ export class GuardLayer implements Feed {
           return methods.isActive ? layer.#connection.remoteAddress() : below.call(this);
         },
     );
-  }
-
-  #passThrough(below: Emit, socket: Socket, event: string | symbol, args: IArguments): boolean {
-    if (event === 'close' && this.#methods.isActive) this.#shared?.close();
-    return Reflect.apply(below, socket, args as unknown as Parameters<Emit>);
   }
 
   #read(args: readonly unknown[]): void {

@@ -14,7 +14,6 @@ export interface LoopOutput {
   onFault(fault: unknown): void;
 }
 
-/** After a fault in a timeout the next is not sooner: a fault that repeats must not spin. */
 const FAULT_BACKOFF_MS = 100;
 
 export class Loop {
@@ -23,6 +22,8 @@ export class Loop {
   readonly #output: LoopOutput;
   #timer: NodeJS.Timeout | undefined;
   #armedMs = Infinity;
+  /** After a fault no timeout is sooner than this: one that fails every time must not spin. */
+  #notBeforeMs = 0;
   #isDraining = false;
   #isStopped = false;
   /** When the datagram came whose listeners are at work; 0: none. What they send is sent at that time: a clock spared. */
@@ -43,13 +44,16 @@ export class Loop {
   /** One datagram in. Gives the component whose application it is for, or undefined: it goes no further. */
   receive(port: Port, bytes: Uint8Array, address: string, remotePort: number): Component | undefined {
     let component: Component | undefined;
+    let isQuiet = false;
     const nowMs = performance.now();
     try {
       component = this.engine.handleDatagram(port, bytes, address, remotePort, nowMs);
+      isQuiet = component !== undefined && !this.#hasSpoken();
     } catch (fault) {
+      component = undefined;
       this.#output.onFault(fault);
     }
-    this.drain();
+    if (!isQuiet) this.drain();
     if (component !== undefined) this.#turnMs = nowMs;
     return component;
   }
@@ -67,7 +71,7 @@ export class Loop {
     } catch (fault) {
       this.#output.onFault(fault);
     }
-    this.drain();
+    // No drain: a payload packet on its way out gives the engine nothing to send or to tell, and no timer comes nearer.
     return destination;
   }
 
@@ -76,28 +80,34 @@ export class Loop {
     if (this.#isDraining) return;
     this.#isDraining = true;
     try {
-      const { engine } = this;
-      for (;;) {
-        const transmit = engine.pollTransmit();
-        if (transmit !== undefined) {
-          this.#output.onTransmit(transmit);
-          continue;
-        }
-        const event = engine.pollEvent();
-        if (event === undefined) break;
-        this.epoch++;
-        this.#output.onEvent(event);
-      }
+      while (this.#hasSpoken());
       this.#output.onDrained();
-      const wakeMs = engine.pollTimeout();
+      const wakeMs = this.engine.pollTimeout();
       // A timer that is too early only costs a look; so a later wish, which every packet makes, re-arms nothing.
       if (wakeMs !== undefined && wakeMs < this.#armedMs) this.#arm(wakeMs);
     } catch (fault) {
       this.#output.onFault(fault);
-      this.#arm(performance.now() + FAULT_BACKOFF_MS);
+      this.#backOff();
     } finally {
       this.#isDraining = false;
     }
+  }
+
+  /**
+   * Gives out one thing, if there is one. An accepted packet mostly leaves none, and then no timer has come nearer
+   * either: the look at the timer is spared.
+   */
+  #hasSpoken(): boolean {
+    const transmit = this.engine.pollTransmit();
+    if (transmit !== undefined) {
+      this.#output.onTransmit(transmit);
+      return true;
+    }
+    const event = this.engine.pollEvent();
+    if (event === undefined) return false;
+    this.epoch++;
+    this.#output.onEvent(event);
+    return true;
   }
 
   /** No more timeouts. What arrives is still judged, and dropped as the engine says. */
@@ -109,9 +119,17 @@ export class Loop {
   #arm(wakeMs: number): void {
     if (this.#isStopped) return;
     clearTimeout(this.#timer);
-    this.#armedMs = wakeMs;
+    this.#armedMs = Math.max(wakeMs, this.#notBeforeMs);
     // Unref'd: the sockets keep the process alive as long as there is something to keep it for.
-    this.#timer = setTimeout(this.#onTimer, Math.max(0, Math.ceil(wakeMs - performance.now()))).unref();
+    this.#timer = setTimeout(
+      this.#onTimer,
+      Math.max(0, Math.ceil(this.#armedMs - performance.now())),
+    ).unref();
+  }
+
+  #backOff(): void {
+    this.#notBeforeMs = performance.now() + FAULT_BACKOFF_MS;
+    this.#arm(this.#notBeforeMs);
   }
 
   readonly #onTimer = (): void => {
@@ -120,7 +138,7 @@ export class Loop {
       this.engine.handleTimeout(performance.now());
     } catch (fault) {
       this.#output.onFault(fault);
-      this.#arm(performance.now() + FAULT_BACKOFF_MS);
+      this.#backOff();
     }
     this.drain();
   };

@@ -1,11 +1,12 @@
-// Plain dgram forwarding beside ours: each in its own process, in rotation, CPU time of the forwarder per packet
-// that the sink received, median of the per-round ratios.
+// Plain dgram forwarding beside ours, in rotation: CPU time of the forwarding process per packet that the sink
+// received, median of the per-round ratios.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createLatchkey } from '../../lib/index.js';
+import type { Latchkey } from '../../lib/index.js';
 import { sdpOf } from '../net/call.js';
 import { answer } from './answer.js';
 import type { Mode, Reply, Start } from './forwarder.js';
@@ -27,8 +28,9 @@ export interface Measured {
 
 export async function measureForwarding(modes: readonly Mode[], rounds: number): Promise<Measured[]> {
   const latchkey = createLatchkey();
+  const child = fork(new URL('./forwarder.ts', import.meta.url), { execArgv: ['--import=tsx'] });
   const rigs = new Map<Mode, Rig>();
-  for (const mode of modes) rigs.set(mode, await Rig.start(mode, latchkey));
+  for (const mode of modes) rigs.set(mode, await Rig.start(child, mode, latchkey));
   const costs = new Map<Mode, number[]>(modes.map((mode) => [mode, []]));
   for (let round = -1; round < rounds; round++)
     for (const [mode, rig] of rigs) {
@@ -36,6 +38,7 @@ export async function measureForwarding(modes: readonly Mode[], rounds: number):
       if (round >= 0) costs.get(mode)?.push(cost);
     }
   latchkey.close();
+  child.disconnect();
   for (const rig of rigs.values()) rig.stop();
   const plain = costs.get('plain') ?? [];
   return modes.map((mode) => {
@@ -71,9 +74,8 @@ class Rig {
     });
   }
 
-  static async start(mode: Mode, latchkey: ReturnType<typeof createLatchkey>): Promise<Rig> {
+  static async start(child: ChildProcess, mode: Mode, latchkey: Latchkey): Promise<Rig> {
     const [source, sink] = [await bound(), await bound()];
-    const child = fork(new URL('./forwarder.ts', import.meta.url), { execArgv: ['--import=tsx'] });
     const sessions = [source, sink].map((socket) => {
       const session = latchkey.createSession({ role: 'prover', signalling: 'loopback' });
       session.bind(socket);
@@ -109,7 +111,6 @@ class Rig {
   }
 
   stop(): void {
-    this.child.disconnect();
     this.source.close();
     this.sink.close();
   }

@@ -4,6 +4,9 @@ import { measureForwarding } from './forwarding.js';
 
 const rounds = Math.max(5, Number(process.argv[2] ?? 21));
 
+const MODES = ['plain', 'again', 'bind', 'guard'] as const;
+const NAMES = { plain: 'plain dgram', again: 'plain dgram once more', bind: 'bind', guard: 'guard' };
+
 function row(what: string, value: string, note = ''): void {
   console.log(`${what.padEnd(48)}${value.padStart(12)}  ${note}`.trimEnd());
 }
@@ -18,12 +21,9 @@ try {
     'one verified session, of 2,000 on one port',
     bytes === undefined ? 'no gc' : `${bytes.toFixed(0)} bytes`,
   );
-  for (const { mode, microsecondsPerPacket, ratio } of await measureForwarding(
-    ['plain', 'bind', 'guard'],
-    rounds,
-  )) {
+  for (const { mode, microsecondsPerPacket, ratio } of await measureForwarding(MODES, rounds)) {
     const note = mode === 'plain' ? 'CPU per packet of 172 bytes' : `${ratio.toFixed(3)} of plain dgram`;
-    row(`forwarding, ${mode}`, `${(microsecondsPerPacket * 1000).toFixed(0)} ns`, note);
+    row(`forwarding, ${NAMES[mode]}`, `${(microsecondsPerPacket * 1000).toFixed(0)} ns`, note);
   }
 } catch (error) {
   console.log(error instanceof Error ? error.stack : String(error));
