@@ -141,6 +141,9 @@ export class Session extends EventEmitter<LatchEvents> {
 
   /**
    * Puts a guard around a bound socket that the application uses already, for one stream, the first one's RTP unless told.
+   * From then on `'message'` carries only accepted media, and `send` to the signalled address (or the mapping) goes to the
+   * mapping; any other address is refused with LATCHKEY_DESTINATION. What the guard cannot see it cannot stop: a reference
+   * to the socket's `send` taken before, or an `emit` wrapped after. `latchkey.createSocket()` closes that door.
    * A second call for the same stream and socket gives the same Guard, which then wants two `unguard()`.
    * Throws LATCHKEY_SOCKET where it is not bound, LATCHKEY_STATE where the stream has another socket.
    */
