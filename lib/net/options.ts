@@ -1,6 +1,5 @@
 // What a caller may ask for, checked by hand: a wrong option is told by its name and by what it accepts, at
 // once and not in the middle of a call. Refuses unknown names too: a misspelt policy must not mean the default.
-import { isIP } from 'node:net';
 import { LatchkeyError, SUITES, isSuite } from '../core/index.js';
 import type { Policy, SessionOptions as CoreSessionOptions, Suite } from '../core/index.js';
 
@@ -33,8 +32,6 @@ export interface SessionOptions {
   readonly role?: Role | undefined;
   /** For this session only, in place of the latchkey's. */
   readonly policy?: Policy | undefined;
-  /** The IP address that this peer is told to send its media to, where it is not the socket's own. */
-  readonly advertised?: string | undefined;
 }
 
 /** Which stream of a session: index of its m= section, and 1 for RTP (or RTP with RTCP), 2 for RTCP alone. */
@@ -89,24 +86,20 @@ export interface CheckedSessionOptions {
   readonly role: Role;
   readonly signalling: Signalling;
   readonly policy?: Policy;
-  readonly advertised?: string;
 }
 
 export function checkSessionOptions(given: SessionOptions): CheckedSessionOptions {
-  checkNames('createSession', given, ['call', 'role', 'signalling', 'policy', 'advertised']);
-  const { call, role = 'verifier', signalling, policy, advertised } = given;
+  checkNames('createSession', given, ['call', 'role', 'signalling', 'policy']);
+  const { call, role = 'verifier', signalling, policy } = given;
   if (call !== undefined && typeof call !== 'string') refuse('call', 'a string', call);
   if (!ROLES.includes(role)) refuse('role', oneOf(ROLES), role);
   if (!SIGNALLING.includes(signalling)) refuse('signalling', oneOf(SIGNALLING), signalling);
   if (policy !== undefined && !POLICIES.includes(policy)) refuse('policy', oneOf(POLICIES), policy);
-  if (advertised !== undefined && (typeof advertised !== 'string' || isIP(advertised) === 0))
-    refuse('advertised', 'an IP address', advertised);
   return {
     role,
     signalling,
     ...(call === undefined ? {} : { call }),
     ...(policy === undefined ? {} : { policy }),
-    ...(advertised === undefined ? {} : { advertised }),
   };
 }
 

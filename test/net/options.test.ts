@@ -43,7 +43,6 @@ describe('net: options', () => {
     ['role', 'server', /"role" accepts 'verifier', 'prover'/],
     ['policy', 'none', /"policy"/],
     ['call', 12, /"call" accepts a string/],
-    ['advertised', 'media.example', /"advertised" accepts an IP address/],
     ['roles', 'prover', /no option "roles"/],
   ];
   for (const [name, value, message] of sessionOptions) {
@@ -82,7 +81,6 @@ describe('net: options', () => {
       role: 'prover',
       signalling: 'clear',
       policy: 'legacy',
-      advertised: '2001:db8::1',
     });
     assert.equal(session.call, 'a@b');
     assert.equal(session.protection, 'pending');
