@@ -7,8 +7,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { createCertificate, End, inDialog } from '../plugins/sip-phones.js';
-import { fences, readText, root } from './repository.js';
+import { fences, filesUnder, readText, root } from './repository.js';
 
 class Example {
   readonly child: ChildProcess;
@@ -59,6 +60,22 @@ describe('docs: examples', function () {
     const lines = tenLines();
     assert.equal(lines.split('\n').filter((line) => line.trim() !== '').length, 10);
     assert.ok(fences(readText('README.md'), 'ts').includes(lines), 'README.md has other lines');
+  });
+
+  it('compile under the strict options of the repository, with the types of the package as built', () => {
+    const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
+      config: { compilerOptions: object };
+    };
+    const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
+    assert.equal(options.strict, true);
+    const files = filesUnder('docs/examples').map((path) => join(root, path));
+    const program = ts.createProgram(files, options);
+    const found = ts.getPreEmitDiagnostics(program).map(({ messageText, file }) => ({
+      file: file?.fileName,
+      text: ts.flattenDiagnosticMessageText(messageText, ' '),
+    }));
+    assert.deepEqual(found, []);
+    assert.ok(program.getSourceFile(join(root, 'dist/lib/index.d.ts')), 'by the types of the build');
   });
 
   it('guard.ts: a socket retrofitted; the phone is heard, the impostor gets nothing', async () => {

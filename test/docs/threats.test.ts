@@ -30,6 +30,9 @@ describe('docs: threats.md', () => {
       const prefix = `${promise.toLowerCase()}-`;
       const files = filesUnder('test/scenarios').filter((path) => basename(path).startsWith(prefix));
       assert.notEqual(files.length, 0);
+      const random = `test/property/${promise.toLowerCase()}.test.ts`;
+      if (existsSync(join(root, random)))
+        assert.ok(page.includes(`(../${random})`), `${random} is not named`);
       for (const path of files) {
         assert.ok(page.includes(`(../${path})`), `${path} is not named`);
         assert.match(readText(path), new RegExp(`describe\\('${promise}:`));
