@@ -55,6 +55,13 @@ export function readTrust({ ca, insecure }: TrustOptions, { transport }: CallUri
   return pem;
 }
 
+/** What `--insecure` gives away (protocol.md 2: a client verifies the server's certificate). */
+export function warnInsecure(): void {
+  console.error(
+    'latchkey: --insecure: nobody vouches for this server; whoever sits in between can read the key of the call',
+  );
+}
+
 /** For commander: a number of seconds above 0. */
 export function readSeconds(text: string): number {
   const seconds = Number(text);

@@ -2,7 +2,7 @@
 // lines and its exit codes: 0 when there was a call, 1 when there was none, 2 for a bad option.
 import type { Command } from 'commander';
 import { formatAddress } from '../wire/index.js';
-import { addTrustOptions, readSeconds, readTrust, readUri } from './call-options.js';
+import { addTrustOptions, readSeconds, readTrust, readUri, warnInsecure } from './call-options.js';
 import type { TrustOptions } from './call-options.js';
 import { Failure } from './failure.js';
 import { loadMedia } from './media-file.js';
@@ -52,12 +52,6 @@ async function call(uriText: string, options: CallOptions): Promise<void> {
   } finally {
     release();
   }
-}
-
-export function warnInsecure(): void {
-  console.error(
-    'latchkey: --insecure: nobody vouches for this server; whoever sits in between can read the key of the call',
-  );
 }
 
 function openRecorder(path: string | undefined): Recorder | undefined {

@@ -1,6 +1,68 @@
-// `latchkey doctor URI`.
+// `latchkey doctor URI`: a short call, and what it shows in a few lines. Exit code 0 where something protects the call, 1
+// where nothing does or there was no call, 2 for a bad option. It attacks nothing, and changes nothing.
+import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
+import { formatAddress, parseRtp } from '../wire/index.js';
+import { addTrustOptions, readTrust, readUri, warnInsecure } from './call-options.js';
+import type { TrustOptions } from './call-options.js';
+import { describeDiagnosis, diagnose } from './diagnosis.js';
+import type { Facts } from './diagnosis.js';
+import { startTerminal } from './terminal.js';
+import type { Terminal, TerminalOptions } from './terminal.js';
 
+const CALL_MS = 2500;
+const EXIT_UNPROTECTED = 1;
+
+/** Adds the command `doctor`. */
 export function registerDoctor(program: Command): void {
-  program.command('doctor').argument('<uri>');
+  const command = program
+    .command('doctor')
+    .description('tell what protects a call to a server, and what NAT we sit behind')
+    .argument('<uri>', 'sip:host:port;transport=tls|tcp|udp, TLS and sip:echo unless told');
+  addTrustOptions(command).action((uri: string, options: TrustOptions) => examine(uri, options));
+}
+
+async function examine(uriText: string, options: TrustOptions): Promise<void> {
+  const uri = readUri(uriText, 'echo');
+  const { insecure: isInsecure = false, listen } = options;
+  const terminalOptions: TerminalOptions = {
+    uri,
+    ca: readTrust(options, uri),
+    isInsecure,
+    listen,
+    durationMs: CALL_MS,
+  };
+  if (isInsecure) warnInsecure();
+  const terminal = startTerminal(terminalOptions);
+  terminal.on('warning', (text) => console.error(`latchkey: ${text}`));
+  const roundTripsMs = measureRoundTrips(terminal);
+  const { signalling, kind, suite, media } = await terminal.answered;
+  const { signalled, mapping, nat, verified: isVerified, sent, received } = await terminal.ended;
+  const facts: Facts = {
+    ...{ transport: uri.transport, signalling, isInsecure, suite, isVerified, roundTripsMs },
+    ...{ signalled, mapping, nat, sent, received },
+    isLatched: kind === 'latch' || kind === 'direct',
+    media: media && formatAddress(media),
+  };
+  const diagnosis = diagnose(facts);
+  console.log(options.json ? JSON.stringify(diagnosis) : describeDiagnosis(diagnosis, facts));
+  if (!diagnosis.protected) process.exitCode = EXIT_UNPROTECTED;
+}
+
+/** How long each packet of ours takes to come back, where the room is an echo. */
+function measureRoundTrips(terminal: Terminal): readonly number[] {
+  const roundTripsMs: number[] = [];
+  const sentMs = new Map<number, number>();
+  terminal.on('sent', (bytes) => {
+    const header = parseRtp(bytes);
+    if (header.ok) sentMs.set(header.value.sequence, performance.now());
+  });
+  terminal.on('rtp', (bytes) => {
+    const header = parseRtp(bytes);
+    if (!header.ok || header.value.ssrc !== terminal.ssrc) return;
+    const atMs = sentMs.get(header.value.sequence);
+    if (atMs !== undefined) roundTripsMs.push(performance.now() - atMs);
+    sentMs.delete(header.value.sequence);
+  });
+  return roundTripsMs;
 }
