@@ -10,6 +10,10 @@ import type { SipAddress, SipFlow, SipMessage, SipUri } from './sip-types.js';
 /** 64*T1: how long RFC 3261 waits for what should have come (17.1.1.2, 13.3.1.4, 9.1). */
 export const TRANSACTION_MS = 32_000;
 
+/** RFC 3261 17.1.1.1: the round trip that timers start from, and where doubling ends. */
+const T1_MS = 500;
+const T2_MS = 4000;
+
 export type EndReason =
   'bye' | 'failed' | 'cancelled' | 'timeout' | 'expired' | 'silence' | 'rejected' | 'closed' | 'destroyed';
 
@@ -43,6 +47,7 @@ export class Dialog {
   #deadline: NodeJS.Timeout | undefined;
   #refresh: NodeJS.Timeout | undefined;
   #silence: NodeJS.Timeout | undefined;
+  #repeat: NodeJS.Timeout | undefined;
 
   constructor(
     readonly callId: string,
@@ -86,8 +91,21 @@ export class Dialog {
     this.#deadline.unref();
   }
 
+  /** The ACK has come, or gone out: nothing is waited for. */
   relax(): void {
     clearTimeout(this.#deadline);
+    clearTimeout(this.#repeat);
+  }
+
+  /** RFC 3261 13.3.1.4: a 2xx is sent again until its ACK comes. The package leaves that to its user. */
+  repeatUntilAcknowledged(send: () => void, afterMs = T1_MS): void {
+    clearTimeout(this.#repeat);
+    if (this.#isEnded) return;
+    this.#repeat = setTimeout(() => {
+      send();
+      this.repeatUntilAcknowledged(send, Math.min(2 * afterMs, T2_MS));
+    }, afterMs);
+    this.#repeat.unref();
   }
 
   /** RFC 4028 10: without a refresh within the interval the session has ended. Undefined: no timer any more. */
@@ -116,7 +134,7 @@ export class Dialog {
   end(reason: EndReason): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    for (const timer of [this.#deadline, this.#refresh, this.#silence]) clearTimeout(timer);
+    for (const timer of [this.#deadline, this.#refresh, this.#silence, this.#repeat]) clearTimeout(timer);
     this.onEnd(this, reason);
     this.session.close();
   }

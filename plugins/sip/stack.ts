@@ -18,7 +18,7 @@ import { hopSignalling } from './hop.js';
 import type { Signalling } from './hop.js';
 import { Listeners } from './listeners.js';
 import type { ListenerAddress } from './listeners.js';
-import { dropUnreadableRoutes, formatWarning, isWellFormed, toTag } from './message.js';
+import { dropUnreadableRoutes, formatWarning, isWellFormed, methodOf, toTag } from './message.js';
 import { Sender } from './sender.js';
 import type {
   OnRequest,
@@ -283,6 +283,15 @@ export class Stack {
 
   #sendResponse(response: SipResponse): void {
     this.#site.calls.sendResponse(response);
+    this.#transmit(response);
+    const isSuccess = response.status >= 200 && response.status < 300;
+    const dialog = this.#site.calls.table.ofMessage(response);
+    if (isSuccess && dialog && methodOf(response) === 'INVITE') {
+      dialog.repeatUntilAcknowledged(() => this.#transmit(response));
+    }
+  }
+
+  #transmit(response: SipResponse): void {
     try {
       // What cannot be written must fail here, not in a timer of the package later.
       this.#site.sip.stringify(response);

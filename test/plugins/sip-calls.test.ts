@@ -462,7 +462,7 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       calls.sendResponse(response(second, 200));
       clock.tick(10_000_000);
       assert.deepEqual(ended, []);
-      assert.equal(calls.sessionOf(invite), the() as unknown);
+      assert.equal(calls.sessionOf(invite), the());
     });
 
     it('when all streams stay expired, and not when one comes back or lives on', () => {
@@ -544,7 +544,7 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       const late = response(outgoing.request, 200, { to: 'a', content: sdp(5000) });
       assert.equal(hear(outgoing, late), undefined);
       assert.deepEqual(the().log, ['local offer', 'remote answer', 'remote answer']);
-      assert.equal(calls.sessionOf(answer), the() as unknown);
+      assert.equal(calls.sessionOf(answer), the());
       assert.equal(calls.sessionOf(late), undefined);
       receive(request('BYE', { from: 'a', to: 'me' }));
       assert.deepEqual(ended, []);
