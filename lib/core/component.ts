@@ -160,7 +160,7 @@ export class Component implements VerifierHost, ProverHost {
     if (this.#tags.awaiting === tag) return;
     this.#tags.awaiting = tag;
     this.keptHellos.take();
-    this.#renewTags();
+    this.#tags.renew(this.#generations, this.#port);
   }
 
   /** Whether a message that names these tags is for this component, or will be once the answer is known. */
@@ -182,7 +182,7 @@ export class Component implements VerifierHost, ProverHost {
         break;
       case 'challenge':
         this.provers.handleChallenge(message, source, nowMs);
-        this.#renewTags();
+        this.#tags.renew(this.#generations, this.#port);
         break;
       case 'welcome':
         this.provers.handleWelcome(message, source, nowMs);
@@ -283,6 +283,10 @@ export class Component implements VerifierHost, ProverHost {
     this.#route.open(this.#port, remote, previous);
   }
 
+  claim(remote: TransportAddress): void {
+    this.#route.claim(this.#port, remote);
+  }
+
   deactivate(): void {
     this.#route.close(this.#port);
   }
@@ -293,8 +297,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #sendTo(signalled: TransportAddress | undefined): void {
-    if (signalled) this.activate(signalled);
-    else this.deactivate();
+    return signalled ? this.activate(signalled) : this.deactivate();
   }
 
   /** The generation in force, and the one before where its prover still answers. */
@@ -309,7 +312,7 @@ export class Component implements VerifierHost, ProverHost {
     else this.#verifier = new Verifier(this, generation, nowMs);
     if (generation.peerWord) this.provers.start(generation, generation.peerWord, nowMs);
     else this.provers.stop();
-    this.#renewTags();
+    this.#tags.renew(this.#generations, this.#port);
     this.#judgeKeptHellos(nowMs);
     this.provers.handleTimeout(nowMs);
   }
@@ -333,16 +336,12 @@ export class Component implements VerifierHost, ProverHost {
     this.#stopVerifier();
     this.provers.stop();
     this.#heard.clear(this.#port);
-    this.#renewTags();
-  }
-
-  #renewTags(): void {
     this.#tags.renew(this.#generations, this.#port);
   }
 
   get #place() {
-    const { media, component } = this;
-    const place = { session: this.session.id, call: this.session.call, media, component };
-    return this.#port ? { ...place, local: this.#port.local } : place;
+    const { media, component, session } = this;
+    const local = this.#port && { local: this.#port.local };
+    return { session: session.id, call: session.call, media, component, ...local };
   }
 }

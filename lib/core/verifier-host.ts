@@ -31,6 +31,8 @@ export interface VerifierHost {
     remote: TransportAddress,
     previous?: { readonly remote: TransportAddress; readonly untilMs: number },
   ): void;
+  /** The address has answered a challenge: it belongs to this session (protocol.md 5.1). */
+  claim(remote: TransportAddress): void;
   deactivate(): void;
   drop(reason: DropReason): void;
   emit(event: VerifierEvent): void;

@@ -89,6 +89,7 @@ export class Verifier {
     kind: 'known-media' | 'media' | 'other',
     nowMs: number,
   ): boolean {
+    if (this.#active && isSameAddress(this.#active.remote, source)) return true;
     const candidate =
       kind === 'other'
         ? this.#candidates.find(source)
@@ -312,7 +313,10 @@ export class Verifier {
   #accepts(message: Response, source: TransportAddress, challenge: Challenge): boolean {
     const fault = this.#challenger.fault(message, source, challenge);
     if (fault) this.host.drop(fault);
-    else this.#release(challenge);
+    else {
+      this.#release(challenge);
+      this.host.claim(source);
+    }
     return fault === undefined;
   }
 
