@@ -137,6 +137,57 @@ describe('P8: calls are told apart', () => {
     assert.equal(bench.receive(port, makeRtp({ ssrc: 5, sequence: 2, timestamp: 1 }), mapped), undefined);
   });
 
+  it('a call that moves on leaves the address that it had to the call which has taken it since', () => {
+    const bench = new EngineBench();
+    const port = bench.engine.openPort({ address: '203.0.113.1', port: 40_000 });
+    const passedOn = { address: '198.51.100.7', port: 30_000 };
+    const next = { address: '198.51.100.7', port: 30_001 };
+    const [first, second] = [0, 1].map(() => callOn(bench, port));
+    assert.ok(first && second);
+    const hearsFrom = (source: typeof next): string | undefined =>
+      bench.receive(port, makeRtp({ ssrc: 5, sequence: 1, timestamp: 1 }), source)?.session.id;
+    first.prove(passedOn, 1);
+    second.prove(passedOn, 1);
+    assert.equal(hearsFrom(passedOn), second.session.id);
+    first.prove(next, 2);
+    bench.advance(100);
+    assert.deepEqual(first.session.component(0, 1).mapping, next);
+    assert.equal(hearsFrom(next), first.session.id);
+    assert.equal(hearsFrom(passedOn), second.session.id, 'within the 5 s of rule 5.5');
+    bench.advance(6000);
+    assert.equal(hearsFrom(passedOn), second.session.id, 'and after');
+    first.session.close(bench.nowMs);
+    assert.equal(hearsFrom(passedOn), second.session.id);
+  });
+
+  it('an address that comes back to the call it was taken from is that one again with its next consent', () => {
+    const bench = new EngineBench();
+    const port = bench.engine.openPort({ address: '203.0.113.1', port: 40_000 });
+    const mapped = { address: '198.51.100.7', port: 30_000 };
+    const [first, second] = [0, 1].map(() => callOn(bench, port));
+    assert.ok(first && second);
+    const owner = (): string | undefined =>
+      bench.receive(port, makeRtp({ ssrc: 5, sequence: 1, timestamp: 1 }), mapped)?.session.id;
+    first.prove(mapped, 1);
+    second.prove(mapped, 1);
+    assert.equal(owner(), second.session.id);
+    const { length } = bench.sent;
+    bench.advance(6000);
+    const consent = bench.sent
+      .slice(length)
+      .find(({ message }) => message?.username.startsWith(first.generation.proverTag));
+    assert.ok(consent?.message?.word);
+    const { transaction, word } = consent.message;
+    bench.receive(port, makeResponse(first.generation, 1, { transaction, word }, port.local), mapped);
+    assert.equal(owner(), first.session.id);
+    bench.advance(26_000);
+    assert.equal(
+      bench.eventsOf('expired').some(({ session }) => session === second.session.id),
+      true,
+    );
+    assert.equal(owner(), first.session.id, 'though the other has expired');
+  });
+
   for (const suite of suites)
     it(`forks of one call: each answer has its own key and its own path [${suite}]`, () => {
       const bench = new EngineBench({ suites: [suite] });

@@ -19,6 +19,8 @@ interface Account {
   sentBytes: number;
   /** Sessions in which this address has answered a challenge from this socket. */
   readonly verifiedFor: Set<string>;
+  /** The session that verified this address last: on a shared port it is that one's (protocol.md 5.1). */
+  lastVerifiedFor: string | undefined;
   readonly outstanding: Map<string, Outstanding>;
   readonly direct: Set<string>;
 }
@@ -35,6 +37,8 @@ export class Ledger implements Observer {
   readonly violations: Violation[] = [];
   /** Datagrams beyond the three-fold to addresses that were signalled: rule 7's few, by IP address. */
   readonly directTimesMs = new Map<string, number[]>();
+  /** A NAT gives a port that one client has left to another: until that one has verified it, nobody can know. */
+  isPortReused = false;
   readonly #host: EngineHost;
   readonly #pairs: readonly Pair[];
   readonly #signalled = new Set<string>();
@@ -45,6 +49,10 @@ export class Ledger implements Observer {
     this.#host = host;
     this.#pairs = pairs;
     host.observers.push(this);
+  }
+
+  get #callers(): ReadonlySet<string> {
+    return new Set(this.#pairs.map((pair) => pair.caller.host.name));
   }
 
   /** Tells of an address named in a peer's SDP: only there may rule 7 send without having received. */
@@ -71,7 +79,9 @@ export class Ledger implements Observer {
       ),
     );
     const { id } = question.pair.server.session;
-    if (isProven && !this.#closed.has(id)) account.verifiedFor.add(id);
+    if (!isProven || this.#closed.has(id)) return;
+    account.verifiedFor.add(id);
+    account.lastVerifiedFor = id;
   }
 
   onTransmitted(port: Port, bytes: Uint8Array, destination: TransportAddress, component?: Component): void {
@@ -101,13 +111,20 @@ export class Ledger implements Observer {
 
   onDelivered(port: Port, component: Component, datagram: Datagram): void {
     const { id } = component.session;
+    const { verifiedFor, lastVerifiedFor } = this.#account(port, datagram.source);
     if (this.#closed.has(id)) this.#violate('P9', `payload handed to closed session ${id}`);
-    if (!this.#account(port, datagram.source).verifiedFor.has(id))
+    if (lastVerifiedFor !== undefined && lastVerifiedFor !== id && !this.#closed.has(lastVerifiedFor))
+      this.#violate(
+        'P8',
+        `session ${id} was handed payload from ${at(datagram.source)}, now of ${lastVerifiedFor}`,
+      );
+    if (!verifiedFor.has(id))
       this.#violate(
         'P1',
         `payload taken from ${at(datagram.source)}, which has answered no challenge of session ${id}`,
       );
     const owner = this.#pairs.find((pair) => pair.server.session.id === id);
+    if (this.isPortReused && this.#callers.has(datagram.origin)) return;
     if (owner !== undefined && datagram.origin !== owner.caller.host.name)
       this.#violate('P8', `session of ${owner.name} was handed a datagram of ${datagram.origin}`);
   }
@@ -144,6 +161,7 @@ export class Ledger implements Observer {
         receivedBytes: 0,
         sentBytes: 0,
         verifiedFor: new Set(),
+        lastVerifiedFor: undefined,
         outstanding: new Map(),
         direct: new Set(),
       };

@@ -22,6 +22,8 @@ export interface NatOptions {
   readonly hairpin?: boolean;
   /** The external port is the inside port where that is free, until the first rebinding. */
   readonly isPortPreserving?: boolean;
+  /** So many external ports and no more: a port that one client has left is soon another's. */
+  readonly poolSize?: number;
   readonly link?: Link;
 }
 
@@ -54,6 +56,7 @@ export class Nat implements Node {
   readonly #timeoutMs: number;
   #address: string;
   #nextPort: number;
+  readonly #firstPort: number;
   #isPreserving: boolean;
   readonly #byKey = new Map<string, Mapping>();
   readonly #byPort = new Map<number, Mapping>();
@@ -65,7 +68,8 @@ export class Nat implements Node {
     this.#link = options.link ?? cleanLink;
     this.#timeoutMs = options.timeoutMs ?? 120_000;
     this.#address = options.address;
-    this.#nextPort = 20_000 + outside.prng.integer(10_000);
+    this.#firstPort = 20_000 + outside.prng.integer(10_000);
+    this.#nextPort = this.#firstPort;
     this.#isPreserving = options.isPortPreserving ?? false;
     this.inside = new Network(outside.clock, outside.prng);
     this.inside.gateway = (datagram) => this.#handleInside(datagram);
@@ -85,12 +89,13 @@ export class Nat implements Node {
     return found;
   }
 
-  /** Every mapping gets another external port with its next packet; the old ports are dead for ever. */
+  /** Every mapping gets another external port with its next packet; the old ports are dead, without a pool for ever. */
   rebind(): void {
     this.#byKey.clear();
     this.#byPort.clear();
     this.#isPreserving = false;
-    this.#nextPort += 100;
+    if (this.options.poolSize === undefined) this.#nextPort += 100;
+    else this.#nextPort = this.#firstPort + this.#outside.prng.integer(this.options.poolSize);
   }
 
   /** The external address changes, and with it every mapping; `isPortKept` tells whether the ports survive. */
@@ -132,6 +137,7 @@ export class Nat implements Node {
     const key = `${inside.address}|${inside.port}|${endpointKey(this.options.mapping, remote)}`;
     let mapping = this.#byKey.get(key);
     if (mapping !== undefined && this.#isDead(mapping)) {
+      this.#byKey.delete(key);
       this.#byPort.delete(mapping.port);
       mapping = undefined;
     }
@@ -147,7 +153,16 @@ export class Nat implements Node {
 
   #takePort(insidePort: number): number {
     if (this.#isPreserving && !this.#byPort.has(insidePort)) return insidePort;
-    while (this.#byPort.has(this.#nextPort)) this.#nextPort++;
-    return this.#nextPort++;
+    const { poolSize } = this.options;
+    for (let tries = 0; ; tries++) {
+      const port = this.#nextPort++;
+      if (poolSize !== undefined && this.#nextPort >= this.#firstPort + poolSize)
+        this.#nextPort = this.#firstPort;
+      const holder = this.#byPort.get(port);
+      if (holder === undefined) return port;
+      if (poolSize === undefined || (!this.#isDead(holder) && tries < poolSize)) continue;
+      this.#byKey.delete(holder.key);
+      return port;
+    }
   }
 }

@@ -2,7 +2,7 @@
 // on both components. The pair keeps what the two have agreed, so that a test can be judge, or traitor.
 import type { Component, Port, Session } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
-import { EngineHost } from './engine-host.js';
+import type { EngineHost } from './engine-host.js';
 import type { Observer } from './engine-host.js';
 import { MediaStream } from './media.js';
 import type { Datagram } from './network.js';

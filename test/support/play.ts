@@ -95,6 +95,7 @@ export class Play {
         if (event.type === 'downgraded') this.downgraded.add(event.session);
       },
     });
+    this.ledger.isPortReused = true;
     if (options.isShared === true) this.#shared = this.server.openPort(39_000);
     let nat: Nat | undefined;
     for (let i = 0; i < options.callers; i++) {
@@ -105,7 +106,8 @@ export class Play {
           address: `198.51.100.${i + 1}`,
           mapping: prng.pick(behaviours),
           filtering: prng.pick(behaviours),
-          timeoutMs: prng.pick([30_000, 120_000]),
+          timeoutMs: prng.pick([10_000, 30_000, 120_000]),
+          ...(prng.chance(0.5) ? { poolSize: 3 + prng.integer(6) } : {}),
         });
       const host = new EngineHost({
         name: `caller-${i}`,
