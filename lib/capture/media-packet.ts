@@ -76,7 +76,8 @@ export function* repeatMedia(
   const ticks = viewOf(last).getUint32(4) - viewOf(first).getUint32(4) + lastStep(packets);
   for (let round = 0; ; round++) {
     for (const packet of packets) {
-      const bytes = packet.bytes.slice();
+      // A copy also of a Buffer, whose own slice() is none.
+      const bytes = new Uint8Array(packet.bytes);
       const view = new DataView(bytes.buffer);
       view.setUint16(2, view.getUint16(2) + round * sequences);
       view.setUint32(4, view.getUint32(4) + round * ticks);

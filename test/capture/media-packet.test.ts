@@ -124,6 +124,18 @@ describe('capture: repeatMedia', () => {
     );
     assert.deepEqual([...repeatMedia([])], []);
   });
+
+  it('leaves what it was given as it is, a view of a larger Buffer too', () => {
+    const [packet] = playTone(0.02, { ssrc: 9 });
+    assert.ok(packet);
+    const capture = Buffer.concat([Buffer.alloc(8), packet.bytes]);
+    const view = { ...packet, bytes: capture.subarray(8) };
+    const [played] = take(1, repeatMedia([view], { ssrc: 7 }));
+    assert.ok(played);
+    assert.equal(headerOf(played).ssrc, 7);
+    assert.deepEqual(capture.subarray(8), Buffer.from(packet.bytes));
+    assert.deepEqual(capture.subarray(0, 8), Buffer.alloc(8));
+  });
 });
 
 /** ITU-T G.711, the other way round. */
