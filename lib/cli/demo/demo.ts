@@ -1,0 +1,155 @@
+// The order of the demonstration: which scene is played when, when it is measured, and what is told of it. It ends
+// early when it is stopped, and then tells what was measured until then.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { judge } from './demo-event.js';
+import type { Column } from './demo-event.js';
+import { Scene } from './scene.js';
+import type { Rebinding } from './scene.js';
+import type { Story } from './story.js';
+
+/** Milliseconds since the scene began. */
+interface Script {
+  readonly sprayMs: number;
+  readonly rebindMs: number;
+  readonly endMs: number;
+}
+
+const LATCHED: Script = { sprayMs: 5000, rebindMs: 10_000, endMs: 15_000 };
+const BLIND: Script = { sprayMs: 3000, rebindMs: 6000, endMs: 10_000 };
+/** The processes of the second scene start while the first one is still played, after all that is measured in ms. */
+const PREPARE_MS = 12_000;
+/** How the spray went is told so long before the NAT rebinds. */
+const INTERIM_MS = 200;
+/** A scene that was stopped sooner has shown nothing. */
+const SHORTEST_MS = 1000;
+
+export interface DemoOptions {
+  readonly story: Story;
+  /** By how much the script is shortened: 1 is as written, below it is faster. */
+  readonly pace: number;
+  readonly stop: AbortSignal;
+  /** How to call from another terminal. */
+  readonly joinCommand: (scene: Scene) => string;
+  readonly tenLines: readonly string[];
+}
+
+export class Demo {
+  readonly #options: DemoOptions;
+  readonly #columns: Column[] = [];
+  #latched: Scene | undefined;
+  #blind: Promise<Scene> | undefined;
+  /** The scene that is played, and the rebinding that it has seen. */
+  #current: { readonly scene: Scene; rebinding: Rebinding | undefined } | undefined;
+
+  constructor(options: DemoOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the first scene's processes. */
+  async prepare(): Promise<void> {
+    const beganMs = performance.now();
+    this.#latched = await Scene.prepare('latched');
+    this.#options.story.tell({ event: 'ready', tookMs: performance.now() - beganMs });
+  }
+
+  /** Plays both scenes, or as much of them as there is time for. True when all was played. */
+  async play(): Promise<boolean> {
+    const { stop } = this.#options;
+    try {
+      await this.#unlessStopped(this.#play());
+      return true;
+    } catch (error) {
+      if (!stop.aborted) throw error;
+      await this.#measure();
+      return false;
+    }
+  }
+
+  /** Tells what was measured and what it says; true when that is what the demonstration claims. */
+  conclude(): boolean {
+    const { story } = this.#options;
+    const verdict = judge(this.#columns);
+    if (this.#columns.length > 0) story.tell({ event: 'table', columns: this.#columns });
+    story.tell({ event: 'verdict', verdict });
+    return verdict.isPassed;
+  }
+
+  /** Tells how to go on, and resolves when it is to end; the latched call goes on meanwhile. */
+  async stayUp(): Promise<void> {
+    const { story, joinCommand, tenLines, stop } = this.#options;
+    if (!this.#latched || stop.aborted) return;
+    story.tell({ event: 'join', command: joinCommand(this.#latched), lines: tenLines });
+    await Promise.race([this.#latched.server.ended, aborted(stop).catch(() => undefined)]);
+  }
+
+  /** Hangs up and ends all processes. */
+  async end(): Promise<void> {
+    const blind = await this.#blind?.catch(() => undefined);
+    await Promise.allSettled([this.#latched?.end(), blind?.end()]);
+  }
+
+  async #play(): Promise<void> {
+    if (!this.#latched) throw new Error('nothing is prepared');
+    const startMs = performance.now();
+    const preparing = this.#until(startMs, PREPARE_MS).then(() => (this.#blind = Scene.prepare('blind')));
+    await Promise.all([this.#playScene(this.#latched, LATCHED), preparing]);
+    await this.#latched.dismissImpostor();
+    const blind = await preparing;
+    await this.#playScene(blind, BLIND);
+    await blind.end();
+  }
+
+  async #playScene(scene: Scene, script: Script): Promise<void> {
+    const { story, pace } = this.#options;
+    const startMs = performance.now();
+    const current: { readonly scene: Scene; rebinding: Rebinding | undefined } = {
+      scene,
+      rebinding: undefined,
+    };
+    this.#current = current;
+    const { name, server, processCount: processes } = scene;
+    const media = `${server.media.low}-${server.media.high}`;
+    story.tell({ event: 'scene', scene: name, server: `${server.address}:${server.port}`, media, processes });
+    story.tell({ event: 'met', scene: name, callers: await this.#unlessStopped(scene.meet()) });
+    await this.#until(startMs, script.sprayMs);
+    await this.#unlessStopped(scene.spray());
+    story.tell({ event: 'spray', scene: name, media });
+    await this.#until(startMs, script.rebindMs - INTERIM_MS);
+    story.tell({ event: 'interim', result: await this.#unlessStopped(scene.measure()) });
+    await this.#until(startMs, script.rebindMs);
+    story.tell({ event: 'rebinding', scene: name, name: scene.movedCaller });
+    const patienceMs = (script.endMs - script.rebindMs) * pace - INTERIM_MS;
+    current.rebinding = await this.#unlessStopped(scene.rebind(patienceMs));
+    story.tell({ event: 'rebound', scene: name, ...current.rebinding });
+    await this.#until(startMs, script.endMs);
+    await this.#measure();
+  }
+
+  async #measure(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (!current || current.scene.playedMs < SHORTEST_MS) return;
+    const column = { result: await current.scene.measure(), rebinding: current.rebinding };
+    this.#columns.push(column);
+    this.#options.story.tell({ event: 'result', ...column });
+  }
+
+  /** What is under way when the demonstration is stopped is left alone, and tells nothing more. */
+  #unlessStopped<T>(step: Promise<T>): Promise<T> {
+    return Promise.race([step, aborted(this.#options.stop)]);
+  }
+
+  async #until(startMs: number, scriptMs: number): Promise<void> {
+    const dueMs = startMs + scriptMs * this.#options.pace;
+    await sleep(Math.max(0, dueMs - performance.now()), undefined, { signal: this.#options.stop });
+  }
+}
+
+/** Rejects when the signal comes. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => reject(new Error('stopped'));
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+}

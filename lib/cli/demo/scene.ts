@@ -1,0 +1,258 @@
+// One scene: a server, two callers behind NATs, an impostor, each a process; what they do, and what was measured. The
+// latched and the blind scene differ in the server's policy and in what the callers speak, and in nothing else.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallerQuestions } from './caller-part.js';
+import { nowMs } from './clock.js';
+import type { ImpostorQuestions } from './impostor-part.js';
+import type { NatQuestions } from './nat-part.js';
+import type { NatBehaviour } from './nat.js';
+import { packageFile } from './package-file.js';
+import { Part } from './part.js';
+import { findMediaRange, Server } from './server.js';
+
+export type SceneName = 'latched' | 'blind';
+
+export const ROOM = 'demo';
+/** Bob opens his microphone this long after his call was answered; whoever has his port by then, has it. */
+const MICROPHONE_MS = 300;
+const KNOCK_INTERVAL_MS = 20;
+const SPRAY_INTERVAL_MS = 10;
+const SETTLED_MS = 3000;
+const POLL_MS = 10;
+
+/** A caller as the server sees it. */
+export interface Seen {
+  readonly name: string;
+  /** The address in its SDP. */
+  readonly signalled: string;
+  /** Where the server sends its media: what it has proved, or what was latched to. Undefined: nowhere. */
+  readonly mapping: string | undefined;
+  /** What the NAT changed, by the server's word; undefined where nothing was proved. */
+  readonly nat: string | undefined;
+  /** The server sends this caller's media to the impostor. */
+  readonly isImpostor: boolean;
+}
+
+export interface Rebinding {
+  readonly name: string;
+  readonly before: string;
+  /** The new mapping that the server sends to; undefined: it sends to none. */
+  readonly after: string | undefined;
+  /** From the loss of the old mapping to the first speech heard through a new one; undefined: none came. */
+  readonly backMs: number | undefined;
+}
+
+export interface SceneResult {
+  readonly scene: SceneName;
+  /** For how long was measured. */
+  readonly seconds: number;
+  /** What the impostor sent. */
+  readonly sent: number;
+  /** Datagrams of the call on the impostor's own socket. */
+  readonly stolen: number;
+  /** Packets heard by the callers that the other caller never said. */
+  readonly injected: number;
+  readonly longestSilenceMs: number;
+  /** How often the server asked the impostor to prove itself. */
+  readonly challenges: number;
+  /** What the NATs dropped because it was for an address beyond them. */
+  readonly unroutable: number;
+}
+
+interface Caller {
+  readonly name: string;
+  readonly privateAddress: string;
+  readonly part: Part<CallerQuestions>;
+  readonly nat: Part<NatQuestions>;
+  readonly insidePort: number;
+  ssrc: number;
+  call: string;
+}
+
+/** Alice's NAT is a home router's; Bob's is the kind that needs most help. */
+const BEHAVIOURS: readonly NatBehaviour[] = [
+  { mapping: 'endpoint-independent', filtering: 'endpoint' },
+  { mapping: 'symmetric', filtering: 'endpoint' },
+];
+
+export class Scene {
+  #startedMs = Infinity;
+
+  /** Starts all processes of a scene, at once. Throws a Failure; what was started is ended then. */
+  static async prepare(name: SceneName): Promise<Scene> {
+    const range = await findMediaRange();
+    const parts: Part<never>[] = [];
+    const start = <P>(part: P): P => {
+      parts.push(part as Part<never>);
+      return part;
+    };
+    const serving = Server.start(range, name === 'latched' ? 'require' : 'legacy');
+    try {
+      const impostor = start(new Part<ImpostorQuestions>('the impostor', 'impostor-part'));
+      const callers = ['alice', 'bob'].map(async (caller, i): Promise<Caller> => {
+        const part = start(new Part<CallerQuestions>(caller, 'caller-part'));
+        const nat = start(new Part<NatQuestions>(`the NAT of ${caller}`, 'nat-part'));
+        const { insidePort } = await nat.ask('open', BEHAVIOURS[i] as NatBehaviour);
+        const privateAddress = `10.0.${i + 1}.2`;
+        return { name: caller, privateAddress, part, nat, insidePort, ssrc: 0, call: '' };
+      });
+      const { port } = await impostor.ask('open', range);
+      const [alice, bob] = await Promise.all(callers);
+      if (!alice || !bob) throw new Error('a scene has two callers');
+      return new Scene(name, await serving, impostor, port, [alice, bob], parts);
+    } catch (error) {
+      await Promise.allSettled([...parts.map((part) => part.end()), serving.then((server) => server.end())]);
+      throw error;
+    }
+  }
+
+  private constructor(
+    readonly name: SceneName,
+    readonly server: Server,
+    private readonly impostor: Part<ImpostorQuestions>,
+    private readonly impostorPort: number,
+    private readonly callers: readonly [Caller, Caller],
+    private readonly parts: readonly Part<never>[],
+  ) {}
+
+  /** Since both callers are in the call and what is heard counts; negative before. */
+  get playedMs(): number {
+    return nowMs() - this.#startedMs;
+  }
+
+  /** Whose NAT rebinds. */
+  get movedCaller(): string {
+    return this.callers[0].name;
+  }
+
+  get processCount(): number {
+    return this.parts.length + 1;
+  }
+
+  /** Alice calls and speaks. The impostor begins. Bob calls, and speaks when his microphone is open. */
+  async meet(): Promise<readonly Seen[]> {
+    const [alice, bob] = this.callers;
+    await this.#dial(alice);
+    await alice.part.ask('speak');
+    await this.#settled(alice);
+    await this.impostor.ask('spray', { intervalMs: KNOCK_INTERVAL_MS });
+    await bob.part.ask('expect', alice.ssrc);
+    await this.#dial(bob);
+    await alice.part.ask('expect', bob.ssrc);
+    await sleep(MICROPHONE_MS);
+    await bob.part.ask('speak');
+    this.#startedMs = nowMs();
+    for (const { part } of this.callers) await part.ask('measureFrom', this.#startedMs);
+    return Promise.all(this.callers.map((caller) => this.#seen(caller)));
+  }
+
+  /** The impostor goes on with all it has: the payload type, the SSRCs and the sequence numbers of both. */
+  async spray(): Promise<void> {
+    const [alice, bob] = this.callers;
+    const [fromBob, fromAlice] = await Promise.all([alice.part.ask('report'), bob.part.ask('report')]);
+    const voices = [
+      { ssrc: alice.ssrc, sequence: fromAlice.sequence },
+      { ssrc: bob.ssrc, sequence: fromBob.sequence },
+    ];
+    await this.impostor.ask('spray', { intervalMs: SPRAY_INTERVAL_MS, voices });
+  }
+
+  /** Alice's NAT forgets its mappings. Resolves when she hears Bob again, or `patienceMs` later. */
+  async rebind(patienceMs: number): Promise<Rebinding> {
+    const [alice] = this.callers;
+    const { atMs, before } = await alice.nat.ask('rebind');
+    const epoch = 1;
+    let firstMs: number | null | undefined;
+    // Holes in the list are null when they have crossed the process border.
+    while (
+      (firstMs ??= (await alice.part.ask('report')).firstHeardMs[epoch]) === undefined ||
+      firstMs === null
+    ) {
+      if (nowMs() - atMs > patienceMs) break;
+      await sleep(POLL_MS);
+    }
+    const isBack = typeof firstMs === 'number';
+    const fits = (mapping: string): boolean => !before.some((old) => mapping.endsWith(`:${old.outsidePort}`));
+    const rebound = isBack
+      ? await this.server.find(
+          ({ event, call, mapping = '' }) => event === 'rebound' && call === alice.call && fits(mapping),
+          SETTLED_MS,
+        )
+      : undefined;
+    return {
+      name: alice.name,
+      before: `127.0.0.1:${before[0]?.outsidePort}`,
+      after: rebound?.mapping,
+      backMs: typeof firstMs === 'number' ? firstMs - atMs : undefined,
+    };
+  }
+
+  /** What was measured since both were in the call. */
+  async measure(): Promise<SceneResult> {
+    const seconds = this.playedMs / 1000;
+    const [impostor, ...heard] = await Promise.all([
+      this.impostor.ask('report'),
+      ...this.callers.map(({ part }) => part.ask('report')),
+    ]);
+    const nats = await Promise.all(this.callers.map(({ nat }) => nat.ask('report')));
+    const { sent, stolen, challenges } = impostor;
+    return {
+      scene: this.name,
+      seconds,
+      sent,
+      stolen,
+      injected: heard.reduce((sum, { injected }) => sum + injected, 0),
+      longestSilenceMs: Math.max(...heard.map(({ longestSilenceMs }) => longestSilenceMs)),
+      challenges,
+      unroutable: nats.reduce((sum, { counters }) => sum + counters.unroutable, 0),
+    };
+  }
+
+  /** The impostor goes home; the call goes on. */
+  async dismissImpostor(): Promise<void> {
+    await this.impostor.end();
+  }
+
+  /** Hangs up and ends all processes. */
+  async end(): Promise<void> {
+    await Promise.allSettled(this.callers.map(({ part }) => part.ask('hangUp')));
+    await Promise.allSettled([this.server.end(), ...this.parts.map((part) => part.end())]);
+  }
+
+  async #dial(caller: Caller): Promise<void> {
+    const { part, insidePort, privateAddress, name } = caller;
+    const answer = await part.ask('dial', {
+      uri: `sip:${ROOM}@${this.server.address}:${this.server.port};transport=tls`,
+      ca: this.server.certificate,
+      speech: packageFile(`fixtures/speech/${name}.pcap`),
+      insidePort,
+      privateAddress,
+      speaksLatch: this.name === 'latched',
+    });
+    caller.ssrc = answer.ssrc;
+    caller.call = answer.call;
+  }
+
+  /** The server knows where to send this caller's media, as far as it can. */
+  #settled({ call: wanted }: Caller) {
+    const kinds = this.name === 'latched' ? ['verified', 'direct'] : ['legacy'];
+    return this.server.find(
+      ({ event, call, component }) => kinds.includes(event) && call === wanted && component === 1,
+      SETTLED_MS,
+    );
+  }
+
+  async #seen(caller: Caller): Promise<Seen> {
+    const { name, privateAddress } = caller;
+    const settled = await this.#settled(caller);
+    const { mappings } = await caller.nat.ask('report');
+    const mapping = settled?.mapping ?? settled?.remote;
+    return {
+      name,
+      signalled: settled?.signalled ?? `${privateAddress}:${mappings[0]?.insidePort}`,
+      mapping,
+      nat: settled?.nat,
+      isImpostor: mapping === `127.0.0.1:${this.impostorPort}`,
+    };
+  }
+}
