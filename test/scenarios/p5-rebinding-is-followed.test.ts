@@ -91,6 +91,13 @@ describe('P5: a rebinding is followed at once', () => {
         assertMovedInTime(moved, fixedRoundTripMs + 2 * delayMs);
       });
 
+  it('behind two NATs, when the carrier rebinds', () => {
+    assertMovedInTime(
+      rebind({ isDoubleNat: true }, ({ stage }) => stage.nat.rebind()),
+      fixedRoundTripMs + 40,
+    );
+  });
+
   it('over IPv6', () => {
     assertMovedInTime(
       rebind({ isIpv6: true }, ({ stage }) => stage.nat.rebind()),

@@ -28,6 +28,8 @@ export interface SceneOptions {
   readonly isPortPreserving?: boolean;
   /** No NAT: the caller has a global address. */
   readonly isDirect?: boolean;
+  /** A home NAT behind the carrier's. */
+  readonly isDoubleNat?: boolean;
   readonly isIpv6?: boolean;
   readonly isMuxed?: boolean;
   readonly offerer?: Side;
@@ -82,6 +84,12 @@ export class Stage {
       ...(options.isPortPreserving === undefined ? {} : { isPortPreserving: options.isPortPreserving }),
     });
     this.home = options.isDirect === true ? this.internet : this.nat.inside;
+    if (options.isDoubleNat === true)
+      this.home = new Nat(this.nat.inside, {
+        ...this.nat.options,
+        name: 'home-nat',
+        address: '100.64.3.4',
+      }).inside;
     this.callerAddress = options.isDirect === true ? names.global : names.caller;
     this.callerLink = options.link ?? instantLink;
     this.serverRtp = { address: names.server, port: serverPort };
