@@ -135,6 +135,8 @@ export class Dialog {
     if (this.#isEnded) return;
     this.#isEnded = true;
     for (const timer of [this.#deadline, this.#refresh, this.#silence, this.#repeat]) clearTimeout(timer);
+    // Their texts carry our half of the secret.
+    this.exchanges.length = 0;
     this.onEnd(this, reason);
     this.session.close();
   }

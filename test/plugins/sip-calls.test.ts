@@ -423,6 +423,31 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       assert.deepEqual(ended, ['timeout', 'timeout']);
     });
 
+    it('sends a 2xx again, ever more slowly, until its ACK comes or the dialog ends', () => {
+      const repeated = (until: () => void): number => {
+        let count = 0;
+        const invite = request('INVITE', { content: sdp() });
+        receive(invite);
+        const final = response(invite, 200, { content: sdp() });
+        calls.sendResponse(final);
+        calls.table.ofMessage(final)?.repeatUntilAcknowledged(() => count++);
+        until();
+        const before = count;
+        clock.tick(100_000);
+        assert.equal(count, before);
+        return count;
+      };
+      assert.equal(
+        repeated(() => clock.tick(32_000)),
+        10,
+      );
+      const acknowledged = repeated(() => {
+        clock.tick(1500);
+        receive(request('ACK', { to: 'other', seq }));
+      });
+      assert.equal(acknowledged, 2);
+    });
+
     it('not while it rings, but when it rings for ever', () => {
       const invite = request('INVITE', { content: sdp() });
       receive(invite);
