@@ -1,6 +1,7 @@
 /*
  * Programs and captures that are not of this repository, and the reason to skip a test where they are absent.
  */
+import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,9 +9,10 @@ import { fileURLToPath } from 'node:url';
 const shared = fileURLToPath(new URL('../../../shared/captures/', import.meta.url));
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 
-/** Skips the running test with a reason when the program is not installed. */
+/** Skips the running test with a reason when the program is not installed; in CI, which installs it, that is a failure. */
 export function needProgram(test: Mocha.Context, name: string): void {
   if (spawnSync(name, ['--version'], { stdio: 'ignore' }).error) {
+    assert.notEqual(process.env.CI, 'true', `${name} is not installed`);
     test.test!.title += ` (skipped: ${name} is not installed)`;
     test.skip();
   }
