@@ -237,6 +237,10 @@ describe('P8: calls are told apart', () => {
         );
       }
       assert.equal(new Set(legs.map(({ leg }) => leg.id)).size, 2);
+      const line = `a=latch:1 forktag0001 ${Buffer.alloc(32, 9).toString('base64url')} suite=${suite}`;
+      const echo = makeSdp({ address: '10.0.0.9', media: [{ port: 5004, isMuxed: true, lines: [line] }] });
+      const verdict = bench.engine.forkSession(session).setRemote(echo, bench.nowMs, 'answer');
+      assert.ok(!verdict.accepted && verdict.status === 400, 'a second answer with a tag already known');
     });
 
   for (const isShared of [true, false])

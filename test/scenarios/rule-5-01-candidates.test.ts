@@ -85,6 +85,16 @@ describe('rule 5.1: candidates', () => {
     assert.equal(first.bench.sentTo(third).length, 0, 'an SSRC that two sessions have heard');
   });
 
+  it('an SSRC once heard is remembered beside others that are heard all the time', () => {
+    const first = new VerifierBench();
+    new VerifierBench({ beside: first });
+    first.verify(home);
+    first.media(home, { ssrc: 1 });
+    for (let i = 0; i < 40; i++) first.media(home, { ssrc: 2 + (i % 2) });
+    first.media(moved, { ssrc: 1 });
+    assert.equal(first.challengesTo(moved).length, 1);
+  });
+
   it('RTCP counts as RTP does on a shared port', () => {
     const first = new VerifierBench();
     new VerifierBench({ beside: first }).verify(stranger);

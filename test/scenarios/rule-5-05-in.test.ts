@@ -50,6 +50,13 @@ describe('rule 5.5: in', () => {
     assert.ok(peer.media(moved));
   });
 
+  it('not a moment longer when the timers come late', () => {
+    const peer = rebound();
+    peer.bench.sleep(5100);
+    assert.ok(!peer.media(home));
+    assert.ok(peer.media(moved));
+  });
+
   it('the path before the one before is out at once', () => {
     const peer = rebound();
     const third = { address: '198.51.100.7', port: 20_002 };

@@ -59,6 +59,18 @@ describe('rule 5.8: consent', () => {
     assert.equal(peer.bench.eventsOf('expired').length, 1);
   });
 
+  it('a process that slept for an hour does not take the silence for an answer', () => {
+    const peer = new VerifierBench();
+    peer.verify(home);
+    peer.bench.sleep(3_600_000);
+    peer.advance(1);
+    assert.deepEqual(peer.outgoing(), home, 'only one challenge has gone unanswered');
+    assert.equal(peer.challengesTo(home).length, 2);
+    peer.advance(30_000);
+    assert.equal(peer.bench.eventsOf('expired').length, 1);
+    assert.ok(peer.challengesTo(home).length >= 1 + 4);
+  });
+
   it('media that keeps coming is no consent', () => {
     const peer = new VerifierBench();
     peer.verify(home);

@@ -51,6 +51,11 @@ export class EngineBench {
     this.nowMs = endMs;
   }
 
+  /** The process was asleep: the time has passed, and no timer was served meanwhile. */
+  sleep(ms: number): void {
+    this.nowMs += ms;
+  }
+
   receive(port: Port, bytes: Uint8Array, source: TransportAddress): Component | undefined {
     const component = this.engine.handleDatagram(port, bytes, source.address, source.port, this.nowMs);
     this.drain();
