@@ -31,10 +31,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'lib/cli': {
     rooms: ['lib', 'plugins'],
     node: true,
-    packages: ['commander', 'zod', 'selfsigned', 'wavefile', 'sip', 'rtp.js', 'latchkey'],
+    packages: ['commander', 'zod', 'selfsigned', 'wavefile', 'sip', 'sip.js', 'ws', 'rtp.js', 'latchkey'],
   },
   'lib/index.ts': { rooms: ['lib/net', 'lib/core', 'lib/wire'], node: false, packages: [] },
   'plugins/sip': { rooms: ['lib/index.ts'], node: true, packages: ['sip'] },
+  'plugins/sip-js': { rooms: ['lib/index.ts'], node: true, packages: ['sip.js'] },
 };
 
 const sources = ['lib', 'plugins'].flatMap(filesUnder).filter((path) => path.endsWith('.ts'));
@@ -156,12 +157,18 @@ describe('walls', () => {
       assert.deepEqual([...packages], []);
     });
 
-    it('the root, the core, the wire and the plugin load where no package is installed', () => {
+    it('the root, the core, the wire and the plugins load where no package is installed', () => {
       const folder = mkdtempSync(join(tmpdir(), 'latchkey-bare-'));
       try {
         cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
         writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-        const entries = ['lib/index.js', 'lib/core/index.js', 'lib/wire/index.js', 'plugins/sip/index.js'];
+        const entries = [
+          'lib/index.js',
+          'lib/core/index.js',
+          'lib/wire/index.js',
+          'plugins/sip/index.js',
+          'plugins/sip-js/index.js',
+        ];
         const urls = entries.map((entry) => pathToFileURL(join(folder, 'dist', entry)).href);
         const program = `for (const url of ${JSON.stringify(urls)})
           console.log(Object.keys(await import(url)).length)`;

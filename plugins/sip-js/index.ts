@@ -1,0 +1,91 @@
+/**
+ * latchkey for sip.js (OnSIP) user agents in Node: decorates a session description handler factory, and brings one for RTP on
+ * UDP sockets. It imports no `sip.js` at run time: sessions and classes are handed over by the caller.
+ */
+import type { Session as SipSession, SessionDescriptionHandler } from 'sip.js';
+import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
+import { LatchSessionDescriptionHandler } from './handler.js';
+import { signallingOf } from './hop.js';
+import { RtpMedia } from './rtp-media.js';
+import { RtpSessionDescriptionHandler } from './rtp-handler.js';
+import type { RtpFormat } from './rtp-description.js';
+import { hideSecrets } from './trace.js';
+
+export { LatchSessionDescriptionHandler } from './handler.js';
+export { RtpMedia } from './rtp-media.js';
+export type { RtpMediaEvents, RtpNegotiation } from './rtp-media.js';
+export { RtpSessionDescriptionHandler } from './rtp-handler.js';
+export type { RtpFormat } from './rtp-description.js';
+export { hideSecrets } from './trace.js';
+export { createTransportConstructor } from './transport.js';
+export type { NodeTransportOptions, WebSocketClass } from './transport.js';
+
+export interface LatchOptions {
+  /** `'prover'` (a phone) unless set; `'verifier'` also challenges the peer's addresses. */
+  readonly role?: Role | undefined;
+  /** What to do with a peer that does not speak latch; the latchkey's unless set. */
+  readonly policy?: Policy | undefined;
+}
+
+export interface DecoratorOptions<H> extends LatchOptions {
+  /** A call begins, before any description of it: bind or guard the sockets of `inner` with `latch`. */
+  readonly onSession?: ((latch: Session, session: SipSession, inner: H) => void) | undefined;
+}
+
+export interface RtpOptions extends LatchOptions {
+  readonly latchkey: Latchkey;
+  /** The IP address of ours for media: it stands in the SDP. */
+  readonly address: string;
+  /** What the application can send and read, best first; PCMU and PCMA unless set. */
+  readonly formats?: readonly RtpFormat[] | undefined;
+  /** A call begins: `media` is where its packets go in and come out. */
+  readonly onMedia?: ((media: RtpMedia, session: SipSession) => void) | undefined;
+}
+
+type Factory<H> = (session: SipSession, options?: object) => H;
+
+/**
+ * For `UserAgentOptions.sessionDescriptionHandlerFactory`: the handlers of `inner`, whose every offer and answer carries and
+ * reads the latch attributes. Handlers on RTCPeerConnection are given out as they are: WebRTC has ICE and DTLS of its own.
+ */
+export function latchSessionDescriptionHandlerFactory<H extends SessionDescriptionHandler>(
+  inner: Factory<H>,
+  latchkey: Latchkey,
+  options: DecoratorOptions<H> = {},
+): Factory<LatchSessionDescriptionHandler<H> | H> {
+  return (session, handlerOptions) => {
+    const handler = inner(session, handlerOptions);
+    if ('peerConnection' in handler) return handler;
+    const latch = openSession(session, latchkey, options);
+    options.onSession?.(latch, session, handler);
+    return new LatchSessionDescriptionHandler(handler, latch, session);
+  };
+}
+
+/** For `UserAgentOptions.sessionDescriptionHandlerFactory`: one audio stream of RTP on UDP sockets, with latch. */
+export function createRtpSessionDescriptionHandlerFactory(
+  options: RtpOptions,
+): Factory<LatchSessionDescriptionHandler<RtpSessionDescriptionHandler>> {
+  const { latchkey, address, formats, onMedia } = options;
+  return (session) => {
+    const latch = openSession(session, latchkey, options);
+    const media = new RtpMedia(latch);
+    onMedia?.(media, session);
+    const handler = new RtpSessionDescriptionHandler({ media, address, ...(formats && { formats }) });
+    return new LatchSessionDescriptionHandler(handler, latch, session);
+  };
+}
+
+function openSession(
+  session: SipSession,
+  latchkey: Latchkey,
+  { role = 'prover', policy }: LatchOptions,
+): Session {
+  const { userAgent } = session;
+  hideSecrets(userAgent);
+  // A name for events, and nothing more: sip.js makes its ids with Math.random.
+  const { request } = session as SipSession & { request?: { callId?: string } };
+  const call = request?.callId;
+  const signalling = signallingOf(userAgent.transport);
+  return latchkey.createSession({ role, signalling, policy, call });
+}

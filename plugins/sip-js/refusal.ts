@@ -1,0 +1,31 @@
+/**
+ * Why a description of the peer is not taken, and how sip.js is brought to say so: by itself it answers 480 to any trouble
+ * with a first INVITE.
+ */
+import type { Session } from 'sip.js';
+
+/** A description that cannot be taken: the SIP status, and the text of a Warning header as its message. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+
+  constructor(
+    readonly status: 400 | 488,
+    warning: string,
+  ) {
+    super(warning);
+  }
+}
+
+interface Rejectable {
+  reject(options: { statusCode: number; extraHeaders: string[] }): Promise<void>;
+}
+
+/** Answers the INVITE that made the session, where there is one to answer. Nothing else is changed. */
+export async function rejectInvitation(session: Session, { status, message }: Refusal): Promise<void> {
+  const invitation = session as Session & Partial<Rejectable>;
+  const state: string = session.state;
+  const isOpen = state === 'Initial' || state === 'Establishing';
+  if (!isOpen || typeof invitation.reject !== 'function') return;
+  const text = message.replace(/["\\\r\n]/g, "'");
+  await invitation.reject({ statusCode: status, extraHeaders: [`Warning: 399 latchkey "${text}"`] });
+}
