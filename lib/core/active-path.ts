@@ -19,15 +19,20 @@ export class ActivePath {
   #consents: Challenge[] = [];
   #unanswered = 0;
 
+  rttMs: number;
+  serverSeenAs: TransportAddress;
+
   constructor(
     readonly remote: TransportAddress,
+    answer: { readonly rttMs: number; readonly serverSeenAs: TransportAddress },
     /** When it was first verified: of two paths that answer, the earlier keeps the media (protocol.md 5.11). */
     readonly rankMs: number,
-    public rttMs: number,
-    public serverSeenAs: TransportAddress,
+    /** The priority with which ICE nominated it; -1 where it did not (protocol.md 8.1). */
+    public nomination: number,
     nowMs: number,
     random: Random,
   ) {
+    ({ rttMs: this.rttMs, serverSeenAs: this.serverSeenAs } = answer);
     this.lastResponseMs = nowMs;
     this.nextConsentMs = nowMs + consentIntervalMs(random);
   }

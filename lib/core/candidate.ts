@@ -1,8 +1,9 @@
 // Candidate paths of one component and the places they take: protocol.md 5.1, 5.3, 5.4 and 5.9. Holds no keys
 // and sends nothing.
 import { isSameAddress, type TransportAddress } from '../wire/index.js';
-import type { ActivePath } from './active-path.js';
+import { ActivePath } from './active-path.js';
 import { CANDIDATE_LIFETIME_MS, type Challenge } from './challenge.js';
+import type { Random } from './crypto.js';
 
 /** Work and memory stay constant under a flood: protocol.md 5.9. */
 export const MAX_CANDIDATES = 8;
@@ -11,6 +12,11 @@ export const ADMISSIONS_PER_SECOND = 20;
 export const AMPLIFICATION_LIMIT = 3;
 /** Datagrams that rule 5.7 allows to the signalled address before anything came from it. */
 export const DIRECT_DATAGRAMS = 3;
+
+/** How long the old path has to answer, and how long within a minute of a conflict: protocol.md 5.11. */
+const SWITCH_ROUND_TRIPS = 1.5;
+const SWITCH_MIN_MS = 30;
+const CAUTIOUS_SWITCH_MS = 2000;
 
 /** The question put to the old path while a candidate is on trial: protocol.md 5.11. */
 export interface Ask {
@@ -33,6 +39,8 @@ export class Candidate {
   isKnownMedia = false;
   /** It spent the SDP word: nothing displaces it until it fails (protocol.md 5.3). */
   isProven = false;
+  /** The priority with which ICE nominated it; -1 where it did not (protocol.md 8.1). */
+  nomination = -1;
   /** A due transmission did not fit the budget and waits for bytes. */
   isBlocked = false;
   ask: Ask | undefined;
@@ -80,7 +88,25 @@ export class Candidate {
   }
 
   get nextMs(): number {
-    return this.isBlocked ? this.endsMs : Math.min(this.challenge.nextMs, this.endsMs);
+    const askMs = this.ask && !this.ask.isAnswered ? this.ask.challenge.nextMs : Infinity;
+    if (this.answer) return Math.min(this.switchMs, askMs);
+    return Math.min(this.isBlocked ? Infinity : this.challenge.nextMs, this.endsMs, askMs);
+  }
+
+  /** When it may take the media, having answered, if the old path stays silent (protocol.md 5.11). */
+  get switchMs(): number {
+    const { ask, answer } = this;
+    if (!ask || !answer) return -Infinity;
+    const askedMs = ask.challenge.firstSentMs ?? Infinity;
+    if (ask.isCautious) return askedMs + CAUTIOUS_SWITCH_MS;
+    const roundTripMs = Math.max(ask.path.rttMs, answer.rttMs);
+    return askedMs + Math.max(SWITCH_MIN_MS, SWITCH_ROUND_TRIPS * roundTripMs);
+  }
+
+  /** The path that it becomes by its answer; undefined while it has none. */
+  pathOf(rankMs: number, nowMs: number, random: Random): ActivePath | undefined {
+    const { remote, answer, nomination } = this;
+    return answer && new ActivePath(remote, answer, rankMs, nomination, nowMs, random);
   }
 
   /** Fresh hello before known media before all else (protocol.md 5.9). A hello goes stale when a later one is accepted. */

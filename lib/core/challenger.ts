@@ -1,89 +1,39 @@
-// What a verifier says and judges under one generation's keys: challenges, welcomes, integrity and proofs
-// (protocol.md 3, 4). Keeps no state of paths.
-import {
-  encodeChallenge,
-  encodeWelcome,
-  isLatchIntegrityValid,
-  isSameAddress,
-  type LatchMessage,
-  type TransportAddress,
-} from '../wire/index.js';
-import { Challenge } from './challenge.js';
+// What a verifier asks of the secret that its peer brought: to make challenges, to judge answers and greetings.
+// The rules of section 5 stay the same whatever plays hello, challenge and response (protocol.md 5, 8).
+import type { IceCheck, IceResponse, LatchMessage, TransportAddress } from '../wire/index.js';
+import type { Challenge } from './challenge.js';
 import type { DropReason } from './counters.js';
-import { randomBytes } from './crypto.js';
-import type { Generation } from './generation.js';
-import { computeProof } from './keys.js';
-import type { VerifierHost } from './verifier-host.js';
+import type { Suite } from './keys.js';
 
-export type Hello = Extract<LatchMessage, { kind: 'hello' | 'keepalive' }>;
-export type Response = Extract<LatchMessage, { kind: 'response' }>;
+/** What a peer says unasked, with its secret: a hello or keepalive, or a check of ICE. */
+export type GreetingMessage = Extract<LatchMessage, { kind: 'hello' | 'keepalive' }> | IceCheck;
+/** What a peer says to a challenge. */
+export type AnswerMessage = Extract<LatchMessage, { kind: 'response' }> | IceResponse;
 
-export class Challenger {
-  /** Highest counter of a hello or keepalive that verified: those not above it are stale (protocol.md 5.9). */
-  highestCounter = -1;
-  #isWordSpent = false;
-  readonly #sdpProof: Uint8Array | undefined;
+/** A greeting that verified. */
+export interface Greeting {
+  readonly sizeBytes: number;
+  /** Fresh: not seen before. A counter above every one before it; undefined for a stale one (protocol.md 5.9). */
+  readonly counter: number | undefined;
+  /** What is answered: a welcome, or a Binding success. */
+  readonly reply: Uint8Array | undefined;
+  /** Over the SDP word, perhaps (protocol.md 5.3). */
+  readonly proof: Uint8Array | undefined;
+  /** The priority with which ICE nominates the path; -1 where it does not (protocol.md 8.1). */
+  readonly nomination: number;
+}
 
-  constructor(
-    private readonly host: VerifierHost,
-    private readonly generation: Generation,
-  ) {
-    this.#sdpProof = generation.ownWord && this.#proofOver(generation.ownWord);
-  }
-
-  get suite() {
-    return this.generation.suite;
-  }
-
-  /** A challenge with a word and a transaction of its own, whose response the host routes back from now on. */
-  create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
-    const transaction = randomBytes(this.host.random, 12);
-    const word = randomBytes(this.host.random, 16);
-    const { peerTag, ownTag } = this.generation;
-    const bytes = encodeChallenge(
-      { recipient: peerTag, sender: ownTag, word, transaction },
-      this.generation.keys.integrity.reveal(),
-      this.host.crypto.hmacSha256,
-    );
-    this.host.expect(transaction);
-    return new Challenge(destination, transaction, word, bytes, scheduleMs);
-  }
-
-  welcome(hello: Hello, mapped: TransportAddress): Uint8Array {
-    const integrity = this.generation.keys.integrity.reveal();
-    return encodeWelcome({ mapped, transaction: hello.transaction }, integrity, this.host.crypto.hmacSha256);
-  }
-
-  hasIntegrity(message: LatchMessage): boolean {
-    const { hmacSha256, equal } = this.host.crypto;
-    return isLatchIntegrityValid(message, this.generation.keys.integrity.reveal(), hmacSha256, equal);
-  }
-
-  /** Why a response does not answer the challenge (protocol.md 5.2), or undefined where it does. */
-  fault(message: Response, source: TransportAddress, challenge: Challenge): DropReason | undefined {
-    if (!isSameAddress(challenge.destination, source)) return 'wrongSource';
-    if (!this.hasIntegrity(message)) return 'integrity';
-    const isProof = this.host.crypto.equal(message.proof, this.#proofOver(challenge.word));
-    return isProof ? undefined : 'proof';
-  }
-
-  /** Notes the counter of a verified hello; true where it is above every one before. */
-  noteCounter(counter: number): boolean {
-    if (counter <= this.highestCounter) return false;
-    this.highestCounter = counter;
-    return true;
-  }
-
+export interface Challenger {
+  readonly protection: 'latch' | 'ice';
+  readonly suite: Suite | undefined;
+  /** The highest counter of a greeting so far, -1 before the first. */
+  readonly highestCounter: number;
+  /** A challenge of its own transaction, whose answer the host routes back from now on. */
+  create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge;
+  /** The greeting, or why it is dropped. */
+  greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason;
+  /** Why a message does not answer the challenge (protocol.md 5.2), or undefined where it does. */
+  fault(message: AnswerMessage, source: TransportAddress, challenge: Challenge): DropReason | undefined;
   /** Spends the SDP word on the first proof over it; true that once (protocol.md 5.3). */
-  spendWord(proof: Uint8Array): boolean {
-    if (this.#isWordSpent || !this.#sdpProof || !this.host.crypto.equal(proof, this.#sdpProof)) return false;
-    this.#isWordSpent = true;
-    return true;
-  }
-
-  #proofOver(word: Uint8Array): Uint8Array {
-    const { suite, keys, peerTag: proverTag, ownTag: verifierTag } = this.generation;
-    const { component, crypto } = this.host;
-    return computeProof(crypto, suite, keys, { proverTag, verifierTag, component, word });
-  }
+  spendWord(proof: Uint8Array): boolean;
 }

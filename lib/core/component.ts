@@ -2,7 +2,7 @@
 // protection that it has. It is the host of a verifier, a prover or a blind latch.
 import {
   isSameAddress,
-  parseLatchMessage,
+  type IceMessage,
   type LatchMessage,
   type PacketClass,
   type TransportAddress,
@@ -12,9 +12,11 @@ import type { Context } from './context.js';
 import { createCounters, type Counters, type DropReason } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import type { DirectTargets } from './direct-targets.js';
+import { challengerOf } from './challengers.js';
 import type { ComponentId } from './events.js';
 import type { Generation } from './generation.js';
 import { HeardSsrcs } from './heard-ssrcs.js';
+import type { IceGeneration } from './ice-generation.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from './port.js';
 import { OwnTags } from './own-tags.js';
@@ -28,6 +30,7 @@ import { Verifier } from './verifier.js';
 /** What protects a component's payload, and what that needs. */
 export type Protection =
   | { readonly kind: 'latch'; readonly generation: Generation }
+  | { readonly kind: 'ice'; readonly generation: IceGeneration }
   | { readonly kind: 'none' }
   | { readonly kind: 'legacy'; readonly payloadTypes: ReadonlySet<number>; readonly rtp?: Component }
   | { readonly kind: 'closed' };
@@ -95,7 +98,7 @@ export class Component implements VerifierHost, ProverHost {
     port.components.add(this);
     this.#tags.move(undefined, port);
     this.#heard.move(undefined, port);
-    if (this.#sendsToSignalled) this.#sendTo(this.signalled);
+    this.#sendUnproven();
     if (hasMoved) this.provers.handleLocalChange(nowMs);
     this.context.wake(this);
   }
@@ -129,11 +132,12 @@ export class Component implements VerifierHost, ProverHost {
     if (protection.kind !== 'legacy') this.#blind = undefined;
     switch (protection.kind) {
       case 'latch':
-        if (before.kind === 'latch' && before.generation === protection.generation) {
+      case 'ice':
+        if ('generation' in before && before.generation === protection.generation) {
           if (hasMoved) this.#verifier?.handleSignalled(nowMs);
         } else {
-          if (before.kind !== 'latch') this.deactivate();
-          this.#startGeneration(protection.generation, nowMs);
+          if (!('generation' in before)) this.deactivate();
+          this.#startGeneration(protection, nowMs);
         }
         break;
       case 'none':
@@ -151,7 +155,7 @@ export class Component implements VerifierHost, ProverHost {
         this.#stopLatch();
         this.deactivate();
     }
-    if (this.#sendsToSignalled) this.#sendTo(signalled);
+    this.#sendUnproven();
     this.context.wake(this);
   }
 
@@ -160,29 +164,30 @@ export class Component implements VerifierHost, ProverHost {
     if (this.#tags.awaiting === tag) return;
     this.#tags.awaiting = tag;
     this.keptHellos.take();
-    this.#tags.renew(this.#generations, this.#port);
+    this.#renewTags();
   }
 
-  /** Whether a message that names these tags is for this component, or will be once the answer is known. */
+  /** Whether a message that names these tags, or user fragments, is for this component, or will be once the answer is known. */
   knows(ownTag: string, peerTag: string): 'now' | 'later' | 'no' {
-    if (this.#generations.some((g) => g.ownTag === ownTag && g.peerTag === peerTag)) return 'now';
-    return this.#tags.awaiting === ownTag ? 'later' : 'no';
+    return this.#tags.has(ownTag, peerTag) ? 'now' : this.#tags.awaiting === ownTag ? 'later' : 'no';
   }
 
-  handleMessage(message: LatchMessage, source: TransportAddress, nowMs: number): void {
+  handleMessage(message: LatchMessage | IceMessage, source: TransportAddress, nowMs: number): void {
     switch (message.kind) {
       case 'hello':
       case 'keepalive':
-        if (this.#verifier) this.#verifier.handleHello(message, source, nowMs);
+      case 'check':
+        if (this.#verifier) this.#verifier.handleGreeting(message, source, nowMs);
         else this.drop('unknownTags');
         break;
       case 'response':
-        if (this.#verifier) this.#verifier.handleResponse(message, source, nowMs);
+      case 'check-response':
+        if (this.#verifier) this.#verifier.handleAnswer(message, source, nowMs);
         else this.drop('staleTransaction');
         break;
       case 'challenge':
         this.provers.handleChallenge(message, source, nowMs);
-        this.#tags.renew(this.#generations, this.#port);
+        this.#renewTags();
         break;
       case 'welcome':
         this.provers.handleWelcome(message, source, nowMs);
@@ -279,8 +284,12 @@ export class Component implements VerifierHost, ProverHost {
     this.context.emit({ ...this.#place, ...event });
   }
 
-  activate(remote: TransportAddress, previous?: PreviousPath): void {
-    this.#route.open(this.#port, remote, previous);
+  activate(remote: TransportAddress): void {
+    this.#route.open(this.#port, remote);
+  }
+
+  keep(path: PreviousPath): void {
+    this.#route.keep(this.#port, path);
   }
 
   claim(remote: TransportAddress): void {
@@ -291,40 +300,34 @@ export class Component implements VerifierHost, ProverHost {
     this.#route.close(this.#port);
   }
 
-  /** Nobody proves anything to us: a prover's peer, or a peer without protection (protocol.md 6.5, 7). */
-  get #sendsToSignalled(): boolean {
-    return this.kind === 'none' || (this.kind === 'latch' && !this.#verifier);
+  /** To the signalled address where nobody proves anything to us: a prover's peer, or one without protection (protocol.md 6.5, 7). */
+  #sendUnproven(): void {
+    if (this.kind !== 'none' && (this.kind !== 'latch' || this.#verifier)) return;
+    return this.signalled ? this.activate(this.signalled) : this.deactivate();
   }
 
-  #sendTo(signalled: TransportAddress | undefined): void {
-    return signalled ? this.activate(signalled) : this.deactivate();
-  }
-
-  /** The generation in force, and the one before where its prover still answers. */
-  get #generations(): readonly Generation[] {
-    const { generations } = this.provers;
-    return this.#protection.kind === 'latch' ? [this.#protection.generation, ...generations] : generations;
-  }
-
-  #startGeneration(generation: Generation, nowMs: number): void {
-    if (!generation.ownWord) this.#stopVerifier();
-    else if (this.#verifier) this.#verifier.handleGeneration(generation, nowMs);
-    else this.#verifier = new Verifier(this, generation, nowMs);
-    if (generation.peerWord) this.provers.start(generation, generation.peerWord, nowMs);
-    else this.provers.stop();
-    this.#tags.renew(this.#generations, this.#port);
+  #startGeneration(protection: Extract<Protection, { generation: unknown }>, nowMs: number): void {
+    this.#renewTags();
+    const challenger = challengerOf(this, protection);
+    if (!challenger) this.#stopVerifier();
+    else if (this.#verifier) this.#verifier.handleGeneration(challenger, nowMs);
+    else this.#verifier = new Verifier(this, challenger, nowMs);
+    this.provers.follow(protection.kind === 'latch' ? protection.generation : undefined, nowMs);
+    this.#renewTags();
     this.#judgeKeptHellos(nowMs);
     this.provers.handleTimeout(nowMs);
   }
 
   #judgeKeptHellos(nowMs: number): void {
-    for (const { bytes, source } of this.keptHellos.take()) {
-      const parsed = parseLatchMessage(bytes);
-      if (!parsed.ok || !('username' in parsed.value)) continue;
-      const { recipient, sender } = parsed.value.username;
-      if (this.knows(recipient, sender) === 'now') this.handleMessage(parsed.value, source, nowMs);
+    for (const { message, source } of this.keptHellos.take()) {
+      const { recipient, sender } = message.username;
+      if (this.knows(recipient, sender) === 'now') this.handleMessage(message, source, nowMs);
       else this.drop('unknownTags');
     }
+  }
+
+  #renewTags(): void {
+    this.#tags.renew(this.#protection, this.provers.generations, this.#port);
   }
 
   #stopVerifier(): void {
@@ -336,7 +339,7 @@ export class Component implements VerifierHost, ProverHost {
     this.#stopVerifier();
     this.provers.stop();
     this.#heard.clear(this.#port);
-    this.#tags.renew(this.#generations, this.#port);
+    this.#renewTags();
   }
 
   get #place() {

@@ -3,7 +3,9 @@
 import {
   classifyPacket,
   normaliseIp,
+  parseIceMessage,
   parseLatchMessage,
+  type IceMessage,
   type LatchMessage,
   type PacketClass,
   type TransportAddress,
@@ -16,9 +18,11 @@ import type { Crypto, Random } from './crypto.js';
 import { DirectTargets, isDefaultDirectTarget } from './direct-targets.js';
 import type { LatchEvent } from './events.js';
 import { readSsrc } from './heard-ssrcs.js';
+import { ufragKey } from './ice-generation.js';
 import { SUITES } from './keys.js';
 import { Port } from './port.js';
-import { Session, type SessionOptions } from './session.js';
+import type { SessionOptions } from './session-types.js';
+import { Session } from './session.js';
 
 /** One datagram to send from a port. */
 export interface Transmit {
@@ -155,11 +159,12 @@ export class Engine {
 
   /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */
   #handleStun(port: Port, bytes: Uint8Array, source: TransportAddress): undefined {
-    const parsed = parseLatchMessage(bytes);
+    const latch = parseLatchMessage(bytes);
+    const parsed = !latch.ok && latch.error.code === 'not-latch' ? parseIceMessage(bytes) : latch;
     if (!parsed.ok) {
       const { code } = parsed.error;
       return this.#drop(
-        code === 'fingerprint' ? 'fingerprint' : code === 'not-latch' ? 'notLatch' : 'malformed',
+        code === 'fingerprint' ? 'fingerprint' : code === 'not-ice' ? 'notLatch' : 'malformed',
       );
     }
     const message = parsed.value;
@@ -173,10 +178,12 @@ export class Engine {
   #handleNamed(
     port: Port,
     bytes: Uint8Array,
-    message: Extract<LatchMessage, { username: unknown }>,
+    message: Extract<LatchMessage | IceMessage, { username: unknown }>,
     source: TransportAddress,
   ): undefined {
-    const { recipient, sender } = message.username;
+    const isIce = message.kind === 'check';
+    const recipient = isIce ? ufragKey(message.username.recipient) : message.username.recipient;
+    const sender = isIce ? ufragKey(message.username.sender) : message.username.sender;
     const waiting: Component[] = [];
     for (const component of port.byTag(recipient) ?? []) {
       const knows = component.knows(recipient, sender);
@@ -186,7 +193,7 @@ export class Engine {
       }
       if (knows === 'later') waiting.push(component);
     }
-    if (waiting.length === 0 || message.kind === 'challenge') return this.#drop('unknownTags');
+    if (waiting.length === 0 || message.kind === 'challenge' || isIce) return this.#drop('unknownTags');
     for (const component of waiting) component.keptHellos.keep(bytes, source);
     return undefined;
   }

@@ -28,7 +28,9 @@ export interface MappingView {
   /** Where the client saw the challenge come from, out of its response. */
   readonly serverSeenAs: TransportAddress;
   readonly nat: NatChange;
-  readonly suite: Suite;
+  /** What proved the address: latch, with its suite, or ICE's checks. */
+  readonly protection: 'latch' | 'ice';
+  readonly suite?: Suite;
   /** From the first transmission of the challenge to its response. */
   readonly rttMs: number;
 }
@@ -38,7 +40,11 @@ export type LatchEvent = EventBase &
     | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' | 'legacy' | 'closed' }
     | ({ readonly type: 'verified' | 'direct' } & MappingView)
     | ({ readonly type: 'rebound'; readonly previous: TransportAddress } & MappingView)
-    | { readonly type: 'downgraded'; readonly to: 'legacy' | 'none' | 'rejected'; readonly reason: string }
+    | {
+        readonly type: 'downgraded';
+        readonly to: 'ice' | 'legacy' | 'none' | 'rejected';
+        readonly reason: string;
+      }
     | { readonly type: 'rejected'; readonly status: 400 | 488; readonly warning: string }
   );
 

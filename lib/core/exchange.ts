@@ -1,8 +1,9 @@
 // What an offer and its answer agree on, transport by transport (RFC 3264, protocol.md 2). Looks, and changes nothing:
 // the session carries a plan out only when nothing in it is refused.
 import type { LatchAttribute, Sdp, SdpMedia } from '../wire/index.js';
-import type { Context } from './context.js';
-import { chooseSuite, createOwnHalf, isSamePeer, type Agreement } from './credentials.js';
+import type { Context, EngineOptions } from './context.js';
+import { chooseSuite, createOwnHalf, isSamePeer, latchLines, type Agreement } from './credentials.js';
+import { createIceHalf, iceLines, type IceAgreement } from './ice-generation.js';
 import { isSuite } from './keys.js';
 import type { Transport } from './transport.js';
 
@@ -15,6 +16,8 @@ export interface Planned {
   readonly hasRtcp: boolean;
   /** What was agreed; undefined where latch is not supported. */
   readonly agreement: Agreement | undefined;
+  /** Both halves of ICE, where there is no latch, the peer has ICE and we verify (protocol.md 8). */
+  readonly ice: IceAgreement | undefined;
   /** Why the peer's attribute is malformed in this place. */
   readonly fault: string | undefined;
 }
@@ -33,6 +36,20 @@ export interface Exchange {
 /** The sections with a transport of their own: BUNDLE groups count once, by their tagged section. */
 export function transportSections(sdp: Sdp): readonly SdpMedia[] {
   return sdp.media.filter((media) => !media.isRejected && media.transport === media.index);
+}
+
+/** What our offer says of one section: our half of latch where the hop is secure, and of ICE where we verify. */
+export function offerLines(
+  transport: Transport,
+  media: SdpMedia,
+  { isSecure, isVerifier }: Pick<Exchange, 'isSecure' | 'isVerifier'>,
+  { suites, keepaliveS }: EngineOptions,
+): string[] {
+  const lines = isSecure
+    ? latchLines(transport.ownForOffer(isVerifier), { suitesText: suites.join(',') }, keepaliveS)
+    : [];
+  if (isVerifier && !media.ice) lines.push(...iceLines(transport.iceForOffer(), media, true));
+  return lines;
 }
 
 export function planExchange(
@@ -55,7 +72,9 @@ export function planExchange(
     const fault = latch && latchFault(exchange, context, transport, latch);
     const agreement =
       latch && fault === undefined ? agree(exchange, context, transport, latch, remote.challenge) : undefined;
-    planned.push({ transport, local, remote, hasRtcp, agreement, fault });
+    const isPlain = !agreement && fault === undefined && !local.ice;
+    const ice = !isPlain ? undefined : agreeIce(exchange, context, transport, remote);
+    planned.push({ transport, local, remote, hasRtcp, agreement, ice, fault });
   }
   return planned;
 }
@@ -102,4 +121,17 @@ function agree(
   if (!suite) return;
   const own = (isPeerKnown && transport.own) || createOwnHalf(context.random, isVerifier);
   return { own, peer, peerWord, weOffered, offeredSuites: peer.suitesText ?? '', suite };
+}
+
+/** ICE is a verifier's matter: a prover does without, and so does a peer that brings none (protocol.md 8.1). */
+function agreeIce(
+  { weOffered, isVerifier }: Exchange,
+  context: Context,
+  transport: Transport,
+  { ice: peer }: SdpMedia,
+): IceAgreement | undefined {
+  if (!peer || !isVerifier) return undefined;
+  if (weOffered) return transport.ownIce && { own: transport.ownIce, peer };
+  const own = transport.isIcePeer(peer) ? transport.ownIce : undefined;
+  return { own: own ?? createIceHalf(context.random), peer };
 }

@@ -24,5 +24,5 @@ export type {
   Signalling,
   StreamStatus,
   Verdict,
-} from './session.js';
+} from './session-types.js';
 export type { TransportAddress } from '../wire/index.js';

@@ -1,8 +1,10 @@
 // Hellos that came before the answer which tells their key: the last four per component, judged when it comes
 // (protocol.md 4). Copies, because a socket may reuse its buffer.
-import type { TransportAddress } from '../wire/index.js';
+import { parseLatchMessage, type LatchMessage, type TransportAddress } from '../wire/index.js';
 
 const MAX_KEPT = 4;
+
+type Named = Extract<LatchMessage, { username: unknown }>;
 
 export class KeptHellos {
   #kept: { readonly bytes: Uint8Array; readonly source: TransportAddress }[] = [];
@@ -12,7 +14,11 @@ export class KeptHellos {
     this.#kept.push({ bytes: bytes.slice(), source });
   }
 
-  take(): readonly { readonly bytes: Uint8Array; readonly source: TransportAddress }[] {
-    return this.#kept.splice(0);
+  /** Gives back what was kept, read again, and keeps nothing. */
+  take(): readonly { readonly message: Named; readonly source: TransportAddress }[] {
+    return this.#kept.splice(0).flatMap(({ bytes, source }) => {
+      const parsed = parseLatchMessage(bytes);
+      return parsed.ok && 'username' in parsed.value ? [{ message: parsed.value, source }] : [];
+    });
   }
 }

@@ -9,9 +9,12 @@ export interface PreviousPath {
   readonly untilMs: number;
 }
 
+/** Verified paths beside the one in use: one before it, or those that ICE has verified (protocol.md 8.1). */
+const MAX_OTHERS = 4;
+
 export class PayloadRoute {
   #remote: TransportAddress | undefined;
-  #previous: PreviousPath | undefined;
+  #others: PreviousPath[] = [];
 
   constructor(private readonly component: Component) {}
 
@@ -19,24 +22,32 @@ export class PayloadRoute {
     return this.#remote;
   }
 
-  /** When the previous path ends; Infinity where there is none. */
+  /** When the next of the other paths ends; Infinity where there is none. */
   get nextMs(): number {
-    return this.#previous ? this.#previous.untilMs + 1 : Infinity;
+    return this.#others.reduce((nextMs, { untilMs }) => Math.min(nextMs, untilMs + 1), Infinity);
   }
 
-  /** `previous` stays open only where another session has not verified that address since (protocol.md 5.1). */
-  open(port: Port | undefined, remote: TransportAddress, previous?: PreviousPath): void {
-    const isPreviousOurs = previous && this.#owns(port, previous.remote);
+  /** Payload goes to `remote` and comes from there; what was open is closed. */
+  open(port: Port | undefined, remote: TransportAddress): void {
     this.close(port);
     this.#remote = remote;
     port?.setRoute(remote, { component: this.component, untilMs: Infinity });
-    if (!previous || !isPreviousOurs) return;
-    this.#previous = previous;
-    port?.setRoute(previous.remote, { component: this.component, untilMs: previous.untilMs });
+  }
+
+  /** Payload is taken from `path` too, unless another session has verified that address since (protocol.md 5.1). */
+  keep(port: Port | undefined, path: PreviousPath): void {
+    const owner = port?.route(path.remote.address, path.remote.port)?.component;
+    if (owner && owner !== this.component) return;
+    this.#others = this.#others.filter(({ remote }) => !isSameAddress(remote, path.remote));
+    const oldest = this.#others.length === MAX_OTHERS ? this.#others.shift() : undefined;
+    if (oldest) port?.removeRoute(oldest.remote, this.component);
+    this.#others.push(path);
+    port?.setRoute(path.remote, { component: this.component, untilMs: path.untilMs });
   }
 
   close(port: Port | undefined): void {
-    this.#closePrevious(port);
+    for (const { remote } of this.#others) port?.removeRoute(remote, this.component);
+    this.#others = [];
     if (this.#remote) port?.removeRoute(this.#remote, this.component);
     this.#remote = undefined;
   }
@@ -55,15 +66,9 @@ export class PayloadRoute {
   }
 
   handleTimeout(port: Port | undefined, nowMs: number): void {
-    if (this.#previous && nowMs > this.#previous.untilMs) this.#closePrevious(port);
-  }
-
-  #closePrevious(port: Port | undefined): void {
-    if (this.#previous) port?.removeRoute(this.#previous.remote, this.component);
-    this.#previous = undefined;
-  }
-
-  #owns(port: Port | undefined, remote: TransportAddress): boolean {
-    return port?.route(remote.address, remote.port)?.component === this.component;
+    for (const { remote, untilMs } of this.#others) {
+      if (nowMs > untilMs) port?.removeRoute(remote, this.component);
+    }
+    this.#others = this.#others.filter(({ untilMs }) => nowMs <= untilMs);
   }
 }

@@ -21,7 +21,10 @@ export class ProverPair {
     return this.#current?.isChallenged === true || this.#former?.isChallenged === true;
   }
 
-  start(generation: Generation, word: Uint8Array, nowMs: number): void {
+  /** Proves under the generation from now on; without one, or without a word to prove with, no more. */
+  follow(generation: Generation | undefined, nowMs: number): void {
+    const word = generation?.peerWord;
+    if (!generation || !word) return this.stop();
     const isPathVerified = this.hasProven;
     this.#former?.stop();
     this.#former = this.#current;

@@ -6,6 +6,7 @@ import {
   encodeResponse,
   isLatchIntegrityValid,
   isSameAddress,
+  isSameBytes,
   type LatchMessage,
   type TransportAddress,
 } from '../wire/index.js';
@@ -91,7 +92,7 @@ export class Prover {
   /** A welcome counts only for an outstanding hello; one that shows another mapping asks for a fresh hello (protocol.md 6.4). */
   handleWelcome(message: Welcome, source: TransportAddress, nowMs: number): void {
     const { destination } = this.host;
-    const index = this.#outstanding.findIndex((t) => t.every((byte, i) => byte === message.transaction[i]));
+    const index = this.#outstanding.findIndex((one) => isSameBytes(one, message.transaction));
     const transaction = this.#outstanding[index];
     if (!transaction) return this.host.drop('staleTransaction');
     if (!destination || !isSameAddress(destination, source)) return this.host.drop('wrongSource');

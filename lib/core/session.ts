@@ -7,52 +7,26 @@ import {
   spliceLatch,
   type Sdp,
   type SdpMedia,
-  type TransportAddress,
+  type SectionKey,
 } from '../wire/index.js';
-import type { Component, Protection } from './component.js';
+import type { Component } from './component.js';
 import type { Context, Policy } from './context.js';
 import { addCounters, createCounters, type Counters } from './counters.js';
 import { chooseSuite, latchLines } from './credentials.js';
 import { randomBytes } from './crypto.js';
 import { LatchkeyError } from './errors.js';
-import { natBetween, type ComponentId, type NatChange } from './events.js';
-import { latchFault, planExchange, transportSections, type Exchange, type Planned } from './exchange.js';
+import { ICE_SESSION_LINES, iceLines } from './ice-generation.js';
+import { natBetween, type ComponentId } from './events.js';
+import {
+  latchFault,
+  offerLines,
+  planExchange,
+  transportSections,
+  type Exchange,
+  type Planned,
+} from './exchange.js';
+import type { SessionOptions, SessionProtection, Role, StreamStatus, Verdict } from './session-types.js';
 import { Transport } from './transport.js';
-
-/** What protects a call. `direct`: latch, and no NAT on any stream. */
-export type SessionProtection = Protection['kind'] | 'direct' | 'pending';
-export type Role = 'verifier' | 'prover';
-export type Signalling = 'encrypted' | 'loopback' | 'clear';
-
-export interface SessionOptions {
-  /** The application's name for the call, for events. */
-  readonly call?: string;
-  /** A verifier challenges the peer; a prover only proves itself. Both prove themselves to a peer that challenges. */
-  readonly role?: Role;
-  /** What this hop of the signalling is: secrets go over `clear` only where the owner allowed it by name. */
-  readonly signalling: Signalling;
-  readonly policy?: Policy;
-}
-
-/** What to answer a peer: as SIP has it, a status and the text of a Warning. */
-export type Verdict =
-  | { readonly accepted: true }
-  | { readonly accepted: false; readonly status: 400 | 488; readonly warning: string };
-
-export interface StreamStatus {
-  readonly media: number;
-  readonly component: ComponentId;
-  readonly protection: Protection['kind'];
-  readonly signalled?: TransportAddress;
-  readonly mapping?: TransportAddress;
-  readonly serverSeenAs?: TransportAddress;
-  readonly nat?: NatChange;
-  /** As a prover: where the peer says that it sees us, by its last welcome. */
-  readonly seenAs?: TransportAddress;
-  /** As a prover: a challenge of the peer's was answered. */
-  readonly hasProven: boolean;
-  readonly counters: Counters;
-}
 
 type SdpType = 'offer' | 'answer';
 const ACCEPTED: Verdict = { accepted: true };
@@ -137,9 +111,9 @@ export class Session {
   get protection(): SessionProtection {
     if (this.#state === 'closed') return 'closed';
     const streams = this.streams.filter((stream) => stream.protection !== 'closed');
-    for (const kind of ['none', 'legacy'] as const) {
-      if (streams.some((stream) => stream.protection === kind)) return kind;
-    }
+    const kinds = ['none', 'legacy', 'ice'] as const;
+    const least = kinds.find((kind) => streams.some((stream) => stream.protection === kind));
+    if (least) return least;
     if (streams.length === 0) return 'pending';
     return streams.every((stream) => stream.nat === 'none') ? 'direct' : 'latch';
   }
@@ -192,13 +166,12 @@ export class Session {
         "the peer's offer is pending: answer it or roll it back first",
       );
     }
-    const suitesText = this.context.options.suites.join(',');
-    const lines = new Map<number, string[]>();
+    const lines = new Map<SectionKey, readonly string[]>();
     for (const media of sdp.media) {
-      if (!this.#isSecure || media.port === 0) continue;
+      if (media.port === 0) continue;
       const transport = this.#transport(media.index);
-      const own = transport.ownForOffer(this.role === 'verifier');
-      lines.set(media.index, latchLines(own, { suitesText }, this.context.options.keepaliveS));
+      lines.set(media.index, offerLines(transport, media, this.#rules(true), this.context.options));
+      if (transport.ownIce) lines.set('session', ICE_SESSION_LINES);
       transport.awaitAnswer(true);
     }
     this.#offer = { sdp, isOurs: true };
@@ -212,11 +185,15 @@ export class Session {
       throw new LatchkeyError('LATCHKEY_STATE', 'there is no offer of the peer to answer');
     }
     const plan = this.#plan(sdp, this.#offer.sdp, false);
-    const lines = new Map<number, string[]>();
-    for (const { local, agreement } of plan) {
-      if (!agreement) continue;
-      const { own, suite } = agreement;
-      lines.set(local.index, latchLines(own, { suite }, this.context.options.keepaliveS));
+    const lines = new Map<SectionKey, readonly string[]>();
+    for (const { local, agreement, ice, hasRtcp } of plan) {
+      if (agreement) {
+        const { own, suite } = agreement;
+        lines.set(local.index, latchLines(own, { suite }, this.context.options.keepaliveS));
+      } else if (ice) {
+        lines.set('session', ICE_SESSION_LINES);
+        lines.set(local.index, iceLines(ice.own, local, hasRtcp));
+      }
     }
     this.#carryOut(plan, sdp, nowMs);
     return spliceLatch(sdp, lines);
@@ -242,8 +219,8 @@ export class Session {
     }
     for (const media of transportSections(sdp)) {
       const latch = this.#isSecure ? media.latch : undefined;
-      const transport = this.#transport(media.index);
-      const fault = latch && latchFault(this.#rules(false), this.context, transport, latch);
+      const fault =
+        latch && latchFault(this.#rules(false), this.context, this.#transport(media.index), latch);
       const isSupported =
         latch !== undefined && chooseSuite(latch, this.context.options.suites) !== undefined;
       const refusal = this.#judge(media, fault, isSupported);
@@ -282,21 +259,22 @@ export class Session {
   #carryOut(plan: readonly Planned[], local: Sdp, nowMs: number): void {
     this.advertised = local.media.find((media) => media.address !== '')?.address;
     const used = new Set<Transport>();
-    for (const { transport, agreement, local: ours, remote, hasRtcp } of plan) {
+    for (const { transport, agreement, ice, local: ours, remote, hasRtcp } of plan) {
       used.add(transport);
       if (agreement) {
         transport.latch(agreement, remote, hasRtcp, nowMs);
         continue;
       }
-      const kind = this.policy === 'legacy' ? 'legacy' : 'none';
-      if (transport.suite) this.#emitDowngrade(transport.media, kind);
-      transport.unlatch(kind, ours, remote, hasRtcp, nowMs);
+      const less = this.policy === 'legacy' ? 'legacy' : 'none';
+      if (transport.suite) this.#emitDowngrade(transport.media, ice ? 'ice' : less);
+      if (ice) transport.ice(ice, remote, hasRtcp, nowMs);
+      else transport.unlatch(less, ours, remote, hasRtcp, nowMs);
     }
     for (const transport of this.#transports.values()) if (!used.has(transport)) transport.disable(nowMs);
     this.#state = 'stable';
   }
 
-  #emitDowngrade(media: number, to: 'none' | 'legacy' | 'rejected'): void {
+  #emitDowngrade(media: number, to: 'ice' | 'none' | 'legacy' | 'rejected'): void {
     const reason = 'the peer no longer offers latch';
     this.context.emit({ type: 'downgraded', ...this.#place(media), to, reason });
   }

@@ -1,7 +1,13 @@
 // One transport of a session: a media port with its one or two components, the halves of the secret exchanged for
 // it, and the generation in force.
-import type { SdpMedia, TransportAddress } from '../wire/index.js';
-import { parseIp, ipRange } from '../wire/index.js';
+import {
+  asciiBytes,
+  ipRange,
+  parseIp,
+  type IceCredentials,
+  type SdpMedia,
+  type TransportAddress,
+} from '../wire/index.js';
 import { Component, type Protection } from './component.js';
 import type { Context } from './context.js';
 import {
@@ -13,8 +19,16 @@ import {
   type OwnHalf,
   type PeerHalf,
 } from './credentials.js';
+import { randomBytes } from './crypto.js';
 import type { ComponentId } from './events.js';
 import type { Generation } from './generation.js';
+import {
+  createIceHalf,
+  iceHalfOf,
+  type IceAgreement,
+  type IceGeneration,
+  type IceHalf,
+} from './ice-generation.js';
 import type { Suite } from './keys.js';
 import { Secret } from './secret.js';
 import type { Session } from './session.js';
@@ -25,6 +39,8 @@ export class Transport {
   #generation: Generation | undefined;
   /** Keys of the generation before: a prover still answers with them until the new one is challenged. */
   #former: Generation | undefined;
+  #ownIce: IceHalf | undefined;
+  #ice: IceGeneration | undefined;
   #isAwaited = false;
   readonly #components = new Map<ComponentId, Component>();
 
@@ -50,6 +66,16 @@ export class Transport {
     return this.#components.get(id);
   }
 
+  get ownIce(): IceHalf | undefined {
+    return this.#ownIce;
+  }
+
+  /** Whether these are the credentials of the generation in force: others are an ICE restart. */
+  isIcePeer({ ufrag, pwd }: IceCredentials): boolean {
+    const peer = this.#ice?.peer;
+    return peer?.ufrag === ufrag && this.context.crypto.equal(peer.pwd.reveal(), asciiBytes(pwd));
+  }
+
   /** The suite of the generation in force. */
   get suite(): Suite | undefined {
     return this.#generation?.suite;
@@ -69,6 +95,12 @@ export class Transport {
   ownForOffer(isVerifier: boolean): OwnHalf {
     this.#own ??= createOwnHalf(this.context.random, isVerifier);
     return this.#own;
+  }
+
+  /** Our ICE half for an offer, repeated in re-offers. */
+  iceForOffer(): IceHalf {
+    this.#ownIce ??= createIceHalf(this.context.random);
+    return this.#ownIce;
   }
 
   awaitAnswer(isAwaited: boolean): void {
@@ -93,6 +125,20 @@ export class Transport {
       this.#peer = { tag: agreement.peer.tag, secret: new Secret(agreement.peer.secret.slice()) };
     }
     this.#protect({ kind: 'latch', generation }, remote, hasRtcp, nowMs);
+    this.#forgetIce();
+  }
+
+  /** ICE's checks in the place of latch: a new generation where either half is new (protocol.md 8.1). */
+  ice({ own, peer }: IceAgreement, remote: SdpMedia, hasRtcp: boolean, nowMs: number): void {
+    this.#ownIce = own;
+    let generation = this.#ice;
+    if (!generation || generation.own !== own || !this.isIcePeer(peer)) {
+      const tieBreaker = randomBytes(this.context.random, 8);
+      generation = { own, peer: iceHalfOf(peer), tieBreaker };
+      this.#ice = generation;
+    }
+    this.#protect({ kind: 'ice', generation }, remote, hasRtcp, nowMs);
+    this.#forgetLatch();
   }
 
   /** No latch: what the policy allows instead (protocol.md 7). */
@@ -118,7 +164,8 @@ export class Transport {
     for (const component of this.#components.values()) component.close(nowMs);
     this.#forgetGenerations();
     this.#own?.secret.forget();
-    this.#own = undefined;
+    this.#ownIce?.pwd.forget();
+    this.#own = this.#ownIce = undefined;
   }
 
   /** For another answer to the same offer: the same half of ours, nothing of the peer's. */
@@ -152,6 +199,16 @@ export class Transport {
   }
 
   #forgetGenerations(): void {
+    this.#forgetLatch();
+    this.#forgetIce();
+  }
+
+  #forgetIce(): void {
+    this.#ice?.peer.pwd.forget();
+    this.#ice = undefined;
+  }
+
+  #forgetLatch(): void {
     forgetKeys(this.#former);
     forgetKeys(this.#generation);
     this.#former = this.#generation = undefined;

@@ -26,11 +26,10 @@ export interface VerifierHost {
   /** Responses to the transaction come to this component from now on. */
   expect(transaction: Uint8Array): void;
   forget(transaction: Uint8Array): void;
-  /** Payload goes to `remote` and is taken from it; from `previous`, if given, it is taken until `untilMs`. */
-  activate(
-    remote: TransportAddress,
-    previous?: { readonly remote: TransportAddress; readonly untilMs: number },
-  ): void;
+  /** Payload goes to `remote` and is taken from it, and from nowhere else. */
+  activate(remote: TransportAddress): void;
+  /** Payload is taken from this verified path too, until its time is over. */
+  keep(path: { readonly remote: TransportAddress; readonly untilMs: number }): void;
   /** The address has answered a challenge: it belongs to this session (protocol.md 5.1). */
   claim(remote: TransportAddress): void;
   deactivate(): void;

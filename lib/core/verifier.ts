@@ -1,21 +1,18 @@
 // The verifier of one component: protocol.md 5. Decides which address has proved itself and carries the media.
 // It routes nothing and knows no sockets: its host sends, registers and tells.
-import { isSameAddress, type TransportAddress } from '../wire/index.js';
-import { ActivePath } from './active-path.js';
+import { isSameAddress, isSameBytes, type TransportAddress } from '../wire/index.js';
+import type { ActivePath } from './active-path.js';
 import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Ask } from './candidate.js';
 import { ASK_SCHEDULE_MS, CANDIDATE_SCHEDULE_MS, ONCE_MS, type Challenge } from './challenge.js';
-import { Challenger, type Hello, type Response } from './challenger.js';
-import { natBetween, type MappingView } from './events.js';
-import type { Generation } from './generation.js';
+import type { AnswerMessage, Challenger, GreetingMessage } from './challenger.js';
 import { LeftPaths } from './left-paths.js';
+import { mappingView } from './mapping-view.js';
+import { StandbyPaths } from './standby-paths.js';
 import type { VerifierHost } from './verifier-host.js';
 
 /** Payload of the path before is still taken for this long after a switch: protocol.md 5.5. */
 const PREVIOUS_PATH_MS = 5000;
-/** How long the old path has to answer, and how long within a minute of a conflict: protocol.md 5.11. */
-const SWITCH_ROUND_TRIPS = 1.5;
-const SWITCH_MIN_MS = 30;
-const CAUTIOUS_SWITCH_MS = 2000;
+/** After a conflict the old path has longer to answer: protocol.md 5.11. */
 const CAUTIOUS_PERIOD_MS = 60_000;
 
 export class Verifier {
@@ -23,60 +20,71 @@ export class Verifier {
   #active: ActivePath | undefined;
   #candidates = new CandidateTable();
   #left = new LeftPaths();
+  #standbys: StandbyPaths;
   #lastMapping: TransportAddress | undefined;
   #cautiousUntilMs = -Infinity;
 
   constructor(
     private readonly host: VerifierHost,
-    generation: Generation,
+    challenger: Challenger,
     nowMs: number,
   ) {
-    this.#challenger = new Challenger(host, generation);
-    this.#tryDirect(nowMs);
+    this.#challenger = challenger;
+    this.#standbys = new StandbyPaths(host);
+    this.handleSignalled(nowMs);
   }
 
   /** A new pair of keys: the active path is challenged at once and carries the media meanwhile (protocol.md 5.10). */
-  handleGeneration(generation: Generation, nowMs: number): void {
-    this.#challenger = new Challenger(this.host, generation);
+  handleGeneration(challenger: Challenger, nowMs: number): void {
+    this.#challenger = challenger;
     this.#forgetCandidates();
+    this.#standbys.clear();
     if (this.#active) {
       this.#release(...this.#active.forgetOutstanding());
-      this.#active.recheck = this.#challenger.create(this.#active.remote, CANDIDATE_SCHEDULE_MS);
+      this.#active.recheck = challenger.create(this.#active.remote, CANDIDATE_SCHEDULE_MS);
       this.#pumpActive(this.#active, nowMs);
     }
-    this.#tryDirect(nowMs);
+    this.handleSignalled(nowMs);
   }
 
-  /** A changed c= or m=: rule 5.7 applies to the new address, the active path stays (protocol.md 2). */
+  /** Rule 5.7: a new signalled address is asked before anything came from it, where allowed; the active path stays. */
   handleSignalled(nowMs: number): void {
-    this.#tryDirect(nowMs);
+    const { signalled: remote, directTargets } = this.host;
+    if (!remote || remote.port === 0 || !this.host.isDirectTarget(remote.address)) return;
+    if (this.#active && isSameAddress(this.#active.remote, remote)) return;
+    if (this.#candidates.find(remote)) return;
+    const newcomer = new Candidate(remote, this.#challenger.create(remote, CANDIDATE_SCHEDULE_MS), nowMs);
+    newcomer.freeDatagrams = DIRECT_DATAGRAMS;
+    const isClaimed = directTargets.claim(remote.address, newcomer, nowMs);
+    if (isClaimed && this.#admit(newcomer, nowMs)) return this.#pump(newcomer, nowMs);
+    directTargets.release(remote.address, newcomer);
+    this.#release(newcomer.challenge);
   }
 
-  /** A hello or keepalive that names this generation's tags (protocol.md 5.1, 5.3). */
-  handleHello(message: Hello, source: TransportAddress, nowMs: number): void {
-    if (!this.#challenger.hasIntegrity(message)) return this.host.drop('integrity');
-    const isFresh = this.#challenger.noteCounter(message.counter);
-    const welcome = message.kind === 'hello' ? this.#challenger.welcome(message, source) : undefined;
-    if (this.#active && isSameAddress(this.#active.remote, source)) {
-      if (welcome) this.host.transmit('welcomes', welcome, source);
-      return;
-    }
-    const candidate = this.#candidateAt(source, nowMs, isFresh ? { counter: message.counter } : {});
+  /** A hello, a keepalive or a check that names this generation (protocol.md 5.1, 5.3, 8.1). */
+  handleGreeting(message: GreetingMessage, source: TransportAddress, nowMs: number): void {
+    const greeting = this.#challenger.greet(message, source);
+    if (typeof greeting === 'string') return this.host.drop(greeting);
+    const { counter, reply, nomination, sizeBytes } = greeting;
+    const verified = this.#verifiedAt(source, nowMs);
+    const sign = { ...(counter !== undefined && { counter }), ...(nomination >= 0 && { nomination }) };
+    const candidate = verified ? undefined : this.#candidateAt(source, nowMs, sign);
     if (!candidate) {
-      // A welcome is smaller than the hello it answers, so it fits any budget (protocol.md 5.4).
-      if (welcome) this.host.transmit('welcomes', welcome, source);
-      return this.host.drop('candidateRefused');
+      // A reply is smaller than three times the greeting, so it fits any budget (protocol.md 5.4).
+      if (reply) this.host.transmit('welcomes', reply, source);
+      return verified ? this.#nominate(verified, nomination, nowMs) : this.host.drop('candidateRefused');
     }
-    candidate.noteReceived(message.stun.bytes.length, nowMs);
-    if (message.kind === 'hello' && this.#challenger.spendWord(message.proof)) {
+    candidate.noteReceived(sizeBytes, nowMs);
+    if (greeting.proof && this.#challenger.spendWord(greeting.proof)) {
       candidate.isProven = true;
       this.host.emit({ type: 'proven', remote: source });
     }
-    if (welcome && candidate.fitsBudget(welcome.length)) {
-      candidate.sentBytes += welcome.length;
-      this.host.transmit('welcomes', welcome, source);
+    if (reply && candidate.fitsBudget(reply.length)) {
+      candidate.sentBytes += reply.length;
+      this.host.transmit('welcomes', reply, source);
     }
     this.#pump(candidate, nowMs);
+    if (candidate.answer) this.#settle(candidate, nowMs);
   }
 
   /**
@@ -89,7 +97,7 @@ export class Verifier {
     kind: 'known-media' | 'media' | 'other',
     nowMs: number,
   ): boolean {
-    if (this.#active && isSameAddress(this.#active.remote, source)) return true;
+    if (this.#verifiedAt(source, nowMs)) return true;
     const candidate =
       kind === 'other'
         ? this.#candidates.find(source)
@@ -101,7 +109,7 @@ export class Verifier {
   }
 
   /** A response to something outstanding; any other is dropped (protocol.md 5.2). */
-  handleResponse(message: Response, source: TransportAddress, nowMs: number): void {
+  handleAnswer(message: AnswerMessage, source: TransportAddress, nowMs: number): void {
     const isAnswered = (challenge: Challenge): boolean =>
       isSameBytes(challenge.transaction, message.transaction);
     const consent = this.#active?.outstanding.find(isAnswered);
@@ -138,11 +146,7 @@ export class Verifier {
   /** When handleTimeout wants to be called; Infinity where nothing is waited for. */
   get nextMs(): number {
     let nextMs = this.#active?.nextMs ?? Infinity;
-    for (const candidate of this.#candidates) {
-      const { ask } = candidate;
-      const endsMs = candidate.answer ? this.#switchMs(candidate) : candidate.nextMs;
-      nextMs = Math.min(nextMs, endsMs, ask && !ask.isAnswered ? ask.challenge.nextMs : Infinity);
-    }
+    for (const candidate of this.#candidates) nextMs = Math.min(nextMs, candidate.nextMs);
     return nextMs;
   }
 
@@ -151,6 +155,7 @@ export class Verifier {
     this.#forgetCandidates();
     if (this.#active) this.#release(...this.#active.forgetOutstanding());
     this.#active = undefined;
+    this.#standbys.clear();
     this.#left.clear();
     this.host.deactivate();
   }
@@ -158,7 +163,7 @@ export class Verifier {
   #candidateAt(
     source: TransportAddress,
     nowMs: number,
-    sign: { readonly counter?: number; readonly isKnownMedia?: boolean },
+    sign: { readonly counter?: number; readonly isKnownMedia?: boolean; readonly nomination?: number },
   ): Candidate | undefined {
     const present = this.#candidates.find(source);
     if (present) return Object.assign(present, sign);
@@ -174,20 +179,6 @@ export class Verifier {
     if (isAdmitted) this.host.emit({ type: 'candidate', remote: newcomer.remote });
     else this.#release(newcomer.challenge);
     return isAdmitted;
-  }
-
-  /** Rule 5.7: the signalled address is asked before anything came from it, where that is allowed. */
-  #tryDirect(nowMs: number): void {
-    const { signalled: remote, directTargets } = this.host;
-    if (!remote || remote.port === 0 || !this.host.isDirectTarget(remote.address)) return;
-    if (this.#active && isSameAddress(this.#active.remote, remote)) return;
-    if (this.#candidates.find(remote)) return;
-    const newcomer = new Candidate(remote, this.#challenger.create(remote, CANDIDATE_SCHEDULE_MS), nowMs);
-    newcomer.freeDatagrams = DIRECT_DATAGRAMS;
-    const isClaimed = directTargets.claim(remote.address, newcomer, nowMs);
-    if (isClaimed && this.#admit(newcomer, nowMs)) return this.#pump(newcomer, nowMs);
-    directTargets.release(remote.address, newcomer);
-    this.#release(newcomer.challenge);
   }
 
   /** Sends what is due to a candidate and allowed by its bytes, and ends it in time (protocol.md 5.2, 5.4). */
@@ -219,24 +210,32 @@ export class Verifier {
     this.host.transmit('challenges', ask.challenge.bytes, ask.path.remote);
   }
 
-  /** When a candidate that has answered may take the media, if the old path stays silent (protocol.md 5.11). */
-  #switchMs(candidate: Candidate): number {
-    const { ask, answer } = candidate;
-    if (!ask || !answer) return -Infinity;
-    const askedMs = ask.challenge.firstSentMs ?? Infinity;
-    if (ask.isCautious) return askedMs + CAUTIOUS_SWITCH_MS;
-    const roundTripMs = Math.max(ask.path.rttMs, answer.rttMs);
-    return askedMs + Math.max(SWITCH_MIN_MS, SWITCH_ROUND_TRIPS * roundTripMs);
-  }
-
-  /** Decides about a candidate that has answered: take the media, wait for the old path, or conflict (protocol.md 5.11). */
+  /**
+   * Decides about a candidate that has answered: take the media, wait for the old path, or conflict (protocol.md 5.11). Rule 5.11
+   * does not hold back a path that ICE nominates above the active one (8.1).
+   */
   #settle(candidate: Candidate, nowMs: number): void {
     if (!candidate.answer) return;
     const active = this.#active;
-    if (!active) return this.#activate(candidate, nowMs);
+    if (!active || candidate.nomination > active.nomination) return this.#activate(candidate, nowMs);
     const ask = candidate.ask?.path === active ? candidate.ask : this.#ask(candidate, active, nowMs);
-    if (ask.isAnswered) return this.#handleConflict(candidate, active, nowMs);
-    if (nowMs >= this.#switchMs(candidate)) this.#activate(candidate, nowMs);
+    if (ask.isAnswered) return this.#settleBoth(candidate, active, nowMs);
+    if (nowMs >= candidate.switchMs) this.#activate(candidate, nowMs);
+  }
+
+  /** Both paths answer. With ICE a peer may well have several; else, or where it nominated another, somebody copies packets. */
+  #settleBoth(candidate: Candidate, active: ActivePath, nowMs: number): void {
+    const isIce = this.#challenger.protection === 'ice';
+    if (!isIce || (candidate.nomination < 0 && active.nomination >= 0)) {
+      return this.#handleConflict(candidate, active, nowMs);
+    }
+    this.#forget(candidate);
+    const path = candidate.pathOf(
+      this.#left.rankMs(candidate.remote, nowMs) ?? nowMs,
+      nowMs,
+      this.host.random,
+    );
+    if (path) this.#standbys.add(path, nowMs);
   }
 
   /** Both paths answer: somebody copies packets. The one verified first keeps the media (protocol.md 5.11). */
@@ -250,36 +249,50 @@ export class Verifier {
   }
 
   #activate(candidate: Candidate, nowMs: number, { takesPrevious = true } = {}): void {
-    const { remote, answer } = candidate;
-    if (!answer) return;
     this.#forget(candidate);
+    const path = candidate.pathOf(
+      this.#left.rankMs(candidate.remote, nowMs) ?? nowMs,
+      nowMs,
+      this.host.random,
+    );
+    if (path) this.#switchTo(path, nowMs, takesPrevious);
+  }
+
+  #switchTo(path: ActivePath, nowMs: number, takesPrevious: boolean): void {
     const old = this.#active;
+    this.#active = path;
+    this.#standbys.remove(path);
+    this.host.activate(path.remote);
+    this.#standbys.keepAll(nowMs);
     if (old) {
       this.#left.note(old.remote, old.rankMs, nowMs);
       this.#release(...old.forgetOutstanding());
+      if (this.#challenger.protection === 'ice') this.#standbys.add(old, nowMs);
+      else if (takesPrevious) this.host.keep({ remote: old.remote, untilMs: nowMs + PREVIOUS_PATH_MS });
     }
-    const rankMs = this.#left.rankMs(remote, nowMs) ?? nowMs;
-    const { rttMs, serverSeenAs } = answer;
-    this.#active = new ActivePath(remote, rankMs, rttMs, serverSeenAs, nowMs, this.host.random);
-    if (old && takesPrevious) {
-      this.host.activate(remote, { remote: old.remote, untilMs: nowMs + PREVIOUS_PATH_MS });
-    } else {
-      this.host.activate(remote);
-    }
-    this.#announce(this.#active);
+    this.#announce(path);
+  }
+
+  /** The verified path to this address, if media comes or may come from there. */
+  #verifiedAt(source: TransportAddress, nowMs: number): ActivePath | undefined {
+    if (this.#active && isSameAddress(this.#active.remote, source)) return this.#active;
+    return this.#standbys.find(source, nowMs);
+  }
+
+  /** The nominated path with the highest priority carries the media (protocol.md 8.1). */
+  #nominate(path: ActivePath, nomination: number, nowMs: number): void {
+    path.nomination = Math.max(path.nomination, nomination);
+    if (this.#active && path.nomination > this.#active.nomination) this.#switchTo(path, nowMs, true);
   }
 
   #announce(path: ActivePath): void {
-    const { remote, rttMs, serverSeenAs } = path;
-    const { signalled } = this.host;
-    const nat = natBetween(signalled, remote);
-    const common = { remote, mapping: remote, serverSeenAs, nat, rttMs, suite: this.#challenger.suite };
-    const view: { remote: TransportAddress } & MappingView = signalled ? { ...common, signalled } : common;
+    const { remote } = path;
+    const view = { remote, ...mappingView(path, this.host.signalled, this.#challenger) };
     const previous = this.#lastMapping;
     this.#lastMapping = remote;
     if (previous && !isSameAddress(previous, remote)) this.host.emit({ type: 'rebound', previous, ...view });
     else this.host.emit({ type: 'verified', ...view });
-    if (nat === 'none') this.host.emit({ type: 'direct', ...view });
+    if (view.nat === 'none') this.host.emit({ type: 'direct', ...view });
   }
 
   #handleConsent(path: ActivePath, challenge: Challenge, seenAs: TransportAddress, nowMs: number): void {
@@ -310,7 +323,7 @@ export class Verifier {
     }
   }
 
-  #accepts(message: Response, source: TransportAddress, challenge: Challenge): boolean {
+  #accepts(message: AnswerMessage, source: TransportAddress, challenge: Challenge): boolean {
     const fault = this.#challenger.fault(message, source, challenge);
     if (fault) this.host.drop(fault);
     else {
@@ -334,8 +347,4 @@ export class Verifier {
   #release(...challenges: readonly Challenge[]): void {
     for (const challenge of challenges) this.host.forget(challenge.transaction);
   }
-}
-
-function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -35,6 +35,8 @@ export interface Section {
   rtcpMux: boolean;
   bundleOnly: boolean;
   latch?: LatchAttribute;
+  iceUfrag?: string;
+  icePwd?: string;
   challenges: AttributeLine[];
   readonly rtpmaps: Map<number, string>;
   readonly fmtps: Map<number, string>;
@@ -91,6 +93,12 @@ export function readAttribute(section: Section, name: string, attribute: Attribu
       if (rtcp !== undefined) section.rtcp = rtcp;
       return undefined;
     }
+    case 'ice-ufrag':
+      if (/^[A-Za-z0-9+/]{4,256}$/.test(attribute.value)) section.iceUfrag = attribute.value;
+      return undefined;
+    case 'ice-pwd':
+      if (/^[A-Za-z0-9+/]{22,256}$/.test(attribute.value)) section.icePwd = attribute.value;
+      return undefined;
     case 'rtcp-mux':
       section.rtcpMux = true;
       return undefined;

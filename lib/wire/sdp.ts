@@ -22,6 +22,12 @@ export { stripLatch } from './sdp-lines.js';
 export type { SectionKey } from './sdp-lines.js';
 export type { Direction } from './sdp-section.js';
 
+export interface IceCredentials {
+  readonly ufrag: string;
+  /** A secret: never to be printed. */
+  readonly pwd: string;
+}
+
 /** One media section. Values of the session level that the section does not override are filled in. */
 export interface SdpMedia {
   readonly index: number;
@@ -51,6 +57,8 @@ export interface SdpMedia {
   readonly latch?: LatchAttribute | undefined;
   /** The 16-byte word in force; only beside a `latch`. */
   readonly challenge?: Uint8Array | undefined;
+  /** The peer's ICE credentials in force (RFC 8839 section 5.4): both, or none. */
+  readonly ice?: IceCredentials | undefined;
   /** By payload type: `opus/48000/2`. Static types have no entry unless the SDP has. */
   readonly rtpmaps: ReadonlyMap<number, string>;
   readonly fmtps: ReadonlyMap<number, string>;
@@ -162,6 +170,7 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
       transport: transports.get(index) ?? index,
       latch: section.latch ?? session.latch,
       challenge: challenge.value,
+      ice: iceOf(section, session),
       rtpmaps,
       fmtps,
       firstLine,
@@ -170,6 +179,12 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
   }
   const { address = '', latch, bundle } = session;
   return succeed({ text, eol: lineEndOf(text), address, latch, media, bundle });
+}
+
+function iceOf(section: Section, session: Section): IceCredentials | undefined {
+  const ufrag = section.iceUfrag ?? session.iceUfrag;
+  const pwd = section.icePwd ?? session.icePwd;
+  return ufrag !== undefined && pwd !== undefined ? { ufrag, pwd } : undefined;
 }
 
 /**

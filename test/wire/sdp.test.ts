@@ -84,6 +84,7 @@ describe('an SDP', () => {
       bundleOnly: false,
       isRejected: false,
       transport: 0,
+      ice: undefined,
       rtpmaps: new Map([
         [0, 'PCMU/8000'],
         [101, 'telephone-event/8000'],
@@ -109,6 +110,7 @@ describe('an SDP', () => {
       transport: 0,
       latch: undefined,
       challenge: undefined,
+      ice: undefined,
       rtpmaps: new Map(),
       fmtps: new Map(),
       firstLine: 16,
