@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { parseCallUri } from './call-uri.js';
+import { hasCertificate, parseCallUri } from './call-uri.js';
 import type { CallUri } from './call-uri.js';
 import { Failure } from './failure.js';
 
@@ -37,8 +37,8 @@ export function readUri(text: string, defaultUser?: string): CallUri {
 /** The PEM that `--ca` names. Throws a Failure where there is no certificate in it, or where it contradicts the rest. */
 export function readTrust({ ca, insecure }: TrustOptions, { transport }: CallUri): string | undefined {
   if (ca !== undefined && insecure === true) throw new Failure('--ca and --insecure contradict each other');
-  if (transport !== 'tls' && (ca !== undefined || insecure === true))
-    throw new Failure(`transport=${transport} has no certificate: --ca and --insecure are for TLS`);
+  if (!hasCertificate(transport) && (ca !== undefined || insecure === true))
+    throw new Failure(`transport=${transport} has no certificate: --ca and --insecure are for TLS and WSS`);
   if (ca === undefined) return undefined;
   let pem: string;
   try {
@@ -74,6 +74,6 @@ function readAddress(text: string): string {
   if (isIPv4(text)) return text;
   const isIpv6 = isIP(text) === 6;
   throw new InvalidArgumentError(
-    isIpv6 ? 'The sip package calls over IPv4 only.' : 'It is an IPv4 address of this machine.',
+    isIpv6 ? 'Calls are made over IPv4 only.' : 'It is an IPv4 address of this machine.',
   );
 }

@@ -2,7 +2,7 @@
 // names and dials nothing; what it refuses is told in one line.
 import { isIPv6 } from 'node:net';
 
-export type CallTransport = 'tls' | 'tcp' | 'udp';
+export type CallTransport = 'tls' | 'tcp' | 'udp' | 'wss' | 'ws';
 
 export interface CallUri {
   readonly scheme: 'sip' | 'sips';
@@ -20,15 +20,26 @@ export type ParsedCallUri =
   { readonly ok: true; readonly uri: CallUri } | { readonly ok: false; readonly message: string };
 
 const FORM = 'sip:ROOM@host:port;transport=tls';
-const TRANSPORTS: readonly string[] = ['tls', 'tcp', 'udp'] satisfies CallTransport[];
+const PORTS: Readonly<Record<CallTransport, number>> = { tls: 5061, tcp: 5060, udp: 5060, wss: 443, ws: 80 };
+const TRANSPORTS: readonly string[] = Object.keys(PORTS);
+/** What `sips:` makes of each (RFC 3261 19.1: TLS on every hop). */
+const SECURE: Readonly<Record<CallTransport, CallTransport>> = {
+  ...{ tls: 'tls', tcp: 'tls', udp: 'tls' },
+  ...{ wss: 'wss', ws: 'wss' },
+};
 const SHAPE = /^(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?[\]]+)(?::(\d{1,5}))?(;[^?]*)?$/i;
 /** RFC 3261 section 25.1: user = unreserved / escaped / user-unreserved. */
 const USER = /^(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+$/;
 const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9\-.]*[A-Za-z0-9])?\.?$/;
 
+/** Whether the server shows a certificate. */
+export function hasCertificate(transport: CallTransport): boolean {
+  return SECURE[transport] === transport;
+}
+
 /**
- * Reads `sip:ROOM@host:port;transport=tls|tcp|udp`. Without `transport` it is TLS: a key travels over nothing less
- * (protocol.md 2). `sips:` is TLS too. The port is 5061 for TLS and 5060 else, unless given. `defaultUser` is called
+ * Reads `sip:ROOM@host:port;transport=tls|tcp|udp|wss|ws`. Without `transport` it is TLS: a key travels over nothing less
+ * (protocol.md 2). `sips:` is TLS or WSS. The port is that of the transport, unless given. `defaultUser` is called
  * where the URI names nobody.
  */
 export function parseCallUri(text: string, defaultUser?: string): ParsedCallUri {
@@ -55,8 +66,9 @@ export function parseCallUri(text: string, defaultUser?: string): ParsedCallUri 
   if (asked !== undefined && !TRANSPORTS.includes(asked))
     return refuse(`transport=${asked} is not known here: ${TRANSPORTS.join(', ')} are`);
   if (scheme === 'sips' && asked === 'udp') return refuse('sips: is TLS, which transport=udp contradicts');
-  const transport = scheme === 'sips' ? 'tls' : ((asked ?? 'tls') as CallTransport);
-  const uri = { scheme, user, host, port: port ?? (transport === 'tls' ? 5061 : 5060), transport } as const;
+  const named = (asked ?? 'tls') as CallTransport;
+  const transport = scheme === 'sips' ? SECURE[named] : named;
+  const uri = { scheme, user, host, port: port ?? PORTS[transport], transport } as const;
   return { ok: true, uri: { ...uri, text: writeUri(uri) } };
 }
 

@@ -21,7 +21,7 @@ export function registerCall(program: Command): void {
   const command = program
     .command('call')
     .description('call a room: prove our address, play and listen')
-    .argument('<uri>', 'sip:ROOM@host:port;transport=tls|tcp|udp, TLS unless told');
+    .argument('<uri>', 'sip:ROOM@host:port;transport=tls|tcp|udp|wss|ws, TLS unless told');
   addTrustOptions(command)
     .option('--play <file>', 'RTP of a capture, or a WAV, over and over; a tone unless told')
     .option('--record <file>', 'write the media of the call to this capture')

@@ -1,6 +1,7 @@
 // What a short call has shown, in words: what protects it, or why nothing does, what NAT there is, how long the round trip
 // takes. It says only what was measured. No sockets here.
 import type { NatChange } from '../index.js';
+import { hasCertificate } from './call-uri.js';
 import type { CallTransport } from './call-uri.js';
 
 /** What was seen of one call. */
@@ -52,7 +53,7 @@ export function diagnose(facts: Facts): Diagnosis {
     by: facts.isLatched ? 'latch' : null,
     suite: facts.isLatched ? (suite ?? null) : null,
     signalling,
-    certificate: facts.transport !== 'tls' ? 'none' : facts.isInsecure ? 'not verified' : 'verified',
+    certificate: !hasCertificate(facts.transport) ? 'none' : facts.isInsecure ? 'not verified' : 'verified',
     why: why ?? null,
     signalled,
     mapping,

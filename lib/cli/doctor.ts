@@ -18,7 +18,7 @@ export function registerDoctor(program: Command): void {
   const command = program
     .command('doctor')
     .description('tell what protects a call to a server, and what NAT we sit behind')
-    .argument('<uri>', 'sip:host:port;transport=tls|tcp|udp, TLS and sip:echo unless told');
+    .argument('<uri>', 'sip:host:port;transport=tls|tcp|udp|wss|ws, TLS and sip:echo unless told');
   addTrustOptions(command).action((uri: string, options: TrustOptions) => examine(uri, options));
 }
 

@@ -18,7 +18,8 @@ import type { CallUri } from './call-uri.js';
 import { Failure } from './failure.js';
 import { bindSocket, resolveHost, routedAddress } from './local-address.js';
 import type { Recorder } from './recorder.js';
-import { SipClient } from './sip-client.js';
+import { openSignalling } from './signalling-client.js';
+import type { SignallingClient } from './signalling-client.js';
 import type { StreamSummary } from './stream-stats.js';
 
 export interface TerminalOptions {
@@ -99,7 +100,7 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   readonly #media: CallMedia;
   readonly #sessionId = String(Date.now());
   #version = 1;
-  #client: SipClient | undefined;
+  #client: SignallingClient | undefined;
   #session: Session | undefined;
   #socket: Socket | undefined;
   #port: MediaPort | undefined;
@@ -181,7 +182,7 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     if (local === undefined) throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1);
     const socket = (this.#socket = await this.#openSocket(local));
     const { ca, isInsecure, policy } = this.#options;
-    const sip = SipClient.open({ latchkey: this.#latchkey, uri, local, ca, isInsecure, policy });
+    const sip = openSignalling({ latchkey: this.#latchkey, uri, local, ca, isInsecure, policy });
     const [client] = await Promise.all([sip, this.#media.prepare()]);
     this.#client = client;
     this.#checkGoingOn();
@@ -242,7 +243,7 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     return { sdp: answer.sdp };
   }
 
-  #protection(client: SipClient, answer: string): CallProtection {
+  #protection(client: SignallingClient, answer: string): CallProtection {
     const parsed = parseSdp(answer);
     const suite = parsed.ok ? (parsed.value.media[0]?.latch ?? parsed.value.latch)?.suite : undefined;
     const { protection: kind, streams } = client.session;

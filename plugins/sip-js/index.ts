@@ -12,6 +12,7 @@ import type { RtpFormat } from './rtp-description.js';
 import { hideSecrets } from './trace.js';
 
 export { LatchSessionDescriptionHandler } from './handler.js';
+export { signallingOf } from './hop.js';
 export { RtpMedia } from './rtp-media.js';
 export type { RtpMediaEvents, RtpNegotiation } from './rtp-media.js';
 export { RtpSessionDescriptionHandler } from './rtp-handler.js';

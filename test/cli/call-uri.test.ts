@@ -34,6 +34,9 @@ describe('the URI to call', () => {
     ['SIP:a@host.example;lr;transport=tcp', 'sip:a@host.example:5060;transport=tcp'],
     ['sips:a@host.example', 'sips:a@host.example:5061;transport=tls'],
     ['sips:a@host.example;transport=tcp', 'sips:a@host.example:5061;transport=tls'],
+    ['sip:a@host.example;transport=wss', 'sip:a@host.example:443;transport=wss'],
+    ['sip:a@host.example;transport=ws', 'sip:a@host.example:80;transport=ws'],
+    ['sips:a@host.example:8443;transport=ws', 'sips:a@host.example:8443;transport=wss'],
     ['sip:a%20b@host.example:1', 'sip:a%20b@host.example:1;transport=tls'],
     [' sip:a;x=1@host.example ', 'sip:a;x=1@host.example:5061;transport=tls'],
   ];
@@ -53,7 +56,7 @@ describe('the URI to call', () => {
     ['sip:a@host.example:0', /no port/],
     ['sip:a@host.example:x', /no SIP URI/],
     ['sip:a@host.example?subject=x', /no SIP URI/],
-    ['sip:a@host.example;transport=ws', /transport=ws is not known/],
+    ['sip:a@host.example;transport=sctp', /transport=sctp is not known/],
     ['sips:a@host.example;transport=udp', /contradicts/],
     ['sip:a:secret@host.example', /password/],
     ['sip:a b@host.example', /no user/],
