@@ -1,12 +1,13 @@
-// One caller in a room: offer and answer, holds and their end, the 200 until its ACK, the ports it was lent. What a
-// description means for the room is lib/room's to say, what it means for the secret the session's.
+// One caller in a room: offer and answer, holds and their end, the 200 until its ACK. What a description means for the
+// room is lib/room's to say, what it means for the secret the session's.
 import { randomInt } from 'node:crypto';
 import { readSdp } from '../../plugins/sip/body.js';
 import type { SipPackage, SipRequest } from '../../plugins/sip/index.js';
-import type { MediaPort, Session } from '../index.js';
+import type { Session } from '../index.js';
 import type * as room from '../room/index.js';
 import type { Leg, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
-import type { MediaPair, MediaSockets } from './media-sockets.js';
+import { CallPorts } from './call-ports.js';
+import type { MediaSockets } from './media-sockets.js';
 import { reply, SipDialog } from './sip-dialog.js';
 import type { Arrival, Reply } from './sip-dialog.js';
 
@@ -31,6 +32,8 @@ export interface CallSite {
 /** RFC 3261 17: T1 and T2. */
 const T1_MS = 500;
 const T2_MS = 4000;
+/** RFC 3261 14.2: 0 to 10. */
+const RETRY_AFTER_S = 1;
 
 export class MeetingCall {
   readonly dialog: SipDialog;
@@ -38,9 +41,9 @@ export class MeetingCall {
   readonly #invite: Arrival;
   readonly #sessionId = String(randomInt(1, 2 ** 47));
   #state: 'early' | 'up' | 'ended' = 'early';
-  #pair: MediaPair | undefined;
-  #rtp: MediaPort | undefined;
-  #rtcp: MediaPort | undefined;
+  readonly #ports: CallPorts;
+  /** A re-INVITE waits for ports. */
+  #isChanging = false;
   #leg: Leg | undefined;
   #version = 1;
   #description: string | undefined;
@@ -57,6 +60,7 @@ export class MeetingCall {
     this.#site = site;
     this.#invite = invite;
     this.dialog = new SipDialog(invite);
+    this.#ports = new CallPorts(session, site.media);
   }
 
   get leg(): Leg | undefined {
@@ -65,19 +69,27 @@ export class MeetingCall {
 
   /** Answers the INVITE that made the call. */
   async start(): Promise<void> {
-    const pair = await this.#site.media.lend();
+    await this.#ports.lend(this.#transports(this.#invite));
     // Cancelled, or the server closes.
-    if (this.#state !== 'early') return pair?.release();
-    this.#pair = pair;
-    if (!pair) return this.#refuse(503, 'all media ports are taken');
+    if (this.#state !== 'early') return;
     const refusal = this.#answer(this.#invite);
     if (refusal) this.#refuse(refusal.status, refusal.warning);
   }
 
   /** A re-INVITE or UPDATE. One that cannot be taken leaves the call as it was (RFC 3261 14.2). */
-  change(arrival: Arrival): void {
+  async change(arrival: Arrival): Promise<void> {
     this.dialog.follow(arrival);
-    const refusal = this.#answer(arrival);
+    if (this.#isChanging) {
+      this.#reply(arrival, { status: 500, headers: { 'retry-after': String(RETRY_AFTER_S) } });
+      return;
+    }
+    const transports = this.#transports(arrival);
+    if (!this.#ports.has(transports)) {
+      this.#isChanging = true;
+      await this.#ports.lend(transports);
+      this.#isChanging = false;
+    }
+    const refusal = this.#state === 'ended' ? { status: 481 } : this.#answer(arrival);
     if (refusal) this.#reply(arrival, refusal);
   }
 
@@ -90,7 +102,7 @@ export class MeetingCall {
     const accepted =
       answer === undefined ? undefined : this.#site.room.acceptAnswer(this.#pendingOffer, answer);
     this.#pendingOffer = undefined;
-    if (accepted?.ok) this.#place(accepted.stream);
+    if (accepted?.ok && !this.#isShutOut) this.#place(accepted.streams);
     else void this.hangUp();
   }
 
@@ -118,32 +130,52 @@ export class MeetingCall {
     // After the session has said where it was closed.
     setImmediate(() => {
       this.session.close();
-      this.#pair?.release();
+      this.#ports.release();
     });
     this.#site.onEnded(this);
   }
 
+  /** The room has no place for one more, and this caller is not in it yet. */
+  get #isShutOut(): boolean {
+    return this.#leg === undefined && this.#site.rooms.isFull(this.roomName);
+  }
+
+  /** The transports of the description in a request, or of the one we shall offer. */
+  #transports({ request }: Arrival): readonly number[] {
+    const { room, rooms } = this.#site;
+    const offer = readSdp(request);
+    if (offer !== undefined) return room.offeredTransports(offer);
+    if (this.#description !== undefined || request.method !== 'INVITE') return [];
+    return room.kindsToOffer(rooms.preference(this.roomName)).map((_, index) => index);
+  }
+
   #answer(arrival: Arrival): SdpRefusal | Reply | undefined {
     const { request } = arrival;
+    const { answerOffer, createOffer, repeatOffer } = this.#site.room;
     const offer = readSdp(request);
+    if (this.#isShutOut) return { status: 486, warning: 'the room is full' };
     if (offer !== undefined) {
-      const answered = this.#describe((version) =>
-        this.#site.room.answerOffer(offer, this.#descriptionOptions(version)),
-      );
-      if (!answered.ok) return answered;
-      this.#place(answered.stream);
+      const answered = this.#describe((version) => answerOffer(offer, this.#descriptionOptions(version)));
+      if (!answered.ok) {
+        const isOutOfPorts = answered.status === 488 && !this.#ports.has(this.#transports(arrival));
+        return isOutOfPorts ? { status: 503, warning: 'all media ports are taken' } : answered;
+      }
+      this.#place(answered.streams);
       this.#accept(arrival, answered.sdp);
     } else if (request.content) {
       return { status: 415, headers: { accept: 'application/sdp' } };
     } else if (request.method === 'UPDATE') {
       this.#accept(arrival, undefined);
+    } else if (!this.#ports.has([0]) && this.#description === undefined) {
+      return { status: 503, warning: 'all media ports are taken' };
     } else {
-      const { createOffer } = this.#site.room;
-      const make = (version: number) =>
-        ({ ok: true, sdp: createOffer(this.#descriptionOptions(version)) }) as const;
-      const { sdp } = this.#describe(make);
+      const last = this.#description;
+      const { sdp } = this.#describe((version) => ({
+        ok: true,
+        sdp: last === undefined ? createOffer(this.#descriptionOptions(version)) : repeatOffer(last, version),
+      }));
       this.#pendingOffer = sdp;
-      this.#bindRtp(this.#leg?.stream.media ?? 0);
+      if (last === undefined) this.#ports.open([...this.#ports.sections.keys()]);
       this.#accept(arrival, sdp);
     }
     return undefined;
@@ -173,31 +205,13 @@ export class MeetingCall {
     repeat(T1_MS);
   }
 
-  /** The stream as agreed, in the room: the ports stay where they can. */
-  #place(stream: NegotiatedStream): void {
-    const hasRtcp = stream.isRtcpMux || this.#rtcp !== undefined;
-    if (this.#leg && this.#rtp?.media === stream.media && hasRtcp) return this.#leg.update(stream);
-    this.#leg?.leave();
-    const rtp = this.#bindRtp(stream.media);
-    if (!stream.isRtcpMux && this.#pair)
-      this.#rtcp ??= this.session.bind(this.#pair.rtcp, { media: stream.media, component: 2 });
-    this.#leg = this.#site.rooms.join(this.roomName, {
-      call: this.dialog.callId,
-      session: this.session.id,
-      stream,
-      rtp,
-      ...(this.#rtcp && { rtcp: this.#rtcp }),
-    });
-  }
-
-  #bindRtp(media: number): MediaPort {
-    if (this.#rtp?.media === media) return this.#rtp;
-    if (!this.#pair) throw new Error('a call without ports has no media');
-    this.#rtp?.close();
-    this.#rtcp?.close();
-    this.#rtcp = undefined;
-    this.#rtp = this.session.bind(this.#pair.rtp, { media });
-    return this.#rtp;
+  /** The streams as agreed, in the room: the ports stay where they can. */
+  #place(negotiated: readonly NegotiatedStream[]): void {
+    // A caller who begins with every section closed has no ports.
+    const streams = this.#ports.place(negotiated.filter(({ transport }) => this.#ports.has([transport])));
+    if (this.#leg) return this.#leg.update(streams);
+    const { callId } = this.dialog;
+    this.#leg = this.#site.rooms.join(this.roomName, { call: callId, session: this.session.id, streams });
   }
 
   /** The version of a description rises when, and only when, it changes (RFC 3264 section 8). */
@@ -212,7 +226,8 @@ export class MeetingCall {
   #descriptionOptions(sessionVersion: number) {
     return {
       address: this.#site.advertise,
-      rtpPort: this.#pair?.rtpPort ?? 0,
+      rtpPort: 0,
+      ports: this.#ports.sections,
       sessionId: this.#sessionId,
       sessionVersion,
       preference: this.#site.rooms.preference(this.roomName),

@@ -103,7 +103,7 @@ export class MeetingServer {
       // The plugin ends the dialog with this answer, and tells us.
       this.#reply(arrival, { status: 200 });
     } else {
-      call.change(arrival);
+      call.change(arrival).catch((error: unknown) => this.#fail(arrival, error));
     }
   }
 

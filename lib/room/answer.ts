@@ -1,15 +1,19 @@
 /*
- * Answers an SDP offer for a participant of a room: one audio stream, the formats the room passes through
- * under the numbers they were offered with. It changes no SDP of others, adds nothing of latch's (that is
- * the session's setLocal), and picks no ports.
+ * Answers an SDP offer for a participant of a room: the formats the room passes through under the numbers they
+ * were offered with. It changes no SDP of others, adds nothing of latch's (that is the session's setLocal), and
+ * picks no ports.
  */
 import { parseSdp } from '../wire/sdp.js';
-import type { Sdp, SdpMedia } from '../wire/sdp.js';
+import type { Sdp } from '../wire/sdp.js';
+import { identityOf } from './codec-identity.js';
 import { describeMedia, describeSession } from './description.js';
-import type { DescriptionOptions } from './description.js';
-import { formatsOf, isEvent } from './formats.js';
+import type { DescriptionOptions, SectionPorts } from './description.js';
+import { isEvent, RED_TEXT } from './formats.js';
 import type { Format } from './formats.js';
-import { closedStream, streamOf } from './stream.js';
+import { audioLevelOf, feedbackLines, keyFrameRequestOf, sectionLines } from './section-attributes.js';
+import { isData, takeSections, whyNone } from './sections.js';
+import type { Section } from './sections.js';
+import { ChannelNames, closedStream, streamOf } from './stream.js';
 import type { NegotiatedStream } from './stream.js';
 
 /** Why there is no answer, for a SIP response with this status and a Warning header of this text. */
@@ -19,12 +23,24 @@ export interface SdpRefusal {
   readonly warning: string;
 }
 
-/** The answer to send, and what it means for the participant's leg. */
-export type AnswerResult =
-  { readonly ok: true; readonly sdp: string; readonly stream: NegotiatedStream } | SdpRefusal;
+/** What was agreed on. */
+export interface Agreement {
+  readonly ok: true;
+  /** Every stream there is, in the order of the sections. */
+  readonly streams: readonly NegotiatedStream[];
+  /** The first of them. */
+  readonly stream: NegotiatedStream;
+}
 
-/** Profiles without encryption; feedback (AVPF) is never promised, so no a=rtcp-fb is answered. */
-const PROFILES: readonly string[] = ['RTP/AVP', 'RTP/AVPF'];
+/** The answer to send, and what it means for the participant's leg. */
+export type AnswerResult = (Agreement & { readonly sdp: string }) | SdpRefusal;
+
+/** One section of the answer, and the lines of it that follow from the offer's. */
+interface Answered {
+  readonly section: Section;
+  readonly stream: NegotiatedStream;
+  readonly lines: readonly string[];
+}
 
 /** Makes the refusal for this status. */
 export function refuseSdp(status: 400 | 488, warning: string): SdpRefusal {
@@ -32,12 +48,21 @@ export function refuseSdp(status: 400 | 488, warning: string): SdpRefusal {
 }
 
 /**
+ * The transports that an answer to `offer` would have, by the index of the m= section that leads each: every one
+ * wants ports in `DescriptionOptions.ports`. Empty for what is no SDP or has nothing for us.
+ */
+export function offeredTransports(offer: string): readonly number[] {
+  const sdp = parseSdp(offer);
+  return sdp.ok ? [...new Set(takeSections(sdp.value, true).map(({ transport }) => transport))] : [];
+}
+
+/**
  * Answers `offer`, the text of an SDP offer, whatever it contains; never throws.
  *
- * The first audio section that has a format of ours is accepted and every other section answered with port
- * 0. The formats of `options.preference` (see `Rooms.preference`) lead where codec and number are the same,
- * the others follow in the order of the offer; telephone events come last. An offer that wants no
- * media any more (every port 0) is answered in kind, with a stream on which nothing flows.
+ * With `options.ports` every section is accepted that has something of ours and a transport with ports, without
+ * it the first audio section; all others are answered with port 0. The formats of `options.preference` (see
+ * `Rooms.preference`) lead, the others follow in the order of the offer; telephone events come last. An offer that
+ * wants no media any more (every port 0) is answered in kind, with a stream on which nothing flows.
  *
  * `status` is 400 for text that is no SDP, 488 when nothing in it can be accepted.
  */
@@ -45,86 +70,105 @@ export function answerOffer(offer: string, options: DescriptionOptions): AnswerR
   const parsed = parseSdp(offer);
   if (!parsed.ok) return refuseSdp(400, parsed.error.message);
   const sdp = parsed.value;
-  const audio = sdp.media.find((media) => media.kind === 'audio' && isAcceptable(media));
-  if (audio === undefined) {
-    const closed = sdp.media.find((media) => media.kind === 'audio');
-    if (closed === undefined || !sdp.media.every((media) => media.isRejected)) {
-      return refuseSdp(488, whyNothing(sdp));
-    }
-    return { ok: true, sdp: describeAnswer(sdp, undefined, [], options), stream: closedStream(closed) };
+  const names = new ChannelNames();
+  const answered = chooseSections(sdp, options).map((section) => answerSection(sdp, section, names, options));
+  const streams = answered.map(({ stream }) => stream);
+  const [first] = streams;
+  if (first !== undefined) {
+    return { ok: true, sdp: describeAnswer(sdp, answered, options), streams, stream: first };
   }
-  const formats = prefer(formatsOf(audio), options.preference ?? []);
-  const isRtcpMux = audio.rtcpMux && options.rtcpMux !== false;
-  const stream = streamOf(sdp, audio, { accepts: formats, sends: formats, isRtcpMux });
-  return { ok: true, sdp: describeAnswer(sdp, stream, sectionLines(sdp, audio), options), stream };
-}
-
-/** Whether the section is asked for and has at least one codec of ours, events apart. */
-export function isAcceptable(media: SdpMedia): boolean {
-  return (
-    !media.isRejected &&
-    PROFILES.includes(media.protocol) &&
-    formatsOf(media).some((format) => !isEvent(format))
-  );
-}
-
-function whyNothing(sdp: Sdp): string {
-  const audio = sdp.media.filter((media) => media.kind === 'audio' && !media.isRejected);
-  if (audio.length === 0) return 'no audio is offered, and only audio is distributed here';
-  if (audio.every((media) => !PROFILES.includes(media.protocol))) {
-    return `audio is taken as ${PROFILES.join(' or ')} only`;
+  const closed = sdp.media.find((media) => media.kind === 'audio') ?? sdp.media[0];
+  if (closed === undefined || !sdp.media.every((media) => media.isRejected)) {
+    return refuseSdp(488, whyNone(sdp));
   }
-  return 'none of PCMU, PCMA, G722 and opus is offered';
+  const stream = closedStream(closed);
+  return { ok: true, sdp: describeAnswer(sdp, [], options), streams: [stream], stream };
 }
 
-/**
- * What the room already speaks leads, events come last. A codec under another number than the room's does not
- * lead: packets keep their numbers on the way through, so it would not be heard.
- */
+function chooseSections(sdp: Sdp, options: DescriptionOptions): readonly Section[] {
+  const { ports, rtcpMux } = options;
+  const sections = takeSections(sdp, rtcpMux !== false);
+  if (ports !== undefined) return sections.filter(({ transport }) => ports.has(transport));
+  const audio = sections.find(({ media }) => media.kind === 'audio');
+  return audio === undefined ? [] : [{ ...audio, transport: audio.media.index }];
+}
+
+function answerSection(
+  sdp: Sdp,
+  section: Section,
+  names: ChannelNames,
+  { preference = [] }: DescriptionOptions,
+): Answered {
+  const { media, transport, isRtcpMux } = section;
+  const offered = sectionLines(sdp, media);
+  const formats = prefer(section.formats, preference);
+  const isRtp = !isData(media);
+  const feedback = isRtp ? feedbackLines(offered, formats) : [];
+  const level = media.kind === 'audio' ? audioLevelOf(offered) : { id: 0, lines: [] };
+  const stream = streamOf(sdp, media, {
+    transport,
+    channel: names.next(media),
+    isRtp,
+    accepts: formats,
+    sends: formats,
+    isRtcpMux,
+    audioLevelId: level.id,
+    keyFrameRequest: media.kind === 'video' ? keyFrameRequestOf(feedback) : undefined,
+  });
+  const packetTimes = offered.filter((line) => /^a=(max)?ptime:\d+ *$/.test(line));
+  return { section, stream, lines: [...feedback, ...level.lines, ...packetTimes] };
+}
+
+/** What the room already speaks leads, events and redundancy come last. */
 function prefer(formats: readonly Format[], preference: readonly Format[]): Format[] {
+  const identities = preference.map(identityOf);
   const rank = (format: Format): number => {
-    if (isEvent(format)) return preference.length + 1;
-    const at = preference.findIndex(
-      ({ payloadType, codec }) => payloadType === format.payloadType && codec === format.codec,
-    );
-    return at < 0 ? preference.length : at;
+    if (isEvent(format)) return identities.length + 1;
+    // Redundant text before the text in it: that is how its preference is said (RFC 4103 section 7).
+    const at = identities.indexOf(identityOf(format));
+    return at < 0 || format.codec === RED_TEXT ? identities.length : at;
   };
   return formats.toSorted((a, b) => rank(a) - rank(b));
 }
 
-function describeAnswer(
-  offer: Sdp,
-  stream: NegotiatedStream | undefined,
-  offered: readonly string[],
-  options: DescriptionOptions,
-): string {
-  const accepted = stream === undefined ? undefined : offer.media[stream.media];
-  const mid = accepted?.mid;
-  const isBundled = mid !== undefined && offer.bundle.some((mids) => mids.includes(mid));
+function describeAnswer(offer: Sdp, answered: readonly Answered[], options: DescriptionOptions): string {
   // The t= of an answer is that of its offer (RFC 3264 section 6).
   const lines = describeSession(options, /^t=(\d+ \d+) *$/m.exec(offer.text)?.[1]);
-  if (isBundled) lines.push(`a=group:BUNDLE ${mid}`);
+  lines.push(...bundleLines(offer, answered));
   for (const media of offer.media) {
-    if (stream === undefined || media !== accepted) {
-      lines.push(`m=${media.kind} 0 ${media.protocol} ${media.formats.join(' ') || '0'}`);
-      if (media.mid !== undefined) lines.push(`a=mid:${media.mid}`);
+    const { kind, protocol, mid, formats } = media;
+    const accepted = answered.find(({ section }) => section.media === media);
+    if (accepted === undefined) {
+      lines.push(`m=${kind} 0 ${protocol} ${formats.join(' ') || '0'}`);
+      if (mid !== undefined) lines.push(`a=mid:${mid}`);
       continue;
     }
-    const { protocol } = media;
-    const { accepts: formats, isRtcpMux } = stream;
+    const { stream, lines: attributes } = accepted;
+    const { accepts, isRtcpMux, transport } = stream;
+    const ports: SectionPorts = options.ports?.get(transport) ?? options;
     const direction = directionOf(stream);
-    lines.push(...describeMedia({ protocol, mid, formats, direction, isRtcpMux }, options));
-    lines.push(...offered.filter((line) => /^a=(max)?ptime:\d+ *$/.test(line)));
+    const own = { kind, protocol, mid, formats: accepts, direction, isRtcpMux, lines: attributes };
+    lines.push(...describeMedia(stream.isRtp ? own : { ...own, dataFormats: formats }, ports));
   }
   return lines.map((line) => `${line}\r\n`).join('');
+}
+
+/** The groups of the offer, of what is left of each; the one whose ports count comes first (RFC 9143 section 7.3). */
+function bundleLines(offer: Sdp, answered: readonly Answered[]): string[] {
+  return offer.bundle.flatMap((group) => {
+    const members = group.flatMap((mid) => answered.filter(({ section }) => section.media.mid === mid));
+    const leader = members.find(({ stream }) => stream.transport === stream.media);
+    const mids = members
+      .filter(({ stream }) => stream.transport === leader?.stream.media)
+      .flatMap(({ section: { media } }) => media.mid ?? []);
+    const leading = leader?.section.media.mid;
+    if (leading === undefined) return [];
+    return [`a=group:BUNDLE ${[leading, ...mids.filter((mid) => mid !== leading)].join(' ')}`];
+  });
 }
 
 /** Ours mirrors the participant's: what it sends we receive (RFC 3264 section 6.1). */
 function directionOf(stream: NegotiatedStream): string {
   if (stream.isSending) return stream.isListening ? 'sendrecv' : 'recvonly';
   return stream.isListening ? 'sendonly' : 'inactive';
-}
-
-function sectionLines(sdp: Sdp, media: SdpMedia): string[] {
-  return sdp.text.split(/\r\n|\r|\n/).slice(media.firstLine - 1, media.lastLine);
 }

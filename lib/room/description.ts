@@ -5,13 +5,23 @@
 import { describeFormats } from './formats.js';
 import type { Format } from './formats.js';
 
-/** What an offer or answer of ours says about this server. */
-export interface DescriptionOptions {
-  /** The IP address that participants send to. */
-  readonly address: string;
+/** Where we take the media of one transport. */
+export interface SectionPorts {
   readonly rtpPort: number;
   /** Where RTCP is taken when it does not share the RTP port; left out: `rtpPort` + 1, as RFC 3550 has it. */
   readonly rtcpPort?: number | undefined;
+}
+
+/** What an offer or answer of ours says about this server. */
+export interface DescriptionOptions extends SectionPorts {
+  /** The IP address that participants send to. */
+  readonly address: string;
+  /**
+   * For more than one audio stream: the ports of every transport, by the index of its m= section. An answer takes
+   * the sections of `offeredTransports` that are in it, an offer has the sections of `kindsToOffer`, one each. Left out:
+   * audio alone, on `rtpPort`.
+   */
+  readonly ports?: ReadonlyMap<number, SectionPorts> | undefined;
   /** Answer: false refuses an offered rtcp-mux. Offer: true offers it. */
   readonly rtcpMux?: boolean | undefined;
   /** Digits, the same for every description of one call; milliseconds since 1970 when left out. */
@@ -24,11 +34,16 @@ export interface DescriptionOptions {
 
 /** What one of our m= sections says. */
 export interface MediaDescription {
+  readonly kind: string;
   readonly protocol: string;
   readonly mid?: string | undefined;
   readonly formats: readonly Format[];
+  /** The formats of data, which have no numbers. */
+  readonly dataFormats?: readonly string[];
   readonly direction: string;
   readonly isRtcpMux: boolean;
+  /** Attributes that follow its own. */
+  readonly lines?: readonly string[];
 }
 
 /** The session part; `time` is the value of its t= line. */
@@ -38,15 +53,15 @@ export function describeSession(options: DescriptionOptions, time = '0 0'): stri
   return ['v=0', `o=- ${sessionId} ${sessionVersion} ${network}`, 's=-', `c=${network}`, `t=${time}`];
 }
 
-/** One audio section. a=rtcp is written where RTCP is neither multiplexed nor on the next port (RFC 3605). */
-export function describeMedia(media: MediaDescription, options: DescriptionOptions): string[] {
-  const { rtpPort, rtcpPort } = options;
-  const payloadTypes = media.formats.map((format) => format.payloadType).join(' ');
-  const lines = [`m=audio ${rtpPort} ${media.protocol} ${payloadTypes}`];
-  if (media.mid !== undefined) lines.push(`a=mid:${media.mid}`);
-  lines.push(...describeFormats(media.formats), `a=${media.direction}`);
-  if (rtcpPort !== undefined && rtcpPort !== rtpPort + 1 && !media.isRtcpMux)
-    lines.push(`a=rtcp:${rtcpPort}`);
-  if (media.isRtcpMux) lines.push('a=rtcp-mux');
-  return lines;
+/** One section. a=rtcp is written where RTCP is neither multiplexed nor on the next port (RFC 3605). */
+export function describeMedia(media: MediaDescription, { rtpPort, rtcpPort }: SectionPorts): string[] {
+  const { kind, protocol, mid, formats, isRtcpMux, dataFormats } = media;
+  const numbers = dataFormats ?? formats.map((format) => format.payloadType);
+  const lines = [`m=${kind} ${rtpPort} ${protocol} ${numbers.join(' ')}`];
+  if (mid !== undefined) lines.push(`a=mid:${mid}`);
+  lines.push(...describeFormats(formats), `a=${media.direction}`);
+  const hasRtcpPort = rtcpPort !== undefined && rtcpPort !== rtpPort + 1;
+  if (hasRtcpPort && !isRtcpMux && !dataFormats) lines.push(`a=rtcp:${rtcpPort}`);
+  if (isRtcpMux) lines.push('a=rtcp-mux');
+  return [...lines, ...(media.lines ?? [])];
 }

@@ -8,22 +8,47 @@ import type { SdpMedia } from '../wire/sdp.js';
 export interface Format {
   /** 0 to 127, as it stands in the RTP header. */
   readonly payloadType: number;
-  /** Encoding, clock rate and channels in one spelling, so that equal codecs are the same string: `opus/48000/2`. */
+  /** Encoding, clock rate and channels in one spelling: `opus/48000/2`. Two of one name may still differ by `fmtp`. */
   readonly codec: string;
   /** What follows the number in `a=fmtp`, as it was sent. */
   readonly fmtp?: string;
 }
 
-/** The codecs a room passes through, in the order an offer of ours lists them. */
-const AUDIO_CODECS = ['PCMU/8000', 'PCMA/8000', 'G722/8000', 'opus/48000/2'] as const;
-/** Events run on the clock of the codec beside them (RFC 4733 section 2.1), so one for each clock there is. */
-const EVENT_CODECS = ['telephone-event/8000', 'telephone-event/16000', 'telephone-event/48000'] as const;
+/** What a room distributes as RTP, in the order in which an offer of ours lists the sections. */
+export const RTP_KINDS = ['audio', 'video', 'text'] as const;
 
+/** Redundant text (RFC 4103): its packets hold numbers of T.140 inside. */
+export const RED_TEXT = 'red/1000';
+export const TEXT = 't140/1000';
+
+/**
+ * The codecs a room passes through. Events run on the clock of the codec beside them (RFC 4733 section 2.1), so one
+ * for each clock there is. Retransmission and error correction are missing on purpose: both say numbers of other
+ * streams inside, and feedback reaches the source itself.
+ */
+const CODECS: Readonly<Record<string, readonly string[]>> = {
+  audio: [
+    'PCMU/8000',
+    'PCMA/8000',
+    'G722/8000',
+    'opus/48000/2',
+    'telephone-event/8000',
+    'telephone-event/16000',
+    'telephone-event/48000',
+  ],
+  video: ['H264/90000', 'VP8/90000', 'VP9/90000', 'AV1/90000'],
+  text: [TEXT, RED_TEXT],
+};
+
+const kinds = new Map<string, string>();
 const canonicalNames = new Map<string, string>();
-for (const codec of [...AUDIO_CODECS, ...EVENT_CODECS]) canonicalNames.set(codec.toLowerCase(), codec);
-// One channel may be left out of a=rtpmap (RFC 8866 section 6.6).
-for (const codec of ['PCMU/8000', 'PCMA/8000', 'G722/8000']) {
-  canonicalNames.set(`${codec.toLowerCase()}/1`, codec);
+for (const [kind, codecs] of Object.entries(CODECS)) {
+  for (const codec of codecs) {
+    kinds.set(codec, kind);
+    canonicalNames.set(codec.toLowerCase(), codec);
+    // One channel may be left out of a=rtpmap (RFC 8866 section 6.6).
+    if (kind === 'audio' && !isEvent({ codec })) canonicalNames.set(`${codec.toLowerCase()}/1`, codec);
+  }
 }
 
 /** Numbers that need no a=rtpmap (RFC 3551 section 6). G722 says 8000 for historical reasons, and samples at 16000. */
@@ -33,7 +58,7 @@ const STATIC_CODECS = new Map([
   [9, 'G722/8000'],
 ]);
 
-/** What an offer of ours contains when the room has no members whose numbers should be kept. */
+/** What an offer of ours contains, beside what the room speaks already. */
 export const DEFAULT_FORMATS: readonly Format[] = [
   { payloadType: 0, codec: 'PCMU/8000' },
   { payloadType: 8, codec: 'PCMA/8000' },
@@ -43,8 +68,13 @@ export const DEFAULT_FORMATS: readonly Format[] = [
 ];
 
 /** Whether a format is telephone events: they accompany a codec and are never the codec of a call. */
-export function isEvent(format: Format): boolean {
+export function isEvent(format: Pick<Format, 'codec'>): boolean {
   return format.codec.startsWith('telephone-event/');
+}
+
+/** `audio`, `video` or `text`. */
+export function kindOf(format: Format): string | undefined {
+  return kinds.get(format.codec);
 }
 
 /**
@@ -60,11 +90,23 @@ export function formatsOf(media: SdpMedia): Format[] {
     if (!(payloadType <= 127) || (payloadType >= 64 && payloadType <= 95)) continue;
     const name = media.rtpmaps.get(payloadType) ?? STATIC_CODECS.get(payloadType);
     const codec = name === undefined ? undefined : canonicalNames.get(name.toLowerCase());
-    if (codec === undefined) continue;
+    if (codec === undefined || kinds.get(codec) !== media.kind) continue;
     const fmtp = media.fmtps.get(payloadType);
     formats.set(payloadType, fmtp === undefined ? { payloadType, codec } : { payloadType, codec, fmtp });
   }
-  return [...formats.values()];
+  const all = [...formats.values()];
+  return all.filter((format) => format.codec !== RED_TEXT || redundantType(format, all) !== undefined);
+}
+
+/**
+ * The number that redundant text says inside: `98` of `a=fmtp:100 98/98/98`. Undefined for anything but red, and
+ * where it is not T.140 of the same section throughout.
+ */
+export function redundantType(red: Format, formats: readonly Format[]): number | undefined {
+  if (red.codec !== RED_TEXT) return undefined;
+  const [inner, ...others] = new Set((red.fmtp ?? '').trim().split('/'));
+  const text = formats.find(({ codec, payloadType }) => codec === TEXT && String(payloadType) === inner);
+  return others.length === 0 ? text?.payloadType : undefined;
 }
 
 /** The attribute lines that describe these formats: a=rtpmap always, a=fmtp where there is one. */

@@ -1,42 +1,76 @@
 /*
- * The other way round: the SDP offer for an INVITE that came without one, and the reading of its answer
- * (RFC 3261 section 13.3.1.4). One audio stream, as in answer.ts, whose limits hold here too.
+ * The other way round: the SDP offer for an INVITE that came without one or goes out from us, and the reading of
+ * its answer (RFC 3261 section 13.3.1.4). No bundles and no data, which only the other side can know of.
  */
 import { parseSdp } from '../wire/sdp.js';
-import { isAcceptable, refuseSdp } from './answer.js';
-import type { SdpRefusal } from './answer.js';
+import { refuseSdp } from './answer.js';
+import type { Agreement, SdpRefusal } from './answer.js';
+import { alsoTaken, identityOf } from './codec-identity.js';
 import { describeMedia, describeSession } from './description.js';
 import type { DescriptionOptions } from './description.js';
-import { DEFAULT_FORMATS, formatsOf, isEvent } from './formats.js';
+import { DEFAULT_FORMATS, formatsOf, isEvent, kindOf, RTP_KINDS } from './formats.js';
 import type { Format } from './formats.js';
-import { streamOf } from './stream.js';
+import { audioLevelOf, feedbackLines, keyFrameRequestOf, sectionLines } from './section-attributes.js';
+import { isAcceptable, isData } from './sections.js';
+import { ChannelNames, streamOf } from './stream.js';
 import type { NegotiatedStream } from './stream.js';
 
 /** What the answer to an offer of ours means for the participant's leg. */
-export type AcceptResult = { readonly ok: true; readonly stream: NegotiatedStream } | SdpRefusal;
+export type AcceptResult = Agreement | SdpRefusal;
+
+const NO_RTP = { isRtp: false, accepts: [], sends: [], isRtcpMux: false, audioLevelId: 0 };
+const FEEDBACK = ['nack', 'nack pli', 'ccm fir'];
+
+/** The kinds of the sections that an offer has when `DescriptionOptions.ports` has that many: audio, and what the room has. */
+export function kindsToOffer(preference: readonly Format[]): readonly string[] {
+  return RTP_KINDS.filter((kind) => kind === 'audio' || preference.some((format) => kindOf(format) === kind));
+}
 
 /**
  * The text of an offer: the formats of the room under its numbers first, then the others
  * we pass through, telephone events last.
  */
 export function createOffer(options: DescriptionOptions): string {
-  const formats: Format[] = [...(options.preference ?? [])];
+  const { preference = [], ports } = options;
+  const lines = describeSession(options);
+  const kinds = kindsToOffer(preference).slice(0, ports?.size ?? 1);
+  for (const [index, kind] of kinds.entries()) {
+    lines.push(...describeSection(kind, { ...options, ...ports?.get(index) }));
+  }
+  return lines.map((line) => `${line}\r\n`).join('');
+}
+
+function describeSection(kind: string, options: DescriptionOptions): string[] {
+  const formats: Format[] = (options.preference ?? []).filter((format) => kindOf(format) === kind);
   for (const format of DEFAULT_FORMATS) {
     const isTaken = formats.some(
       ({ payloadType, codec }) => payloadType === format.payloadType || codec === format.codec,
     );
-    if (!isTaken) formats.push(format);
+    if (!isTaken && kindOf(format) === kind) formats.push(format);
   }
   formats.sort((a, b) => Number(isEvent(a)) - Number(isEvent(b)));
   const isRtcpMux = options.rtcpMux === true;
-  const media = describeMedia({ protocol: 'RTP/AVP', formats, direction: 'sendrecv', isRtcpMux }, options);
+  const lines = kind === 'video' ? FEEDBACK.map((value) => `a=rtcp-fb:* ${value}`) : [];
+  const direction = 'sendrecv';
+  const media = { kind, protocol: 'RTP/AVP', formats, direction, isRtcpMux, lines };
+  const described = describeMedia(media, options);
   // Where the answerer knows nothing of rtcp-mux it needs the port of its own (RFC 5761 section 5.1.1).
-  if (isRtcpMux && options.rtcpPort !== undefined) media.push(`a=rtcp:${options.rtcpPort}`);
-  return [...describeSession(options), ...media].map((line) => `${line}\r\n`).join('');
+  if (isRtcpMux && options.rtcpPort !== undefined) described.push(`a=rtcp:${options.rtcpPort}`);
+  return described;
 }
 
 /**
- * Reads the answer to `offer`, a text of `createOffer`; never throws. The participant sends under the numbers
+ * The last description of ours as an offer, for a call that has one: the sections must stay (RFC 3264 section 8).
+ * Holds are not ours, so none is offered.
+ */
+export function repeatOffer(description: string, sessionVersion: number): string {
+  return description
+    .replace(/^(o=\S+ \S+ )\d+/m, `$1${sessionVersion}`)
+    .replace(/^a=(?:sendonly|recvonly|inactive)(\r?)$/gm, 'a=sendrecv$1');
+}
+
+/**
+ * Reads the answer to `offer`, a text of ours; never throws. The participant sends under the numbers
  * of our offer, and takes those of its answer (RFC 3264 section 6.1).
  *
  * `status` is 400 for text that is no SDP or answers another offer, 488 when it accepts nothing.
@@ -45,15 +79,36 @@ export function acceptAnswer(offer: string, answer: string): AcceptResult {
   const ours = parseSdp(offer);
   const theirs = parseSdp(answer);
   if (!theirs.ok) return refuseSdp(400, theirs.error.message);
-  const offered = ours.ok ? ours.value.media[0] : undefined;
-  const audio = theirs.value.media[0];
-  if (offered === undefined || audio?.kind !== offered.kind || theirs.value.media.length !== 1) {
+  const offered = ours.ok ? ours.value.media : [];
+  const { media: sections } = theirs.value;
+  if (sections.length !== offered.length || sections.some(({ kind }, i) => kind !== offered[i]?.kind)) {
     return refuseSdp(400, 'the answer has not the sections of the offer');
   }
-  if (!isAcceptable(audio)) return refuseSdp(488, 'the answer accepts nothing of the offer');
-  const accepts = formatsOf(audio);
-  const sends = formatsOf(offered).filter(({ codec }) => accepts.some((format) => format.codec === codec));
-  if (sends.length === 0) return refuseSdp(488, 'the answer accepts nothing of the offer');
-  const isRtcpMux = offered.rtcpMux && audio.rtcpMux;
-  return { ok: true, stream: streamOf(theirs.value, audio, { accepts, sends, isRtcpMux }) };
+  const names = new ChannelNames();
+  const streams: NegotiatedStream[] = [];
+  for (const [index, media] of sections.entries()) {
+    const own = offered[index];
+    if (own === undefined || !isAcceptable(media)) continue;
+    const transport = own.transport === index ? index : media.transport;
+    if (isData(media)) {
+      const agreed = { ...NO_RTP, transport, channel: names.next(media) };
+      streams.push(streamOf(theirs.value, media, agreed));
+      continue;
+    }
+    const accepts = formatsOf(media);
+    const taken = new Set(accepts.flatMap((format) => [identityOf(format), ...alsoTaken(format)]));
+    const sends = formatsOf(own).filter((format) => taken.has(identityOf(format)));
+    if (sends.length === 0) continue;
+    const isRtcpMux = own.rtcpMux && media.rtcpMux;
+    const lines = sectionLines(theirs.value, media);
+    const keyFrameRequest =
+      media.kind === 'video' ? keyFrameRequestOf(feedbackLines(lines, accepts)) : undefined;
+    const audioLevelId = audioLevelOf(lines).id;
+    const channel = names.next(media);
+    const agreed = { channel, isRtp: true, accepts, sends, isRtcpMux, audioLevelId, keyFrameRequest };
+    streams.push(streamOf(theirs.value, media, { transport, ...agreed }));
+  }
+  const [stream] = streams;
+  if (stream === undefined) return refuseSdp(488, 'the answer accepts nothing of the offer');
+  return { ok: true, streams, stream };
 }

@@ -1,14 +1,23 @@
 /*
- * One room: whoever is in it hears everyone else, packet by packet and untouched. It mixes nothing,
- * translates nothing and buffers nothing; a packet goes out in the same turn in which it came in.
+ * One room: whoever is in it hears everyone else, packet by packet, and untouched but for numbers that mean
+ * something else to the listener. It mixes nothing, transcodes nothing and buffers nothing; a packet goes out in
+ * the same turn in which it came in.
  */
-import { readRtpPayloadType, readRtpSsrc } from '../wire/rtp.js';
+import { readRtcpSsrc } from '../wire/rtcp.js';
+import { readRtpSsrc } from '../wire/rtp.js';
 import type { Format } from './formats.js';
+import { KeyFrames } from './key-frames.js';
 import { Leg } from './leg.js';
 import type { LegHost, LegOptions } from './leg.js';
+import type { Link } from './link.js';
 import { encodeGoodbye } from './rtcp-goodbye.js';
+import { renameRtcp } from './rtcp-renaming.js';
 import { routeRtcp } from './rtcp-routing.js';
+import { copyRtp } from './rtp-copy.js';
+import type { Spelling } from './rtp-copy.js';
 import { Sources } from './sources.js';
+import type { Source } from './sources.js';
+import type { Sent, Track } from './track.js';
 
 export interface RoomOptions {
   readonly name: string;
@@ -16,23 +25,42 @@ export interface RoomOptions {
   readonly isEcho: boolean;
   /** Called after a participant has left. */
   readonly onLeft: (leg: Leg) => void;
+  /** Unguessable, of 32 bits. */
+  readonly random: () => number;
+  /** Monotonic. */
+  readonly nowMs: () => number;
 }
+
+/** Of participants in one room: each packet goes out once for every one of them. */
+export const LEGS_MAX = 50;
+
+const NOBODY: readonly Track[] = [];
 
 export class Room implements LegHost {
   readonly name: string;
   readonly #options: RoomOptions;
-  readonly #sources = new Sources<Leg>();
+  readonly #sources: Sources<Link>;
+  readonly #keyFrames: KeyFrames;
   /** Replaced, never changed, so that joining and leaving while a packet is being sent out is harmless. */
   #legs: readonly Leg[] = [];
+  #tracks: ReadonlyMap<string, readonly Track[]> = new Map();
   #preference: readonly Format[] = [];
 
   constructor(options: RoomOptions) {
-    this.name = options.name;
+    const { name, random, nowMs } = options;
+    this.name = name;
     this.#options = options;
+    this.#sources = new Sources(random);
+    const cname = `room-${random().toString(36)}`;
+    this.#keyFrames = new KeyFrames({ ssrc: this.#sources.reserve(), cname, nowMs });
   }
 
   get legs(): readonly Leg[] {
     return this.#legs;
+  }
+
+  get isFull(): boolean {
+    return this.#legs.length >= LEGS_MAX;
   }
 
   /** What the first participant was answered, best first; it stays until the room is empty. */
@@ -42,53 +70,105 @@ export class Room implements LegHost {
 
   join(options: LegOptions): Leg {
     const leg = new Leg(this, this.name, options);
-    if (this.#legs.length === 0) this.#preference = options.stream.accepts;
+    if (this.#legs.length === 0) this.#preference = leg.streams.flatMap(({ accepts }) => accepts);
     this.#legs = [...this.#legs, leg];
+    this.#sortTracks();
+    for (const { channel } of leg.streams.filter(isSeen)) this.#askForKeyFrames(leg, channel);
     return leg;
+  }
+
+  handleUpdate(leg: Leg, closed: readonly Link[]): void {
+    for (const link of closed) this.#endSources(link);
+    const seen = new Set(
+      [...this.#tracks.values()]
+        .flat()
+        .flatMap(({ link, stream }) => (link.leg === leg && isSeen(stream) ? [stream.channel] : [])),
+    );
+    this.#sortTracks();
+    for (const { channel } of leg.streams.filter(isSeen)) {
+      if (!seen.has(channel)) this.#askForKeyFrames(leg, channel);
+    }
   }
 
   handleLeave(leg: Leg): void {
     this.#legs = this.#legs.filter((other) => other !== leg);
-    const goodbye = encodeGoodbye(this.#sources.release(leg).filter((source) => !source.hasSaidBye));
-    if (goodbye !== undefined) {
-      for (const other of this.#legs) if (other.hasListened) other.forwardRtcp(goodbye);
-    }
+    this.#sortTracks();
+    for (const link of leg.links) this.#endSources(link);
     this.#options.onLeft(leg);
   }
 
-  /** The packet path: two fields of the header, one comparison per listener, no copy and no allocation. */
-  handleRtp(from: Leg, bytes: Uint8Array): void {
-    const { dropped } = from.counters;
-    if (!from.stream.isSending) {
+  /** The packet path: two fields of the header and a comparison or two per listener; no copy where nothing differs. */
+  handleRtp({ track: from, codec, innerType }: Sent, payloadType: number, bytes: Uint8Array): void {
+    const { link, stream } = from;
+    const { dropped } = link.leg.counters;
+    if (!stream.isSending) {
       dropped.direction++;
       return;
     }
-    const payloadType = readRtpPayloadType(bytes);
-    const codec = from.codecSent(payloadType);
-    if (codec === undefined) {
-      dropped.payloadType++;
-      return;
-    }
-    const ssrc = readRtpSsrc(bytes);
-    if (from.currentSource?.ssrc !== ssrc || from.currentSource.owner !== from) {
-      from.currentSource = this.#sources.claim(ssrc, from);
-      if (from.currentSource === undefined) {
+    const ownSsrc = readRtpSsrc(bytes);
+    let source = from.currentSource;
+    if (source?.ownSsrc !== ownSsrc || source.owner !== link) {
+      source = from.currentSource = this.#sources.claim(ownSsrc, link);
+      if (source === undefined) {
         dropped.ssrcConflict++;
         return;
       }
+      source.channel = stream.channel;
     }
-    from.counters.received++;
+    link.leg.counters.received++;
     const { isEcho } = this.#options;
-    for (const to of this.#legs) if ((to === from) === isEcho) to.forward(bytes, payloadType, codec);
+    let copy: Uint8Array | undefined;
+    let spelling: Spelling | undefined;
+    for (const to of this.#tracks.get(stream.channel) ?? NOBODY) {
+      if ((to.link.leg === link.leg) !== isEcho) continue;
+      const number = to.numberFor(codec, payloadType);
+      if (!to.stream.isListening) to.link.leg.counters.dropped.direction++;
+      else if (number < 0) to.link.leg.counters.dropped.payloadType++;
+      else {
+        const ssrc = to.link.swaps.swap(source.ssrc);
+        const levelTo = to.stream.audioLevelId;
+        const isLevelSame = levelTo === stream.audioLevelId || levelTo === 0 || stream.audioLevelId === 0;
+        const innerTo = innerType === undefined || to.textType === innerType ? undefined : to.textType;
+        let packet = bytes;
+        if (number !== payloadType || ssrc !== ownSsrc || !isLevelSame || innerTo !== undefined) {
+          const levelFrom = isLevelSame ? levelTo : stream.audioLevelId;
+          const wanted = { payloadType: number, ssrc, levelFrom, levelTo, innerType: innerTo };
+          if (copy === undefined || !isSameSpelling(wanted, spelling)) copy = copyRtp(bytes, wanted);
+          spelling = wanted;
+          packet = copy;
+        }
+        this.#deliver(to, packet, source);
+      }
+    }
+    if (source.isKeyFrameDue) this.#keyFrames.ask(source);
   }
 
-  handleRtcp(from: Leg, bytes: Uint8Array): void {
-    const { isEcho } = this.#options;
-    const routed = routeRtcp(bytes, {
+  handleData(from: Track, bytes: Uint8Array): void {
+    const { leg } = from.link;
+    if (!from.stream.isSending) {
+      leg.counters.dropped.direction++;
+      return;
+    }
+    leg.counters.received++;
+    for (const to of this.#tracks.get(from.stream.channel) ?? NOBODY) {
+      if ((to.link.leg === leg) !== this.#options.isEcho) continue;
+      if (to.stream.isListening) to.link.send(bytes);
+      else to.link.leg.counters.dropped.direction++;
+    }
+  }
+
+  handleRtcp(from: Link, bytes: Uint8Array): void {
+    const { dropped } = from.leg.counters;
+    // Whose report it is comes first; a number that somebody else has is exchanged before anything is read.
+    const reporter = readRtcpSsrc(bytes);
+    if (this.#sources.isForeign(from.swaps.swap(reporter), from)) this.#sources.claim(reporter, from);
+    const routed = routeRtcp(from.swaps.isEmpty ? bytes : renameRtcp(bytes, from.swaps), {
       sender: from,
-      peers: this.#legs.filter((leg) => (leg === from) === isEcho),
+      peers: this.#peersOf(from),
+      isForeign: (ssrc) => this.#sources.isForeign(ssrc, from),
       ownerOf: (ssrc) => this.#sources.find(ssrc)?.owner,
-      claim: (ssrc) => this.#sources.claim(ssrc, from) !== undefined,
+      claim: (ssrc) => this.#sources.claimAsIs(ssrc, from),
+      isHeardBy: (ssrc, peer) => peer.hears(this.#sources.find(ssrc)?.channel),
     });
     for (const [ssrc, cname] of routed.cnames) {
       const source = this.#sources.find(ssrc);
@@ -98,10 +178,64 @@ export class Room implements LegHost {
       const source = this.#sources.find(ssrc);
       if (source?.owner === from) source.hasSaidBye = true;
     }
-    const { dropped } = from.counters;
     dropped.rtcpMalformed += routed.dropped.malformed;
     dropped.rtcpUnroutable += routed.dropped.unroutable;
     dropped.ssrcConflict += routed.dropped.ssrcConflict;
-    for (const [to, compound] of routed.deliveries) to.forwardRtcp(compound);
+    for (const [to, compound] of routed.deliveries) to.sendRtcp(compound);
   }
+
+  #deliver(to: Track, packet: Uint8Array, source: Source<Link>): void {
+    const isSent = to.link.send(packet);
+    if (isSent !== to.hasMissed || !isSeen(to.stream)) return;
+    to.hasMissed = !isSent;
+    // The way to the participant has opened: what it has missed of these pictures it needs anew.
+    if (isSent) this.#askForKeyFrames(to.link.leg, source.channel);
+  }
+
+  #askForKeyFrames(listener: Leg, channel: string | undefined): void {
+    for (const source of this.#sources.all()) {
+      const isHeard = (source.owner?.leg === listener) === this.#options.isEcho;
+      if (source.channel === channel && isHeard) this.#keyFrames.ask(source);
+    }
+  }
+
+  /** Who can hear the link, or be heard by it: over any stream. */
+  #peersOf(link: Link): readonly Link[] {
+    const { isEcho } = this.#options;
+    return this.#legs
+      .filter((leg) => (leg === link.leg) === isEcho)
+      .flatMap((leg) => leg.links.filter((other) => other.hasChannelOf(link)));
+  }
+
+  #endSources(link: Link): void {
+    const goodbye = encodeGoodbye(this.#sources.release(link).filter((source) => !source.hasSaidBye));
+    if (goodbye === undefined) return;
+    for (const other of this.#peersOf(link)) {
+      if (other.leg !== link.leg && other.hasListened) other.sendRtcp(goodbye);
+    }
+  }
+
+  #sortTracks(): void {
+    const tracks = new Map<string, Track[]>();
+    for (const track of this.#legs.flatMap(({ links }) => links.flatMap((link) => link.tracks))) {
+      const { channel } = track.stream;
+      tracks.set(channel, [...(tracks.get(channel) ?? []), track]);
+    }
+    this.#tracks = tracks;
+  }
+}
+
+/** Whether a stream shows pictures to the participant. */
+function isSeen({ channel, isListening }: Track['stream']): boolean {
+  return isListening && channel.startsWith('video');
+}
+
+function isSameSpelling(one: Spelling, other: Spelling | undefined): boolean {
+  return (
+    other?.payloadType === one.payloadType &&
+    other.ssrc === one.ssrc &&
+    other.levelFrom === one.levelFrom &&
+    other.levelTo === one.levelTo &&
+    other.innerType === one.innerType
+  );
 }

@@ -2,10 +2,12 @@
  * All rooms of a server, by name. A room comes into being with its first participant and is gone with its
  * last. Who may enter is decided before: there is no list of names and no password here.
  */
+import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { performance } from 'node:perf_hooks';
 import type { Format } from './formats.js';
 import type { Leg, LegOptions } from './leg.js';
-import { Room } from './room.js';
+import { LEGS_MAX, Room } from './room.js';
 
 /** In this room a participant hears itself and nobody else. */
 export const ECHO_ROOM = 'echo';
@@ -17,9 +19,24 @@ interface RoomsEvents {
   left: [leg: Leg];
 }
 
+/** Where a test is to have its own. */
+export interface RoomsOptions {
+  /** Unguessable numbers of 32 bits, for SSRCs. */
+  readonly random?: () => number;
+  /** Monotonic. */
+  readonly nowMs?: () => number;
+}
+
 export class Rooms extends EventEmitter<RoomsEvents> {
   readonly #rooms = new Map<string, Room>();
   readonly #legs = new Set<Leg>();
+  readonly #options: Required<RoomsOptions>;
+
+  constructor(options: RoomsOptions = {}) {
+    super();
+    const random = () => randomBytes(4).readUInt32BE();
+    this.#options = { random, nowMs: () => performance.now(), ...options };
+  }
 
   /** Everybody in every room. */
   get legs(): ReadonlySet<Leg> {
@@ -28,13 +45,20 @@ export class Rooms extends EventEmitter<RoomsEvents> {
 
   /**
    * Puts a participant into the room `name`, which is made if it is not there. From now on its ports'
-   * packets are distributed, until `leg.leave()`; a port should be in one room only.
+   * packets are distributed, until `leg.leave()`; a port should be in one room only. Throws a RangeError where
+   * `isFull(name)`.
    */
   join(name: string, options: LegOptions): Leg {
+    if (this.isFull(name)) throw new RangeError(`the room has ${LEGS_MAX} participants already`);
     const leg = this.#room(name).join(options);
     this.#legs.add(leg);
     this.emit('joined', leg);
     return leg;
+  }
+
+  /** Whether nobody more can come in. */
+  isFull(name: string): boolean {
+    return this.#rooms.get(name)?.isFull === true;
   }
 
   /** The formats to answer the next participant of `name` with, best first; empty for an empty room. */
@@ -52,7 +76,8 @@ export class Rooms extends EventEmitter<RoomsEvents> {
     const isEcho = name === ECHO_ROOM;
     const known = isEcho ? undefined : this.#rooms.get(name);
     if (known !== undefined) return known;
-    const room = new Room({ name, isEcho, onLeft: (leg) => this.#handleLeft(room, leg) });
+    const onLeft = (leg: Leg) => this.#handleLeft(room, leg);
+    const room: Room = new Room({ name, isEcho, onLeft, ...this.#options });
     if (!isEcho) this.#rooms.set(name, room);
     return room;
   }
@@ -65,6 +90,6 @@ export class Rooms extends EventEmitter<RoomsEvents> {
 }
 
 /** Makes the rooms of one server. */
-export function createRooms(): Rooms {
-  return new Rooms();
+export function createRooms(options?: RoomsOptions): Rooms {
+  return new Rooms(options);
 }

@@ -29,9 +29,13 @@ export interface RtcpScene<Party extends RtcpParty> {
   readonly sender: Party;
   /** Those who hear the sender when they listen. */
   readonly peers: readonly Party[];
+  /** The SSRC is somebody else's than the sender's. */
+  isForeign(ssrc: number): boolean;
   ownerOf(ssrc: number): Party | undefined;
   /** Takes the SSRC for the sender; false when it belongs to somebody else. */
   claim(ssrc: number): boolean;
+  /** Whether a peer takes the media of this source, as far as is known. */
+  isHeardBy(ssrc: number, peer: Party): boolean;
 }
 
 /** What is to be done about one compound packet. Counts are of parts: packets within the compound. */
@@ -88,8 +92,7 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
   }
 
   isForeign(ssrc: number): boolean {
-    const owner = this.#scene.ownerOf(ssrc);
-    return owner !== undefined && owner !== this.#scene.sender;
+    return this.#scene.isForeign(ssrc);
   }
 
   /** Takes one packet of the compound. `bytes` is forwarded as it is wherever all of it concerns one party. */
@@ -164,7 +167,10 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
   }
 
   #hearersOf(report: SenderReportPacket): readonly Party[] {
-    return this.#scene.claim(report.getSsrc()) ? this.#listeners() : [];
+    const ssrc = report.getSsrc();
+    return this.#scene.claim(ssrc)
+      ? this.#listeners().filter((party) => this.#scene.isHeardBy(ssrc, party))
+      : [];
   }
 
   /** Names pass whole or not at all: rtp.js would write texts anew, and those that are no UTF-8 differently. */

@@ -14,31 +14,31 @@ import {
   VmExtendedReport,
 } from 'rtp.js/packets';
 import type { ExtendedReport, FeedbackPacket } from 'rtp.js/packets';
+import { isListed, isRemb } from './rtcp-renaming.js';
 
-const PT_RTPFB = 205;
-const PT_PSFB = 206;
 /** Bytes of one entry, which begins with an SSRC, in all messages of `isListed`. */
 const ENTRY_BYTES = 8;
+const SSRC_BYTES = 4;
+/** After the header, two SSRCs, the name, and the estimate. */
+const REMB_LIST_OFFSET = 20;
 
 /**
  * The SSRCs that feedback is about. FIR, TSTR, TSTN, TMMBR and TMMBN set the media SSRC to 0 and list the SSRCs
- * inside (RFC 5104 section 4). A REMB tells of a whole connection, ours, and not of a source: nobody's.
+ * inside (RFC 5104 section 4), and so does a REMB the sources that share a receiver's way in.
  */
 export function feedbackTargets(packet: FeedbackPacket): number[] {
   const media = packet.getMediaSsrc();
   if (media !== 0) return [media];
-  if (!(packet instanceof GenericFeedbackPacket) || !isListed(packet)) return [];
-  const body = packet.getBody();
+  if (!(packet instanceof GenericFeedbackPacket)) return [];
+  const view = packet.getView();
+  const isList = isListed(Number(packet.getPacketType()), Number(packet.getMessageType()));
+  if (!isList && !isRemb(view)) return [];
   const targets: number[] = [];
-  for (let at = 0; at + ENTRY_BYTES <= body.byteLength; at += ENTRY_BYTES) targets.push(body.getUint32(at));
+  const step = isList ? ENTRY_BYTES : SSRC_BYTES;
+  const end = view.byteLength - packet.getPadding();
+  for (let at = isList ? 12 : REMB_LIST_OFFSET; at + step <= end; at += step)
+    targets.push(view.getUint32(at));
   return targets;
-}
-
-function isListed(packet: FeedbackPacket): boolean {
-  const packetType = Number(packet.getPacketType());
-  const messageType = Number(packet.getMessageType());
-  if (packetType === PT_RTPFB) return messageType === 3 || messageType === 4;
-  return packetType === PT_PSFB && messageType >= 4 && messageType <= 6;
 }
 
 /** A receiver's reference time asks every sender for its round trip (RFC 3611 section 4.4). */

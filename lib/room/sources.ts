@@ -1,17 +1,31 @@
 /*
  * Who owns which SSRC in one room, so that nobody speaks or takes leave in another's name and feedback finds
  * its way. It remembers numbers and names only, and never more than a fixed number of them per owner.
+ *
+ * An SSRC that two use is resolved as RFC 3550 section 8.2 asks: the first keeps it, the second's is exchanged for
+ * a free one on its own transport, in both directions. So all numbers of the room are different, and what a
+ * participant hears and says is the room's, but for pairs that are swapped: one to one, always.
  */
+import type { SsrcSwaps } from './ssrc-swaps.js';
 
-/** One synchronization source (RFC 3550 section 3) and the participant it belongs to. */
+/** One synchronization source (RFC 3550 section 3) and the transport it belongs to. */
 export interface Source<Owner> {
+  /** As the room knows it. */
   readonly ssrc: number;
+  /** As its owner calls it: another one where the number was taken. */
+  readonly ownSsrc: number;
   /** Undefined once the source has been forgotten: the number is free again. */
   owner: Owner | undefined;
+  /** What its media is, once there was some. */
+  channel?: string;
   /** The CNAME its owner gave it in SDES. */
   cname?: string;
   /** Its owner has sent a BYE for it. Packets that arrive late do not take that back. */
   hasSaidBye: boolean;
+  /** Somebody waits for a key frame of it that it has not been asked for yet. */
+  isKeyFrameDue: boolean;
+  keyFrameAskedMs: number;
+  keyFramesAsked: number;
 }
 
 /**
@@ -21,29 +35,64 @@ export interface Source<Owner> {
  */
 const SOURCES_PER_OWNER_MAX = 31;
 
-export class Sources<Owner> {
+export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
+  readonly #random: () => number;
+  readonly #reserved = new Set<number>();
   readonly #bySsrc = new Map<number, Source<Owner>>();
   readonly #byOwner = new Map<Owner, Source<Owner>[]>();
 
-  /** The source with this number, whoever owns it. */
+  /** @param random gives numbers of 32 bits that nobody can guess, for SSRCs */
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** Every source of the room. */
+  all(): Iterable<Source<Owner>> {
+    return this.#bySsrc.values();
+  }
+
+  /** The source that the room knows under this number, whoever owns it. */
   find(ssrc: number): Source<Owner> | undefined {
     return this.#bySsrc.get(ssrc);
   }
 
+  /** An SSRC for the room itself. */
+  reserve(): number {
+    const ssrc = this.#fresh(undefined);
+    this.#reserved.add(ssrc);
+    return ssrc;
+  }
+
   /**
-   * The source `ssrc` of `owner`, made if the number is free. Undefined when it belongs to somebody else: of
-   * two participants with one SSRC the first is kept, as RFC 3550 section 8.2 allows.
+   * The source that `owner` calls `ownSsrc`, made where it is new. Where the number is somebody else's, the owner's is
+   * swapped for a fresh one. Undefined for a number that it knows as another's: it sends back what it hears.
    */
-  claim(ssrc: number, owner: Owner): Source<Owner> | undefined {
+  claim(ownSsrc: number, owner: Owner): Source<Owner> | undefined {
+    const { swaps } = owner;
+    let ssrc = swaps.swap(ownSsrc);
     const known = this.#bySsrc.get(ssrc);
-    if (known !== undefined) return known.owner === owner ? known : undefined;
-    const source: Source<Owner> = { ssrc, owner, hasSaidBye: false };
-    const own = this.#byOwner.get(owner) ?? [];
-    own.push(source);
-    this.#byOwner.set(owner, own);
-    this.#bySsrc.set(ssrc, source);
-    if (own.length > SOURCES_PER_OWNER_MAX) this.#forget(own.shift());
-    return source;
+    if (known?.owner === owner) return known;
+    if (swaps.has(ownSsrc)) return undefined;
+    if (known !== undefined || this.#reserved.has(ssrc)) {
+      ssrc = this.#fresh(owner);
+      swaps.add(ownSsrc, ssrc);
+    }
+    return this.#add(ssrc, ownSsrc, owner);
+  }
+
+  /** The same for a number of the room's own; false where it is somebody else's. */
+  claimAsIs(ssrc: number, owner: Owner): boolean {
+    const known = this.#bySsrc.get(ssrc);
+    if (known !== undefined) return known.owner === owner;
+    if (this.#reserved.has(ssrc) || owner.swaps.has(ssrc)) return false;
+    this.#add(ssrc, ssrc, owner);
+    return true;
+  }
+
+  /** Whether the room's number is another's than the owner's. */
+  isForeign(ssrc: number, owner: Owner): boolean {
+    const known = this.#bySsrc.get(ssrc);
+    return known === undefined ? this.#reserved.has(ssrc) : known.owner !== owner;
   }
 
   /** The sources of `owner`, the one learned first first. */
@@ -59,9 +108,32 @@ export class Sources<Owner> {
     return own;
   }
 
+  #add(ssrc: number, ownSsrc: number, owner: Owner): Source<Owner> {
+    const source: Source<Owner> = {
+      ...{ ssrc, ownSsrc, owner, hasSaidBye: false },
+      ...{ isKeyFrameDue: false, keyFrameAskedMs: -Infinity, keyFramesAsked: 0 },
+    };
+    const own = this.#byOwner.get(owner) ?? [];
+    own.push(source);
+    this.#byOwner.set(owner, own);
+    this.#bySsrc.set(ssrc, source);
+    if (own.length > SOURCES_PER_OWNER_MAX) this.#forget(own.shift());
+    return source;
+  }
+
   #forget(source: Source<Owner> | undefined): void {
     if (source === undefined) return;
     this.#bySsrc.delete(source.ssrc);
+    source.owner?.swaps.remove(source.ownSsrc);
     source.owner = undefined;
+  }
+
+  #fresh(owner: Owner | undefined): number {
+    for (;;) {
+      const ssrc = this.#random();
+      // 0 stands for nobody in feedback.
+      const isTaken = ssrc === 0 || this.#bySsrc.has(ssrc) || this.#reserved.has(ssrc);
+      if (!isTaken && owner?.swaps.has(ssrc) !== true) return ssrc;
+    }
   }
 }

@@ -6,11 +6,18 @@ import { parseIp } from '../wire/address.js';
 import type { TransportAddress } from '../wire/address.js';
 import type { Sdp, SdpMedia } from '../wire/sdp.js';
 import type { Format } from './formats.js';
+import type { KeyFrameRequest } from './section-attributes.js';
 
 /** The outcome of one offer/answer exchange for one m= section, as a leg of a room needs it. */
 export interface NegotiatedStream {
   /** Index of the m= section, counted from 0. */
   readonly media: number;
+  /** Index of the section whose ports it shares: its own but in a BUNDLE group. */
+  readonly transport: number;
+  /** Whose streams it hears: those of the same channel, such as `audio`, `video`, `video 2`, `application udp wb`. */
+  readonly channel: string;
+  /** RTP, and not datagrams that go on unread. */
+  readonly isRtp: boolean;
   /** What the participant takes, under the numbers it wants to see; the first is the codec of the call. */
   readonly accepts: readonly Format[];
   /** What the participant may send, under the numbers it was given. */
@@ -23,6 +30,10 @@ export interface NegotiatedStream {
   readonly isReportable: boolean;
   /** RTP and RTCP share the RTP port (RFC 5761). */
   readonly isRtcpMux: boolean;
+  /** The id of the audio level (RFC 6464) in its packets' header extension, both ways; 0 for none. */
+  readonly audioLevelId: number;
+  /** How it can be asked for a key frame. */
+  readonly keyFrameRequest?: KeyFrameRequest | undefined;
   /** Where the participant's own description says that RTP and RTCP should go. */
   readonly remote: TransportAddress;
   readonly remoteRtcp: TransportAddress;
@@ -36,17 +47,19 @@ function isUnspecified(address: string): boolean {
   return parseIp(address)?.every((byte) => byte === 0) === true;
 }
 
+/** What is not in the participant's section alone. */
+export type Agreed = Omit<
+  NegotiatedStream,
+  'media' | 'isSending' | 'isListening' | 'isReportable' | 'remote' | 'remoteRtcp'
+>;
+
 /**
  * Reads directions, hold and addresses out of the participant's own m= section, and joins them to what was
  * agreed. With ICE an unspecified address says only that candidates come later (RFC 8840), and holds nothing.
  */
-export function streamOf(
-  sdp: Sdp,
-  media: SdpMedia,
-  agreed: Pick<NegotiatedStream, 'accepts' | 'sends' | 'isRtcpMux'>,
-): NegotiatedStream {
+export function streamOf(sdp: Sdp, media: SdpMedia, agreed: Agreed): NegotiatedStream {
   const { direction } = media;
-  const transport = sdp.media[media.transport] ?? media;
+  const transport = sdp.media[agreed.transport] ?? media;
   const isReportable = !isUnspecified(media.address) || /^a=ice-ufrag:/m.test(sdp.text);
   return {
     ...agreed,
@@ -59,10 +72,27 @@ export function streamOf(
   };
 }
 
+/** Gives channels their names: the second section of a kind hears the others' second, and so on. */
+export class ChannelNames {
+  readonly #counts = new Map<string, number>();
+
+  next(media: SdpMedia): string {
+    const { kind, protocol, formats } = media;
+    const name = kind === 'application' ? `${kind} ${protocol.toLowerCase()} ${formats.join(' ')}` : kind;
+    const count = (this.#counts.get(name) ?? 0) + 1;
+    this.#counts.set(name, count);
+    return count === 1 ? name : `${name} ${count}`;
+  }
+}
+
 /** A stream that the participant has taken back with port 0: nothing flows either way. */
 export function closedStream(media: SdpMedia): NegotiatedStream {
   return {
     media: media.index,
+    transport: media.index,
+    channel: media.kind,
+    isRtp: true,
+    audioLevelId: 0,
     accepts: [],
     sends: [],
     isSending: false,

@@ -123,13 +123,13 @@ describe('room: answer to an offer', () => {
       assert.equal(mediaLine(offerOf('9 0 8'), { preference }), 'm=audio 40000 RTP/AVP 8 0 9');
     });
 
-    it('a codec under another number does not', () => {
+    it('leads under whatever number', () => {
       const preference = [{ payloadType: 96, codec: 'opus/48000/2' }];
       assert.equal(mediaLine(offerOf('0 96', opus(96)), { preference }), 'm=audio 40000 RTP/AVP 96 0');
-      assert.equal(mediaLine(offerOf('0 111', opus(111)), { preference }), 'm=audio 40000 RTP/AVP 0 111');
+      assert.equal(mediaLine(offerOf('0 111', opus(111)), { preference }), 'm=audio 40000 RTP/AVP 111 0');
     });
 
-    it('a number under another codec does not', () => {
+    it('another codec under its number does not', () => {
       const preference = [{ payloadType: 96, codec: 'opus/48000/2' }];
       const offer = offerOf('0 96', ['a=rtpmap:96 telephone-event/8000']);
       assert.equal(mediaLine(offer, { preference }), 'm=audio 40000 RTP/AVP 0 96');

@@ -4,7 +4,7 @@ import { readDatagrams } from '../../lib/capture/datagram.js';
 import type { CapturedDatagram } from '../../lib/capture/datagram.js';
 import { createRooms } from '../../lib/room/index.js';
 import { classifyPacket } from '../../lib/wire/packet-class.js';
-import { agree, join, offerOf } from './participants.js';
+import { agree, join, offerOf, streamOf } from './participants.js';
 import type { FakePort, Participant } from './participants.js';
 
 const FIXTURES = new URL('../../fixtures/', import.meta.url);
@@ -48,8 +48,8 @@ describe('room: recorded calls', () => {
     const rooms = createRooms();
     const alice = join(rooms, 'hall', agree(offer));
     const bob = join(rooms, 'hall', agree(answer));
-    const fromAlice = mediaFrom(datagrams, alice.leg.stream.remote.address);
-    const fromBob = mediaFrom(datagrams, bob.leg.stream.remote.address);
+    const fromAlice = mediaFrom(datagrams, streamOf(alice).remote.address);
+    const fromBob = mediaFrom(datagrams, streamOf(bob).remote.address);
     for (const datagram of datagrams) {
       if (fromAlice.includes(datagram)) deliver(alice, datagram.payload);
       if (fromBob.includes(datagram)) deliver(bob, datagram.payload);

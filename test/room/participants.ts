@@ -52,6 +52,10 @@ export function streamWith(changes: Partial<NegotiatedStream> = {}): NegotiatedS
   const formats = changes.accepts ?? [PCMU];
   return {
     media: 0,
+    transport: 0,
+    channel: 'audio',
+    isRtp: true,
+    audioLevelId: 0,
     accepts: formats,
     sends: formats,
     isSending: true,
@@ -69,11 +73,20 @@ let calls = 0;
 export function join(rooms: Rooms, name: string, changes: Partial<NegotiatedStream> = {}): Participant {
   const rtp = new FakePort();
   const rtcp = new FakePort();
-  return {
-    rtp,
-    rtcp,
-    leg: rooms.join(name, { call: `call-${++calls}`, stream: streamWith(changes), rtp, rtcp }),
-  };
+  const streams = [{ stream: streamWith(changes), rtp, rtcp }];
+  return { rtp, rtcp, leg: rooms.join(name, { call: `call-${++calls}`, streams }) };
+}
+
+/** What is negotiated with a participant of one stream. */
+export function streamOf({ leg }: Pick<Participant, 'leg'>): NegotiatedStream {
+  const [stream] = leg.streams;
+  if (stream === undefined) throw new Error('a participant without streams');
+  return stream;
+}
+
+/** A re-INVITE of a participant of one stream. */
+export function renegotiate({ leg, rtp, rtcp }: Participant, changes: Partial<NegotiatedStream>): void {
+  leg.update([{ stream: { ...streamOf({ leg }), ...changes }, rtp, rtcp }]);
 }
 
 /** An offer of one audio section; the lines given come after the m= line. */

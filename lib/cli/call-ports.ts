@@ -1,0 +1,76 @@
+// The ports of one call: a lent pair of sockets for each of its transports, and latchkey's media ports on them. They stay
+// until the call ends, so that a section which comes back finds its own. Which sections there are, others decide.
+import type { MediaPort, Session } from '../index.js';
+import type { LegStream, NegotiatedStream, SectionPorts } from '../room/index.js';
+import type { MediaPair, MediaSockets } from './media-sockets.js';
+
+interface Bound {
+  readonly pair: MediaPair;
+  rtp?: MediaPort;
+  rtcp?: MediaPort;
+}
+
+export class CallPorts {
+  readonly #session: Session;
+  readonly #media: MediaSockets;
+  readonly #bound = new Map<number, Bound>();
+  #isReleased = false;
+
+  constructor(session: Session, media: MediaSockets) {
+    this.#session = session;
+    this.#media = media;
+  }
+
+  /** For an offer or an answer, by the index of the section that leads each transport. */
+  get sections(): ReadonlyMap<number, SectionPorts> {
+    return new Map([...this.#bound].map(([index, { pair }]) => [index, { rtpPort: pair.rtpPort }]));
+  }
+
+  has(transports: readonly number[]): boolean {
+    return transports.every((index) => this.#bound.has(index));
+  }
+
+  /** Lends what is missing for these transports, as far as there are ports. */
+  async lend(transports: readonly number[]): Promise<void> {
+    for (const index of transports) {
+      if (this.#bound.has(index)) continue;
+      const pair = await this.#media.lend();
+      if (this.#isReleased || this.#bound.has(index)) pair?.release();
+      else if (pair) this.#bound.set(index, { pair });
+    }
+  }
+
+  /** Ports for RTP, before it is known what will go over them. */
+  open(transports: readonly number[]): void {
+    for (const index of transports) this.#rtp(index);
+  }
+
+  /** The streams of a leg, on their ports. */
+  place(streams: readonly NegotiatedStream[]): LegStream[] {
+    return streams.map((stream) => {
+      const rtp = this.#rtp(stream.transport);
+      const bound = this.#boundAt(stream.transport);
+      if (stream.isRtp && !stream.isRtcpMux) {
+        bound.rtcp ??= this.#session.bind(bound.pair.rtcp, { media: stream.transport, component: 2 });
+      }
+      return { stream, rtp, rtcp: bound.rtcp };
+    });
+  }
+
+  release(): void {
+    this.#isReleased = true;
+    for (const { pair } of this.#bound.values()) pair.release();
+    this.#bound.clear();
+  }
+
+  #rtp(index: number): MediaPort {
+    const bound = this.#boundAt(index);
+    return (bound.rtp ??= this.#session.bind(bound.pair.rtp, { media: index }));
+  }
+
+  #boundAt(index: number): Bound {
+    const bound = this.#bound.get(index);
+    if (!bound) throw new Error(`no ports were lent for section ${index}`);
+    return bound;
+  }
+}

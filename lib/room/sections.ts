@@ -1,0 +1,92 @@
+/*
+ * Which m= sections of an offer a room takes, and which of them share a transport (RFC 9143). It picks no ports and
+ * writes nothing.
+ */
+import type { Sdp, SdpMedia } from '../wire/sdp.js';
+import { formatsOf, isEvent, RED_TEXT, RTP_KINDS } from './formats.js';
+import type { Format } from './formats.js';
+
+/** Profiles without encryption. */
+const PROFILES: readonly string[] = ['RTP/AVP', 'RTP/AVPF'];
+/** Each transport costs two sockets, so their number is not the peer's to choose freely. */
+const TRANSPORTS_MAX = 8;
+
+/** A section that is taken. */
+export interface Section {
+  readonly media: SdpMedia;
+  /** Index of the section whose ports it shares: its own but in a BUNDLE group. */
+  readonly transport: number;
+  /** In the section's order; empty for data. */
+  readonly formats: readonly Format[];
+  readonly isRtcpMux: boolean;
+}
+
+export function isRtp(media: SdpMedia): boolean {
+  return PROFILES.includes(media.protocol) && (RTP_KINDS as readonly string[]).includes(media.kind);
+}
+
+/**
+ * Datagrams that nobody here understands, and that all others of the room get as they are. Not where a handshake is
+ * between the two ends (DTLS, SCTP over it): it cannot be with many.
+ */
+export function isData(media: SdpMedia): boolean {
+  return media.kind === 'application' && /^udp(\/|$)/i.test(media.protocol) && !/tls/i.test(media.protocol);
+}
+
+/** Whether the section is asked for and has something in it that a room passes through. */
+export function isAcceptable(media: SdpMedia): boolean {
+  if (media.isRejected) return false;
+  return isData(media) || (isRtp(media) && hasCodec(formatsOf(media)));
+}
+
+/** Events and redundancy accompany a codec, and are none. */
+function hasCodec(formats: readonly Format[]): boolean {
+  return formats.some((format) => !isEvent(format) && format.codec !== RED_TEXT);
+}
+
+/** Why no section was taken, for a Warning. */
+export function whyNone(sdp: Sdp): string {
+  const wanted = sdp.media.filter((media) => !media.isRejected);
+  const audio = wanted.filter((media) => media.kind === 'audio');
+  if (audio.length === 0) return 'no audio is offered that could be distributed here';
+  if (!audio.some(isRtp)) return `audio is taken as ${PROFILES.join(' or ')} only`;
+  return 'none of PCMU, PCMA, G722 and opus is offered';
+}
+
+/** The sections of an offer that a room takes, in its order. */
+export function takeSections(sdp: Sdp, isRtcpMuxAllowed: boolean): readonly Section[] {
+  const leaders = isRtcpMuxAllowed ? leadersOf(sdp) : new Map<SdpMedia, SdpMedia>();
+  const sections: Section[] = [];
+  const taken = new Map<number, Set<number>>();
+  // Leaders first, so that none loses its numbers to a section that depends on it.
+  const rank = (media: SdpMedia) => (leaders.get(media) === media ? 0 : 1);
+  for (const media of sdp.media.toSorted((a, b) => rank(a) - rank(b))) {
+    const transport = leaders.get(media)?.index ?? media.index;
+    if (!isAcceptable(media) || (media.port === 0 && transport === media.index)) continue;
+    const numbers = taken.get(transport) ?? new Set<number>();
+    // Sections of one transport are told apart by payload type (RFC 9143 section 9.2): a number counts once.
+    const formats = isData(media) ? [] : formatsOf(media).filter((one) => !numbers.has(one.payloadType));
+    if (!isData(media) && !hasCodec(formats)) continue;
+    if (!taken.has(transport) && taken.size === TRANSPORTS_MAX) continue;
+    for (const { payloadType } of formats) numbers.add(payloadType);
+    taken.set(transport, numbers);
+    sections.push({ media, transport, formats, isRtcpMux: media.rtcpMux && isRtcpMuxAllowed });
+  }
+  return sections.sort((a, b) => a.media.index - b.media.index);
+}
+
+/**
+ * For each section of a BUNDLE group, the first of the group that can lead it. Those without rtcp-mux stay by
+ * themselves: a bundle has it (RFC 9143 section 9.3).
+ */
+function leadersOf(sdp: Sdp): ReadonlyMap<SdpMedia, SdpMedia> {
+  const leaders = new Map<SdpMedia, SdpMedia>();
+  for (const group of sdp.bundle) {
+    const members = group
+      .flatMap((mid) => sdp.media.filter((media) => media.mid === mid))
+      .filter((media) => !leaders.has(media) && isAcceptable(media) && isRtp(media) && media.rtcpMux);
+    const leader = members.find((media) => media.port > 0);
+    if (leader !== undefined) for (const member of members) leaders.set(member, leader);
+  }
+  return leaders;
+}

@@ -1,0 +1,73 @@
+/*
+ * One m= section of a participant: what it sends there and what it takes, made ready for the packet path. It
+ * knows numbers, not packets.
+ */
+import { alsoTaken, identityOf } from './codec-identity.js';
+import { redundantType, TEXT } from './formats.js';
+import type { Format } from './formats.js';
+import type { Link } from './link.js';
+import type { Source } from './sources.js';
+import type { NegotiatedStream } from './stream.js';
+
+/** What a payload type means when the participant sends it. */
+export interface Sent {
+  readonly track: Track;
+  /** See `identityOf`. */
+  readonly codec: string;
+  /** The number of T.140 inside redundant text. */
+  readonly innerType: number | undefined;
+}
+
+export class Track {
+  readonly link: Link;
+  readonly stream: NegotiatedStream;
+  /** By payload type. */
+  readonly sends: readonly (Sent | undefined)[];
+  /** The source of the last packet, to spare a look-up. */
+  currentSource: Source<Link> | undefined;
+  /** Packets of others were lost for lack of a path: whoever begins to see needs a key frame. */
+  hasMissed = false;
+  readonly #identities: readonly (string | undefined)[];
+  readonly #numbers: ReadonlyMap<string, number>;
+
+  constructor(link: Link, stream: NegotiatedStream) {
+    const { sends, accepts } = stream;
+    this.link = link;
+    this.stream = stream;
+    this.sends = byPayloadType(sends, (format) => ({
+      track: this,
+      codec: identityOf(format),
+      innerType: redundantType(format, sends),
+    }));
+    this.#identities = byPayloadType(accepts, identityOf);
+    this.#numbers = numbersOf(accepts);
+  }
+
+  /** The number this participant takes the codec under: the given one where it can be, -1 for none. */
+  numberFor(codec: string, payloadType: number): number {
+    if (this.#identities[payloadType] === codec) return payloadType;
+    return this.#numbers.get(codec) ?? -1;
+  }
+
+  /** The number of T.140 here. */
+  get textType(): number | undefined {
+    return this.#numbers.get(TEXT);
+  }
+}
+
+/** Indexed by payload type, so that the packet path looks up without hashing. */
+function byPayloadType<T>(formats: readonly Format[], of: (format: Format) => T): readonly (T | undefined)[] {
+  const table: (T | undefined)[] = Array.from({ length: 128 }, () => undefined);
+  for (const format of formats) table[format.payloadType] = of(format);
+  return table;
+}
+
+function numbersOf(formats: readonly Format[]): ReadonlyMap<string, number> {
+  const numbers = new Map<string, number>();
+  const add = (codec: string, payloadType: number) => {
+    if (!numbers.has(codec)) numbers.set(codec, payloadType);
+  };
+  for (const format of formats) add(identityOf(format), format.payloadType);
+  for (const format of formats) for (const codec of alsoTaken(format)) add(codec, format.payloadType);
+  return numbers;
+}
