@@ -16,8 +16,6 @@ interface Script {
 
 const LATCHED: Script = { sprayMs: 5000, rebindMs: 10_000, endMs: 15_000 };
 const BLIND: Script = { sprayMs: 3000, rebindMs: 6000, endMs: 10_000 };
-/** The processes of the second scene start while the first one is still played, after all that is measured in ms. */
-const PREPARE_MS = 12_000;
 /** How the spray went is told so long before the NAT rebinds. */
 const INTERIM_MS = 200;
 /** A scene that was stopped sooner has shown nothing. */
@@ -29,7 +27,7 @@ export interface DemoOptions {
   readonly pace: number;
   readonly stop: AbortSignal;
   /** How to call from another terminal. */
-  readonly joinCommand: (scene: Scene) => string;
+  readonly joinCommand: (scene: Scene) => readonly [call: string, trust: string];
   readonly tenLines: readonly string[];
 }
 
@@ -90,16 +88,20 @@ export class Demo {
 
   async #play(): Promise<void> {
     if (!this.#latched) throw new Error('nothing is prepared');
-    const startMs = performance.now();
-    const preparing = this.#until(startMs, PREPARE_MS).then(() => (this.#blind = Scene.prepare('blind')));
-    await Promise.all([this.#playScene(this.#latched, LATCHED), preparing]);
+    await this.#playScene(this.#latched, LATCHED, () => {
+      this.#blind = Scene.prepare('blind');
+      // What is wrong with it is told when it is awaited.
+      this.#blind.catch(() => undefined);
+    });
     await this.#latched.dismissImpostor();
-    const blind = await preparing;
+    const blind = await this.#blind;
+    if (!blind) throw new Error('the second scene was not prepared');
     await this.#playScene(blind, BLIND);
     await blind.end();
   }
 
-  async #playScene(scene: Scene, script: Script): Promise<void> {
+  /** @param onRebound what may cost time, when nothing is measured in milliseconds any more */
+  async #playScene(scene: Scene, script: Script, onRebound?: () => void): Promise<void> {
     const { story, pace } = this.#options;
     const startMs = performance.now();
     const current: { readonly scene: Scene; rebinding: Rebinding | undefined } = {
@@ -121,6 +123,7 @@ export class Demo {
     const patienceMs = (script.endMs - script.rebindMs) * pace - INTERIM_MS;
     current.rebinding = await this.#unlessStopped(scene.rebind(patienceMs));
     story.tell({ event: 'rebound', scene: name, ...current.rebinding });
+    onRebound?.();
     await this.#until(startMs, script.endMs);
     await this.#measure();
   }

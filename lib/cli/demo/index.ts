@@ -73,9 +73,9 @@ async function play({ durationMs, isJson, pace }: Options): Promise<void> {
 const EXIT_INTERRUPTED = 130;
 
 /** As it works in the directory where this was started: installed by npx, in a clone by path. */
-function joinCommand({ server }: Scene): string {
+function joinCommand({ server }: Scene): readonly [string, string] {
   const main = relative(process.cwd(), besides('../main'));
   const program = main.split(sep).includes('node_modules') ? 'npx latchkey' : `node ${main}`;
   const uri = `sip:${ROOM}@${server.address}:${server.port};transport=tls`;
-  return `${program} call "${uri}" --ca ${server.certificate}`;
+  return [`${program} call "${uri}"`, `--ca ${server.certificate}`];
 }

@@ -50,6 +50,8 @@ export interface SceneResult {
   readonly sent: number;
   /** Datagrams of the call on the impostor's own socket. */
   readonly stolen: number;
+  /** Whose speech is among them. */
+  readonly stolenFrom: readonly string[];
   /** Packets heard by the callers that the other caller never said. */
   readonly injected: number;
   readonly longestSilenceMs: number;
@@ -195,12 +197,13 @@ export class Scene {
       ...this.callers.map(({ part }) => part.ask('report')),
     ]);
     const nats = await Promise.all(this.callers.map(({ nat }) => nat.ask('report')));
-    const { sent, stolen, challenges } = impostor;
+    const { sent, stolen, challenges, speech } = impostor;
     return {
       scene: this.name,
       seconds,
       sent,
       stolen,
+      stolenFrom: this.callers.filter(({ ssrc }) => speech[ssrc] !== undefined).map(({ name }) => name),
       injected: heard.reduce((sum, { injected }) => sum + injected, 0),
       longestSilenceMs: Math.max(...heard.map(({ longestSilenceMs }) => longestSilenceMs)),
       challenges,
