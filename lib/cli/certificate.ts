@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { Failure } from './failure.js';
+import { Failure, unreadable } from './failure.js';
 
 export interface Certificate {
   /** PEM. */
@@ -82,6 +82,6 @@ function readPem(option: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Failure(`${option} ${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    throw unreadable(option, file, error);
   }
 }
