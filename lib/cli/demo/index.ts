@@ -64,6 +64,10 @@ async function play({ durationMs, isJson, pace }: Options): Promise<void> {
     }
     process.exitCode = demo.conclude() ? 0 : 1;
     await demo.stayUp();
+  } catch (error) {
+    // Ctrl-C reaches every process of the terminal: while they start, it ends them under us.
+    if (!isInterrupted) throw error;
+    process.exitCode = EXIT_INTERRUPTED;
   } finally {
     await demo.end();
   }

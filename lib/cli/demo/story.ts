@@ -16,7 +16,7 @@ export interface StoryOptions {
 
 /** By https://no-color.org: the variable counts when it is set and not empty. */
 export function wantsColours(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv): boolean {
-  return stream.isTTY && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
+  return stream.isTTY === true && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
 }
 
 export class Story {
