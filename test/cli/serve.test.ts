@@ -327,6 +327,53 @@ describe('latchkey serve: start and end', () => {
     assert.match(stderr, /^latchkey: --allow-insecure-signalling: [^\n]+\n$/);
   });
 
+  it('ends its calls over TCP on the connection that they came by', async () => {
+    const server = await ServerProcess.start();
+    const phone = await RawPhone.open(server.port('udp'));
+    const stream = net.connect(server.port('tcp'), '127.0.0.1').setEncoding('latin1');
+    let text = '';
+    stream.on('data', (data) => (text += String(data)));
+    await once(stream, 'connect');
+    const send = (first: string, ...lines: string[]) => stream.write([first, ...lines].join('\r\n'));
+    const head = ['From: <sip:a@b>;tag=tcp', 'Call-ID: tcp'];
+    const via = 'Via: SIP/2.0/TCP nat.invalid:5;branch=z9hG4bKtcp';
+    const contact = 'Contact: <sip:a@192.0.2.1:5;transport=tcp>';
+    const body = phone.sdp();
+    const type = ['Content-Type: application/sdp', `Content-Length: ${body.length}`, '', body];
+    send(
+      'INVITE sip:room@server.invalid SIP/2.0',
+      via,
+      ...head,
+      'To: <sip:room@x>',
+      'CSeq: 1 INVITE',
+      contact,
+      ...type,
+    );
+    const next = async (pattern: RegExp): Promise<RegExpExecArray> => {
+      for (let found = pattern.exec(text); ; found = pattern.exec(text)) {
+        if (found) return found;
+        await once(stream, 'data');
+      }
+    };
+    const [, to = ''] = await next(/^SIP\/2\.0 200 OK[^]*?^To:([^\r]*)/m);
+    send(
+      'ACK sip:room@server.invalid SIP/2.0',
+      `${via}2`,
+      ...head,
+      `To:${to}`,
+      'CSeq: 1 ACK',
+      'Content-Length: 0\r\n\r\n',
+    );
+    const end = server.stop();
+    const [, ...echoed] = await next(
+      /^BYE sip:a@192\.0\.2\.1:5;transport=tcp SIP\/2\.0\r\n(Via:[^\r]*)\r\n(From:[^\r]*)\r\n(To:[^\r]*)/m,
+    );
+    send('SIP/2.0 200 OK', ...echoed, 'Call-ID: tcp', 'CSeq: 1 BYE', 'Content-Length: 0\r\n\r\n');
+    assert.equal((await end).code, 0);
+    stream.destroy();
+    phone.close();
+  });
+
   it('listens on IPv6 and answers in it', async function () {
     const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
       all?.some(({ address }) => address === '::1'),
@@ -342,8 +389,8 @@ describe('latchkey serve: start and end', () => {
     await phone.rtp(1);
     const end = server.stop();
     phone.answer(await phone.next(isByeOf(phone)));
-    phone.close();
     assert.equal((await end).code, 0);
+    phone.close();
     return undefined;
   });
 });
