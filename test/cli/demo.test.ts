@@ -78,7 +78,7 @@ describe('latchkey demo', function () {
   });
 
   it('ends by itself after its --duration, and tells a person in short lines without colours', async () => {
-    const demo = new CommandProcess('demo', '--pace', '0.2', '--duration', '3');
+    const demo = new CommandProcess('demo', '--pace', '0.3', '--duration', '4.3');
     const { code, stdout, stderr } = await demo.ended();
     assert.equal(stderr, '');
     assert.equal(code, 0, stdout);
