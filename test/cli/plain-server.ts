@@ -17,6 +17,20 @@ import type { TransportAddress } from '../../lib/wire/index.js';
 const sip = createRequire(import.meta.url)('sip') as SipPackage;
 const LOOPBACK = '127.0.0.1';
 
+/**
+ * The package leaves timers of 32 s and more behind (of every request that it sent): from now on until the returned function is
+ * called, those keep no process alive.
+ */
+export function unrefLongTimers(): () => void {
+  const original = globalThis.setTimeout;
+  const unreffing = (callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
+    const timer = original(callback, ms, ...args);
+    return (ms ?? 0) > 1500 ? timer.unref() : timer;
+  };
+  globalThis.setTimeout = Object.assign<typeof unreffing, typeof setTimeout>(unreffing, original);
+  return () => (globalThis.setTimeout = original);
+}
+
 /** What to do with an INVITE; the default answers it. */
 export type OnInvite = (invite: SipRequest, server: PlainServer) => void;
 

@@ -9,11 +9,15 @@ import { startTerminal } from '../../lib/cli/terminal.js';
 import type { Terminal, TerminalOptions } from '../../lib/cli/terminal.js';
 import { parseSdp } from '../../lib/wire/index.js';
 import { until } from '../net/sockets.js';
-import { PlainServer } from './plain-server.js';
+import { PlainServer, unrefLongTimers } from './plain-server.js';
 
 describe('the terminal and a server without latch', () => {
   let server: PlainServer;
   const terminals: Terminal[] = [];
+  let refTimers: () => void;
+
+  before(() => (refTimers = unrefLongTimers()));
+  after(() => refTimers());
 
   beforeEach(async () => (server = await PlainServer.start()));
   afterEach(async () => {
