@@ -1,11 +1,12 @@
 // The server's certificate: the PEM files of --cert and --key, or a self-signed one made at start. Of that one only the
 // certificate is written, where clients can find it to trust it; its key never leaves the memory of this process.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { Failure } from './failure.js';
+import { Failure, unreadable } from './failure.js';
 
 export interface Certificate {
   /** PEM. */
@@ -26,12 +27,12 @@ export function readCertificate(certFile: string, keyFile: string): Certificate 
   const cert = readPem('--cert', certFile);
   const key = readPem('--key', keyFile);
   try {
-    createSecureContext({ cert });
+    new X509Certificate(cert);
   } catch {
     throw new Failure(`--cert ${certFile}: this is no certificate in PEM`);
   }
   try {
-    createSecureContext({ key });
+    createPrivateKey(key);
   } catch {
     throw new Failure(`--key ${keyFile}: this is no private key in PEM without a passphrase`);
   }
@@ -82,6 +83,6 @@ function readPem(option: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Failure(`${option} ${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    throw unreadable(option, file, error);
   }
 }

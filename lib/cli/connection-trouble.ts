@@ -39,6 +39,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
 export class ConnectionTrouble {
   #fault: unknown;
   readonly #received = new WeakSet<SipMessage>();
+  #lastReceived: SipMessage | undefined;
 
   constructor(private readonly uri: CallUri) {}
 
@@ -50,6 +51,7 @@ export class ConnectionTrouble {
   /** A message that came over the network, and was not made up by the package. */
   noteReceived(message: SipMessage): void {
     this.#received.add(message);
+    this.#lastReceived = message;
   }
 
   /** Nobody has answered. */
@@ -61,7 +63,9 @@ export class ConnectionTrouble {
   explain(response: SipResponse): Failure {
     const { status } = response;
     const warning = warningText(response);
-    if (!this.#received.has(response) && warning === undefined) return this.#explainLocal(status);
+    // A 503 of the server's own comes back as one that the package made up, when there is no other way to try.
+    const isTheirs = this.#received.has(response) || this.#lastReceived?.status === status;
+    if (!isTheirs && warning === undefined) return this.#explainLocal(status);
     const meaning = MEANINGS[status];
     const said = `${status} ${response.reason ?? ''}`.trim();
     const why = [meaning, warning].filter((part) => part !== undefined).join(': ');

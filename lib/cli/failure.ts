@@ -13,3 +13,15 @@ export class Failure extends Error {
     super(message);
   }
 }
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this file may not be read',
+  EISDIR: 'this is a folder',
+};
+
+/** For a file that an option names and that cannot be read. */
+export function unreadable(option: string, file: string, error: unknown): Failure {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return new Failure(`${option} ${file}: ${REASONS[code] ?? `it cannot be read (${code})`}`);
+}

@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { readSdp } from '../../plugins/sip/body.js';
 import type { SipPackage, SipRequest } from '../../plugins/sip/index.js';
+import { callId } from '../../plugins/sip/message.js';
 import type { Session } from '../index.js';
 import type * as room from '../room/index.js';
 import type { Leg, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
@@ -106,6 +107,12 @@ export class MeetingCall {
     else void this.hangUp();
   }
 
+  /** Whether this CANCEL names the transaction of the call's INVITE (RFC 3261 9.2): it bears no tag of ours. */
+  isInvitedBy(cancel: SipRequest): boolean {
+    const branchOf = ({ headers }: SipRequest) => headers.via?.[0]?.params['branch'];
+    return callId(cancel) === this.dialog.callId && branchOf(cancel) === branchOf(this.#invite.request);
+  }
+
   /** A CANCEL that came before our answer; later it changes nothing (RFC 3261 9.2). */
   cancel(): void {
     if (this.#state === 'early') this.#reply(this.#invite, { status: 487 });
@@ -127,8 +134,8 @@ export class MeetingCall {
     this.#state = 'ended';
     clearTimeout(this.#retransmission);
     this.#leg?.leave();
-    // After the session has said where it was closed.
-    setImmediate(() => {
+    // After the session has said where it was closed, but before the next datagram: it may want these ports.
+    process.nextTick(() => {
       this.session.close();
       this.#ports.release();
     });

@@ -141,6 +141,8 @@ export class MeetingServer {
   }
 
   #callOf(request: SipRequest): MeetingCall | undefined {
+    if (request.method === 'CANCEL')
+      return [...this.#calls.values()].find((call) => call.isInvitedBy(request));
     const session = this.#site.latch.session(request);
     return session && this.#calls.get(session);
   }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { isIPv6, isIP } from 'node:net';
 import { z } from 'zod';
 import type { Policy } from '../index.js';
-import { Failure } from './failure.js';
+import { Failure, unreadable } from './failure.js';
 
 /** 0: off; 'auto': a free one of the system's choosing. */
 export type ListenPort = number | 'auto';
@@ -109,7 +109,7 @@ function readConfig(file: string): z.infer<typeof schema> {
   try {
     content = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Failure(`--config ${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    throw unreadable('--config', file, error);
   }
   let value: unknown;
   try {

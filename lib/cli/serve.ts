@@ -140,11 +140,11 @@ async function certificateFor(options: ServeOptions) {
   return createCertificate([...new Set([options.advertise, options.listen])]);
 }
 
-/** Fulfilled by SIGTERM, SIGINT, the end of the time, or when nobody reads our output any more. */
+/** Fulfilled by SIGTERM, SIGINT, SIGHUP, the end of the time, or when nobody reads our output any more. */
 function whenToStop(durationMs: number | undefined): Promise<void> {
   return new Promise((resolve) => {
     // A second signal ends at once: the handler is gone by then.
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
     process.stdout.once('error', () => resolve());
     if (durationMs !== undefined) setTimeout(resolve, durationMs);
   });

@@ -67,6 +67,8 @@ export class SipClient extends EventEmitter<SipClientEvents> {
   #describe: Describe = () => ({ warning: 'the call is not up yet' });
   #state: State = 'idle';
   #hasProgress = false;
+  #onFinal: () => void = () => undefined;
+  #rejectInvite: (reason: Failure) => void = () => undefined;
   #remote: SipAddress | undefined;
   #target: string | SipUri | undefined;
   #routes: SipAddress[] = [];
@@ -132,14 +134,15 @@ export class SipClient extends EventEmitter<SipClientEvents> {
     this.#state = 'calling';
     this.#invite.content = offer;
     return new Promise<string>((resolve, reject) => {
+      this.#rejectInvite = reject;
       let timer: NodeJS.Timeout | undefined;
       const settle = (action: () => void) => {
         clearTimeout(timer);
         action();
       };
-      const giveUp = (after: number) => () => {
-        this.#abandon();
-        reject(this.#trouble.silence(after));
+      const giveUp = (afterMs: number) => () => {
+        this.#state = 'over';
+        void this.#cancel().then(() => reject(this.#trouble.silence(afterMs)));
       };
       timer = setTimeout(giveUp(SILENT_MS), SILENT_MS);
       this.once('progress', () => {
@@ -149,6 +152,7 @@ export class SipClient extends EventEmitter<SipClientEvents> {
       this.#stack.send(this.#invite, (response) => {
         const { status } = response;
         if (status < 200) return this.#onProgress(response);
+        this.#onFinal();
         if (status >= 300) return settle(() => reject(this.#onFailed(response)));
         const isFirst = this.#onSuccess(response);
         if (isFirst) settle(() => resolve(response.content ?? ''));
@@ -160,7 +164,7 @@ export class SipClient extends EventEmitter<SipClientEvents> {
   async hangUp(): Promise<void> {
     const was = this.#state;
     this.#state = 'over';
-    if (was === 'calling') this.#cancel();
+    if (was === 'calling') await this.#cancel();
     if (was !== 'up') return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, BYE_MS);
@@ -172,9 +176,10 @@ export class SipClient extends EventEmitter<SipClientEvents> {
     });
   }
 
-  /** Closes all sockets; what is written still goes out. */
+  /** Closes all sockets; what is written still goes out. An INVITE that is not answered yet fails. */
   close(): void {
     this.#state = 'over';
+    this.#rejectInvite(new Failure('the call was given up before it was answered', 1));
     this.#stack.destroy();
     this.#unmute();
   }
@@ -249,13 +254,11 @@ export class SipClient extends EventEmitter<SipClientEvents> {
     return { method, uri: this.#target ?? this.#invite.uri, headers };
   }
 
-  #abandon(): void {
-    this.#state = 'over';
-    this.#cancel();
-  }
-
-  /** RFC 3261 9.1: not before a provisional response; a 2xx that comes nevertheless is hung up. */
-  #cancel(): void {
+  /**
+   * RFC 3261 9.1: not before a provisional response; a 2xx that comes nevertheless is hung up. Resolves when the INVITE has
+   * its final response, or will have none.
+   */
+  async #cancel(): Promise<void> {
     const { via, from, to, 'call-id': id } = this.#invite.headers;
     if (!this.#hasProgress || !via?.[0]) return;
     const headers: SipHeaders = {
@@ -266,7 +269,15 @@ export class SipClient extends EventEmitter<SipClientEvents> {
       ...(from && { from }),
       ...(to && { to }),
     };
-    this.#stack.send({ method: 'CANCEL', uri: this.#invite.uri, headers }, () => undefined);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, BYE_MS);
+      this.#onFinal = () => {
+        clearTimeout(timer);
+        // What the final response makes us send (ACK, BYE) is handed to the sockets first.
+        setImmediate(resolve);
+      };
+      this.#stack.send({ method: 'CANCEL', uri: this.#invite.uri, headers }, () => undefined);
+    });
   }
 
   #onRequest(request: SipRequest): void {

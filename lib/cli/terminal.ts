@@ -100,6 +100,7 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   readonly #media: CallMedia;
   readonly #sessionId = String(Date.now());
   #version = 1;
+  #opening: Promise<unknown> | undefined;
   #client: SignallingClient | undefined;
   #session: Session | undefined;
   #socket: Socket | undefined;
@@ -177,14 +178,9 @@ export class Terminal extends EventEmitter<TerminalEvents> {
 
   async #call(): Promise<CallProtection> {
     const { uri, signalled } = this.#options;
-    const server = await resolveHost(uri.host);
-    const local = this.#options.listen ?? (await routedAddress(server, uri.port));
-    if (local === undefined) throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1);
-    const socket = (this.#socket = await this.#openSocket(local));
-    const { ca, isInsecure, policy } = this.#options;
-    const sip = openSignalling({ latchkey: this.#latchkey, uri, local, ca, isInsecure, policy });
-    const [client] = await Promise.all([sip, this.#media.prepare()]);
-    this.#client = client;
+    const opening = this.#open();
+    this.#opening = opening;
+    const { client, socket, local, server } = await opening;
     this.#checkGoingOn();
 
     const session = (this.#session = client.session);
@@ -214,6 +210,21 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     if (durationMs !== undefined) this.#duration = setTimeout(() => void this.#end('us'), durationMs);
     this.#noteProgress();
     return protection;
+  }
+
+  /** The sockets of media and signalling. */
+  async #open() {
+    const { uri, ca, isInsecure, policy, listen } = this.#options;
+    const server = await resolveHost(uri.host);
+    const local = listen ?? (await routedAddress(server, uri.port));
+    if (local === undefined) throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1);
+    const socket = (this.#socket = await this.#openSocket(local));
+    const [client] = await Promise.all([
+      openSignalling({ latchkey: this.#latchkey, uri, local, ca, isInsecure, policy }),
+      this.#media.prepare(),
+    ]);
+    this.#client = client;
+    return { client, socket, local, server };
   }
 
   /** A simulated network has no addresses that the system could tell of. */
@@ -290,6 +301,8 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   }
 
   async #shutDown(by: 'us' | 'server' | 'failure'): Promise<CallSummary> {
+    // What is being opened must be there to be closed.
+    await this.#opening?.catch(() => undefined);
     clearTimeout(this.#duration);
     this.#watch?.stop();
     this.#media.hush();

@@ -156,7 +156,9 @@ function describeAnswer(offer: Sdp, answered: readonly Answered[], options: Desc
 /** The groups of the offer, of what is left of each; the one whose ports count comes first (RFC 9143 section 7.3). */
 function bundleLines(offer: Sdp, answered: readonly Answered[]): string[] {
   return offer.bundle.flatMap((group) => {
-    const members = group.flatMap((mid) => answered.filter(({ section }) => section.media.mid === mid));
+    const members = group.flatMap((mid) =>
+      answered.filter(({ section: { media, isRtcpMux } }) => isRtcpMux && media.mid === mid),
+    );
     const leader = members.find(({ stream }) => stream.transport === stream.media);
     const mids = members
       .filter(({ stream }) => stream.transport === leader?.stream.media)

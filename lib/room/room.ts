@@ -13,7 +13,7 @@ import type { Link } from './link.js';
 import { encodeGoodbye } from './rtcp-goodbye.js';
 import { renameRtcp } from './rtcp-renaming.js';
 import { routeRtcp } from './rtcp-routing.js';
-import { copyRtp } from './rtp-copy.js';
+import { AS_IT_IS, copyRtp, isSameSpelling } from './rtp-copy.js';
 import type { Spelling } from './rtp-copy.js';
 import { Sources } from './sources.js';
 import type { Source } from './sources.js';
@@ -98,7 +98,8 @@ export class Room implements LegHost {
   }
 
   /** The packet path: two fields of the header and a comparison or two per listener; no copy where nothing differs. */
-  handleRtp({ track: from, codec, innerType }: Sent, payloadType: number, bytes: Uint8Array): void {
+  handleRtp(sent: Sent, payloadType: number, bytes: Uint8Array): void {
+    const { track: from } = sent;
     const { link, stream } = from;
     const { dropped } = link.leg.counters;
     if (!stream.isSending) {
@@ -118,26 +119,18 @@ export class Room implements LegHost {
     link.leg.counters.received++;
     const { isEcho } = this.#options;
     let copy: Uint8Array | undefined;
-    let spelling: Spelling | undefined;
+    let last: Spelling | undefined;
     for (const to of this.#tracks.get(stream.channel) ?? NOBODY) {
       if ((to.link.leg === link.leg) !== isEcho) continue;
-      const number = to.numberFor(codec, payloadType);
-      if (!to.stream.isListening) to.link.leg.counters.dropped.direction++;
-      else if (number < 0) to.link.leg.counters.dropped.payloadType++;
-      else {
-        const ssrc = to.link.swaps.swap(source.ssrc);
-        const levelTo = to.stream.audioLevelId;
-        const isLevelSame = levelTo === stream.audioLevelId || levelTo === 0 || stream.audioLevelId === 0;
-        const innerTo = innerType === undefined || to.textType === innerType ? undefined : to.textType;
-        let packet = bytes;
-        if (number !== payloadType || ssrc !== ownSsrc || !isLevelSame || innerTo !== undefined) {
-          const levelFrom = isLevelSame ? levelTo : stream.audioLevelId;
-          const wanted = { payloadType: number, ssrc, levelFrom, levelTo, innerType: innerTo };
-          if (copy === undefined || !isSameSpelling(wanted, spelling)) copy = copyRtp(bytes, wanted);
-          spelling = wanted;
-          packet = copy;
-        }
-        this.#deliver(to, packet, source);
+      const spelling = to.stream.isListening ? to.spell(sent, payloadType, source) : undefined;
+      if (spelling === undefined) {
+        to.link.leg.counters.dropped[to.stream.isListening ? 'payloadType' : 'direction']++;
+      } else if (spelling === AS_IT_IS) {
+        this.#deliver(to, bytes, source);
+      } else {
+        if (copy === undefined || !isSameSpelling(spelling, last)) copy = copyRtp(bytes, spelling);
+        last = spelling;
+        this.#deliver(to, copy, source);
       }
     }
     if (source.isKeyFrameDue) this.#keyFrames.ask(source);
@@ -228,14 +221,4 @@ export class Room implements LegHost {
 /** Whether a stream shows pictures to the participant. */
 function isSeen({ channel, isListening }: Track['stream']): boolean {
   return isListening && channel.startsWith('video');
-}
-
-function isSameSpelling(one: Spelling, other: Spelling | undefined): boolean {
-  return (
-    other?.payloadType === one.payloadType &&
-    other.ssrc === one.ssrc &&
-    other.levelFrom === one.levelFrom &&
-    other.levelTo === one.levelTo &&
-    other.innerType === one.innerType
-  );
 }

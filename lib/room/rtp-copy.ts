@@ -1,6 +1,7 @@
 /*
  * A copy of an RTP packet in the numbers of another participant: payload type, SSRC, the id of the audio level and
- * the numbers inside redundant text. Media and everything else stay byte for byte.
+ * the numbers inside redundant text, which whoever does not take it gets without its redundancy. Media and everything
+ * else stay byte for byte.
  */
 import { parseRtp } from '../wire/rtp.js';
 
@@ -13,6 +14,29 @@ export interface Spelling {
   readonly levelTo: number;
   /** The number that redundant text says inside; undefined for all other media, and where it may stay. */
   readonly innerType: number | undefined;
+  /** Redundant text is to be plain. */
+  readonly isUnpacked: boolean;
+}
+
+/** For a packet that needs no copy. */
+export const AS_IT_IS: Spelling = {
+  payloadType: -1,
+  ssrc: -1,
+  levelFrom: 0,
+  levelTo: 0,
+  innerType: undefined,
+  isUnpacked: false,
+};
+
+export function isSameSpelling(one: Spelling, other: Spelling | undefined): boolean {
+  return (
+    other?.payloadType === one.payloadType &&
+    other.ssrc === one.ssrc &&
+    other.levelFrom === one.levelFrom &&
+    other.levelTo === one.levelTo &&
+    other.innerType === one.innerType &&
+    other.isUnpacked === one.isUnpacked
+  );
 }
 
 const ONE_BYTE_HEADERS = 0xbede;
@@ -25,7 +49,7 @@ export function copyRtp(bytes: Uint8Array, spelling: Spelling): Uint8Array {
   view.setUint32(8, spelling.ssrc);
   if (spelling.levelFrom !== spelling.levelTo) renumberLevel(view, spelling);
   if (spelling.innerType !== undefined) renumberRedundancy(view, spelling.innerType);
-  return copy;
+  return spelling.isUnpacked ? withoutRedundancy(copy) : copy;
 }
 
 /** Header extensions of RFC 8285, in both of their forms. */
@@ -55,11 +79,27 @@ function renumberLevel(view: DataView, { levelFrom, levelTo }: Spelling): void {
 function renumberRedundancy(view: DataView, payloadType: number): void {
   const header = parseRtp(new Uint8Array(view.buffer));
   if (!header.ok) return;
-  const { headerSizeBytes, paddingSizeBytes } = header.value;
-  const end = view.byteLength - paddingSizeBytes;
-  for (let at = headerSizeBytes; at < end; at += 4) {
+  const end = view.byteLength - header.value.paddingSizeBytes;
+  for (let at = header.value.headerSizeBytes; at < end; at += 4) {
     const first = view.getUint8(at);
     view.setUint8(at, (first & 0x80) | payloadType);
     if ((first & 0x80) === 0) return;
   }
+}
+
+/** The header and the last block, which is what the packet is sent for. */
+function withoutRedundancy(bytes: Uint8Array): Uint8Array {
+  const header = parseRtp(bytes);
+  if (!header.ok) return bytes;
+  const { headerSizeBytes } = header.value;
+  let at = headerSizeBytes;
+  let redundantBytes = 0;
+  // Of the four bytes, the last ten bits are the length of a block.
+  for (; at + 4 <= bytes.length && (bytes[at]! & 0x80) !== 0; at += 4) {
+    redundantBytes += ((bytes[at + 2]! & 0x03) << 8) | bytes[at + 3]!;
+  }
+  const plain = new Uint8Array(headerSizeBytes + Math.max(0, bytes.length - at - 1 - redundantBytes));
+  plain.set(bytes.subarray(0, headerSizeBytes));
+  plain.set(bytes.subarray(at + 1 + redundantBytes), headerSizeBytes);
+  return plain;
 }

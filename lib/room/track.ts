@@ -6,6 +6,8 @@ import { alsoTaken, identityOf } from './codec-identity.js';
 import { redundantType, TEXT } from './formats.js';
 import type { Format } from './formats.js';
 import type { Link } from './link.js';
+import { AS_IT_IS } from './rtp-copy.js';
+import type { Spelling } from './rtp-copy.js';
 import type { Source } from './sources.js';
 import type { NegotiatedStream } from './stream.js';
 
@@ -43,15 +45,31 @@ export class Track {
     this.#numbers = numbersOf(accepts);
   }
 
-  /** The number this participant takes the codec under: the given one where it can be, -1 for none. */
-  numberFor(codec: string, payloadType: number): number {
-    if (this.#identities[payloadType] === codec) return payloadType;
-    return this.#numbers.get(codec) ?? -1;
-  }
-
-  /** The number of T.140 here. */
-  get textType(): number | undefined {
-    return this.#numbers.get(TEXT);
+  /**
+   * How a packet that another sent under this payload type is to read for this participant: `AS_IT_IS` nearly always,
+   * undefined where its codec is not taken.
+   */
+  spell(sent: Sent, payloadType: number, source: Source<Link>): Spelling | undefined {
+    const { codec, innerType } = sent;
+    let number = this.#identities[payloadType] === codec ? payloadType : this.#numbers.get(codec);
+    const textType = innerType === undefined ? undefined : this.#numbers.get(TEXT);
+    const isUnpacked = number === undefined && textType !== undefined;
+    if (isUnpacked) number = textType;
+    if (number === undefined) return undefined;
+    const ssrc = this.link.swaps.swap(source.ssrc);
+    const { audioLevelId: levelTo } = this.stream;
+    // Where one of the two has none, the other's says nothing, and may stay.
+    const levelFrom = levelTo === 0 ? 0 : sent.track.stream.audioLevelId || levelTo;
+    const isSame = number === payloadType && ssrc === source.ownSsrc && levelFrom === levelTo;
+    if (isSame && textType === innerType) return AS_IT_IS;
+    return {
+      payloadType: number,
+      ssrc,
+      levelFrom,
+      levelTo,
+      innerType: isUnpacked ? undefined : textType,
+      isUnpacked,
+    };
   }
 }
 

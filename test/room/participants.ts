@@ -13,8 +13,8 @@ import {
   SenderReportPacket,
 } from 'rtp.js/packets';
 import type { RtcpPacket } from 'rtp.js/packets';
-import { answerOffer } from '../../lib/room/index.js';
-import type { Format, Leg, NegotiatedStream, Rooms } from '../../lib/room/index.js';
+import { answerOffer, offeredTransports } from '../../lib/room/index.js';
+import type { Format, Leg, NegotiatedStream, Rooms, SectionPorts } from '../../lib/room/index.js';
 
 export const CNAME = 1;
 
@@ -103,6 +103,53 @@ export function offerOf(formats: string, lines: readonly string[] = [], address 
       .concat(lines)
       .join('\r\n') + '\r\n'
   );
+}
+
+/** A section of video, for `sdpOf`. */
+export const VIDEO = ['m=video 5002 RTP/AVPF 96', 'a=rtpmap:96 VP8/90000', 'a=rtcp-fb:96 nack pli'];
+
+/** A description of these sections, m= lines first; lines before the first m= are the session's. */
+export function sdpOf(...sections: (readonly string[])[]): string {
+  const head = ['v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0'];
+  return [...head, ...sections.flat()].map((line) => `${line}\r\n`).join('');
+}
+
+/** Ports for every transport that the offer could have: 40000 and up. */
+export function portsFor(offer: string): ReadonlyMap<number, SectionPorts> {
+  const transports = offeredTransports(offer);
+  return new Map(transports.map((index, at) => [index, { rtpPort: 40000 + 2 * at }]));
+}
+
+/** A participant of several sections; its ports are by the index of the section that leads the transport. */
+export interface Caller {
+  readonly leg: Leg;
+  readonly ports: ReadonlyMap<number, FakePort>;
+}
+
+/** Answers the offer and joins with what was agreed on: one port for each transport, which takes RTCP too. */
+export function enter(rooms: Rooms, name: string, offer: string): Caller {
+  const preference = rooms.preference(name);
+  const answer = answerOffer(offer, {
+    address: '198.51.100.1',
+    rtpPort: 0,
+    ports: portsFor(offer),
+    preference,
+  });
+  if (!answer.ok) throw new Error(answer.warning);
+  const ports = new Map(offeredTransports(offer).map((index) => [index, new FakePort()]));
+  const streams = answer.streams.map((stream) => {
+    const port = ports.get(stream.transport);
+    if (port === undefined) throw new Error('a stream without ports');
+    return { stream, rtp: port, rtcp: port };
+  });
+  return { leg: rooms.join(name, { call: `call-${++calls}`, streams }), ports };
+}
+
+/** The port of a caller's section. */
+export function portOf({ ports }: Caller, index: number): FakePort {
+  const port = ports.get(index);
+  if (port === undefined) throw new Error(`no port for section ${index}`);
+  return port;
 }
 
 /** What a room answers to the offer, as a stream; fails the test when it refuses. */

@@ -18,7 +18,12 @@ export type DemoEvent =
   | { readonly event: 'result'; readonly result: SceneResult; readonly rebinding: Rebinding | undefined }
   | { readonly event: 'table'; readonly columns: readonly Column[] }
   | { readonly event: 'verdict'; readonly verdict: Verdict }
-  | { readonly event: 'join'; readonly command: string; readonly lines: readonly string[] };
+  | {
+      readonly event: 'join';
+      /** Joined by a space it is the command that calls in. */
+      readonly command: readonly [call: string, trust: string];
+      readonly lines: readonly string[];
+    };
 
 /** One scene in the table. */
 export interface Column {
@@ -27,29 +32,37 @@ export interface Column {
   readonly rebinding: Rebinding | undefined;
 }
 
-/** What the measured values say about the two claims: the call is safe, and the attack is real. */
+/** What the measured values say about the two claims: the latched call is safe, and the attack is real. */
 export interface Verdict {
   readonly isPassed: boolean;
+  /** What failed; or, in one sentence, what was shown. */
   readonly findings: readonly string[];
 }
 
 /** A latched call from which anything was taken, or a blind one from which nothing was, is a failed demonstration. */
 export function judge(columns: readonly Column[]): Verdict {
-  const findings: string[] = [];
-  for (const { result, rebinding } of columns) {
-    const { scene, stolen, injected } = result;
-    if (scene === 'latched') {
-      if (stolen > 0) findings.push(`${stolen} packets were stolen from the latched call`);
-      if (injected > 0) findings.push(`${injected} packets were injected into the latched call`);
-      if (rebinding && rebinding.backMs === undefined)
-        findings.push('the latched call did not survive the rebinding');
-    } else if (stolen === 0) {
-      findings.push(
-        'blind latching lost nothing: the attack does not work here, so the first half proves nothing',
-      );
-    }
-    if (result.unroutable > 0)
-      findings.push(`${result.unroutable} packets were sent to private addresses (the NATs dropped them)`);
+  const failures = columns.flatMap((column) => failuresOf(column));
+  if (failures.length > 0) return { isPassed: false, findings: failures };
+  const shown = columns.map(({ result }) => SHOWN[result.scene]);
+  return { isPassed: true, findings: shown.length === 0 ? ['there was no time to show anything'] : shown };
+}
+
+const SHOWN = {
+  latched: 'nothing was stolen from the latched call, and nothing injected',
+  blind: 'the same attack on the blindly latched call worked',
+} as const;
+
+function failuresOf({ result, rebinding }: Column): string[] {
+  const { scene, stolen, injected, unroutable } = result;
+  const failures: string[] = [];
+  if (scene === 'latched') {
+    if (stolen > 0) failures.push(`${stolen} packets were stolen from the latched call`);
+    if (injected > 0) failures.push(`${injected} packets were injected into the latched call`);
+    if (rebinding && rebinding.backMs === undefined)
+      failures.push('the latched call was lost when the NAT rebound');
+  } else if (stolen === 0) {
+    failures.push('blind latching lost nothing: the attack does not work here, and so proves nothing');
   }
-  return { isPassed: findings.length === 0, findings };
+  if (unroutable > 0) failures.push(`${unroutable} packets were meant for private addresses (and not sent)`);
+  return failures;
 }

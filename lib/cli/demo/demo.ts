@@ -16,12 +16,16 @@ interface Script {
 
 const LATCHED: Script = { sprayMs: 5000, rebindMs: 10_000, endMs: 15_000 };
 const BLIND: Script = { sprayMs: 3000, rebindMs: 6000, endMs: 10_000 };
-/** The processes of the second scene start while the first one is still played, after all that is measured in ms. */
-const PREPARE_MS = 12_000;
 /** How the spray went is told so long before the NAT rebinds. */
 const INTERIM_MS = 200;
 /** A scene that was stopped sooner has shown nothing. */
 const SHORTEST_MS = 1000;
+
+/** The scene that is played, and the rebinding that it has seen. */
+interface Playing {
+  readonly scene: Scene;
+  rebinding: Rebinding | undefined;
+}
 
 export interface DemoOptions {
   readonly story: Story;
@@ -29,7 +33,7 @@ export interface DemoOptions {
   readonly pace: number;
   readonly stop: AbortSignal;
   /** How to call from another terminal. */
-  readonly joinCommand: (scene: Scene) => string;
+  readonly joinCommand: (scene: Scene) => readonly [call: string, trust: string];
   readonly tenLines: readonly string[];
 }
 
@@ -38,23 +42,29 @@ export class Demo {
   readonly #columns: Column[] = [];
   #latched: Scene | undefined;
   #blind: Promise<Scene> | undefined;
-  /** The scene that is played, and the rebinding that it has seen. */
-  #current: { readonly scene: Scene; rebinding: Rebinding | undefined } | undefined;
+  /** Rejects when the demonstration is stopped. */
+  readonly #stopped: Promise<never>;
+  #current: Playing | undefined;
+  #measuring = Promise.resolve();
 
   constructor(options: DemoOptions) {
     this.#options = options;
+    this.#stopped = aborted(options.stop);
+    this.#stopped.catch(() => undefined);
   }
 
   /** Starts the first scene's processes. */
   async prepare(): Promise<void> {
     const beganMs = performance.now();
     this.#latched = await Scene.prepare('latched');
-    this.#options.story.tell({ event: 'ready', tookMs: performance.now() - beganMs });
+    const tookMs = performance.now() - beganMs;
+    if (!this.#options.stop.aborted) this.#options.story.tell({ event: 'ready', tookMs });
   }
 
   /** Plays both scenes, or as much of them as there is time for. True when all was played. */
   async play(): Promise<boolean> {
     const { stop } = this.#options;
+    if (stop.aborted) return false;
     try {
       await this.#unlessStopped(this.#play());
       return true;
@@ -79,7 +89,7 @@ export class Demo {
     const { story, joinCommand, tenLines, stop } = this.#options;
     if (!this.#latched || stop.aborted) return;
     story.tell({ event: 'join', command: joinCommand(this.#latched), lines: tenLines });
-    await Promise.race([this.#latched.server.ended, aborted(stop).catch(() => undefined)]);
+    await Promise.race([this.#latched.server.ended, this.#stopped.catch(() => undefined)]);
   }
 
   /** Hangs up and ends all processes. */
@@ -90,22 +100,24 @@ export class Demo {
 
   async #play(): Promise<void> {
     if (!this.#latched) throw new Error('nothing is prepared');
-    const startMs = performance.now();
-    const preparing = this.#until(startMs, PREPARE_MS).then(() => (this.#blind = Scene.prepare('blind')));
-    await Promise.all([this.#playScene(this.#latched, LATCHED), preparing]);
+    await this.#playScene(this.#latched, LATCHED, () => {
+      this.#blind = Scene.prepare('blind');
+      // What is wrong with it is told when it is awaited.
+      this.#blind.catch(() => undefined);
+    });
     await this.#latched.dismissImpostor();
-    const blind = await preparing;
+    const blind = await this.#blind;
+    if (!blind) throw new Error('the second scene was not prepared');
     await this.#playScene(blind, BLIND);
     await blind.end();
   }
 
-  async #playScene(scene: Scene, script: Script): Promise<void> {
-    const { story, pace } = this.#options;
+  /** @param onRebound what may cost time, when nothing is measured in milliseconds any more */
+  async #playScene(scene: Scene, script: Script, onRebound?: () => void): Promise<void> {
+    const { story, pace, stop } = this.#options;
+    stop.throwIfAborted();
     const startMs = performance.now();
-    const current: { readonly scene: Scene; rebinding: Rebinding | undefined } = {
-      scene,
-      rebinding: undefined,
-    };
+    const current: Playing = { scene, rebinding: undefined };
     this.#current = current;
     const { name, server, processCount: processes } = scene;
     const media = `${server.media.low}-${server.media.high}`;
@@ -121,22 +133,28 @@ export class Demo {
     const patienceMs = (script.endMs - script.rebindMs) * pace - INTERIM_MS;
     current.rebinding = await this.#unlessStopped(scene.rebind(patienceMs));
     story.tell({ event: 'rebound', scene: name, ...current.rebinding });
+    onRebound?.();
     await this.#until(startMs, script.endMs);
     await this.#measure();
   }
 
-  async #measure(): Promise<void> {
+  /** Measures the scene that is played, once; a measurement that is under way is waited for. */
+  #measure(): Promise<void> {
     const current = this.#current;
     this.#current = undefined;
-    if (!current || current.scene.playedMs < SHORTEST_MS) return;
-    const column = { result: await current.scene.measure(), rebinding: current.rebinding };
+    if (current && current.scene.playedMs >= SHORTEST_MS) this.#measuring = this.#measureScene(current);
+    return this.#measuring;
+  }
+
+  async #measureScene({ scene, rebinding }: Playing): Promise<void> {
+    const column = { result: await scene.measure(), rebinding };
     this.#columns.push(column);
     this.#options.story.tell({ event: 'result', ...column });
   }
 
   /** What is under way when the demonstration is stopped is left alone, and tells nothing more. */
   #unlessStopped<T>(step: Promise<T>): Promise<T> {
-    return Promise.race([step, aborted(this.#options.stop)]);
+    return Promise.race([step, this.#stopped]);
   }
 
   async #until(startMs: number, scriptMs: number): Promise<void> {

@@ -64,6 +64,10 @@ async function play({ durationMs, isJson, pace }: Options): Promise<void> {
     }
     process.exitCode = demo.conclude() ? 0 : 1;
     await demo.stayUp();
+  } catch (error) {
+    // Ctrl-C reaches every process of the terminal: while they start, it ends them under us.
+    if (!isInterrupted) throw error;
+    process.exitCode = EXIT_INTERRUPTED;
   } finally {
     await demo.end();
   }
@@ -73,9 +77,9 @@ async function play({ durationMs, isJson, pace }: Options): Promise<void> {
 const EXIT_INTERRUPTED = 130;
 
 /** As it works in the directory where this was started: installed by npx, in a clone by path. */
-function joinCommand({ server }: Scene): string {
+function joinCommand({ server }: Scene): readonly [string, string] {
   const main = relative(process.cwd(), besides('../main'));
   const program = main.split(sep).includes('node_modules') ? 'npx latchkey' : `node ${main}`;
   const uri = `sip:${ROOM}@${server.address}:${server.port};transport=tls`;
-  return `${program} call "${uri}" --ca ${server.certificate}`;
+  return [`${program} call "${uri}"`, `--ca ${server.certificate}`];
 }

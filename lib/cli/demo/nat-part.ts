@@ -20,7 +20,7 @@ const questions = {
     const atMs = nowMs();
     const before = opened().mappings;
     opened().rebind();
-    return { atMs, before };
+    return { atMs, before, epoch: opened().epoch };
   },
   report: () => ({ mappings: opened().mappings, counters: opened().counters }),
 };

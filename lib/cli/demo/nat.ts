@@ -87,6 +87,11 @@ export class Nat {
     return this.#inside.address().port;
   }
 
+  /** How often it has rebound. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   get mappings(): readonly NatMapping[] {
     return [...this.#mappings.values()].map(({ insidePort, outsidePort, epoch }) => ({
       insidePort,

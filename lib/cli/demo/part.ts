@@ -1,5 +1,6 @@
 // The parts of the demonstration, each a process of its own, and how the parent talks to them: it asks over the IPC
-// channel, they answer. A part ends with its parent, however that ends, and with nothing else: Ctrl-C is the parent's.
+// channel, they answer. A part ends with its parent, however that ends, and with nothing else: Ctrl-C and a
+// terminal that is closed are the parent's affair.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
@@ -122,10 +123,11 @@ export class Part<Q extends Questions> {
 /** The part's end: answers what the parent asks, and ends when the parent is gone. Call it before anything is awaited. */
 export function answerParent(questions: Questions): void {
   process.on('disconnect', () => process.exit(0));
-  process.on('SIGINT', () => undefined);
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   process.on('message', (message) => {
     const { id, name, argument } = message as Question;
-    const reply = (reply: Reply): void => void process.send?.(reply);
+    // The parent may be gone: then nobody is there to be answered.
+    const reply = (reply: Reply): void => void process.send?.(reply, undefined, undefined, () => undefined);
     Promise.resolve()
       .then(() => questions[name]?.(argument as never))
       .then((answer) => reply({ id, answer }))

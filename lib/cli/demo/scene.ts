@@ -50,6 +50,8 @@ export interface SceneResult {
   readonly sent: number;
   /** Datagrams of the call on the impostor's own socket. */
   readonly stolen: number;
+  /** Whose speech is among them. */
+  readonly stolenFrom: readonly string[];
   /** Packets heard by the callers that the other caller never said. */
   readonly injected: number;
   readonly longestSilenceMs: number;
@@ -96,10 +98,14 @@ export class Scene {
         const privateAddress = `10.0.${i + 1}.2`;
         return { name: caller, privateAddress, part, nat, insidePort, ssrc: 0, call: '' };
       });
-      const { port } = await impostor.ask('open', range);
-      const [alice, bob] = await Promise.all(callers);
+      // Awaited together: whichever fails first, the failures of the others have somebody to go to.
+      const [server, { port }, [alice, bob]] = await Promise.all([
+        serving,
+        impostor.ask('open', range),
+        Promise.all(callers),
+      ]);
       if (!alice || !bob) throw new Error('a scene has two callers');
-      return new Scene(name, await serving, impostor, port, [alice, bob], parts);
+      return new Scene(name, server, impostor, port, [alice, bob], parts);
     } catch (error) {
       await Promise.allSettled([...parts.map((part) => part.end()), serving.then((server) => server.end())]);
       throw error;
@@ -160,31 +166,34 @@ export class Scene {
   /** Alice's NAT forgets its mappings. Resolves when she hears Bob again, or `patienceMs` later. */
   async rebind(patienceMs: number): Promise<Rebinding> {
     const [alice] = this.callers;
-    const { atMs, before } = await alice.nat.ask('rebind');
-    const epoch = 1;
-    let firstMs: number | null | undefined;
-    // Holes in the list are null when they have crossed the process border.
-    while (
-      (firstMs ??= (await alice.part.ask('report')).firstHeardMs[epoch]) === undefined ||
-      firstMs === null
-    ) {
-      if (nowMs() - atMs > patienceMs) break;
-      await sleep(POLL_MS);
-    }
-    const isBack = typeof firstMs === 'number';
-    const fits = (mapping: string): boolean => !before.some((old) => mapping.endsWith(`:${old.outsidePort}`));
-    const rebound = isBack
-      ? await this.server.find(
-          ({ event, call, mapping = '' }) => event === 'rebound' && call === alice.call && fits(mapping),
-          SETTLED_MS,
-        )
-      : undefined;
+    const { atMs, before, epoch } = await alice.nat.ask('rebind');
+    const heardMs = await this.#heardThrough(alice, epoch, atMs + patienceMs);
+    const old = before.map(({ outsidePort }) => `127.0.0.1:${outsidePort}`);
+    const rebound =
+      heardMs === undefined
+        ? undefined
+        : await this.server.find(
+            ({ event, call, mapping = '' }) =>
+              event === 'rebound' && call === alice.call && !old.includes(mapping),
+            SETTLED_MS,
+          );
     return {
       name: alice.name,
-      before: `127.0.0.1:${before[0]?.outsidePort}`,
+      before: old[0] ?? '',
       after: rebound?.mapping,
-      backMs: typeof firstMs === 'number' ? firstMs - atMs : undefined,
+      backMs: heardMs === undefined ? undefined : heardMs - atMs,
     };
+  }
+
+  /** When the other caller was first heard through a mapping of this epoch; undefined: not until `deadlineMs`. */
+  async #heardThrough({ part }: Caller, epoch: number, deadlineMs: number): Promise<number | undefined> {
+    for (;;) {
+      const { firstHeardMs } = await part.ask('report');
+      // What was never heard is null when it has crossed the border between processes.
+      const heardMs = firstHeardMs[epoch] ?? undefined;
+      if (heardMs !== undefined || nowMs() > deadlineMs) return heardMs;
+      await sleep(POLL_MS);
+    }
   }
 
   /** What was measured since both were in the call. */
@@ -195,12 +204,13 @@ export class Scene {
       ...this.callers.map(({ part }) => part.ask('report')),
     ]);
     const nats = await Promise.all(this.callers.map(({ nat }) => nat.ask('report')));
-    const { sent, stolen, challenges } = impostor;
+    const { sent, stolen, challenges, speech } = impostor;
     return {
       scene: this.name,
       seconds,
       sent,
       stolen,
+      stolenFrom: this.callers.filter(({ ssrc }) => speech[ssrc] !== undefined).map(({ name }) => name),
       injected: heard.reduce((sum, { injected }) => sum + injected, 0),
       longestSilenceMs: Math.max(...heard.map(({ longestSilenceMs }) => longestSilenceMs)),
       challenges,

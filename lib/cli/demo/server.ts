@@ -103,7 +103,11 @@ export class Server {
       execArgv: [...process.execArgv, '--import', new URL(`file://${besides('leash')}`).href],
     });
     if (this.#child.stdout) createInterface(this.#child.stdout).on('line', (line) => this.#handleLine(line));
-    this.#child.stderr?.on('data', (text: Buffer) => (this.#lastWords = text.toString()));
+    this.#child.stderr?.on('data', (text: Buffer) => {
+      // Before it listens they are the reason why it does not; after that, a defect that is to be seen.
+      if (this.#listening) process.stderr.write(text);
+      else this.#lastWords = text.toString();
+    });
     this.#child.once('error', (error) => (this.#lastWords = error.message));
     this.ended = new Promise((resolve) => {
       this.#child.once('close', () => {

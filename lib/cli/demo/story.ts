@@ -1,7 +1,7 @@
 // How the demonstration looks: a line of JSON for each event with --json, else text for a stranger's eyes, in colours
 // where standard output is a terminal that wants them. It prints what it is told and measures nothing.
-import type { DemoEvent } from './demo-event.js';
-import type { Seen } from './scene.js';
+import type { DemoEvent, Verdict } from './demo-event.js';
+import type { SceneResult, Seen } from './scene.js';
 import { formatCount, formatMs, formatTable } from './table.js';
 
 /** SGR codes (ECMA-48). */
@@ -16,7 +16,7 @@ export interface StoryOptions {
 
 /** By https://no-color.org: the variable counts when it is set and not empty. */
 export function wantsColours(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv): boolean {
-  return stream.isTTY && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
+  return stream.isTTY === true && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
 }
 
 export class Story {
@@ -47,85 +47,98 @@ export class Story {
             'bold',
             'latchkey: media goes through the NAT to whoever holds the key, and to nobody else',
           ),
-          `Real SIP over TLS and real UDP between processes of this machine, on 127.0.0.1 only.`,
+          'Real SIP over TLS and real RTP between processes of this machine; nothing leaves 127.0.0.1.',
         ];
       case 'scene':
-        return ['', this.#paint('bold', TITLES[event.scene]), ...this.#stage(event)];
+        return ['', ...this.#scene(event)];
       case 'met':
         return [
-          this.#at('Two callers behind NATs meet in a room. What each says, and what the server sees:'),
+          this.#at('Alice and Bob meet in a room. Where each says to be, and what the server found:'),
           ...event.callers.flatMap((caller) => this.#caller(caller)),
         ];
       case 'spray':
         return [
-          this.#at(`The impostor sprays ${event.media} with the right payload type,`),
-          INDENT + 'and with the SSRC and the next sequence numbers of each caller.',
+          this.#at('The impostor sprays all media ports: right payload type, right SSRCs, next sequence'),
+          `${INDENT}numbers, bare headers, odd ports.`,
         ];
-      case 'interim': {
-        const { sent, stolen, injected, challenges } = event.result;
-        const asked =
-          challenges === 0 ? [] : [`${INDENT}Asked ${challenges} times to prove itself, it never could.`];
-        return [
-          this.#at(`${formatCount(sent)} packets later: `) +
-            this.#count(stolen, 'stolen') +
-            ', ' +
-            this.#count(injected, 'injected') +
-            '.',
-          ...asked,
-        ];
-      }
+      case 'interim':
+        return this.#interim(event.result);
       case 'rebinding':
-        return [this.#at(`The NAT of ${event.name} restarts: its old port is gone.`)];
-      case 'rebound': {
-        if (event.backMs === undefined)
-          return [INDENT + this.#paint('red', `${event.name} hears nothing any more: the call is lost.`)];
-        const after = event.after === undefined ? '' : ` ${event.before} became ${event.after};`;
-        return [
-          INDENT +
-            this.#paint('green', `The call goes on:${after} media was back in ${formatMs(event.backMs)}.`),
-        ];
-      }
+        return [this.#at(`The NAT of ${title(event.name)} restarts: its old port is gone.`)];
+      case 'rebound':
+        return [INDENT + this.#rebound(event)];
       case 'result':
         return [];
       case 'table':
         return ['', ...this.#table(formatTable(event.columns))];
       case 'verdict':
-        return event.verdict.findings.map((finding) => this.#paint('red', `FAILED: ${finding}`));
+        return this.#verdict(event.verdict);
       case 'join':
         return this.#join(event);
     }
   }
 
-  #stage({ server, media, processes, scene }: DemoEvent & { event: 'scene' }): string[] {
-    const speech =
-      scene === 'latched' ? 'both callers hold a key from the SDP' : 'the callers are ordinary phones';
-    return [this.#at(`${processes} processes: server ${server}, media ports ${media}; ${speech}.`)];
+  #scene({ server, media, processes, scene }: EventOf<'scene'>): string[] {
+    const [title, rule] = TITLES[scene];
+    return [
+      `${this.#paint('bold', title)}  ${rule}`,
+      this.#at(
+        `${processes} processes: a server (SIP over TLS on ${server}), Alice, Bob, a NAT for each, and`,
+      ),
+      `${INDENT}an impostor, who knows the media ports (${media}) and knocks before Bob speaks.`,
+    ];
   }
 
   #caller({ name, signalled, mapping, nat, isImpostor }: Seen): string[] {
-    const who = `${INDENT}${name.padEnd(6)} says ${signalled.padEnd(16)}`;
-    if (mapping === undefined) return [`${who} ${this.#paint('red', 'the server sends nowhere')}`];
-    if (isImpostor) return [`${who} latched ${mapping}  ${this.#paint('red', 'that is the impostor')}`];
+    const who = `${INDENT}${title(name).padEnd(6)} says ${signalled.padEnd(16)}`;
+    if (mapping === undefined) return [`${who} ${this.#paint('red', 'nothing: nowhere to send to')}`];
+    if (isImpostor) return [`${who} latched ${mapping}  ${this.#paint('red', 'which is the impostor')}`];
     if (nat === undefined) return [`${who} latched ${mapping}`];
-    const change = nat === 'both' ? 'its NAT changed address and port' : `its NAT changed: ${nat}`;
-    return [`${who} proved  ${mapping}  ${this.#paint('dim', change)}`];
+    const change = nat === 'both' ? 'the NAT changed address and port' : `the NAT changed: ${nat}`;
+    return [`${who} proved ${mapping}  ${this.#paint('dim', change)}`];
+  }
+
+  #interim({ sent, stolen, stolenFrom, injected, challenges }: SceneResult): string[] {
+    const whose = stolenFrom.length === 0 ? '' : ` (what ${stolenFrom.map(title).join(' and ')} said)`;
+    const asked = `${INDENT}The server asked it ${challenges} times to prove itself; it never could.`;
+    return [
+      this.#at(
+        `After ${formatCount(sent)} packets of the impostor's: ${this.#count(stolen, 'stolen')}${whose}, `,
+      ) + `${this.#count(injected, 'injected')}.`,
+      ...(challenges === 0 ? [] : [asked]),
+    ];
+  }
+
+  #rebound({ name, before, after, backMs }: EventOf<'rebound'>): string {
+    if (backMs === undefined)
+      return this.#paint('red', `${title(name)} hears nothing any more: the call is lost.`);
+    const change = after === undefined ? '' : `${before} became ${after}; `;
+    return this.#paint('green', `The call goes on: ${change}media was back in ${formatMs(backMs)}.`);
   }
 
   #table([heading = '', ...rows]: readonly string[]): string[] {
     return [this.#paint('bold', heading), ...rows, ''];
   }
 
-  #join({ command, lines }: DemoEvent & { event: 'join' }): string[] {
+  #verdict({ isPassed, findings }: Verdict): string[] {
+    if (!isPassed) return findings.map((finding) => this.#paint('red', `FAILED: ${finding}.`));
+    return findings.map((finding) => this.#paint('green', `Measured: ${finding}.`));
+  }
+
+  #join({ command, lines }: EventOf<'join'>): string[] {
+    const [call, trust] = [`    ${command[0]}`, command[1]];
+    const isShort = call.length + 1 + trust.length <= WIDTH;
     return [
-      this.#paint('bold', 'To have this in a server that speaks SIP already:'),
       '',
-      ...lines.map((line) => `    ${line}`),
+      this.#paint('bold', 'To have this in a server that speaks SIP:'),
       '',
-      this.#paint('bold', 'To join this meeting, from a second terminal:'),
+      ...lines,
       '',
-      `    ${command}`,
+      this.#paint('bold', 'To join this meeting, in a second terminal:'),
       '',
-      'The callers talk on until Ctrl-C.',
+      ...(isShort ? [`${call} ${trust}`] : [`${call} \\`, `      ${trust}`]),
+      '',
+      'Alice and Bob talk on until Ctrl-C.',
     ];
   }
 
@@ -144,8 +157,15 @@ export class Story {
   }
 }
 
+type EventOf<E extends DemoEvent['event']> = Extract<DemoEvent, { readonly event: E }>;
+
+const WIDTH = 100;
 const INDENT = ' '.repeat(9);
 const TITLES = {
-  latched: 'LATCHED: media only to addresses that proved, with the key, whose they are',
-  blind: 'BLIND: the same scene, but the server latches to the first who sends (--policy legacy)',
+  latched: ['LATCHED', 'media goes only to an address that has proved, with a key from the SDP, whose it is'],
+  blind: ['BLIND', 'the same with phones that hold no key: media goes to whoever sends first'],
 } as const;
+
+function title(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}

@@ -36,7 +36,8 @@ export function formatCount(count: number): string {
 
 /** Milliseconds below a second, else seconds with one decimal. */
 export function formatMs(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  const rounded = Math.round(ms);
+  return rounded < 1000 ? `${rounded} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 function formatReturn(rebinding: Column['rebinding']): string {

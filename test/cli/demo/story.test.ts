@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { judge } from '../../../lib/cli/demo/demo-event.js';
+import type { Column, DemoEvent } from '../../../lib/cli/demo/demo-event.js';
+import type { SceneResult } from '../../../lib/cli/demo/scene.js';
+import { Story, wantsColours } from '../../../lib/cli/demo/story.js';
+import { formatCount, formatMs, formatTable } from '../../../lib/cli/demo/table.js';
+import { readTenLines } from '../../../lib/cli/demo/ten-lines.js';
+
+const MAPPING = '127.0.0.1:54321';
+const QUIET: SceneResult = {
+  scene: 'latched',
+  seconds: 14.1,
+  sent: 38_032,
+  stolen: 0,
+  stolenFrom: [],
+  injected: 0,
+  longestSilenceMs: 61.4,
+  challenges: 25,
+  unroutable: 0,
+};
+const ROBBED: SceneResult = {
+  ...QUIET,
+  scene: 'blind',
+  stolen: 1292,
+  stolenFrom: ['alice'],
+  injected: 590,
+  longestSilenceMs: 9512,
+  challenges: 0,
+};
+const BACK = { name: 'alice', before: MAPPING, after: '127.0.0.1:54322', backMs: 41.2 };
+const LOST = { name: 'alice', before: MAPPING, after: undefined, backMs: undefined };
+const COLUMNS: readonly Column[] = [
+  { result: QUIET, rebinding: BACK },
+  { result: ROBBED, rebinding: LOST },
+];
+
+const seen = (scene: 'latched' | 'blind'): DemoEvent => ({
+  event: 'met',
+  scene,
+  callers: [
+    { name: 'alice', signalled: '10.0.1.2:65535', mapping: MAPPING, nat: 'both', isImpostor: false },
+    { name: 'bob', signalled: '10.0.2.2:65535', mapping: MAPPING, nat: undefined, isImpostor: true },
+    { name: 'bob', signalled: '10.0.2.2:65535', mapping: undefined, nat: undefined, isImpostor: false },
+  ],
+});
+
+const EVENTS: readonly DemoEvent[] = [
+  { event: 'ready', tookMs: 1400 },
+  { event: 'scene', scene: 'latched', server: '127.0.0.1:5061', media: '20000-20031', processes: 6 },
+  seen('latched'),
+  { event: 'spray', scene: 'latched', media: '20000-20031' },
+  { event: 'interim', result: QUIET },
+  { event: 'rebinding', scene: 'latched', name: 'alice' },
+  { event: 'rebound', scene: 'latched', ...BACK },
+  { event: 'result', result: QUIET, rebinding: BACK },
+  { event: 'scene', scene: 'blind', server: '127.0.0.1:54999', media: '31000-31031', processes: 6 },
+  seen('blind'),
+  { event: 'interim', result: ROBBED },
+  { event: 'rebound', scene: 'blind', ...LOST },
+  { event: 'table', columns: COLUMNS },
+  { event: 'verdict', verdict: judge(COLUMNS) },
+  { event: 'verdict', verdict: { isPassed: false, findings: ['it went wrong'] } },
+  {
+    event: 'join',
+    command: [
+      'node dist/main.js call "sip:demo@127.0.0.1:5061;transport=tls"',
+      '--ca /tmp/latchkey-abcdef/cert.pem',
+    ],
+    lines: readTenLines(),
+  },
+];
+
+function tell(isJson: boolean, isColoured: boolean): string {
+  let text = '';
+  const story = new Story({ isJson, isColoured, write: (more) => (text += more) });
+  for (const event of EVENTS) story.tell(event);
+  return text;
+}
+
+describe('how the demonstration is told', () => {
+  it('is an object a line with --json, as it happened', () => {
+    const lines = tell(true, true).trimEnd().split('\n');
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line) as unknown),
+      JSON.parse(JSON.stringify(EVENTS)),
+    );
+  });
+
+  it('is text of at most 100 characters a line, coloured only where that is wanted', () => {
+    const plain = tell(false, false);
+    for (const line of plain.split('\n')) assert.ok(line.length <= 100, `${line.length}: ${line}`);
+    assert.ok(!plain.includes('\u001b'));
+    const coloured = tell(false, true);
+    assert.ok(coloured.includes('\u001b[31m') && coloured.includes('\u001b[32m'));
+    // eslint-disable-next-line no-control-regex
+    assert.equal(coloured.replace(/\x1b\[\d+m/g, ''), plain);
+  });
+
+  it('names who was fooled, what was taken and what came back', () => {
+    const text = tell(false, false);
+    assert.match(text, /Bob +says 10\.0\.2\.2:65535 +latched 127\.0\.0\.1:54321 +which is the impostor/);
+    assert.match(text, /1,292 stolen \(what Alice said\), 590 injected/);
+    assert.match(text, /127\.0\.0\.1:54321 became 127\.0\.0\.1:54322; media was back in 41 ms/);
+    assert.match(text, /FAILED: it went wrong\./);
+  });
+
+  it('breaks a long command where a shell goes on', () => {
+    const long = ['call', `--ca /${'x'.repeat(100)}`] as const;
+    let text = '';
+    const story = new Story({ isJson: false, isColoured: false, write: (more) => (text += more) });
+    story.tell({ event: 'join', command: long, lines: [] });
+    assert.ok(text.includes(`    call \\\n      ${long[1]}\n`));
+  });
+
+  it('uses colours on a terminal, unless NO_COLOR or a dumb terminal says otherwise', () => {
+    const terminal = { isTTY: true } as NodeJS.WriteStream;
+    assert.equal(wantsColours(terminal, {}), true);
+    assert.equal(wantsColours(terminal, { NO_COLOR: '' }), true);
+    assert.equal(wantsColours(terminal, { NO_COLOR: '1' }), false);
+    assert.equal(wantsColours(terminal, { TERM: 'dumb' }), false);
+    assert.ok(!wantsColours({} as NodeJS.WriteStream, {}));
+  });
+
+  it('ends in a table with a column for each scene', () => {
+    assert.deepEqual(formatTable(COLUMNS).slice(2), [
+      'packets that the impostor sent                  38,032        38,032',
+      'packets stolen, on its own socket                    0         1,292',
+      'packets injected, heard by the callers               0           590',
+      'longest silence                                  61 ms         9.5 s',
+      'after the NAT rebound, media is back in          41 ms         never',
+    ]);
+    assert.equal(
+      formatTable([{ result: QUIET, rebinding: undefined }])
+        .at(-1)
+        ?.trim()
+        .endsWith(' -'),
+      true,
+    );
+    assert.deepEqual([0, 999, 1000, 1_234_567].map(formatCount), ['0', '999', '1,000', '1,234,567']);
+    assert.deepEqual([0.4, 999.4, 1000, 9512].map(formatMs), ['0 ms', '999 ms', '1.0 s', '9.5 s']);
+  });
+
+  it('prints the ten lines that the example has, which are those of the README', () => {
+    const lines = readTenLines();
+    assert.equal(lines.filter((line) => line !== '').length, 10);
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+    assert.ok(readme.includes(`${lines.join('\n')}\n`));
+  });
+});
+
+describe('what the demonstration makes of its measurements', () => {
+  const judged = (
+    latched: Partial<SceneResult>,
+    blind: Partial<SceneResult> = {},
+    rebinding: object = BACK,
+  ) =>
+    judge([
+      { result: { ...QUIET, ...latched }, rebinding: rebinding as Column['rebinding'] },
+      { result: { ...ROBBED, ...blind }, rebinding: LOST },
+    ]);
+
+  it('is passed when the latched call lost nothing and the blind one did', () => {
+    assert.equal(judged({}).isPassed, true);
+    assert.equal(judge(COLUMNS.slice(0, 1)).isPassed, true);
+  });
+
+  it('fails for one packet stolen or injected, and for a call that a rebinding ended', () => {
+    assert.deepEqual(judged({ stolen: 1 }).findings, ['1 packets were stolen from the latched call']);
+    assert.deepEqual(judged({ injected: 1 }).findings, ['1 packets were injected into the latched call']);
+    assert.match(judged({}, {}, LOST).findings.join(), /lost when the NAT rebound/);
+  });
+
+  it('fails when the positive control does: an attack that never works proves nothing', () => {
+    const { isPassed, findings } = judged({}, { stolen: 0 });
+    assert.equal(isPassed, false);
+    assert.match(findings.join(), /blind latching lost nothing/);
+  });
+
+  it('fails when anything was meant for a private address', () => {
+    assert.equal(judged({ unroutable: 1 }).isPassed, false);
+    assert.equal(judged({}, { unroutable: 1 }).isPassed, false);
+  });
+});

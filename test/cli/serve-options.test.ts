@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import tls from 'node:tls';
+import { createCertificate, readCertificate } from '../../lib/cli/certificate.js';
+import { Failure } from '../../lib/cli/failure.js';
+import { readServeOptions } from '../../lib/cli/serve-options.js';
+import { CommandProcess, ServerProcess } from './server-process.js';
+
+after(() => CommandProcess.killAll());
+
+let folder: string;
+before(() => (folder = mkdtempSync(join(tmpdir(), 'serve-options-'))));
+after(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, content: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, content);
+  return file;
+}
+
+describe('the options of serve', () => {
+  it('have the defaults that the help states', () => {
+    const { cert, key, durationMs, ...options } = readServeOptions({});
+    assert.deepEqual([cert, key, durationMs], [undefined, undefined, undefined]);
+    assert.deepEqual(options, {
+      listen: '127.0.0.1',
+      advertise: '127.0.0.1',
+      udp: 5060,
+      tcp: 5060,
+      tls: 5061,
+      ws: 0,
+      wss: 0,
+      media: { kind: 'range', low: 40000, high: 49999 },
+      policy: 'prefer',
+      allowInsecureSignalling: false,
+      json: false,
+    });
+  });
+
+  it('are read from flags', () => {
+    const flags = { udp: '0', tcp: 'auto', media: '7000', duration: '1.5', allowInsecureSignalling: true };
+    const options = readServeOptions({ ...flags, listen: '0.0.0.0', advertise: '192.0.2.1' });
+    assert.deepEqual([options.udp, options.tcp, options.durationMs], [0, 'auto', 1500]);
+    assert.deepEqual(options.media, { kind: 'shared', port: 7000 });
+    assert.deepEqual([options.listen, options.advertise], ['0.0.0.0', '192.0.2.1']);
+    assert.equal(options.allowInsecureSignalling, true);
+  });
+
+  it('are read from a file under the same names, and flags win', () => {
+    const content = { udp: 7060, tcp: 7061, 'allow-insecure-signalling': true, media: 7000, duration: 3 };
+    const config = write('good.json', JSON.stringify(content));
+    const options = readServeOptions({ config, tcp: '7062' });
+    assert.deepEqual([options.udp, options.tcp, options.durationMs], [7060, 7062, 3000]);
+    assert.equal(options.allowInsecureSignalling, true);
+    assert.deepEqual(options.media, { kind: 'shared', port: 7000 });
+  });
+
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{ udp: '65536' }, /^--udp: expects a port/],
+    [{ tcp: '-1' }, /^--tcp: expects a port/],
+    [{ tls: '5061x' }, /^--tls: expects a port/],
+    [{ ws: '' }, /^--ws: expects a port/],
+    [{ wss: 'yes' }, /^--wss: expects a port/],
+    [{ media: '0' }, /^--media: expects/],
+    [{ media: '65535' }, /^--media: expects/],
+    [{ media: '5-5' }, /^--media: expects/],
+    [{ media: '5-6' }, /^--media: expects/],
+    [{ media: '9-8' }, /^--media: expects/],
+    [{ media: '0-9' }, /^--media: expects/],
+    [{ media: '1-2-3' }, /^--media: expects/],
+    [{ media: 'auto-9' }, /^--media: expects/],
+    [{ policy: 'Require' }, /^--policy: expects require, prefer or legacy$/],
+    [{ listen: 'localhost' }, /^--listen: expects an IP address$/],
+    [{ listen: 'fe80::1%eth0' }, /^--listen: expects an IP address$/],
+    [{ advertise: '1.2.3' }, /^--advertise: expects an IP address$/],
+    [{ listen: '0.0.0.0' }, /^--listen 0\.0\.0\.0 needs --advertise/],
+    [{ listen: '::' }, /^--listen :: needs --advertise/],
+    [{ listen: '::1', advertise: '192.0.2.1' }, /both IPv4 or both IPv6/],
+    [{ duration: '0' }, /^--duration: expects seconds/],
+    [{ duration: '1e9' }, /^--duration: expects seconds/],
+    [{ cert: 'x.pem' }, /^--key is missing/],
+    [{ key: 'x.pem' }, /^--cert is missing/],
+    [{ udp: '0', tcp: '0', tls: '0' }, /^nothing to listen on/],
+  ];
+  for (const [flags, message] of wrong) {
+    it(`are refused: ${JSON.stringify(flags)}`, () => {
+      assert.throws(() => readServeOptions(flags), { name: 'Failure', message, exitCode: 2 });
+    });
+  }
+
+  const wrongFiles: [string, RegExp][] = [
+    ['{', /: this is no JSON$/],
+    ['[]', /: expects an object of options$/],
+    ['null', /: expects an object of options$/],
+    ['{"upd":1}', /: "upd": there is no such option$/],
+    ['{"config":"x"}', /: "config": there is no such option$/],
+    ['{"allowInsecureSignalling":true}', /: "allowInsecureSignalling": there is no such option$/],
+    ['{"udp":true}', /: "udp": expects a port/],
+    ['{"udp":1.5}', /: "udp": expects a port/],
+    ['{"json":"yes"}', /: "json": expects true or false$/],
+    ['{"duration":-1}', /: "duration": expects seconds/],
+    ['{"cert":""}', /: "cert": expects the path/],
+  ];
+  for (const [content, message] of wrongFiles) {
+    it(`are refused out of a file: ${content}`, () => {
+      assert.throws(() => readServeOptions({ config: write('wrong.json', content) }), message);
+    });
+  }
+
+  it('name a file that is not there', () => {
+    assert.throws(() => readServeOptions({ config: join(folder, 'none') }), /there is no such file$/);
+  });
+});
+
+describe('the certificate of serve', () => {
+  it('is made for the addresses that clients know, and only it is written', async () => {
+    const made = await createCertificate(['192.0.2.1', '::2']);
+    const parsed = new X509Certificate(readFileSync(made.file));
+    made.dispose();
+    for (const address of ['192.0.2.1', '::2', '127.0.0.1', '::1'])
+      assert.ok(parsed.checkIP(address), address);
+    assert.equal(parsed.checkHost('localhost'), 'localhost');
+    assert.equal(parsed.subject, 'CN=192.0.2.1');
+    assert.ok(!parsed.toString().includes('PRIVATE'));
+    assert.throws(() => readFileSync(made.file), /ENOENT/);
+  });
+
+  it('is refused with the name of the file that is wrong', async () => {
+    const [one, other] = await Promise.all([createCertificate([]), createCertificate([])]);
+    const key = write('key.pem', one.key);
+    const empty = write('empty.pem', '');
+    assert.equal(readCertificate(one.file, key).key, one.key);
+    assert.throws(() => readCertificate(other.file, key), /^Failure: --key .*not the key of the certificate/);
+    assert.throws(() => readCertificate(empty, key), /--cert .*empty\.pem: this is no certificate/);
+    assert.throws(() => readCertificate(one.file, empty), /--key .*empty\.pem: this is no private key/);
+    assert.throws(() => readCertificate(one.file, join(folder, 'none')), Failure);
+    for (const made of [one, other]) made.dispose();
+  });
+});
+
+describe('the command line', () => {
+  /** One clear line, exit code 2, and nothing on standard output. */
+  async function refuses(args: string[], message: RegExp): Promise<void> {
+    const { code, stdout, stderr } = await new CommandProcess(...args).ended();
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^latchkey: [^\n]+\n$/);
+    assert.match(stderr, message);
+  }
+
+  it('refuses an unknown command and unknown options in one line', async () => {
+    await refuses(['sevre'], /unknown command 'sevre'/);
+    await refuses(['serve', '--upd', '1'], /unknown option '--upd' \(Did you mean --udp\?\)/);
+    await refuses(['serve', '--udp'], /argument missing/);
+    await refuses(['serve', 'now'], /too many arguments/);
+  });
+
+  it('refuses a port in use, UDP, TCP and media alike', async () => {
+    const server = await ServerProcess.start();
+    const free = ['--udp', '0', '--tcp', '0', '--tls', '0'];
+    for (const transport of ['udp', 'tcp', 'tls']) {
+      const port = server.port(transport);
+      await refuses(
+        ['serve', ...free, `--${transport}`, String(port)],
+        new RegExp(`:${port}: the address is in use`),
+      );
+    }
+    const media = String(server.port('media'));
+    await refuses(
+      ['serve', ...free, '--udp', 'auto', '--media', media],
+      /--media \d+: cannot bind .* in use/,
+    );
+    await server.stop();
+  });
+
+  it('refuses a bad certificate before it listens', async () => {
+    const file = write('bad.pem', 'no certificate');
+    await refuses(['serve', '--cert', file, '--key', file], /--cert .*bad\.pem: this is no certificate/);
+  });
+
+  it('tells its version, and helps', async () => {
+    const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    const version = await new CommandProcess('--version').ended();
+    assert.deepEqual(version, { code: 0, stdout: `${manifest.version}\n`, stderr: '' });
+    const help = await new CommandProcess('--help').ended();
+    assert.equal(help.code, 0);
+    for (const command of ['serve', 'call', 'doctor', 'demo'])
+      assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
+  });
+});
+
+describe('serve over TLS', () => {
+  it('is trusted by who trusts the certificate it wrote, and by nobody else', async () => {
+    const server = await ServerProcess.start();
+    const port = server.port('tls');
+    const ca = readFileSync(String(server.listening['certificate']));
+    const socket = tls.connect({ port, host: '127.0.0.1', ca });
+    await once(socket, 'secureConnect');
+    assert.ok(socket.authorized);
+    socket.write(
+      [
+        'OPTIONS sip:room@127.0.0.1 SIP/2.0',
+        'Via: SIP/2.0/TLS client.invalid;branch=z9hG4bK1',
+        'From: <sip:a@b>;tag=1',
+        'To: <sip:room@127.0.0.1>',
+        'Call-ID: 1',
+        'CSeq: 1 OPTIONS',
+        'Content-Length: 0\r\n\r\n',
+      ].join('\r\n'),
+    );
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(answer.toString(), /^SIP\/2\.0 200 OK/);
+    socket.destroy();
+    const stranger = tls.connect({ port, host: '127.0.0.1' });
+    const [error] = (await once(stranger, 'error')) as [NodeJS.ErrnoException];
+    assert.match(String(error.code), /SELF_SIGNED|UNABLE_TO_VERIFY/);
+    assert.equal((await server.stop()).code, 0);
+  });
+
+  it('takes the certificate of --cert and --key', async () => {
+    const made = await createCertificate(['127.0.0.1']);
+    const key = write('own-key.pem', made.key);
+    const server = await ServerProcess.start('--cert', made.file, '--key', key);
+    assert.equal(server.listening['certificate'], made.file);
+    const socket = tls.connect({ port: server.port('tls'), host: '127.0.0.1', ca: made.cert });
+    await once(socket, 'secureConnect');
+    socket.destroy();
+    await server.stop();
+    assert.equal(readFileSync(made.file, 'utf8'), made.cert, 'a certificate given is not removed');
+    made.dispose();
+  });
+
+  it('opens no TLS listener for --wss alone', async () => {
+    const server = await ServerProcess.start('--wss', 'auto', '--tls', '0', '--udp', '0', '--tcp', '0');
+    assert.equal(server.listening['tls'], undefined);
+    const socket = net.connect(server.port('wss'), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.destroy();
+    assert.equal((await server.stop()).code, 0);
+  });
+});
