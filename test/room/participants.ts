@@ -123,10 +123,10 @@ export function portsFor(offer: string): ReadonlyMap<number, SectionPorts> {
 /** A participant of several sections; its ports are by the index of the section that leads the transport. */
 export interface Caller {
   readonly leg: Leg;
-  readonly ports: ReadonlyMap<number, FakePort>;
+  readonly ports: ReadonlyMap<number, { readonly rtp: FakePort; readonly rtcp: FakePort }>;
 }
 
-/** Answers the offer and joins with what was agreed on: one port for each transport, which takes RTCP too. */
+/** Answers the offer and joins with what was agreed on: two ports for each transport. */
 export function enter(rooms: Rooms, name: string, offer: string): Caller {
   const preference = rooms.preference(name);
   const answer = answerOffer(offer, {
@@ -136,18 +136,19 @@ export function enter(rooms: Rooms, name: string, offer: string): Caller {
     preference,
   });
   if (!answer.ok) throw new Error(answer.warning);
-  const ports = new Map(offeredTransports(offer).map((index) => [index, new FakePort()]));
+  const pairOf = () => ({ rtp: new FakePort(), rtcp: new FakePort() });
+  const ports = new Map(offeredTransports(offer).map((index) => [index, pairOf()]));
   const streams = answer.streams.map((stream) => {
-    const port = ports.get(stream.transport);
-    if (port === undefined) throw new Error('a stream without ports');
-    return { stream, rtp: port, rtcp: port };
+    const pair = ports.get(stream.transport);
+    if (pair === undefined) throw new Error('a stream without ports');
+    return { stream, ...pair };
   });
   return { leg: rooms.join(name, { call: `call-${++calls}`, streams }), ports };
 }
 
-/** The port of a caller's section. */
-export function portOf({ ports }: Caller, index: number): FakePort {
-  const port = ports.get(index);
+/** The port of a caller's section, for media or for RTCP. */
+export function portOf({ ports }: Caller, index: number, kind: 'rtp' | 'rtcp' = 'rtp'): FakePort {
+  const port = ports.get(index)?.[kind];
   if (port === undefined) throw new Error(`no port for section ${index}`);
   return port;
 }
