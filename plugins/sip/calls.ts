@@ -10,12 +10,14 @@ import type { DialogLimits, EndReason } from './dialog.js';
 import { DialogTable } from './dialog-table.js';
 import { Exchange } from './exchange.js';
 import type { Refusal } from './exchange.js';
+import { Forks, type Fork } from './forks.js';
 import type { Signalling } from './hop.js';
 import {
   callId,
   cseqOf,
   fromTag,
   isReliable,
+  isTriedAgain,
   methodOf,
   rackCseq,
   sessionExpiresMs,
@@ -34,11 +36,13 @@ export interface CallsObserver {
   onEnd(dialog: Dialog, reason: EndReason): void;
 }
 
-/** A request of ours under way. */
-export interface Outgoing {
+/** A request of ours under way; of an INVITE that makes a call `dialog` and `exchange` are the first fork's. */
+export interface Outgoing extends Fork {
   readonly request: SipRequest;
-  readonly dialog: Dialog;
-  readonly exchange: Exchange;
+  /** Of an INVITE that makes a call. */
+  readonly forks: Forks | undefined;
+  /** To tags whose 2xx was hung up by us. */
+  readonly declined: Set<string>;
   /** A 2xx that could not be taken: it has been acknowledged and hung up, and its repetitions are too. */
   isRefused: boolean;
 }
@@ -50,9 +54,6 @@ export interface Edit {
   readonly plain: string;
   readonly original: string;
 }
-
-/** Failures after which a caller tries again under the same Call-ID: the session waits for that (RFC 3261 8.1.3). */
-const RETRIED = new Set([401, 407, 413, 415, 420, 421, 422, 480, 484, 485, 494]);
 
 export class Calls {
   readonly edits = new WeakMap<SipMessage, Edit>();
@@ -154,16 +155,24 @@ export class Calls {
     dialog.addExchange(exchange);
     if (method === 'BYE') dialog.end('bye');
     else if (sdp !== undefined) this.#sendSdp(request, dialog, exchange, sdp);
-    return { request, dialog, exchange, isRefused: false };
+    const first = { dialog, exchange };
+    const forks = isInitial ? new Forks(first, (response) => this.#openFork(first, response)) : undefined;
+    return { request, ...first, forks, declined: new Set(), isRefused: false };
+  }
+
+  /** Whose response this is; undefined: of a fork that has lost, or of one too many. */
+  forkOf(outgoing: Outgoing, response: SipResponse): Fork | undefined {
+    const { forks } = outgoing;
+    return forks && response.status > 100 && response.status < 300 ? forks.of(response) : outgoing;
   }
 
   /** A response to a request of ours, made by the peer or by the package. Returns why a 2xx is refused, if it is. */
   receiveResponse(outgoing: Outgoing, response: SipResponse, signalling: Signalling): Refusal | undefined {
-    const { dialog, exchange } = outgoing;
     const { status } = response;
-    if (status <= 100) return undefined;
+    const fork = this.forkOf(outgoing, response);
+    if (status <= 100 || !fork) return undefined;
+    const { dialog, exchange } = fork;
     const isSuccess = status >= 200 && status < 300;
-    if (exchange.isInitial && status < 300 && !this.#isOurFork(outgoing, response)) return undefined;
     this.table.mark(response, dialog);
     const sdp = status < 300 ? readSdp(response) : undefined;
     if (sdp !== undefined && exchange.refusal === undefined) {
@@ -175,11 +184,15 @@ export class Calls {
     }
     if (isSuccess) {
       if (exchange.method === 'INVITE') dialog.learnAsCaller(response);
+      outgoing.forks?.win(fork);
       this.#succeed(dialog, exchange, response);
       return exchange.refusal;
     }
     exchange.fail();
-    if (exchange.isInitial) this.#failCall(dialog, status);
+    if (exchange.isInitial) {
+      outgoing.forks?.fail(status === 487 ? 'cancelled' : 'failed');
+      this.#failCall(dialog, status);
+    }
     // RFC 3261 12.2.1.2: the peer knows no such dialog.
     else if (status === 481) dialog.end('failed');
     return undefined;
@@ -239,19 +252,38 @@ export class Calls {
     return exchange;
   }
 
-  #open(request: SipRequest, signalling: Signalling, isOutgoing: boolean): Dialog {
-    const id = callId(request);
+  #open(request: SipMessage, signalling: Signalling, isOutgoing: boolean): Dialog {
     const { role = 'verifier', policy } = this.options;
-    const session = this.latchkey.createSession({ call: id, role, signalling, ...(policy && { policy }) });
+    const call = callId(request);
+    const session = this.latchkey.createSession({ call, role, signalling, ...(policy && { policy }) });
+    return this.#file(session, request, signalling, isOutgoing);
+  }
+
+  /** One more that answers: another session for the same offer, or one of its own where the offers are the peers'. */
+  #openFork({ dialog, exchange }: Fork, response: SipMessage): Fork | undefined {
+    if (dialog.isEnded) return undefined;
+    const { signalling } = dialog;
+    const hasOffered = exchange.offer === 'local';
+    const opened = hasOffered
+      ? this.#file(dialog.session.fork(), response, signalling, true)
+      : this.#open(response, signalling, true);
+    const fork = new Exchange(opened.session, exchange.method, exchange.seq, false, true);
+    if (hasOffered) fork.offer = 'local';
+    opened.addExchange(fork);
+    return { dialog: opened, exchange: fork };
+  }
+
+  #file(session: Session, message: SipMessage, signalling: Signalling, isOutgoing: boolean): Dialog {
+    const id = callId(message);
     const dialog = new Dialog(id, session, signalling, isOutgoing, this.options, (ended, reason) => {
       this.table.remove(ended);
       this.observer.onEnd(ended, reason);
     });
-    if (isOutgoing) dialog.localTag = fromTag(request);
-    else dialog.remoteTag = fromTag(request);
+    if (isOutgoing) dialog.localTag = fromTag(message);
+    else dialog.remoteTag = fromTag(message);
     this.table.add(dialog);
-    this.table.mark(request, dialog);
-    this.observer.onSession(session, request);
+    this.table.mark(message, dialog);
+    this.observer.onSession(session, message);
     return dialog;
   }
 
@@ -285,18 +317,6 @@ export class Calls {
     return signalling === 'clear' && dialog.signalling !== 'clear' ? stripLatch(sdp) : sdp;
   }
 
-  #isOurFork({ dialog, exchange }: Outgoing, response: SipResponse): boolean {
-    const tag = toTag(response);
-    if (tag === undefined || tag === dialog.remoteTag) return true;
-    if (dialog.remoteTag !== undefined) {
-      // The first answer for good wins over whoever rang first; any other fork is not ours.
-      if (dialog.isConfirmed || response.status < 200) return false;
-      if (exchange.offer === 'local') exchange.reopen();
-    }
-    dialog.remoteTag = tag;
-    return true;
-  }
-
   #succeed(dialog: Dialog, exchange: Exchange, response: SipResponse): void {
     const { method } = exchange;
     if (method === 'INVITE') {
@@ -313,8 +333,7 @@ export class Calls {
   }
 
   #failCall(dialog: Dialog, status: number): void {
-    const isRetried = RETRIED.has(status) || (status >= 300 && status < 400);
-    if (!isRetried) return dialog.end(status === 487 ? 'cancelled' : 'failed');
+    if (!isTriedAgain(status)) return dialog.end(status === 487 ? 'cancelled' : 'failed');
     dialog.remoteTag = undefined;
     dialog.expectWithin(TRANSACTION_MS, 'failed');
   }

@@ -5,6 +5,7 @@
 import type { Session } from '../../lib/index.js';
 import type { Exchange } from './exchange.js';
 import type { Signalling } from './hop.js';
+import { cseqOf } from './message.js';
 import type { SipAddress, SipFlow, SipMessage, SipUri } from './sip-types.js';
 
 /** 64*T1: how long RFC 3261 waits for what should have come (17.1.1.2, 13.3.1.4, 9.1). */
@@ -15,7 +16,16 @@ const T1_MS = 500;
 const T2_MS = 4000;
 
 export type EndReason =
-  'bye' | 'failed' | 'cancelled' | 'timeout' | 'expired' | 'silence' | 'rejected' | 'closed' | 'destroyed';
+  | 'bye'
+  | 'failed'
+  | 'cancelled'
+  | 'forked'
+  | 'timeout'
+  | 'expired'
+  | 'silence'
+  | 'rejected'
+  | 'closed'
+  | 'destroyed';
 
 export interface DialogLimits {
   /** How long an INVITE may ring; timer C of RFC 3261 16.6 asks for more than 3 minutes. */
@@ -120,6 +130,7 @@ export class Dialog {
   learnAsCaller(response: SipMessage): void {
     this.local = response.headers.from;
     this.remote = response.headers.to;
+    this.localSeq = Math.max(this.localSeq, cseqOf(response).seq);
     this.#learnTarget(response, true);
   }
 

@@ -82,12 +82,6 @@ export class Exchange {
     this.state = 'settled';
   }
 
-  /** Another fork took the call: what the first one said counts no more. */
-  reopen(): void {
-    this.#lastRemote = undefined;
-    this.state = 'open';
-  }
-
   #readRemote(sdp: string, type: 'offer' | 'answer', isBinding = true): Refusal | undefined {
     if (this.#lastRemote === sdp) return undefined;
     const verdict = this.#verdict(sdp, type);

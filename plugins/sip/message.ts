@@ -41,6 +41,13 @@ export function transactionKey(message: SipMessage): string {
   return `${cseqOf(message).method}\n${callId(message)}\n${branch}`;
 }
 
+/** Failures after which a caller tries again under the same Call-ID: the session waits for that (RFC 3261 8.1.3). */
+const TRIED_AGAIN = new Set([401, 407, 413, 415, 420, 421, 422, 480, 484, 485, 494]);
+
+export function isTriedAgain(status: number): boolean {
+  return TRIED_AGAIN.has(status) || (status >= 300 && status < 400);
+}
+
 function tokens(header: unknown): string[] {
   if (typeof header !== 'string') return [];
   return header.split(',').map((token) => token.trim().toLowerCase());

@@ -8,7 +8,7 @@ import { isIPv6 } from 'node:net';
 import { stripLatch } from '../../lib/index.js';
 import { readSdp, replaceSdp } from './body.js';
 import type { Calls, Outgoing } from './calls.js';
-import { acknowledge, hangUp } from './decline.js';
+import { acknowledge, hangUp, hangUpStray } from './decline.js';
 import { Dialling } from './dialling.js';
 import type { Dialog } from './dialog.js';
 import type { Refusal } from './exchange.js';
@@ -311,18 +311,25 @@ export class Stack {
   }
 
   #receiveResponse(outgoing: Outgoing, response: SipResponse, deliver: OnResponse): void {
-    const { request, dialog, exchange } = outgoing;
+    const { request } = outgoing;
+    const { calls } = this.#site;
     const send = (message: SipMessage) => this.#sender.send(message);
+    const isSuccess = response.status >= 200 && response.status < 300;
+    const fork = calls.forkOf(outgoing, response);
+    if (outgoing.forks && isSuccess && (!fork || outgoing.isRefused))
+      return hangUpStray(request, outgoing.declined, response, send, this.#package);
+    const { dialog, exchange } = fork ?? outgoing;
     if (outgoing.isRefused) {
-      if (exchange.method === 'INVITE') acknowledge(dialog, request, response, send);
+      if (exchange.method === 'INVITE' && isSuccess) acknowledge(dialog, request, response, send);
       return;
     }
     const flow = this.#flows.get(response);
     if (flow) dialog.flow = flow;
     const signalling = flow ? hopSignalling(flow, this.#isWss) : 'clear';
-    const refusal = this.#site.calls.receiveResponse(outgoing, response, signalling);
+    const refusal = calls.receiveResponse(outgoing, response, signalling);
     if (!refusal) return deliver(response);
     outgoing.isRefused = true;
+    outgoing.declined.add(toTag(response) ?? '');
     if (exchange.method === 'INVITE') acknowledge(dialog, request, response, send);
     hangUp(dialog, send, this.#package);
     dialog.end('rejected');

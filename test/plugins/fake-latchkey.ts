@@ -9,8 +9,18 @@ export class FakeSession extends EventEmitter {
   verdict: Verdict = { accepted: true };
   #count = 0;
 
-  constructor(readonly options: SessionOptions) {
+  constructor(
+    readonly options: SessionOptions,
+    private readonly made: FakeSession[] = [],
+  ) {
     super();
+  }
+
+  fork(): FakeSession {
+    this.log.push('fork');
+    const fork = new FakeSession(this.options, this.made);
+    this.made.push(fork);
+    return fork;
   }
 
   setRemote(sdp: string, type?: string): Verdict {
@@ -41,7 +51,7 @@ export class FakeLatchkey {
   readonly made: FakeSession[] = [];
 
   createSession(options: SessionOptions): FakeSession {
-    const session = new FakeSession(options);
+    const session = new FakeSession(options, this.made);
     this.made.push(session);
     return session;
   }

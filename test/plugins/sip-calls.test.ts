@@ -559,21 +559,49 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       assert.deepEqual(ended, ['failed']);
     });
 
-    it('takes the first fork that rings and the first that answers, and ignores the others', () => {
+    it('has a session for each fork that rings, keeps that of the first that answers, and ends the others', () => {
       const outgoing = send(request('INVITE', { from: 'me', content: sdp() }));
       hear(outgoing, response(outgoing.request, 183, { to: 'a', content: sdp(5000) }));
-      hear(outgoing, response(outgoing.request, 183, { to: 'b', content: sdp(6000) }));
-      assert.deepEqual(the().log, ['local offer', 'remote answer']);
+      const second = response(outgoing.request, 183, { to: 'b', content: sdp(6000) });
+      hear(outgoing, second);
+      hear(outgoing, response(outgoing.request, 180, { to: 'c' }));
+      assert.deepEqual(the(0).log, ['local offer', 'remote answer', 'fork', 'fork']);
+      assert.deepEqual(the(1).log, ['remote answer']);
+      assert.equal(calls.sessionOf(second), the(1));
       const answer = response(outgoing.request, 200, { to: 'b', content: sdp(6000) });
-      hear(outgoing, answer);
+      assert.equal(hear(outgoing, answer), undefined);
+      assert.equal(calls.sessionOf(answer), the(1));
+      assert.deepEqual(ended, ['forked', 'forked']);
+      assert.deepEqual(
+        [0, 1, 2].map((index) => the(index).isClosed),
+        [true, false, true],
+      );
       const late = response(outgoing.request, 200, { to: 'a', content: sdp(5000) });
+      assert.equal(calls.forkOf(outgoing, late), undefined);
       assert.equal(hear(outgoing, late), undefined);
-      assert.deepEqual(the().log, ['local offer', 'remote answer', 'remote answer']);
-      assert.equal(calls.sessionOf(answer), the());
       assert.equal(calls.sessionOf(late), undefined);
       receive(request('BYE', { from: 'a', to: 'me' }));
-      assert.deepEqual(ended, []);
-      assert.equal(latchkey.made.length, 1);
+      assert.deepEqual(ended, ['forked', 'forked']);
+      assert.equal(latchkey.made.length, 3);
+    });
+
+    it('gives an offer of one fork to that fork alone', () => {
+      const outgoing = send(request('INVITE', { from: 'me' }));
+      hear(outgoing, response(outgoing.request, 180, { to: 'a' }));
+      hear(outgoing, response(outgoing.request, 180, { to: 'b' }));
+      hear(outgoing, response(outgoing.request, 200, { to: 'b', content: sdp(6000) }));
+      assert.deepEqual(the(0).log, ['close']);
+      assert.deepEqual(the(1).log, ['remote offer']);
+    });
+
+    it('ends all forks when the INVITE fails, and opens no more of them than there can be', () => {
+      const outgoing = send(request('INVITE', { from: 'me', content: sdp() }));
+      for (let count = 0; count < 40; count++) {
+        hear(outgoing, response(outgoing.request, 183, { to: `tag-${count}`, content: sdp(5000 + count) }));
+      }
+      assert.equal(latchkey.made.length, 16);
+      hear(outgoing, response(outgoing.request, 486, { to: 'proxy' }));
+      assert.deepEqual(ended, Array<string>(16).fill('failed'));
     });
 
     it('tells the two ends of a call to itself apart', () => {

@@ -197,13 +197,14 @@ describe('plugins/sip: over real sockets', () => {
       assert.deepEqual(methods(bob).sort(), ['ACK', 'BYE', 'INVITE']);
     });
 
-    it('sends no attribute of its own over a clear hop', async function () {
+    it('sends no secret of its own over a clear hop', async function () {
       if (OWN_ADDRESS === undefined) return this.skip();
       const bob = await open({ stack: { address: OWN_ADDRESS } }, answer);
       const alice = await open({ stack: { address: OWN_ADDRESS } });
       const uri = `sip:bob@${OWN_ADDRESS}:${bob.port('TCP')};transport=tcp`;
       await alice.ask(alice.request('INVITE', uri, {}, sdp()));
-      assert.equal(bob.requests[0]!.content, sdp());
+      assert.match(bob.requests[0]!.content ?? '', /^a=ice-ufrag:/m);
+      assert.doesNotMatch(bob.requests[0]!.content ?? '', /a=latch/);
     });
 
     it('does so where the owner allowed it by name', async function () {
