@@ -11,6 +11,10 @@ export class CountersReport {
   readonly #rooms: Rooms;
   /** Of those who have left. */
   readonly #departed: RoomCounters = { received: 0, sent: 0, rtcpReceived: 0, rtcpSent: 0, dropped: {} };
+  /** What each session was last answered with. */
+  readonly #answered = new WeakMap<Session, string>();
+  /** Sessions by that. */
+  readonly #protections: Record<string, number> = { latch: 0, ice: 0, direct: 0, legacy: 0, none: 0 };
   /** By the part where they happened: a short list, so that an attack costs no memory. */
   readonly #faults: Record<string, number> = {};
 
@@ -25,11 +29,23 @@ export class CountersReport {
     return (this.#faults[where] = (this.#faults[where] ?? 0) + 1);
   }
 
+  /** A session was answered. False where the same protected it before. */
+  noteAnswer(session: Session): boolean {
+    const { protection } = session;
+    const before = this.#answered.get(session);
+    if (before === protection) return false;
+    this.#answered.set(session, protection);
+    this.#protections[protection] = (this.#protections[protection] ?? 0) + 1;
+    if (before !== undefined) this.#protections[before] = (this.#protections[before] ?? 0) - 1;
+    return true;
+  }
+
   /** Totals since the start. `distribution` counts what the rooms took, gave and dropped of what latch let through. */
   totals(): Fields {
     const distribution: RoomCounters = { ...this.#departed, dropped: { ...this.#departed.dropped } };
     for (const leg of this.#rooms.legs) add(distribution, leg.counters);
-    return { ...this.#latchkey.counters, distribution, faults: { ...this.#faults } };
+    const protections = { ...this.#protections };
+    return { ...this.#latchkey.counters, protections, distribution, faults: { ...this.#faults } };
   }
 
   /** One record for each open session. */

@@ -16,6 +16,7 @@ const EVENT_FIELDS = [
   'serverSeenAs',
   'previous',
   'nat',
+  'protection',
   'suite',
   'rttMs',
   'to',

@@ -13,7 +13,7 @@ import { createCounters, type Counters, type DropReason } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import type { DirectTargets } from './direct-targets.js';
 import { challengerOf } from './challengers.js';
-import type { ComponentId } from './events.js';
+import { endOf, type ComponentId } from './events.js';
 import type { Generation } from './generation.js';
 import { HeardSsrcs } from './heard-ssrcs.js';
 import type { IceGeneration } from './ice-generation.js';
@@ -249,10 +249,10 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Forgets keys, words and paths (protocol.md 5.10). */
   close(nowMs: number): void {
-    const remote = this.#route.remote;
+    const end = endOf(this, this.#route.remote);
     this.awaitAnswer(undefined);
     this.protect({ kind: 'closed' }, undefined, nowMs);
-    this.context.emit({ type: 'closed', ...this.#place, ...(remote && { remote }) });
+    this.context.emit({ type: 'closed', ...this.#place, ...end });
     this.detach(nowMs);
   }
 

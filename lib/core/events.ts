@@ -7,6 +7,9 @@ export type ComponentId = 1 | 2;
 /** What a NAT changed between the address in the peer's SDP and the mapping seen. */
 export type NatChange = 'none' | 'address' | 'port' | 'both';
 
+/** `direct`: latch, and no NAT. */
+export type EndProtection = 'latch' | 'ice' | 'direct' | 'legacy' | 'none';
+
 interface EventBase {
   readonly session: string;
   /** The name that the application gave the call, say its Call-ID. */
@@ -37,7 +40,9 @@ export interface MappingView {
 
 export type LatchEvent = EventBase &
   (
-    | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' | 'legacy' | 'closed' }
+    | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' | 'legacy' }
+    /** What protected the stream until now; absent where nothing had been agreed on. */
+    | { readonly type: 'closed'; readonly protection?: EndProtection }
     | ({ readonly type: 'verified' | 'direct' } & MappingView)
     | ({ readonly type: 'rebound'; readonly previous: TransportAddress } & MappingView)
     | {
@@ -57,4 +62,19 @@ export function natBetween(signalled: TransportAddress | undefined, mapping: Tra
   if (isOtherAddress && isOtherPort) return 'both';
   if (isOtherAddress) return 'address';
   return isOtherPort ? 'port' : 'none';
+}
+
+/** What the event `closed` tells of a stream that is about to end: where its payload went, and what protected it. */
+export function endOf(
+  stream: {
+    readonly kind: EndProtection | 'closed';
+    readonly signalled: TransportAddress | undefined;
+    readonly mapping: TransportAddress | undefined;
+  },
+  remote: TransportAddress | undefined,
+): { readonly remote?: TransportAddress; readonly protection?: EndProtection } {
+  const { kind, signalled, mapping } = stream;
+  const isDirect = kind === 'latch' && mapping !== undefined && natBetween(signalled, mapping) === 'none';
+  const protection = isDirect ? 'direct' : kind;
+  return { ...(remote && { remote }), ...(protection !== 'closed' && { protection }) };
 }
