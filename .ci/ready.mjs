@@ -12,7 +12,7 @@ const mocha = (...args) => node(bin('mocha/bin/mocha.js'), ...args);
 const tsc = (...args) => node(bin('typescript/bin/tsc'), ...args);
 
 const unitTests = ['test/**/*.test.ts'];
-const slowTests = ['--ignore', 'test/lab/**', '--ignore', 'test/slow/**'];
+const slowTests = ['lab', 'clients', 'slow'].flatMap((folder) => ['--ignore', `test/${folder}/**`]);
 
 const tasks = {
   build: [],
@@ -36,7 +36,7 @@ const tasks = {
       ...mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1),
     ),
   ],
-  'test:lab': [mocha('test/lab/**/*.test.ts')],
+  'test:lab': [mocha('test/{lab,clients}/**/*.test.ts')],
   bench: [node('--import=tsx', '--expose-gc', 'test/bench/main.ts')],
 };
 

@@ -65,10 +65,14 @@ export class Lab {
     return this.spawn(host, process.execPath, PROGRAM, ...args);
   }
 
+  /** The command that runs this one on a host. */
+  command(host: string, ...command: readonly string[]): string[] {
+    return ['ip', 'netns', 'exec', this.#name(host), ...command];
+  }
+
   spawn(host: string, ...command: readonly string[]): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', this.#name(host), ...command], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const [program = '', ...args] = this.command(host, ...command);
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#children.push(child);
     return child;
   }

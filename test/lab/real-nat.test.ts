@@ -1,39 +1,12 @@
 // The product on a real Linux NAT: symmetric, rebinding in mid call, with an attacker on the public side. The server and
 // the client are the processes that a user would start.
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { jsonLines } from './json-lines.js';
+import type { Line } from './json-lines.js';
 import { ATTACKER, CLIENT, Lab, NAT, SERVER, whyNoLab } from './lab.js';
 
-type Line = Record<string, unknown> & { event?: string };
-
 const ATTACK = fileURLToPath(new URL('attacker.mjs', import.meta.url));
-
-function lines(child: ChildProcess): {
-  all: Line[];
-  has: (event: string) => Promise<Line>;
-  end: Promise<unknown>;
-} {
-  const all: Line[] = [];
-  assert.ok(child.stdout);
-  const reader = createInterface(child.stdout);
-  const ended = once(child, 'exit');
-  const end = once(reader, 'close').then(() => ended);
-  reader.on('line', (text) => {
-    all.push(JSON.parse(text) as Line);
-    reader.emit('more');
-  });
-  const has = async (event: string): Promise<Line> => {
-    for (;;) {
-      const found = all.find((line) => line.event === event);
-      if (found) return found;
-      await Promise.race([once(reader, 'more'), end.then(() => assert.fail(`it ended without "${event}"`))]);
-    }
-  };
-  return { all, has, end };
-}
 
 describe('a real NAT, in network namespaces', function () {
   this.timeout(60_000);
@@ -53,11 +26,11 @@ describe('a real NAT, in network namespaces', function () {
 
   async function scene(policy: 'prefer' | 'legacy', client: string) {
     const listen = ['--listen', SERVER, '--media', '40000-40009', '--policy', policy, '--duration', '14'];
-    const server = lines(lab.latchkey('pub', 'serve', '--json', ...listen));
+    const server = jsonLines(lab.latchkey('pub', 'serve', '--json', ...listen));
     const { certificate } = await server.has('listening');
-    const attack = lines(lab.spawn('att', process.execPath, ATTACK, SERVER, '40000', '40009', '9'));
+    const attack = jsonLines(lab.spawn('att', process.execPath, ATTACK, SERVER, '40000', '40009', '9'));
     const trust = client.endsWith('tls') ? ['--ca', String(certificate)] : [];
-    const call = lines(lab.latchkey('cli', 'call', client, ...trust, '--duration', '6', '--json'));
+    const call = jsonLines(lab.latchkey('cli', 'call', client, ...trust, '--duration', '6', '--json'));
     await call.has('answered');
     await new Promise((resolve) => setTimeout(resolve, 3000)); // half of the call, on a real clock
     lab.rebind();

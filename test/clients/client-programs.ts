@@ -1,0 +1,156 @@
+// The clients that these tests call with: baresip, linphonec and sipp as Debian ships them, told only by their own
+// configuration files and arguments what to do. Nothing here speaks for them.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+
+export interface CallOptions {
+  /** A folder of this call's own. */
+  readonly folder: string;
+  /** Where the client listens; the port is its own, so that clients do not meet. */
+  readonly address: string;
+  readonly server: { readonly address: string; readonly port: number };
+  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly hasIce: boolean;
+  readonly durationS: number;
+  /** The certificate to trust, PEM. */
+  readonly certificate?: string;
+}
+
+/** Why these programs cannot be run; undefined where they can. */
+export function whyNoClient(...programs: readonly string[]): string | undefined {
+  const missing = programs.filter((one) => spawnSync('sh', ['-c', `command -v ${one}`]).status !== 0);
+  return missing.length === 0 ? undefined : `needs ${missing.join(', ')}`;
+}
+
+/** Skips the test, and says why; in CI there is no such reason, and it is an error. */
+export function skipBecause(context: Mocha.Context, reason: string | undefined): void {
+  if (reason === undefined) return;
+  assert.notEqual(process.env.CI, 'true', reason);
+  context.currentTest!.title += ` (skipped: ${reason})`;
+  context.skip();
+}
+
+/**
+ * An address of this machine that phones name in their SDP: they do not use 127.0.0.1 as long as there is another. What
+ * is sent to it never leaves the machine.
+ */
+export function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+}
+
+/** A client that runs; `said` is all that it has printed so far. */
+export class RunningClient {
+  readonly #child: ChildProcess;
+  readonly #end: Promise<unknown>;
+  said = '';
+
+  constructor(command: readonly string[], cwd?: string) {
+    const [program = '', ...args] = command;
+    this.#child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (text: Buffer) => (this.said += text.toString('latin1')));
+    this.#end = once(this.#child, 'close');
+  }
+
+  async ended(): Promise<number | null> {
+    await this.#end;
+    return this.#child.exitCode;
+  }
+
+  /** Ends it and what it started: its own process group. */
+  kill(): void {
+    try {
+      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  }
+}
+
+/** The command of a baresip that calls the echo, plays a tone, and hangs up. */
+export function baresip(options: CallOptions): string[] {
+  const { folder, address, server, transport, hasIce, durationS, certificate } = options;
+  const tone = writeTone(folder);
+  const modules = spawnSync('sh', [
+    '-c',
+    'dirname "$(find /usr/lib -name aubridge.so -path "*baresip*" | head -1)"',
+  ]);
+  const names = ['g711', 'aufile', 'aubridge', 'stun', 'turn', 'ice', 'srtp'];
+  const config = [
+    'poll_method epoll',
+    `sip_listen ${address}:0`,
+    ...(certificate === undefined ? [] : [`sip_cafile ${certificate}`]),
+    `audio_source aufile,${tone}`,
+    'audio_player aubridge,nil',
+    'audio_alert aubridge,nil',
+    'rtp_ports 42000-42999',
+    'rtp_stats yes',
+    `module_path ${modules.stdout.toString().trim()}`,
+    ...names.map((name) => `module ${name}.so`),
+    'module_app account.so',
+    'module_app menu.so',
+  ];
+  const target = `${server.address}:${server.port};transport=${transport}`;
+  writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
+  writeFileSync(join(folder, 'accounts'), `<sip:alice@${target}>;regint=0${hasIce ? ';medianat=ice' : ''}\n`);
+  writeFileSync(join(folder, 'contacts'), '');
+  return ['baresip', '-4', '-f', folder, '-t', String(durationS), '-e', `d sip:echo@${target}`];
+}
+
+/** The command of a linphonec that calls the echo, plays a tone, and hangs up. */
+export function linphone(options: CallOptions): string[] {
+  const { folder, address, server, transport, hasIce, durationS, certificate } = options;
+  const tone = writeTone(folder);
+  const config = [
+    '[sip]',
+    ...['sip_port=-1', 'sip_tcp_port=-1', 'sip_tls_port=-1', 'use_ipv6=0', 'guess_hostname=0'],
+    `contact=sip:alice@${address}`,
+    ...(certificate === undefined ? [] : [`root_ca=${certificate}`]),
+    '[net]',
+    'nat_policy_ref=np0',
+    '[nat_policy_0]',
+    'ref=np0',
+    `protocols=${hasIce ? 'ice' : ''}`,
+    '[rtp]',
+    'audio_rtp_port=43000-43999',
+  ];
+  writeFileSync(join(folder, 'linphonerc'), `${config.join('\n')}\n`);
+  // Without a sound card: null devices to start with, then files.
+  writeFileSync(join(folder, '.asoundrc'), 'pcm.!default { type null }\nctl.!default { type null }\n');
+  for (const place of ['.local/share/linphone', '.config/linphone'])
+    mkdirSync(join(folder, place), { recursive: true });
+  const target = `sip:echo@${server.address}:${server.port};transport=${transport}`;
+  const said = [`echo "soundcard use files"`, `echo "play ${tone}"`, `echo "call ${target}"`];
+  const script = `(sleep 1; ${said.join('; ')}; sleep ${durationS}; echo terminate; sleep 0.5; echo quit)`;
+  const program = `linphonec -c '${join(folder, 'linphonerc')}'`;
+  return ['sh', '-c', `${script} | HOME='${folder}' timeout ${durationS + 10} ${program}`];
+}
+
+/** Ten seconds of 440 Hz, 8000 samples a second. */
+function writeTone(folder: string): string {
+  const samples = Buffer.alloc(160_000);
+  for (let i = 0; i < samples.length / 2; i++)
+    samples.writeInt16LE(Math.round(8000 * Math.sin((i * 440 * 2 * Math.PI) / 8000)), 2 * i);
+  const head = Buffer.alloc(44);
+  head.write('RIFF', 0);
+  head.writeUInt32LE(36 + samples.length, 4);
+  head.write('WAVEfmt ', 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20);
+  head.writeUInt16LE(1, 22);
+  head.writeUInt32LE(8000, 24);
+  head.writeUInt32LE(16_000, 28);
+  head.writeUInt16LE(2, 32);
+  head.writeUInt16LE(16, 34);
+  head.write('data', 36);
+  head.writeUInt32LE(samples.length, 40);
+  const file = join(folder, 'tone.wav');
+  writeFileSync(file, Buffer.concat([head, samples]));
+  return file;
+}

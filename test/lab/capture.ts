@@ -1,0 +1,34 @@
+// tcpdump in a host of the lab, and what it saw there: the packets themselves, not what a program says of them.
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { readDatagrams } from '../../lib/capture/index.js';
+import type { CapturedDatagram } from '../../lib/capture/index.js';
+import type { Lab } from './lab.js';
+
+export class Capture {
+  private constructor(
+    private readonly child: ReturnType<Lab['spawn']>,
+    private readonly file: string,
+  ) {}
+
+  /** Fulfilled when tcpdump listens: nothing is missed from then on. */
+  static async start(lab: Lab, host: string, file: string): Promise<Capture> {
+    const options = ['-Z', 'root', '-U', '--immediate-mode', '-n', '-i', 'eth0', '-w', file, 'udp'];
+    const child = lab.spawn(host, 'sh', '-c', `exec tcpdump ${options.join(' ')} 2>&1`);
+    let said = '';
+    child.stdout?.on('data', (text: Buffer) => (said += text.toString()));
+    while (!said.includes('listening')) {
+      if (child.exitCode !== null) throw new Error(said);
+      await once(child.stdout!, 'data');
+    }
+    return new Capture(child, file);
+  }
+
+  async stop(): Promise<readonly CapturedDatagram[]> {
+    this.child.kill('SIGINT');
+    await once(this.child, 'exit');
+    const read = readDatagrams(readFileSync(this.file));
+    if (read.error) throw new Error(read.error.message);
+    return [...read];
+  }
+}
