@@ -60,8 +60,8 @@ describe('latchkey doctor', () => {
   });
 
   it('takes bad options for that', async () => {
-    const outcome = await examine('sip:echo@host.example;transport=ws');
+    const outcome = await examine('sip:echo@host.example;transport=sctp');
     assert.equal(outcome.code, 2);
-    assert.match(outcome.stderr, /^latchkey: transport=ws is not known here/);
+    assert.match(outcome.stderr, /^latchkey: transport=sctp is not known here/);
   });
 });
