@@ -6,6 +6,8 @@ import type { MediaPair, MediaSockets } from './media-sockets.js';
 
 interface Bound {
   readonly pair: MediaPair;
+  /** Calls that have the pair: forks of one call share it. */
+  readonly holders: { count: number };
   rtp?: MediaPort;
   rtcp?: MediaPort;
 }
@@ -19,6 +21,16 @@ export class CallPorts {
   constructor(session: Session, media: MediaSockets) {
     this.#session = session;
     this.#media = media;
+  }
+
+  /** For another session on the same sockets, which are given back when the last of them is released. */
+  fork(session: Session): CallPorts {
+    const fork = new CallPorts(session, this.#media);
+    for (const [index, { pair, holders }] of this.#bound) {
+      holders.count++;
+      fork.#bound.set(index, { pair, holders });
+    }
+    return fork;
   }
 
   /** For an offer or an answer, by the index of the section that leads each transport. */
@@ -36,7 +48,7 @@ export class CallPorts {
       if (this.#bound.has(index)) continue;
       const pair = await this.#media.lend();
       if (this.#isReleased || this.#bound.has(index)) pair?.release();
-      else if (pair) this.#bound.set(index, { pair });
+      else if (pair) this.#bound.set(index, { pair, holders: { count: 1 } });
     }
   }
 
@@ -59,7 +71,7 @@ export class CallPorts {
 
   release(): void {
     this.#isReleased = true;
-    for (const { pair } of this.#bound.values()) pair.release();
+    for (const { pair, holders } of this.#bound.values()) if (--holders.count === 0) pair.release();
     this.#bound.clear();
   }
 

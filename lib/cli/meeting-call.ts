@@ -1,80 +1,105 @@
-// One caller in a room: offer and answer, holds and their end, the 200 until its ACK. What a description means for the
-// room is lib/room's to say, what it means for the secret the session's.
+// One call in a room, whichever side called: offer and answer, holds and their end, re-INVITEs of both sides, the 200 until
+// its ACK. What a description means for the room is its seat's to say, what it means for the secret the session's.
 import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readSdp } from '../../plugins/sip/body.js';
-import type { SipPackage, SipRequest } from '../../plugins/sip/index.js';
+import type { SipPackage, SipRequest, SipResponse } from '../../plugins/sip/index.js';
 import { callId } from '../../plugins/sip/message.js';
 import type { Session } from '../index.js';
-import type * as room from '../room/index.js';
-import type { Leg, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
-import { CallPorts } from './call-ports.js';
-import type { MediaSockets } from './media-sockets.js';
-import { reply, SipDialog } from './sip-dialog.js';
-import type { Arrival, Reply } from './sip-dialog.js';
+import type { Leg } from '../room/index.js';
+import type { RoomSeat, SeatRefusal, SeatSite } from './room-seat.js';
+import { reply } from './sip-dialog.js';
+import type { Arrival, Reply, SipDialog } from './sip-dialog.js';
 
-/** lib/room, loaded when a server starts: it needs an optional peer. */
-export type RoomModule = typeof room;
-
-export interface CallSite {
+export interface CallSite extends SeatSite {
   readonly sip: SipPackage;
-  readonly room: RoomModule;
-  readonly rooms: Rooms;
-  readonly media: MediaSockets;
-  /** The IP address that callers send their media to. */
-  readonly advertise: string;
   readonly allow: string;
   /** Our Contact for a call that came by this request. */
   contact(arrival: Arrival): string;
   /** The call was over before it began, by a response of ours. */
   onRefused(session: Session, invite: SipRequest, status: number, warning: string): void;
+  /** Offer and answer are complete, for the first time or once more. */
+  onAnswered(call: MeetingCall): void;
   onEnded(call: MeetingCall): void;
 }
+
+/** What made the call: an INVITE of theirs, or one of ours that can be given up until it is answered. */
+export type Origin =
+  | { readonly kind: 'in'; readonly invite: Arrival }
+  | { readonly kind: 'out'; readonly contact: string; readonly giveUp: () => Promise<void> };
 
 /** RFC 3261 17: T1 and T2. */
 const T1_MS = 500;
 const T2_MS = 4000;
 /** RFC 3261 14.2: 0 to 10. */
 const RETRY_AFTER_S = 1;
+/** RFC 3261 14.1: in steps of 10 ms, for who made the Call-ID and for the other side, so that one of them is first. */
+const GLARE_STEP_MS = 10;
+const GLARE_STEPS = { out: [210, 401], in: [0, 201] } as const;
+const GLARE_ATTEMPTS = 4;
 
 export class MeetingCall {
-  readonly dialog: SipDialog;
   readonly #site: CallSite;
-  readonly #invite: Arrival;
-  readonly #sessionId = String(randomInt(1, 2 ** 47));
+  readonly #origin: Origin;
   #state: 'early' | 'up' | 'ended' = 'early';
-  readonly #ports: CallPorts;
-  /** A re-INVITE waits for ports. */
+  /** A re-INVITE of theirs waits for ports, or one of ours for its answer. */
   #isChanging = false;
-  #leg: Leg | undefined;
-  #version = 1;
-  #description: string | undefined;
+  #contact: string;
   /** Our offer in a 200 whose ACK is to bring the answer. */
   #pendingOffer: string | undefined;
   #retransmission: NodeJS.Timeout | undefined;
 
   constructor(
     readonly session: Session,
-    readonly roomName: string,
-    invite: Arrival,
+    readonly seat: RoomSeat,
+    readonly dialog: SipDialog,
+    origin: Origin,
     site: CallSite,
   ) {
     this.#site = site;
-    this.#invite = invite;
-    this.dialog = new SipDialog(invite);
-    this.#ports = new CallPorts(session, site.media);
+    this.#origin = origin;
+    this.#contact = origin.kind === 'in' ? site.contact(origin.invite) : origin.contact;
+  }
+
+  get roomName(): string {
+    return this.seat.roomName;
   }
 
   get leg(): Leg | undefined {
-    return this.#leg;
+    return this.seat.leg;
+  }
+
+  /** Up, or over. */
+  get isConfirmed(): boolean {
+    return this.#state !== 'early';
+  }
+
+  get isEnded(): boolean {
+    return this.#state === 'ended';
   }
 
   /** Answers the INVITE that made the call. */
   async start(): Promise<void> {
-    await this.#ports.lend(this.#transports(this.#invite));
+    if (this.#origin.kind === 'out') return;
+    const { invite } = this.#origin;
+    await this.seat.lend(readSdp(invite.request));
     // Cancelled, or the server closes.
     if (this.#state !== 'early') return;
-    const refusal = this.#answer(this.#invite);
-    if (refusal) this.#refuse(refusal.status, refusal.warning);
+    const refusal = this.#answer(invite);
+    if (refusal) this.#refuse(invite, refusal.status, refusal.warning);
+  }
+
+  /** A response of theirs to our INVITE brings this answer: an early one is heard like the last (RFC 3261 13.2.1). */
+  takeAnswer(offer: string, answer: string): SeatRefusal | undefined {
+    if (this.#state === 'ended') return undefined;
+    const refusal = this.seat.accept(offer, answer);
+    if (!refusal) this.#site.onAnswered(this);
+    return refusal;
+  }
+
+  /** Their 2xx to our INVITE: the call is up, and is to be ended by BYE. */
+  confirm(): void {
+    if (this.#state === 'early') this.#state = 'up';
   }
 
   /** A re-INVITE or UPDATE. One that cannot be taken leaves the call as it was (RFC 3261 14.2). */
@@ -84,44 +109,64 @@ export class MeetingCall {
       this.#reply(arrival, { status: 500, headers: { 'retry-after': String(RETRY_AFTER_S) } });
       return;
     }
-    const transports = this.#transports(arrival);
-    if (!this.#ports.has(transports)) {
-      this.#isChanging = true;
-      await this.#ports.lend(transports);
-      this.#isChanging = false;
+    const offer = readSdp(arrival.request);
+    if (arrival.request.method === 'INVITE' || offer !== undefined) {
+      if (!this.seat.isReadyFor(offer)) {
+        this.#isChanging = true;
+        await this.seat.lend(offer);
+        this.#isChanging = false;
+      }
     }
     const refusal = this.#state === 'ended' ? { status: 481 } : this.#answer(arrival);
     if (refusal) this.#reply(arrival, refusal);
+  }
+
+  /**
+   * Offers the last description again, by a re-INVITE of ours: a refresh. Where both sides have offered at once it waits and
+   * tries again (RFC 3261 14.1). Resolves with the final status; 481 or 408 have ended the call.
+   */
+  async reoffer(): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
+      const status = await this.#reofferOnce();
+      if (status !== 491 || attempt === GLARE_ATTEMPTS) return status;
+      const [least, end] = GLARE_STEPS[this.#origin.kind];
+      await delay(randomInt(least, end) * GLARE_STEP_MS, undefined, { ref: false });
+    }
   }
 
   /** The ACK to a 200, with the answer in it where the offer was ours. */
   acknowledge(arrival: Arrival): void {
     clearTimeout(this.#retransmission);
     this.dialog.follow(arrival);
-    if (this.#pendingOffer === undefined) return;
-    const answer = readSdp(arrival.request);
-    const accepted =
-      answer === undefined ? undefined : this.#site.room.acceptAnswer(this.#pendingOffer, answer);
+    const offer = this.#pendingOffer;
+    if (offer === undefined) return;
     this.#pendingOffer = undefined;
-    if (accepted?.ok && !this.#isShutOut) this.#place(accepted.streams);
-    else void this.hangUp();
+    const answer = readSdp(arrival.request);
+    if (answer === undefined || this.seat.accept(offer, answer)) return void this.hangUp();
+    this.#site.onAnswered(this);
   }
 
   /** Whether this CANCEL names the transaction of the call's INVITE (RFC 3261 9.2): it bears no tag of ours. */
   isInvitedBy(cancel: SipRequest): boolean {
+    if (this.#origin.kind === 'out') return false;
     const branchOf = ({ headers }: SipRequest) => headers.via?.[0]?.params['branch'];
-    return callId(cancel) === this.dialog.callId && branchOf(cancel) === branchOf(this.#invite.request);
+    const { request } = this.#origin.invite;
+    return callId(cancel) === this.dialog.callId && branchOf(cancel) === branchOf(request);
   }
 
   /** A CANCEL that came before our answer; later it changes nothing (RFC 3261 9.2). */
   cancel(): void {
-    if (this.#state === 'early') this.#reply(this.#invite, { status: 487 });
+    if (this.#state === 'early' && this.#origin.kind === 'in')
+      this.#reply(this.#origin.invite, { status: 487 });
   }
 
-  /** Ends the call from our side; fulfilled when the caller has confirmed, or cannot. */
+  /** Ends the call from our side; fulfilled when the other side has confirmed, or cannot. */
   async hangUp(): Promise<void> {
     if (this.#state === 'ended') return;
-    if (this.#state === 'early') return this.#refuse(503, 'the server closes');
+    if (this.#state === 'early') {
+      if (this.#origin.kind === 'out') return this.#origin.giveUp();
+      return this.#refuse(this.#origin.invite, 503, 'the server closes');
+    }
     await new Promise<void>((resolve) => {
       this.dialog.send('BYE', () => resolve());
       this.end();
@@ -133,65 +178,41 @@ export class MeetingCall {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     clearTimeout(this.#retransmission);
-    this.#leg?.leave();
+    this.seat.leave();
     // After the session has said where it was closed, but before the next datagram: it may want these ports.
     process.nextTick(() => {
       this.session.close();
-      this.#ports.release();
+      this.seat.release();
     });
     this.#site.onEnded(this);
   }
 
-  /** The room has no place for one more, and this caller is not in it yet. */
-  get #isShutOut(): boolean {
-    return this.#leg === undefined && this.#site.rooms.isFull(this.roomName);
-  }
-
-  /** The transports of the description in a request, or of the one we shall offer. */
-  #transports({ request }: Arrival): readonly number[] {
-    const { room, rooms } = this.#site;
-    const offer = readSdp(request);
-    if (offer !== undefined) return room.offeredTransports(offer);
-    if (this.#description !== undefined || request.method !== 'INVITE') return [];
-    return room.kindsToOffer(rooms.preference(this.roomName)).map((_, index) => index);
-  }
-
-  #answer(arrival: Arrival): SdpRefusal | Reply | undefined {
+  #answer(arrival: Arrival): SeatRefusal | Reply | undefined {
     const { request } = arrival;
-    const { answerOffer, createOffer, repeatOffer } = this.#site.room;
     const offer = readSdp(request);
-    if (this.#isShutOut) return { status: 486, warning: 'the room is full' };
     if (offer !== undefined) {
-      const answered = this.#describe((version) => answerOffer(offer, this.#descriptionOptions(version)));
-      if (!answered.ok) {
-        const isOutOfPorts = answered.status === 488 && !this.#ports.has(this.#transports(arrival));
-        return isOutOfPorts ? { status: 503, warning: 'all media ports are taken' } : answered;
-      }
-      this.#place(answered.streams);
+      const answered = this.seat.answer(offer);
+      if (!answered.ok) return answered;
       this.#accept(arrival, answered.sdp);
+      this.#site.onAnswered(this);
     } else if (request.content) {
       return { status: 415, headers: { accept: 'application/sdp' } };
     } else if (request.method === 'UPDATE') {
       this.#accept(arrival, undefined);
-    } else if (!this.#ports.has([0]) && this.#description === undefined) {
-      return { status: 503, warning: 'all media ports are taken' };
     } else {
-      const last = this.#description;
-      const { sdp } = this.#describe((version) => ({
-        ok: true,
-        sdp: last === undefined ? createOffer(this.#descriptionOptions(version)) : repeatOffer(last, version),
-      }));
-      this.#pendingOffer = sdp;
-      if (last === undefined) this.#ports.open([...this.#ports.sections.keys()]);
-      this.#accept(arrival, sdp);
+      const offered = this.seat.offer();
+      if (!offered.ok) return offered;
+      this.#pendingOffer = offered.sdp;
+      this.#accept(arrival, offered.sdp);
     }
     return undefined;
   }
 
   #accept(arrival: Arrival, content: string | undefined): void {
-    this.#state = 'up';
+    if (this.#origin.kind === 'in') this.#state = 'up';
+    this.#contact = this.#site.contact(arrival);
     const headers = {
-      contact: [{ uri: this.#site.contact(arrival) }],
+      contact: [{ uri: this.#contact }],
       allow: this.#site.allow,
       accept: 'application/sdp',
     };
@@ -212,39 +233,46 @@ export class MeetingCall {
     repeat(T1_MS);
   }
 
-  /** The streams as agreed, in the room: the ports stay where they can. */
-  #place(negotiated: readonly NegotiatedStream[]): void {
-    // A caller who begins with every section closed has no ports.
-    const streams = this.#ports.place(negotiated.filter(({ transport }) => this.#ports.has([transport])));
-    if (this.#leg) return this.#leg.update(streams);
-    const { callId } = this.dialog;
-    this.#leg = this.#site.rooms.join(this.roomName, { call: callId, session: this.session.id, streams });
+  async #reofferOnce(): Promise<number> {
+    if (this.#state !== 'up') return 481;
+    if (this.#isChanging || this.#pendingOffer !== undefined) return 491;
+    const offered = this.seat.offer();
+    if (!offered.ok) return offered.status;
+    this.#isChanging = true;
+    const { response, seq } = await this.#ask(offered.sdp);
+    this.#isChanging = false;
+    const { status } = response;
+    if (status < 300) {
+      this.dialog.acknowledge(seq);
+      const answer = readSdp(response);
+      if (answer === undefined || this.takeAnswer(offered.sdp, answer)) void this.hangUp();
+    }
+    // RFC 3261 12.2.1.2: there is no such dialog any more.
+    if (status === 481 || status === 408) void this.hangUp();
+    return status;
   }
 
-  /** The version of a description rises when, and only when, it changes (RFC 3264 section 8). */
-  #describe<T extends { ok: true; sdp: string } | SdpRefusal>(make: (version: number) => T): T {
-    let made = make(this.#version);
-    if (!made.ok) return made;
-    if (this.#description !== undefined && made.sdp !== this.#description) made = make(++this.#version);
-    if (made.ok) this.#description = made.sdp;
-    return made;
+  #ask(content: string): Promise<{ response: SipResponse; seq: number }> {
+    const headers = { contact: [{ uri: this.#contact }], allow: this.#site.allow };
+    return new Promise((resolve) => {
+      let isAnswered = false;
+      this.dialog.send(
+        'INVITE',
+        (response, seq) => {
+          // A repeated 2xx only wants its ACK again.
+          if (isAnswered && response.status < 300) this.dialog.acknowledge(seq);
+          isAnswered = true;
+          resolve({ response, seq });
+        },
+        { headers, content },
+      );
+    });
   }
 
-  #descriptionOptions(sessionVersion: number) {
-    return {
-      address: this.#site.advertise,
-      rtpPort: 0,
-      ports: this.#ports.sections,
-      sessionId: this.#sessionId,
-      sessionVersion,
-      preference: this.#site.rooms.preference(this.roomName),
-    };
-  }
-
-  #refuse(status: number, warning: string | undefined): void {
+  #refuse(invite: Arrival, status: number, warning: string | undefined): void {
     const text = warning ?? `refused with ${status}`;
-    this.#reply(this.#invite, { status, warning: text });
-    this.#site.onRefused(this.session, this.#invite.request, status, text);
+    this.#reply(invite, { status, warning: text });
+    this.#site.onRefused(this.session, invite.request, status, text);
     this.end();
   }
 

@@ -1,5 +1,5 @@
 // The SIP side of `latchkey serve`: `sip:NAME@host` is the room NAME, `sip:echo@host` your own media back. Answers every
-// request and ends every call it began. It registers nobody and calls nobody.
+// request, calls whom it is told to, and ends every call. It registers nobody.
 import { readSdp } from '../../plugins/sip/body.js';
 import type {
   EndedCall,
@@ -10,14 +10,19 @@ import type {
   SipRequest,
   Stack,
 } from '../../plugins/sip/index.js';
-import { toTag } from '../../plugins/sip/message.js';
+import { callId, toTag } from '../../plugins/sip/message.js';
 import { parseSdp } from '../index.js';
 import type { Session } from '../index.js';
 import type { Rooms } from '../room/index.js';
+import type { CallUri } from './call-uri.js';
 import { MeetingCall } from './meeting-call.js';
-import type { CallSite, RoomModule } from './meeting-call.js';
+import type { CallSite } from './meeting-call.js';
 import type { MediaSockets } from './media-sockets.js';
-import { reply } from './sip-dialog.js';
+import { OutgoingCall } from './outgoing-call.js';
+import type { CallOutcome, OutgoingSite } from './outgoing-call.js';
+import { RoomSeat } from './room-seat.js';
+import type { RoomModule } from './room-seat.js';
+import { reply, SipDialog } from './sip-dialog.js';
 import type { Arrival, Reply } from './sip-dialog.js';
 
 const METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE'];
@@ -34,6 +39,8 @@ export interface MeetingServerSite {
   readonly advertise: string;
   /** A call was refused, by a response of ours to its INVITE. */
   onRefused(session: Session, invite: SipRequest, status: number, warning: string): void;
+  /** Offer and answer are complete, for the first time or once more. */
+  onAnswered(call: MeetingCall): void;
   /** A defect of ours in the handling of one request, which was answered 500. */
   onFault(error: unknown): void;
 }
@@ -41,7 +48,9 @@ export interface MeetingServerSite {
 export class MeetingServer {
   readonly #site: MeetingServerSite;
   readonly #calls = new Map<Session, MeetingCall>();
+  readonly #outgoing = new Map<string, OutgoingCall>();
   readonly #callSite: CallSite;
+  readonly #outgoingSite: OutgoingSite;
   #isClosing = false;
 
   constructor(site: MeetingServerSite) {
@@ -52,7 +61,14 @@ export class MeetingServer {
       allow: ALLOW,
       contact: (arrival) => contactUri(arrival, advertise),
       onRefused: (...refused) => site.onRefused(...refused),
+      onAnswered: (call) => site.onAnswered(call),
       onEnded: (call) => this.#calls.delete(call.session),
+    };
+    this.#outgoingSite = {
+      latch: site.latch,
+      call: this.#callSite,
+      onCall: (call) => this.#calls.set(call.session, call),
+      find: (session) => this.#calls.get(session),
     };
     site.latch.on('ended', (ended) => this.#handleEnded(ended));
   }
@@ -69,6 +85,39 @@ export class MeetingServer {
     } catch (error) {
       this.#fail(arrival, error);
     }
+  }
+
+  /**
+   * Calls one URI, and puts whoever answers into the room; phones that ring are heard there already where they send a
+   * description. Never rejects: what went wrong is in the outcome.
+   *
+   * @param stack One that listens on the URI's transport.
+   * @param ringMs How long it may ring before it is given up.
+   */
+  async callOut(uri: CallUri, room: string, stack: Stack | undefined, ringMs: number): Promise<CallOutcome> {
+    if (!stack) return { status: 503, reason: `nothing listens for transport=${uri.transport} here` };
+    if (this.#isClosing) return { status: 503, reason: 'the server closes' };
+    const user = encodeURIComponent(room);
+    const contact = contactOf(uri.scheme, user, this.#site.advertise, uri.transport, stack);
+    const call = new OutgoingCall({ uri, room, stack, contact, ringMs }, this.#outgoingSite);
+    const id = callId(call.invite);
+    this.#outgoing.set(id, call);
+    try {
+      await call.start();
+      return await call.outcome;
+    } catch (error) {
+      this.#site.onFault(error);
+      return { status: 500, reason: 'a fault of ours' };
+    } finally {
+      this.#outgoing.delete(id);
+    }
+  }
+
+  /** The room that the dialog of a message is about, and which side called: of what a `session` event comes with. */
+  placeOf(message: SipMessage): { room: string; direction: 'in' | 'out' } {
+    const call = this.#outgoing.get(callId(message));
+    const isOut = call !== undefined && (message === call.invite || message.method === undefined);
+    return isOut ? { room: call.room, direction: 'out' } : { room: roomOf(message), direction: 'in' };
   }
 
   /** Ends all calls by BYE and waits for the answers, but no longer than this. Calls that come meanwhile are refused. */
@@ -124,7 +173,9 @@ export class MeetingServer {
     } else if (room === '') {
       refuse({ status: 404, warning: 'the URI names no room: call sip:NAME@host' });
     } else {
-      const call = new MeetingCall(session, room, arrival, this.#callSite);
+      const dialog = SipDialog.incoming(arrival);
+      const seat = new RoomSeat(room, dialog.callId, session, this.#callSite);
+      const call = new MeetingCall(session, seat, dialog, { kind: 'in', invite: arrival }, this.#callSite);
       this.#calls.set(session, call);
       call.start().catch((error: unknown) => {
         this.#fail(arrival, error);
@@ -182,11 +233,14 @@ export function audioOf(request: SipMessage): { media: number; remote?: { addres
 function contactUri({ request, flow, stack }: Arrival, advertise: string): string {
   const uri = typeof request.uri === 'string' ? request.uri : '';
   const [, schema = 'sip', user = ''] = /^(sips?):([^@]*)@/i.exec(uri) ?? [];
+  return contactOf(schema.toLowerCase(), user, advertise, flow.protocol.toLowerCase(), stack);
+}
+
+/** A flow of a WSS listener calls itself WS, and so does its URI (RFC 7118 section 5). */
+function contactOf(schema: string, user: string, advertise: string, transport: string, stack: Stack): string {
   const host = advertise.includes(':') ? `[${advertise}]` : advertise;
-  // A flow of a WSS listener calls itself WS, and so does its URI (RFC 7118 section 5).
-  const transport = flow.protocol.toUpperCase();
-  const port = stack.addresses.find(({ protocol }) => protocol.startsWith(transport))?.port;
-  return `${schema.toLowerCase()}:${user}@${host}:${port ?? 5060};transport=${transport.toLowerCase()}`;
+  const port = stack.addresses.find(({ protocol }) => protocol.startsWith(transport.toUpperCase()))?.port;
+  return `${schema}:${user}@${host}:${port ?? 5060};transport=${transport}`;
 }
 
 function unsupportedExtensions(request: SipRequest): string[] {

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { isIPv6, isIP } from 'node:net';
 import { z } from 'zod';
 import type { Policy } from '../index.js';
+import { parseCallUri } from './call-uri.js';
+import type { CallUri } from './call-uri.js';
 import { Failure, unreadable } from './failure.js';
 
 /** 0: off; 'auto': a free one of the system's choosing. */
@@ -30,11 +32,14 @@ export interface ServeOptions {
   readonly media: MediaPorts;
   readonly policy: Policy;
   readonly allowInsecureSignalling: boolean;
+  readonly callOut: { readonly uri: CallUri; readonly room: string; readonly ringMs: number } | undefined;
   readonly durationMs: number | undefined;
   readonly json: boolean;
 }
 
 const PORT_MAX = 65535;
+/** How long a phone rings before a person gives up, with some patience. */
+const RING_S = 60;
 /** Node's timers take 31 bits of milliseconds. */
 const DURATION_MAX_S = Math.floor((2 ** 31 - 1) / 1000);
 
@@ -60,6 +65,9 @@ const schema = z
     media,
     policy: z.enum(['require', 'prefer', 'legacy']),
     'allow-insecure-signalling': z.boolean(),
+    call: text,
+    room: text,
+    ring: seconds,
     duration: seconds,
     json: z.boolean(),
   })
@@ -96,6 +104,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
     media: given.media ?? { kind: 'range', low: 40000, high: 49999 },
     policy: given.policy ?? 'prefer',
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
+    callOut: readCallOut(given),
     durationMs: given.duration === undefined ? undefined : given.duration * 1000,
     json: given.json ?? false,
   };
@@ -145,9 +154,22 @@ const EXPECTED: Readonly<Record<string, string>> = {
   media: `expects a port below ${PORT_MAX}, "auto", or LOW-HIGH with room for a pair of ports`,
   policy: 'expects require, prefer or legacy',
   'allow-insecure-signalling': 'expects true or false',
+  call: 'expects a SIP URI',
+  room: 'expects the name of a room',
+  ring: `expects seconds, above 0 and up to ${DURATION_MAX_S}`,
   duration: `expects seconds, above 0 and up to ${DURATION_MAX_S}`,
   json: 'expects true or false',
 };
+
+function readCallOut({ call, room, ring = RING_S }: z.infer<typeof schema>): ServeOptions['callOut'] {
+  if (call === undefined && room === undefined) return undefined;
+  if (call === undefined || room === undefined)
+    throw new Failure(`--${call === undefined ? 'call' : 'room'} is missing: --call and --room go together`);
+  const parsed = parseCallUri(call);
+  if (!parsed.ok) throw new Failure(`--call: ${parsed.message}`);
+  if (parsed.uri.transport === 'wss') throw new Failure('--call: transport=wss cannot be dialled: tls can');
+  return { uri: parsed.uri, room, ringMs: ring * 1000 };
+}
 
 function refuse(context: z.RefinementCtx): never {
   context.addIssue('not accepted');

@@ -11,7 +11,7 @@ import { CountersReport } from './counters-report.js';
 import { EventLog } from './event-log.js';
 import type { Fields } from './event-log.js';
 import { openMediaSockets } from './media-sockets.js';
-import { audioOf, MeetingServer, roomOf } from './meeting-server.js';
+import { audioOf, MeetingServer } from './meeting-server.js';
 import { withPeers } from './optional-peer.js';
 import { readServeOptions } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
@@ -44,6 +44,9 @@ export function registerServe(program: Command): void {
     )
     .option('--policy <policy>', 'for peers without latch: require, prefer or legacy (default: prefer)')
     .option('--allow-insecure-signalling', 'exchange secrets over clear signalling too: for tests only')
+    .option('--call <uri>', 'call this URI, by a transport that is listened on, into the room of --room')
+    .option('--room <name>', 'the room for who is called')
+    .option('--ring <s>', 'how long the call may ring (default: 60)')
     .option('--config <json>', 'file with options of these names; what stands on the command line wins')
     .option('--duration <s>', 'end after so many seconds')
     .option('--json', 'print one JSON object a line')
@@ -74,7 +77,7 @@ async function serve(options: ServeOptions): Promise<void> {
     };
     latch.on('fault', ({ where }) => void report.countFault(where));
     latch.on('session', (session, message) => {
-      log.print('session', { ...placeOf(session, message), room: roomOf(message) });
+      log.print('session', { ...placeOf(session, message), ...server.placeOf(message) });
     });
     latchkey.on('fault', (error) => tellFault('latch', error));
     latchkey.on('listenerError', (error) => tellFault('listener', error));
@@ -86,6 +89,12 @@ async function serve(options: ServeOptions): Promise<void> {
       ...{ sip, latch, room, rooms, media, advertise: options.advertise },
       onRefused: (session, invite, status, warning) => {
         log.print('rejected', { ...placeOf(session, invite), status, warning });
+      },
+      onAnswered: ({ session, roomName }) => {
+        const { id, call, protection } = session;
+        if (report.noteAnswer(session)) {
+          log.print('answered', { session: id, call, room: roomName, protection });
+        }
       },
       onFault: (error) => tellFault('server', error),
     });
@@ -109,6 +118,13 @@ async function serve(options: ServeOptions): Promise<void> {
       policy,
       pid: process.pid,
     });
+    if (options.callOut) {
+      const { uri, room: name, ringMs } = options.callOut;
+      const calling = server.callOut(uri, name, listeners.stackOf(uri.transport), ringMs);
+      void calling.then(({ status, reason, session }) => {
+        log.print('callout', { uri: uri.text, room: name, status, reason, session: session?.id });
+      });
+    }
     const ticker = setInterval(() => {
       log.print('counters', { ...report.totals(), sessions: report.sessions() });
     }, COUNTERS_EVERY_MS);

@@ -1,5 +1,5 @@
-// The dialog of a call that came in (RFC 3261 section 12): answers with our tag in them, and requests of ours that find
-// the caller. Keeps tags, CSeq, target and routes; decides nothing about the call.
+// The dialog of a call, whichever side called (RFC 3261 section 12): answers with our tag in them, and requests of ours that
+// find the other side. Keeps tags, CSeq, target and routes; decides nothing about the call.
 import { randomBytes } from 'node:crypto';
 import type {
   SipFlow,
@@ -9,7 +9,7 @@ import type {
   SipResponse,
   Stack,
 } from '../../plugins/sip/index.js';
-import { callId, formatWarning, toTag } from '../../plugins/sip/message.js';
+import { callId, cseqOf, formatWarning, fromTag, toTag } from '../../plugins/sip/message.js';
 
 type SipHeaders = SipMessage['headers'];
 type SipAddress = NonNullable<SipHeaders['to']>;
@@ -69,45 +69,107 @@ export function reply(sip: SipPackage, { request, stack }: Arrival, answer: Repl
   return response;
 }
 
-export class SipDialog {
-  readonly tag = newTag();
-  readonly callId: string;
-  readonly #local: SipAddress | undefined;
-  readonly #remote: SipAddress | undefined;
-  readonly #routes: readonly SipAddress[];
-  #target: SipRequest['uri'];
-  #latest: Arrival;
-  #seq = 0;
+/** What a request of ours adds to the dialog's own headers. */
+export interface Addition {
+  readonly headers?: SipHeaders;
+  readonly content?: string;
+}
 
-  /** @param invite The INVITE that makes the dialog. */
-  constructor(invite: Arrival) {
-    const { headers, uri } = invite.request;
-    this.callId = callId(invite.request);
-    this.#remote = headers.from;
-    this.#local = headers.to && { ...headers.to, params: { ...headers.to.params, tag: this.tag } };
-    const recorded = headers['record-route'];
-    this.#routes = Array.isArray(recorded) ? recorded : [];
-    this.#target = headers.from?.uri ?? uri;
-    this.#latest = invite;
-    this.follow(invite);
+interface Ends {
+  readonly tag: string;
+  readonly local: SipAddress | undefined;
+  readonly remote: SipAddress | undefined;
+  readonly target: SipRequest['uri'];
+  readonly seq: number;
+  readonly stack: Stack;
+  /** Where the caller came from. */
+  readonly flow?: SipFlow;
+}
+
+export class SipDialog {
+  readonly tag: string;
+  readonly callId: string;
+  readonly stack: Stack;
+  readonly #local: SipAddress | undefined;
+  #remote: SipAddress | undefined;
+  #routes: readonly SipAddress[] = [];
+  #target: SipRequest['uri'];
+  #flow: SipFlow | undefined;
+  #seq: number;
+
+  /** The dialog that an INVITE of a caller makes. */
+  static incoming(invite: Arrival): SipDialog {
+    const { request, stack, flow } = invite;
+    const { to, from, 'record-route': recorded } = request.headers;
+    const tag = newTag();
+    const local = to && { ...to, params: { ...to.params, tag } };
+    const target = from?.uri ?? request.uri;
+    const dialog = new SipDialog(request, { tag, local, remote: from, target, seq: 0, stack, flow });
+    dialog.#routes = Array.isArray(recorded) ? recorded : [];
+    dialog.follow(invite);
+    return dialog;
   }
 
-  /** A request of the caller: where it came from is where ours go, and its Contact is the target (RFC 3261 12.2.2). */
-  follow(arrival: Arrival): void {
-    this.#latest = arrival;
-    const { contact } = arrival.request.headers;
-    if (Array.isArray(contact) && contact[0]?.uri) this.#target = contact[0].uri;
+  /** A dialog that an INVITE of ours makes with whoever answers it: `learn` says who that is. */
+  static outgoing(invite: SipRequest, stack: Stack): SipDialog {
+    const { to, from } = invite.headers;
+    const tag = fromTag(invite) ?? '';
+    const { seq } = cseqOf(invite);
+    return new SipDialog(invite, { tag, local: from, remote: to, target: invite.uri, seq, stack });
+  }
+
+  private constructor(invite: SipRequest, { tag, local, remote, target, seq, stack, flow }: Ends) {
+    this.callId = callId(invite);
+    this.tag = tag;
+    this.stack = stack;
+    this.#local = local;
+    this.#remote = remote;
+    this.#target = target;
+    this.#seq = seq;
+    this.#flow = flow;
+  }
+
+  /** A request of the other side: its Contact is the target (RFC 3261 12.2.2), and where a caller came from ours go. */
+  follow({ request, flow }: Arrival): void {
+    if (this.#flow) this.#flow = flow;
+    this.#setTarget(request);
+  }
+
+  /** A response to our INVITE that makes the dialog (RFC 3261 12.1.2). */
+  learn(response: SipResponse): void {
+    const { to, 'record-route': recorded } = response.headers;
+    this.#remote = to;
+    this.#routes = Array.isArray(recorded) ? recorded.toReversed() : [];
+    this.#setTarget(response);
   }
 
   /**
-   * Sends a request of ours on the flow that the caller came by: behind a NAT its Contact leads nowhere (RFC 5626 has the
-   * reasons). `onFinal` hears the final response, made-up ones for dead flows included.
+   * Sends a request of ours. To a caller it goes on the flow that it came by: behind a NAT its Contact leads nowhere
+   * (RFC 5626 has the reasons). `onFinal` hears every final response, made-up ones for dead flows included, and the CSeq.
    */
-  send(method: string, onFinal: (response: SipResponse) => void): void {
-    const { flow, stack } = this.#latest;
-    if (!this.#local || !this.#remote) return;
-    const { schema, user, host } = stack.encodeFlowUri(flow);
-    const request: SipRequest = {
+  send(method: string, onFinal: (response: SipResponse, seq: number) => void, addition?: Addition): void {
+    const seq = ++this.#seq;
+    const request = this.#request(method, seq, addition);
+    if (!request) return;
+    this.stack.send(request, (response) => {
+      if (response.status >= 200) onFinal(response, seq);
+    });
+  }
+
+  /** The ACK to a 2xx; a repeated one wants it again (RFC 3261 13.2.2.4). */
+  acknowledge(seq: number): void {
+    const request = this.#request('ACK', seq);
+    if (request) this.stack.send(request);
+  }
+
+  #request(method: string, seq: number, { headers, content }: Addition = {}): SipRequest | undefined {
+    if (!this.#local || !this.#remote) return undefined;
+    const routes = [...this.#routes];
+    if (this.#flow) {
+      const { schema, user, host } = this.stack.encodeFlowUri(this.#flow);
+      routes.unshift({ uri: { schema, user, host, params: { lr: null } }, params: {} });
+    }
+    return {
       method,
       uri: this.#target,
       headers: {
@@ -115,13 +177,17 @@ export class SipDialog {
         from: this.#local,
         to: this.#remote,
         'call-id': this.callId,
-        cseq: { seq: ++this.#seq, method },
+        cseq: { seq, method },
         'max-forwards': 70,
-        route: [{ uri: { schema, user, host, params: { lr: null } }, params: {} }, ...this.#routes],
+        ...(routes.length > 0 && { route: routes }),
+        ...(content !== undefined && { 'content-type': 'application/sdp' }),
+        ...headers,
       },
+      ...(content !== undefined && { content }),
     };
-    stack.send(request, (response) => {
-      if (response.status >= 200) onFinal(response);
-    });
+  }
+
+  #setTarget({ headers: { contact } }: SipMessage): void {
+    if (Array.isArray(contact) && contact[0]?.uri) this.#target = contact[0].uri;
   }
 }

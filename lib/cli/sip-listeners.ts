@@ -13,6 +13,8 @@ export type Handler = (request: SipRequest, remote: SipFlow, stack: Stack) => vo
 export interface SipListeners {
   /** Where each transport listens. */
   readonly addresses: ReadonlyMap<ListenerProtocol, { address: string; port: number }>;
+  /** The stack that listens on a transport: what goes out by it has somewhere to come back. */
+  stackOf(transport: string): Stack | undefined;
   close(): void;
 }
 
@@ -50,6 +52,8 @@ export async function openSipListeners(
   const listening = stacks.flatMap((stack) => stack.addresses);
   return {
     addresses: new Map(listening.map(({ protocol, address, port }) => [protocol, { address, port }])),
+    stackOf: (transport) =>
+      stacks.find(({ addresses }) => addresses.some(({ protocol }) => protocol === transport.toUpperCase())),
     close,
   };
 }

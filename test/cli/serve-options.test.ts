@@ -25,8 +25,8 @@ function write(name: string, content: string): string {
 
 describe('the options of serve', () => {
   it('have the defaults that the help states', () => {
-    const { cert, key, durationMs, ...options } = readServeOptions({});
-    assert.deepEqual([cert, key, durationMs], [undefined, undefined, undefined]);
+    const { cert, key, callOut, durationMs, ...options } = readServeOptions({});
+    assert.deepEqual([cert, key, callOut, durationMs], Array(4).fill(undefined));
     assert.deepEqual(options, {
       listen: '127.0.0.1',
       advertise: '127.0.0.1',
@@ -49,6 +49,13 @@ describe('the options of serve', () => {
     assert.deepEqual(options.media, { kind: 'shared', port: 7000 });
     assert.deepEqual([options.listen, options.advertise], ['0.0.0.0', '192.0.2.1']);
     assert.equal(options.allowInsecureSignalling, true);
+  });
+
+  it('say whom to call, how long, and into which room', () => {
+    const call = 'sip:alice@192.0.2.7:5070;transport=udp';
+    const { callOut } = readServeOptions({ call, room: 'tea', ring: '12.5' });
+    assert.deepEqual([callOut?.uri.text, callOut?.room, callOut?.ringMs], [call, 'tea', 12_500]);
+    assert.equal(readServeOptions({ call, room: 'tea' }).callOut?.ringMs, 60_000);
   });
 
   it('are read from a file under the same names, and flags win', () => {
@@ -81,6 +88,11 @@ describe('the options of serve', () => {
     [{ listen: '0.0.0.0' }, /^--listen 0\.0\.0\.0 needs --advertise/],
     [{ listen: '::' }, /^--listen :: needs --advertise/],
     [{ listen: '::1', advertise: '192.0.2.1' }, /both IPv4 or both IPv6/],
+    [{ call: 'sip:a@192.0.2.7' }, /^--room is missing: --call and --room go together/],
+    [{ room: 'tea' }, /^--call is missing: --call and --room go together/],
+    [{ call: 'nobody', room: 'tea' }, /^--call: "nobody" is no SIP URI/],
+    [{ call: 'sip:a@192.0.2.7;transport=wss', room: 'tea' }, /^--call: transport=wss cannot be dialled/],
+    [{ ring: '0' }, /^--ring: expects seconds/],
     [{ duration: '0' }, /^--duration: expects seconds/],
     [{ duration: '1e9' }, /^--duration: expects seconds/],
     [{ cert: 'x.pem' }, /^--key is missing/],
