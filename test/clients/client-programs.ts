@@ -109,7 +109,14 @@ export function linphone(options: CallOptions): string[] {
   const tone = writeTone(folder);
   const config = [
     '[sip]',
-    ...['sip_port=-1', 'sip_tcp_port=-1', 'sip_tls_port=-1', 'use_ipv6=0', 'guess_hostname=0'],
+    ...[
+      'sip_port=-1',
+      'sip_tcp_port=-1',
+      'sip_tls_port=-1',
+      'use_ipv6=0',
+      'ipv6_migration_done=1',
+      'guess_hostname=0',
+    ],
     `contact=sip:alice@${address}`,
     ...(certificate === undefined ? [] : [`root_ca=${certificate}`]),
     '[net]',

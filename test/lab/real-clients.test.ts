@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { classifyPacket, readRtpSsrc } from '../../lib/wire/index.js';
-import { baresip, RunningClient, skipBecause, whyNoClient } from '../clients/client-programs.js';
+import { baresip, linphone, RunningClient, skipBecause, whyNoClient } from '../clients/client-programs.js';
 import type { CallOptions } from '../clients/client-programs.js';
 import { Capture } from './capture.js';
 import { jsonLines } from './json-lines.js';
@@ -24,7 +24,10 @@ interface Phone {
   readonly maxGapMs: number;
 }
 
-const PHONES: readonly Phone[] = [{ name: 'baresip', program: 'baresip', command: baresip, maxGapMs: 60 }];
+const PHONES: readonly Phone[] = [
+  { name: 'baresip', program: 'baresip', command: baresip, maxGapMs: 60 },
+  { name: 'linphonec', program: 'linphonec', command: linphone, maxGapMs: 200 },
+];
 
 const isRtp = ({ payload }: CapturedDatagram) => classifyPacket(payload) === 'rtp';
 const isFrom = (address: string) => (packet: CapturedDatagram) => packet.source.address === address;

@@ -1,0 +1,47 @@
+// linphonec 5.1 of Debian 12, unmodified, with ICE and without.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CommandProcess, ServerProcess } from '../cli/server-process.js';
+import { linphone, ownAddress, RunningClient, skipBecause, whyNoClient } from './client-programs.js';
+
+describe('linphonec', function () {
+  this.timeout(30_000);
+  let folder: string;
+  let phone: RunningClient | undefined;
+
+  beforeEach(function () {
+    skipBecause(this, whyNoClient('linphonec', 'timeout'));
+    folder = mkdtempSync(join(tmpdir(), 'latchkey-linphone-'));
+  });
+
+  afterEach(async () => {
+    phone?.kill();
+    await CommandProcess.killAll();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const hasIce of [true, false]) {
+    it(`calls ${hasIce ? 'with ICE and is verified by it' : 'without ICE and is served'}`, async () => {
+      const address = ownAddress();
+      const server = await ServerProcess.start('--listen', address);
+      const to = { address, port: server.port('udp') };
+      phone = new RunningClient(
+        linphone({ folder, address, server: to, transport: 'udp', hasIce, durationS: 4 }),
+      );
+      const rtp = await server.event('closed', ({ component }) => component === 1);
+      const { stderr } = await server.stop();
+      await phone.ended();
+      assert.match(phone.said, /Media streams established/);
+      const verified = server.events.filter(({ event }) => event === 'verified');
+      assert.ok(verified.every(({ protection }) => protection === 'ice'));
+      const components = new Set(verified.map(({ component }) => component));
+      assert.deepEqual([...components].sort(), hasIce ? [1, 2] : []);
+      assert.equal(rtp.protection, hasIce ? 'ice' : 'none');
+      assert.ok(Number(rtp.delivered) > 50, `heard from it: ${String(rtp.delivered)}`);
+      assert.ok(Number(rtp.sent) > 50, `sent to it: ${String(rtp.sent)}`);
+      assert.doesNotMatch(stderr, /fault of ours/);
+    });
+  }
+});
