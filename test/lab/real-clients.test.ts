@@ -15,6 +15,11 @@ import { ATTACKER, CLIENT, Lab, NAT, SERVER, whyNoLab } from './lab.js';
 
 const ATTACK = fileURLToPath(new URL('attacker.mjs', import.meta.url));
 const ATTACK_SSRC = 0xbadbad;
+/**
+ * An echo can only come back with the phone's next packet: one that moves, two that wait for the old path's 30 ms (rule 5.11),
+ * so a gap of 60 ms is three intervals of 20 ms, and the phone's timers and a busy machine's lateness are on top of it.
+ */
+const LATENESS_MS = 20;
 const BINDING_SUCCESS = 0x0101;
 
 interface Phone {
@@ -122,10 +127,8 @@ describe('real clients with ICE behind a symmetric NAT', function () {
       );
       const gaps = back.slice(1).map(({ timeMs }, i) => timeMs - back[i]!.timeMs);
       const longest = Math.round(Math.max(...gaps));
-      if (process.env.LATCHKEY_SHOW)
-        console.log({ since, longest, out: out.length, back: back.length, spray: spray.length });
       assert.ok(back.at(-1)!.timeMs > reboundMs + 1000, 'media is back after the rebinding');
-      assert.ok(longest <= one.maxGapMs, `longest gap ${longest} ms`);
+      assert.ok(longest <= one.maxGapMs + LATENESS_MS, `longest gap ${longest} ms`);
 
       const moves = server.all.filter(({ event }) => event === 'verified' || event === 'rebound');
       assert.ok(moves.every(({ protection }) => protection === 'ice'));
