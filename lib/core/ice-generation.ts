@@ -36,6 +36,11 @@ export function createIceHalf(random: Random): IceHalf {
   return { ufrag: text(12), pwd: new Secret(asciiBytes(text(24))) };
 }
 
+/** For a fork, which forgets its own. */
+export function copyIceHalf({ ufrag, pwd }: IceHalf): IceHalf {
+  return { ufrag, pwd: new Secret(pwd.reveal().slice()) };
+}
+
 export function iceHalfOf({ ufrag, pwd }: IceCredentials): IceHalf {
   return { ufrag, pwd: new Secret(asciiBytes(pwd)) };
 }

@@ -23,6 +23,7 @@ import { randomBytes } from './crypto.js';
 import type { ComponentId } from './events.js';
 import type { Generation } from './generation.js';
 import {
+  copyIceHalf,
   createIceHalf,
   iceHalfOf,
   type IceAgreement,
@@ -172,6 +173,7 @@ export class Transport {
   fork(session: Session): Transport {
     const fork = new Transport(session, this.media, this.context);
     if (this.#own) fork.#own = copyOwnHalf(this.#own);
+    if (this.#ownIce) fork.#ownIce = copyIceHalf(this.#ownIce);
     for (const [id, component] of this.#components) {
       if (component.port) fork.component(id).attach(component.port, this.context.nowMs);
     }

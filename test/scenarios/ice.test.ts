@@ -178,4 +178,23 @@ describe('ICE (protocol.md 8.1)', () => {
     assert.equal(ice.bench.eventsOf('expired').length, 0);
     assert.equal(ice.bench.eventsOf('verified').length, 2, 'verified anew under the new credentials');
   });
+
+  it('each fork that answers an offer of ours with ICE has its own session, and keeps its key when another ends', () => {
+    const { engine } = new EngineBench();
+    const session = engine.createSession({ signalling: 'clear' });
+    session.setLocal(makeSdp({ address: SERVER.address, media: [{ port: 40_000, isMuxed: true }] }), 0);
+    const fork = engine.forkSession(session);
+    for (const [one, name] of [
+      [session, 'desk'],
+      [fork, 'mobile'],
+    ] as const) {
+      const media = [{ port: 5004, isMuxed: true, lines: new IcePhone(name).lines }];
+      assert.ok(one.setRemote(makeSdp({ address: '10.0.1.2', media }), 0).accepted);
+    }
+    assert.deepEqual([session.protection, fork.protection], ['ice', 'ice']);
+    fork.close(1);
+    const port = engine.openPort(SERVER);
+    session.component(0, 1).attach(port, 2);
+    assert.equal(session.protection, 'ice');
+  });
 });
