@@ -17,7 +17,7 @@ const slowTests = ['lab', 'clients', 'slow'].flatMap((folder) => ['--ignore', `t
 const tasks = {
   build: [],
   start: [node(join(root, 'dist/lib/cli/main.js'), 'demo')],
-  test: [mocha(...slowTests, ...unitTests)],
+  test: [mocha('--parallel', '--jobs', '2', ...slowTests, ...unitTests)],
   check: [
     tsc('-p', '.'),
     tsc('--noEmit', '-p', 'lib/core'),
