@@ -4,7 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandProcess, ServerProcess } from '../cli/server-process.js';
-import { baresip, ownAddress, RunningClient, skipBecause, whyNoClient } from './client-programs.js';
+import {
+  baresip,
+  OWN_ADDRESS,
+  RunningClient,
+  skipBecause,
+  whyNoClient,
+  whyNoNetwork,
+} from './client-programs.js';
 
 describe('baresip', function () {
   this.timeout(30_000);
@@ -12,7 +19,7 @@ describe('baresip', function () {
   let phone: RunningClient | undefined;
 
   beforeEach(function () {
-    skipBecause(this, whyNoClient('baresip'));
+    skipBecause(this, whyNoNetwork() ?? whyNoClient('baresip'));
     folder = mkdtempSync(join(tmpdir(), 'latchkey-baresip-'));
   });
 
@@ -26,7 +33,7 @@ describe('baresip', function () {
     for (const hasIce of [true, false]) {
       const outcome = hasIce ? 'with ICE and is verified by it' : 'without ICE and is served';
       it(`calls over ${transport.toUpperCase()} ${outcome}`, async () => {
-        const address = ownAddress();
+        const address = OWN_ADDRESS;
         const server = await ServerProcess.start('--listen', address);
         const to = { address, port: server.port(transport) };
         const certificate = String(server.listening.certificate);

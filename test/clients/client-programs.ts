@@ -21,10 +21,21 @@ export interface CallOptions {
   readonly certificate?: string;
 }
 
+/** The address of the namespace that `npm run test:lab` makes: phones do not use 127.0.0.1 as long as there is another. */
+export const OWN_ADDRESS = '203.0.113.1';
+
 /** Why these programs cannot be run; undefined where they can. */
 export function whyNoClient(...programs: readonly string[]): string | undefined {
   const missing = programs.filter((one) => spawnSync('sh', ['-c', `command -v ${one}`]).status !== 0);
   return missing.length === 0 ? undefined : `needs ${missing.join(', ')}`;
+}
+
+/** Why this is not that namespace; undefined where it is. */
+export function whyNoNetwork(): string | undefined {
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  return addresses.some(({ address }) => address === OWN_ADDRESS)
+    ? undefined
+    : 'needs npm run test:lab, as root';
 }
 
 /** Skips the test, and says why; in CI there is no such reason, and it is an error. */
@@ -33,15 +44,6 @@ export function skipBecause(context: Mocha.Context, reason: string | undefined):
   assert.notEqual(process.env.CI, 'true', reason);
   context.currentTest!.title += ` (skipped: ${reason})`;
   context.skip();
-}
-
-/**
- * An address of this machine that phones name in their SDP: they do not use 127.0.0.1 as long as there is another. What
- * is sent to it never leaves the machine.
- */
-export function ownAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
 }
 
 /** A client that runs; `said` is all that it has printed so far. */

@@ -4,7 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandProcess, ServerProcess } from '../cli/server-process.js';
-import { linphone, ownAddress, RunningClient, skipBecause, whyNoClient } from './client-programs.js';
+import {
+  linphone,
+  OWN_ADDRESS,
+  RunningClient,
+  skipBecause,
+  whyNoClient,
+  whyNoNetwork,
+} from './client-programs.js';
 
 describe('linphonec', function () {
   this.timeout(30_000);
@@ -12,7 +19,7 @@ describe('linphonec', function () {
   let phone: RunningClient | undefined;
 
   beforeEach(function () {
-    skipBecause(this, whyNoClient('linphonec', 'timeout'));
+    skipBecause(this, whyNoNetwork() ?? whyNoClient('linphonec', 'timeout'));
     folder = mkdtempSync(join(tmpdir(), 'latchkey-linphone-'));
   });
 
@@ -24,7 +31,7 @@ describe('linphonec', function () {
 
   for (const hasIce of [true, false]) {
     it(`calls ${hasIce ? 'with ICE and is verified by it' : 'without ICE and is served'}`, async () => {
-      const address = ownAddress();
+      const address = OWN_ADDRESS;
       const server = await ServerProcess.start('--listen', address);
       const to = { address, port: server.port('udp') };
       phone = new RunningClient(

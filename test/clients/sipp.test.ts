@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandProcess, ServerProcess } from '../cli/server-process.js';
-import { RunningClient, skipBecause, whyNoClient } from './client-programs.js';
+import { RunningClient, skipBecause, whyNoClient, whyNoNetwork } from './client-programs.js';
 import { echoCall, refusedCall } from './sipp-scenarios.js';
 
 const LISTEN = '127.0.0.1';
@@ -16,7 +16,7 @@ describe('sipp, without latch and without ICE', function () {
   let caller: RunningClient | undefined;
 
   beforeEach(function () {
-    skipBecause(this, whyNoClient('sipp'));
+    skipBecause(this, whyNoNetwork() ?? whyNoClient('sipp'));
     folder = mkdtempSync(join(tmpdir(), 'latchkey-sipp-'));
     writeFileSync(join(folder, 'speech.ulaw'), Buffer.alloc(160 * PACKETS, 0x55));
   });
