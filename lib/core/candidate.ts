@@ -2,6 +2,7 @@
 // and sends nothing.
 import { isSameAddress, type TransportAddress } from '../wire/index.js';
 import { ActivePath } from './active-path.js';
+import type { Ask } from './ask.js';
 import { CANDIDATE_LIFETIME_MS, type Challenge } from './challenge.js';
 import type { Random } from './crypto.js';
 
@@ -12,20 +13,6 @@ export const ADMISSIONS_PER_SECOND = 20;
 export const AMPLIFICATION_LIMIT = 3;
 /** Datagrams that rule 5.7 allows to the signalled address before anything came from it. */
 export const DIRECT_DATAGRAMS = 3;
-
-/** How long the old path has to answer, and how long within a minute of a conflict: protocol.md 5.11. */
-const SWITCH_ROUND_TRIPS = 1.5;
-const SWITCH_MIN_MS = 30;
-const CAUTIOUS_SWITCH_MS = 2000;
-
-/** The question put to the old path while a candidate is on trial: protocol.md 5.11. */
-export interface Ask {
-  readonly path: ActivePath;
-  readonly challenge: Challenge;
-  /** Within 60 s of a conflict: the switch waits longer. */
-  readonly isCautious: boolean;
-  isAnswered: boolean;
-}
 
 export class Candidate {
   receivedBytes = 0;
@@ -88,7 +75,7 @@ export class Candidate {
   }
 
   get nextMs(): number {
-    const askMs = this.ask && !this.ask.isAnswered ? this.ask.challenge.nextMs : Infinity;
+    const askMs = this.ask?.nextMs ?? Infinity;
     if (this.answer) return Math.min(this.switchMs, askMs);
     return Math.min(this.isBlocked ? Infinity : this.challenge.nextMs, this.endsMs, askMs);
   }
@@ -96,11 +83,7 @@ export class Candidate {
   /** When it may take the media, having answered, if the old path stays silent (protocol.md 5.11). */
   get switchMs(): number {
     const { ask, answer } = this;
-    if (!ask || !answer) return -Infinity;
-    const askedMs = ask.challenge.firstSentMs ?? Infinity;
-    if (ask.isCautious) return askedMs + CAUTIOUS_SWITCH_MS;
-    const roundTripMs = Math.max(ask.path.rttMs, answer.rttMs);
-    return askedMs + Math.max(SWITCH_MIN_MS, SWITCH_ROUND_TRIPS * roundTripMs);
+    return ask && answer ? ask.switchMs(answer.rttMs) : -Infinity;
   }
 
   /** The path that it becomes by its answer; undefined while it has none. */
@@ -115,6 +98,9 @@ export class Candidate {
     return this.isKnownMedia ? 2 : 1;
   }
 }
+
+/** What a datagram says about who sends it; what it does not say stays as it was. */
+export type Sign = Partial<Pick<Candidate, 'counter' | 'isKnownMedia' | 'nomination'>>;
 
 export class CandidateTable {
   #list: Candidate[] = [];
@@ -145,6 +131,18 @@ export class CandidateTable {
     this.remove(worst);
     this.#list.push(newcomer);
     return { isAdmitted: true, displaced: worst };
+  }
+
+  /** Payload goes to the active path: copied for every question that is open about that path. The per-packet path. */
+  holdSent(bytes: Uint8Array): void {
+    if (this.#list.length === 0) return;
+    let copy: Uint8Array | undefined;
+    for (const { ask } of this.#list) {
+      if (!ask || ask.isAnswered) continue;
+      // A copy also of a Buffer, whose own slice() is none.
+      copy ??= new Uint8Array(bytes);
+      ask.hold(copy);
+    }
   }
 
   remove(candidate: Candidate): void {

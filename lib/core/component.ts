@@ -9,7 +9,7 @@ import {
 } from '../wire/index.js';
 import { BlindLatch } from './blind-latch.js';
 import type { Context } from './context.js';
-import { createCounters, type Counters, type DropReason } from './counters.js';
+import { createCounters, type Counters, type DropReason, type OwnTransmission } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import type { DirectTargets } from './direct-targets.js';
 import { challengerOf } from './challengers.js';
@@ -224,14 +224,12 @@ export class Component implements VerifierHost, ProverHost {
     return isKnown;
   }
 
-  /** Where a payload packet goes now (protocol.md 5.6). Undefined: it is dropped, and counted. */
-  handleSend(nowMs: number): TransportAddress | undefined {
+  /** Where this payload packet goes now (protocol.md 5.6). Undefined: it is dropped, and counted. */
+  handleSend(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
     const remote = this.#route.remote;
-    if (!remote || !this.#port) {
-      this.counters.dropped.noPath++;
-      return undefined;
-    }
+    if (!remote || !this.#port) return this.drop('noPath');
     this.counters.sent++;
+    this.#verifier?.handleSend(bytes);
     this.lastSentMs = nowMs;
     return remote;
   }
@@ -256,11 +254,7 @@ export class Component implements VerifierHost, ProverHost {
     this.detach(nowMs);
   }
 
-  transmit(
-    kind: 'hellos' | 'welcomes' | 'challenges' | 'responses' | 'keepalives',
-    bytes: Uint8Array,
-    destination: TransportAddress,
-  ): void {
+  transmit(kind: OwnTransmission, bytes: Uint8Array, destination: TransportAddress): void {
     if (!this.#port) return;
     this.counters[kind]++;
     this.lastSentMs = this.context.nowMs;
@@ -275,8 +269,9 @@ export class Component implements VerifierHost, ProverHost {
     this.#port?.removeTransaction(transaction);
   }
 
-  drop(reason: DropReason): void {
+  drop(reason: DropReason): undefined {
     this.counters.dropped[reason]++;
+    return undefined;
   }
 
   emit(event: VerifierEvent): void {

@@ -29,6 +29,8 @@ export interface Counters {
   delivered: number;
   /** Payload datagrams sent to the peer. */
   sent: number;
+  /** Those of them that were sent again, to the new mapping: the old one was gone when they went there. */
+  resent: number;
   hellos: number;
   welcomes: number;
   challenges: number;
@@ -39,12 +41,16 @@ export interface Counters {
   readonly dropped: Record<DropReason, number>;
 }
 
+/** What the engine sends by itself, under the name by which it is counted. */
+export type OwnTransmission = 'hellos' | 'welcomes' | 'challenges' | 'responses' | 'keepalives' | 'resent';
+
 export function createCounters(): Counters {
   const dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>;
   return {
     received: 0,
     delivered: 0,
     sent: 0,
+    resent: 0,
     hellos: 0,
     welcomes: 0,
     challenges: 0,
@@ -66,6 +72,7 @@ const COUNTED = [
   'received',
   'delivered',
   'sent',
+  'resent',
   'hellos',
   'welcomes',
   'challenges',

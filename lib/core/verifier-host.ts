@@ -22,7 +22,11 @@ export interface VerifierHost {
   readonly random: Random;
   readonly directTargets: DirectTargets;
   isDirectTarget(address: string): boolean;
-  transmit(kind: 'welcomes' | 'challenges', bytes: Uint8Array, destination: TransportAddress): void;
+  transmit(
+    kind: 'welcomes' | 'challenges' | 'resent',
+    bytes: Uint8Array,
+    destination: TransportAddress,
+  ): void;
   /** Responses to the transaction come to this component from now on. */
   expect(transaction: Uint8Array): void;
   forget(transaction: Uint8Array): void;

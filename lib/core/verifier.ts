@@ -2,7 +2,8 @@
 // It routes nothing and knows no sockets: its host sends, registers and tells.
 import { isSameAddress, isSameBytes, type TransportAddress } from '../wire/index.js';
 import type { ActivePath } from './active-path.js';
-import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Ask } from './candidate.js';
+import { Ask } from './ask.js';
+import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Sign } from './candidate.js';
 import { ASK_SCHEDULE_MS, CANDIDATE_SCHEDULE_MS, ONCE_MS, type Challenge } from './challenge.js';
 import type { AnswerMessage, Challenger, GreetingMessage } from './challenger.js';
 import { LeftPaths } from './left-paths.js';
@@ -134,6 +135,11 @@ export class Verifier {
     this.host.drop('staleTransaction');
   }
 
+  /** Payload that goes to the active path. */
+  handleSend(bytes: Uint8Array): void {
+    this.#candidates.holdSent(bytes);
+  }
+
   handleTimeout(nowMs: number): void {
     for (const candidate of this.#candidates) {
       if (candidate.ask) this.#pumpAsk(candidate.ask, nowMs);
@@ -160,11 +166,7 @@ export class Verifier {
     this.host.deactivate();
   }
 
-  #candidateAt(
-    source: TransportAddress,
-    nowMs: number,
-    sign: { readonly counter?: number; readonly isKnownMedia?: boolean; readonly nomination?: number },
-  ): Candidate | undefined {
+  #candidateAt(source: TransportAddress, nowMs: number, sign: Sign): Candidate | undefined {
     const present = this.#candidates.find(source);
     if (present) return Object.assign(present, sign);
     const challenge = this.#challenger.create(source, CANDIDATE_SCHEDULE_MS);
@@ -198,15 +200,14 @@ export class Verifier {
     const isCautious = nowMs < this.#cautiousUntilMs;
     const scheduleMs = isCautious ? CANDIDATE_SCHEDULE_MS : ASK_SCHEDULE_MS;
     const challenge = this.#challenger.create(path.remote, scheduleMs);
-    const ask: Ask = { path, challenge, isCautious, isAnswered: false };
+    const ask = new Ask(path, challenge, isCautious);
     candidate.ask = ask;
     this.#pumpAsk(ask, nowMs);
     return ask;
   }
 
   #pumpAsk(ask: Ask, nowMs: number): void {
-    if (ask.isAnswered || ask.challenge.nextMs > nowMs) return;
-    ask.challenge.noteSent(nowMs);
+    if (!ask.takeTransmission(nowMs)) return;
     this.host.transmit('challenges', ask.challenge.bytes, ask.path.remote);
   }
 
@@ -220,7 +221,9 @@ export class Verifier {
     if (!active || candidate.nomination > active.nomination) return this.#activate(candidate, nowMs);
     const ask = candidate.ask?.path === active ? candidate.ask : this.#ask(candidate, active, nowMs);
     if (ask.isAnswered) return this.#settleBoth(candidate, active, nowMs);
-    if (nowMs >= candidate.switchMs) this.#activate(candidate, nowMs);
+    if (nowMs < candidate.switchMs) return;
+    this.#activate(candidate, nowMs);
+    for (const bytes of ask.held) this.host.transmit('resent', bytes, candidate.remote);
   }
 
   /** Both paths answer. With ICE a peer may well have several; else, or where it nominated another, somebody copies packets. */
@@ -230,11 +233,7 @@ export class Verifier {
       return this.#handleConflict(candidate, active, nowMs);
     }
     this.#forget(candidate);
-    const path = candidate.pathOf(
-      this.#left.rankMs(candidate.remote, nowMs) ?? nowMs,
-      nowMs,
-      this.host.random,
-    );
+    const path = this.#pathOf(candidate, nowMs);
     if (path) this.#standbys.add(path, nowMs);
   }
 
@@ -250,12 +249,13 @@ export class Verifier {
 
   #activate(candidate: Candidate, nowMs: number, { takesPrevious = true } = {}): void {
     this.#forget(candidate);
-    const path = candidate.pathOf(
-      this.#left.rankMs(candidate.remote, nowMs) ?? nowMs,
-      nowMs,
-      this.host.random,
-    );
+    const path = this.#pathOf(candidate, nowMs);
     if (path) this.#switchTo(path, nowMs, takesPrevious);
+  }
+
+  #pathOf(candidate: Candidate, nowMs: number): ActivePath | undefined {
+    const rankMs = this.#left.rankMs(candidate.remote, nowMs) ?? nowMs;
+    return candidate.pathOf(rankMs, nowMs, this.host.random);
   }
 
   #switchTo(path: ActivePath, nowMs: number, takesPrevious: boolean): void {

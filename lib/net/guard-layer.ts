@@ -9,7 +9,7 @@ import type { Miss } from './destinations.js';
 import { loosen } from './loosen.js';
 import { MethodLayer } from './method-layer.js';
 import { readSendArguments } from './send-arguments.js';
-import type { Message, SendCallback } from './send-arguments.js';
+import type { SendCallback } from './send-arguments.js';
 import { feedOf, setFeed } from './shared-socket.js';
 import type { Consumer, Feed, SharedSocket, SharedSockets } from './shared-socket.js';
 import { canonicalIp, isConnected, isIpv6Socket } from './socket-address.js';
@@ -137,10 +137,10 @@ export class GuardLayer implements Feed {
           // The two signatures that media is sent with, when there is nothing to convert; the others are read in full.
           if (message instanceof Uint8Array && layer.#connection.peer === undefined) {
             if (isPort(a) && typeof b === 'string' && b !== '' && isCallback(c) && d === undefined)
-              return layer.#route(message, message.byteLength, a, b, c);
+              return layer.#route(message, a, b, c);
             const isWhole = a === 0 && b === message.byteLength;
             if (isWhole && isPort(c) && typeof d === 'string' && d !== '' && isCallback(e))
-              return layer.#route(message, message.byteLength, c, d, e);
+              return layer.#route(message, c, d, e);
           }
           layer.#read([message, a, b, c, d, e]);
         },
@@ -175,35 +175,24 @@ export class GuardLayer implements Feed {
 
   #read(args: readonly unknown[]): void {
     const { peer } = this.#connection;
-    const { message, sizeBytes, port, address, callback } = readSendArguments(args, peer !== undefined);
+    const { message, port, address, callback } = readSendArguments(args, peer !== undefined);
     const destination = peer?.address ?? address ?? (this.#isIpv6 ? '::1' : '127.0.0.1');
-    this.#route(message, sizeBytes, peer?.port ?? (port as number), destination, callback);
+    this.#route(message, peer?.port ?? (port as number), destination, callback);
   }
 
   /** The per-packet way out: one look-up, one question to the core. */
-  #route(
-    message: Message,
-    sizeBytes: number,
-    port: number,
-    address: string,
-    callback: SendCallback | undefined,
-  ): void {
+  #route(message: Uint8Array, port: number, address: string, callback: SendCallback | undefined): void {
     const component = this.#destinations.find(port, address);
-    if (isMiss(component)) this.#miss(component, message, sizeBytes, port, address, callback);
-    else this.#forward(component, message, sizeBytes, callback);
+    if (isMiss(component)) this.#miss(component, message, port, address, callback);
+    else this.#forward(component, message, callback);
   }
 
-  #forward(
-    component: Component,
-    message: Message,
-    sizeBytes: number,
-    callback: SendCallback | undefined,
-  ): void {
+  #forward(component: Component, message: Uint8Array, callback: SendCallback | undefined): void {
     const shared = this.#shared;
-    const destination = shared && this.sockets.loop.destination(component);
+    const destination = shared && this.sockets.loop.destination(component, message);
     if (destination === undefined) {
       // Like a packet lost on the line: the sender is told that it went out (protocol.md 5.6).
-      if (callback) process.nextTick(callback, null, sizeBytes);
+      if (callback) process.nextTick(callback, null, message.byteLength);
       return;
     }
     this.#belowSend.call(
@@ -218,8 +207,7 @@ export class GuardLayer implements Feed {
   /** Names are looked up as dgram would; then the address must be a stream's. */
   #miss(
     miss: Miss,
-    message: Message,
-    sizeBytes: number,
+    message: Uint8Array,
     port: number,
     address: string,
     callback: SendCallback | undefined,
@@ -235,7 +223,7 @@ export class GuardLayer implements Feed {
       }
       const component = this.#destinations.find(port, resolved);
       if (isMiss(component)) this.#refuse(component, port, address, callback);
-      else if (!isClosed(this.socket)) this.#forward(component, message, sizeBytes, callback);
+      else if (!isClosed(this.socket)) this.#forward(component, message, callback);
     });
   }
 

@@ -63,11 +63,11 @@ export class Loop {
     this.#turnMs = 0;
   }
 
-  /** Where a payload packet goes now; undefined: nowhere, and it is counted. */
-  destination(component: Component): TransportAddress | undefined {
+  /** Where this payload packet goes now; undefined: nowhere, and it is counted. */
+  destination(component: Component, bytes: Uint8Array): TransportAddress | undefined {
     let destination: TransportAddress | undefined;
     try {
-      destination = component.handleSend(this.#turnMs || performance.now());
+      destination = component.handleSend(bytes, this.#turnMs || performance.now());
     } catch (fault) {
       this.#output.onFault(fault);
     }

@@ -65,7 +65,7 @@ export class MediaPort extends EventEmitter<MediaPortEvents> implements Consumer
       throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');
     if (this.#isClosed) return false;
     const { core, sockets } = this.#site;
-    const destination = sockets.loop.destination(core);
+    const destination = sockets.loop.destination(core, bytes);
     if (destination === undefined) return false;
     const isSent = this.#shared.transmit(bytes, destination, this.#onSent);
     if (!isSent) core.counters.dropped.sendError++;

@@ -2,11 +2,10 @@
 // what it cannot read it refuses, so that no odd argument finds a way around the guard.
 
 export type SendCallback = (error: Error | null, sizeBytes: number) => void;
-export type Message = Uint8Array | DataView | readonly (Uint8Array | DataView)[];
 
 export interface SendArguments {
-  readonly message: Message;
-  readonly sizeBytes: number;
+  /** The whole datagram; a list of parts is one here. */
+  readonly message: Uint8Array;
   /** Both undefined on a connected socket. */
   readonly port: number | undefined;
   readonly address: string | undefined;
@@ -45,7 +44,7 @@ export function readSendArguments(args: readonly unknown[], isConnected: boolean
     }
     port = readPort(port);
   }
-  const list = listed(message);
+  const bytes = Array.isArray(message) ? Buffer.concat(message.map(bytesOf)) : bytesOf(message);
   if (typeof address === 'function') {
     callback = address;
     address = undefined;
@@ -53,8 +52,7 @@ export function readSendArguments(args: readonly unknown[], isConnected: boolean
     throw argumentTypeError('address', 'of type string', address);
   }
   return {
-    message: list,
-    sizeBytes: sizeOf(list),
+    message: bytes,
     port: port as number | undefined,
     address: (address as string | null) || undefined,
     callback: typeof callback === 'function' ? (callback as SendCallback) : undefined,
@@ -82,14 +80,9 @@ export function argumentTypeError(name: string, expected: string, value: unknown
   return coded(TypeError, 'ERR_INVALID_ARG_TYPE', text);
 }
 
-function listed(message: unknown): Message {
-  if (!Array.isArray(message)) return bytesOf(message);
-  return message.map(bytesOf);
-}
-
-function bytesOf(value: unknown): Uint8Array | DataView {
+function bytesOf(value: unknown): Uint8Array {
   if (typeof value === 'string') return Buffer.from(value);
-  if (ArrayBuffer.isView(value)) return value as Uint8Array | DataView;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   throw argumentTypeError(
     'buffer',
     'of type string or an instance of Buffer, TypedArray, or DataView',
@@ -104,15 +97,6 @@ function sliced(message: unknown, offset: unknown, length: unknown): Buffer {
   if (start > byteLength) throw outOfBounds('offset');
   if (start + size > byteLength) throw outOfBounds('length');
   return Buffer.from(buffer, byteOffset + start, size);
-}
-
-function sizeOf(message: Message): number {
-  if (!isList(message)) return message.byteLength;
-  return message.reduce((size, part) => size + part.byteLength, 0);
-}
-
-function isList(message: Message): message is readonly (Uint8Array | DataView)[] {
-  return Array.isArray(message);
 }
 
 function outOfBounds(name: string): Error {

@@ -87,9 +87,10 @@ function replay() {
       if (engines.server.handleDatagram(ports.server, payload, source.address, source.port, nowMs))
         delivered.push(payload);
     }
-    for (const datagram of due(inside)) (void datagram, client.component(0, 1).handleSend(nowMs));
+    for (const datagram of due(inside))
+      (void datagram, client.component(0, 1).handleSend(new Uint8Array(20), nowMs));
     due(replies).forEach(() => {
-      const destination = server.component(0, 1).handleSend(nowMs);
+      const destination = server.component(0, 1).handleSend(new Uint8Array(20), nowMs);
       const to = destination && formatAddress(destination);
       if (to) sentTo.set(to, (sentTo.get(to) ?? 0) + 1);
     });

@@ -372,7 +372,7 @@ describe('a peer that does not speak latch (protocol.md 7)', () => {
     session.setLocal(serverSdp(), 0);
     assert.equal(session.protection, 'none');
     const component = session.component(0, 1);
-    assert.deepEqual(component.handleSend(0), { address: '10.0.0.2', port: 5004 });
+    assert.deepEqual(component.handleSend(new Uint8Array(20), 0), { address: '10.0.0.2', port: 5004 });
     const rtp = Uint8Array.of(0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1);
     assert.equal(made.handleDatagram(port, rtp, '10.0.0.2', 5004, 0), component);
     assert.equal(made.handleDatagram(port, rtp, '10.0.0.2', 5005, 0), undefined);
@@ -391,13 +391,20 @@ describe('a peer that does not speak latch (protocol.md 7)', () => {
     assert.equal(session.protection, 'legacy');
     const rtp = (type: number) => Uint8Array.of(0x80, type, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1);
     const rtcp = Uint8Array.of(0x80, 201, 0, 1, 0, 0, 0, 9);
-    assert.equal(session.component(0, 1).handleSend(0), undefined, 'nothing goes out before the lock');
+    assert.equal(
+      session.component(0, 1).handleSend(new Uint8Array(20), 0),
+      undefined,
+      'nothing goes out before the lock',
+    );
     assert.equal(made.handleDatagram(rtcpPort, rtcp, '198.51.100.7', 901, 0), undefined);
     assert.equal(made.handleDatagram(rtpPort, rtp(99), '198.51.100.7', 900, 0), undefined);
     assert.ok(made.handleDatagram(rtpPort, rtp(8), '198.51.100.7', 900, 0));
     assert.ok(made.handleDatagram(rtcpPort, rtcp, '198.51.100.7', 901, 0));
     assert.equal(made.handleDatagram(rtpPort, rtp(8), '198.51.100.8', 900, 0), undefined);
-    assert.deepEqual(session.component(0, 1).handleSend(0), { address: '198.51.100.7', port: 900 });
+    assert.deepEqual(session.component(0, 1).handleSend(new Uint8Array(20), 0), {
+      address: '198.51.100.7',
+      port: 900,
+    });
     assert.equal(session.counters.legacy, 2);
     assert.deepEqual(
       events(made).map((event) => [event.type, event.remote?.port]),
@@ -410,7 +417,7 @@ describe('a peer that does not speak latch (protocol.md 7)', () => {
     assert.ok(again.accepted);
     session.setLocal(serverSdp(), 5);
     assert.deepEqual(
-      session.component(0, 1).handleSend(6),
+      session.component(0, 1).handleSend(new Uint8Array(20), 6),
       { address: '198.51.100.7', port: 900 },
       'not at a re-offer',
     );
@@ -440,7 +447,7 @@ describe('a peer that does not speak latch (protocol.md 7)', () => {
       session.component(0, 1).attach(engine().openPort({ address: '203.0.113.1', port: 1 }), 0);
       session.setRemote(clientSdp().replaceAll('10.0.0.2', address), 0);
       session.setLocal(serverSdp(), 0);
-      assert.equal(session.component(0, 1).handleSend(0), undefined);
+      assert.equal(session.component(0, 1).handleSend(new Uint8Array(20), 0), undefined);
       assert.equal(session.counters.dropped.noPath, 1);
     }
   });

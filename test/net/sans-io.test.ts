@@ -34,7 +34,7 @@ describe('net: the core without sockets', () => {
     const verified = server.events.find(({ type }) => type === 'verified');
     assert.ok(verified?.type === 'verified');
     assert.deepEqual(verified.mapping, mapping);
-    assert.deepEqual(far.component(0, 1).handleSend(nowMs), mapping);
+    assert.deepEqual(far.component(0, 1).handleSend(new Uint8Array(20), nowMs), mapping);
     const packet = rtp('media');
     const accepted = server.engine.handleDatagram(server.port, packet, mapping.address, mapping.port, nowMs);
     assert.equal(accepted, far.component(0, 1));

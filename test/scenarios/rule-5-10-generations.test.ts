@@ -129,7 +129,7 @@ describe('rule 5.10: generations', () => {
     }
     peer.respond(challenge);
     peer.advance(60_000);
-    assert.equal(component.handleSend(peer.nowMs), undefined);
+    assert.equal(component.handleSend(new Uint8Array(20), peer.nowMs), undefined);
     assert.equal(component.mapping, undefined);
     assert.equal(peer.bench.sent.length, length);
     assert.equal(peer.bench.eventsOf('closed').length, 1);

@@ -90,6 +90,82 @@ describe('rule 5.11: the old path is asked too', () => {
     }
   });
 
+  describe('what went to the old path while it was asked', () => {
+    const said = (peer: VerifierBench, sinceMs: number) =>
+      peer.bench.sent.filter((sent) => sent.atMs >= sinceMs && sent.message === undefined);
+
+    function asked(): { readonly peer: VerifierBench; readonly nowMs: number } {
+      const peer = verified();
+      peer.speak(Uint8Array.of(0x80, 0));
+      const { nowMs } = peer;
+      peer.media(moved);
+      return { peer, nowMs };
+    }
+
+    it('goes out again to the new one, once, in order, at the moment of the switch', () => {
+      const { peer, nowMs } = asked();
+      // A Buffer that its owner writes to again, as a socket's pool does.
+      const bytes = Buffer.from([0x80, 1]);
+      assert.deepEqual(peer.speak(bytes), home);
+      peer.answerFrom(moved, 5);
+      bytes[1] = 2;
+      peer.speak(bytes);
+      bytes.fill(0);
+      assert.deepEqual(said(peer, nowMs), []);
+      peer.advance(100);
+      const again = said(peer, nowMs);
+      assert.deepEqual(
+        again.map(({ bytes: [, number], destination, atMs }) => [
+          number,
+          destination,
+          Math.round(atMs - nowMs),
+        ]),
+        [
+          [1, moved, 30],
+          [2, moved, 30],
+        ],
+      );
+      assert.equal(peer.component().counters.resent, 2);
+      assert.equal(peer.component().counters.sent, 3);
+    });
+
+    it('is the newest sixteen packets', () => {
+      const { peer, nowMs } = asked();
+      for (let i = 1; i <= 20; i++) peer.speak(Uint8Array.of(0x80, i));
+      peer.answerFrom(moved, 5);
+      peer.advance(100);
+      const numbers = said(peer, nowMs).map(({ bytes: [, number] }) => number);
+      assert.deepEqual(
+        numbers,
+        [...Array(16).keys()].map((i) => i + 5),
+      );
+    });
+
+    it('goes nowhere when the old path answers, and nowhere when the new one does not', () => {
+      for (const answerers of [[home, moved], [home], []]) {
+        const { peer, nowMs } = asked();
+        peer.speak(Uint8Array.of(0x80, 1));
+        for (const answerer of answerers) peer.answerFrom(answerer, 5);
+        peer.advance(10_000);
+        assert.deepEqual(said(peer, nowMs), []);
+        assert.equal(peer.component().counters.resent, 0);
+      }
+    });
+
+    it('is not held for the next question', () => {
+      const { peer } = asked();
+      peer.speak(Uint8Array.of(0x80, 1));
+      peer.answerFrom(home, 5);
+      peer.advance(70_000);
+      const { nowMs } = peer;
+      peer.media(moved);
+      peer.answerFrom(moved, 5);
+      peer.advance(100);
+      assert.deepEqual(peer.outgoing(), moved);
+      assert.deepEqual(said(peer, nowMs), []);
+    });
+  });
+
   it('either of the two datagrams may be lost', () => {
     const peer = verified();
     const { nowMs } = peer;

@@ -64,7 +64,7 @@ describe('rule 6.1: hellos', () => {
 
   it('media may be sent from the start', () => {
     const prover = new ProverBench();
-    assert.deepEqual(prover.component.handleSend(prover.nowMs), prover.verifier);
+    assert.deepEqual(prover.component.handleSend(new Uint8Array(20), prover.nowMs), prover.verifier);
   });
 
   it('a new generation begins a series of its own', () => {

@@ -50,6 +50,6 @@ describe('rule 6.2: answers', () => {
     const prover = new ProverBench();
     prover.challenge();
     prover.welcome({ address: '192.0.2.66', port: 666 });
-    assert.deepEqual(prover.component.handleSend(prover.nowMs), prover.verifier);
+    assert.deepEqual(prover.component.handleSend(new Uint8Array(20), prover.nowMs), prover.verifier);
   });
 });

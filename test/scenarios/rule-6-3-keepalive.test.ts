@@ -36,7 +36,7 @@ describe('rule 6.3: keepalives', () => {
     prover.challenge();
     for (let i = 0; i < 30; i++) {
       prover.media();
-      prover.component.handleSend(prover.nowMs);
+      prover.component.handleSend(new Uint8Array(20), prover.nowMs);
       prover.advance(1000 - 1);
     }
     assert.equal(prover.sent('keepalive').length, 0);

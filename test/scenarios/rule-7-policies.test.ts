@@ -59,7 +59,7 @@ describe('rule 7: policies', () => {
     const [rejected] = bench.eventsOf('rejected');
     assert.ok(rejected?.type === 'rejected');
     assert.deepEqual([rejected.status, rejected.warning], [488, verdict.warning]);
-    assert.equal(session.component(0, 1).handleSend(bench.nowMs), undefined);
+    assert.equal(session.component(0, 1).handleSend(new Uint8Array(20), bench.nowMs), undefined);
   });
 
   it('prefer: payload goes to the SDP address, comes from there, and is never rewritten', () => {
@@ -68,10 +68,10 @@ describe('rule 7: policies', () => {
     assert.equal(call.session.protection, 'none');
     assert.ok(!call.answer.includes('latch'));
     const component = call.session.component(0, 1);
-    assert.deepEqual(component.handleSend(call.bench.nowMs), signalled);
+    assert.deepEqual(component.handleSend(new Uint8Array(20), call.bench.nowMs), signalled);
     assert.ok(call.media(signalled));
     for (let i = 0; i < 50; i++) assert.ok(!call.media({ ...stranger, port: 6000 + i }));
-    assert.deepEqual(component.handleSend(call.bench.nowMs), signalled);
+    assert.deepEqual(component.handleSend(new Uint8Array(20), call.bench.nowMs), signalled);
     call.bench.advance(60_000);
     assert.equal(call.bench.sent.length, 0, 'nothing is asked of a peer without keys');
   });
@@ -79,14 +79,18 @@ describe('rule 7: policies', () => {
   it('legacy: latched to the first source whose RTP has a negotiated payload type, and never moved', () => {
     const call = callWith('legacy');
     const component = call.session.component(0, 1);
-    assert.equal(component.handleSend(call.bench.nowMs), undefined, 'nothing goes anywhere before');
+    assert.equal(
+      component.handleSend(new Uint8Array(20), call.bench.nowMs),
+      undefined,
+      'nothing goes anywhere before',
+    );
     assert.ok(!call.media(stranger, 111), 'a payload type that was not negotiated');
     assert.ok(!call.report(stranger), 'RTCP latches nothing');
     const natted = { address: '198.51.100.7', port: 20_000 };
     assert.ok(call.media(natted, 8));
-    assert.deepEqual(component.handleSend(call.bench.nowMs), natted);
+    assert.deepEqual(component.handleSend(new Uint8Array(20), call.bench.nowMs), natted);
     assert.ok(!call.media(stranger));
-    assert.deepEqual(component.handleSend(call.bench.nowMs), natted);
+    assert.deepEqual(component.handleSend(new Uint8Array(20), call.bench.nowMs), natted);
     const events = call.bench.eventsOf('legacy');
     assert.deepEqual(
       events.map(({ remote }) => remote),

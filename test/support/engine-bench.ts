@@ -275,7 +275,12 @@ export class VerifierBench {
 
   /** Whether payload would go out now, and where. */
   outgoing(component: 1 | 2 = 1): TransportAddress | undefined {
-    return this.component(component).handleSend(this.nowMs);
+    return this.speak(new Uint8Array(20), component);
+  }
+
+  /** The application sends this; where it goes. */
+  speak(bytes: Uint8Array, component: 1 | 2 = 1): TransportAddress | undefined {
+    return this.component(component).handleSend(bytes, this.nowMs);
   }
 }
 

@@ -98,7 +98,7 @@ export class EngineHost implements Node {
 
   /** Sends payload of the application. False where the engine says that there is nowhere to send it. */
   send(component: Component, bytes: Uint8Array): boolean {
-    const destination = component.handleSend(this.clock.nowMs);
+    const destination = component.handleSend(bytes, this.clock.nowMs);
     const port = component.port;
     if (destination !== undefined && port !== undefined) this.#transmit(port, bytes, destination, component);
     this.drain();

@@ -67,7 +67,7 @@ export class IceBench {
   }
 
   get destination(): TransportAddress | undefined {
-    return this.component.handleSend(this.bench.nowMs);
+    return this.component.handleSend(new Uint8Array(20), this.bench.nowMs);
   }
 
   connect(remote = MAPPING): void {

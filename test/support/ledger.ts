@@ -44,6 +44,8 @@ export class Ledger implements Observer {
   readonly #signalled = new Set<string>();
   readonly #closed = new Set<string>();
   readonly #accounts = new Map<string, Account>();
+  /** Sessions whose application sent these bytes: what is sent again must be one of theirs. */
+  readonly #spoken = new Map<string, Set<string>>();
 
   constructor(host: EngineHost, pairs: readonly Pair[]) {
     this.#host = host;
@@ -88,6 +90,8 @@ export class Ledger implements Observer {
     const account = this.#account(port, destination);
     if (component !== undefined) {
       const { id } = component.session;
+      const text = Buffer.from(bytes).toString('latin1');
+      this.#spoken.set(text, (this.#spoken.get(text) ?? new Set()).add(id));
       if (this.#closed.has(id)) this.#violate('P9', `payload of closed session ${id} to ${at(destination)}`);
       if (!account.verifiedFor.has(id))
         this.#violate(
@@ -96,7 +100,7 @@ export class Ledger implements Observer {
         );
       return;
     }
-    if (!isStun(bytes)) this.#violate('P1', `the engine itself sent media to ${at(destination)}`);
+    if (!isStun(bytes)) return this.#noteResent(account, bytes, destination);
     this.#noteChallenge(account, bytes);
     if (account.verifiedFor.size > 0) return;
     account.sentBytes += bytes.length;
@@ -127,6 +131,14 @@ export class Ledger implements Observer {
     if (this.isPortReused && this.#callers.has(datagram.origin)) return;
     if (owner !== undefined && datagram.origin !== owner.caller.host.name)
       this.#violate('P8', `session of ${owner.name} was handed a datagram of ${datagram.origin}`);
+  }
+
+  /** Media that was sent to a path now gone goes out again: the same session's, and only where that session was verified. */
+  #noteResent(account: Account, bytes: Uint8Array, destination: TransportAddress): void {
+    const speakers = this.#spoken.get(Buffer.from(bytes).toString('latin1'));
+    const id = account.lastVerifiedFor;
+    if (id === undefined || this.#closed.has(id) || !speakers?.has(id))
+      this.#violate('P1', `the engine itself sent media to ${at(destination)}`);
   }
 
   #noteChallenge(account: Account, bytes: Uint8Array): void {

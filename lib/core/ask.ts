@@ -1,0 +1,50 @@
+// The question put to the path in use while a candidate is on trial: protocol.md 5.11. Holds what is sent to that path
+// meanwhile, says when to ask again and how long to wait; sends nothing.
+import type { ActivePath } from './active-path.js';
+import type { Challenge } from './challenge.js';
+
+/** How long the old path has to answer, and how long within a minute of a conflict: protocol.md 5.11. */
+const SWITCH_ROUND_TRIPS = 1.5;
+const SWITCH_MIN_MS = 30;
+const CAUTIOUS_SWITCH_MS = 2000;
+/** Packets held: a third of a second of speech, or 30 ms of video. The newest count. */
+export const MAX_HELD_PACKETS = 16;
+
+export class Ask {
+  isAnswered = false;
+  #held: Uint8Array[] = [];
+
+  constructor(
+    readonly path: ActivePath,
+    readonly challenge: Challenge,
+    /** Within 60 s of a conflict: the switch waits longer. */
+    private readonly isCautious: boolean,
+  ) {}
+
+  /** Copies of what went to the old path since it was asked: lost if that path is gone, so they go out again on the new one. */
+  get held(): readonly Uint8Array[] {
+    return this.#held;
+  }
+
+  hold(copy: Uint8Array): void {
+    if (this.#held.push(copy) > MAX_HELD_PACKETS) this.#held.shift();
+  }
+
+  /** Whether it is due now; if so the caller must send it. */
+  takeTransmission(nowMs: number): boolean {
+    if (this.isAnswered || this.challenge.nextMs > nowMs) return false;
+    this.challenge.noteSent(nowMs);
+    return true;
+  }
+
+  get nextMs(): number {
+    return this.isAnswered ? Infinity : this.challenge.nextMs;
+  }
+
+  /** When a candidate of this round trip may take the media if the old path stays silent. */
+  switchMs(rttMs: number): number {
+    const askedMs = this.challenge.firstSentMs ?? Infinity;
+    if (this.isCautious) return askedMs + CAUTIOUS_SWITCH_MS;
+    return askedMs + Math.max(SWITCH_MIN_MS, SWITCH_ROUND_TRIPS * Math.max(this.path.rttMs, rttMs));
+  }
+}
