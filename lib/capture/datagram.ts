@@ -3,20 +3,10 @@
  * cooked v1; IPv4 and IPv6. It reassembles no fragments and checks no checksums: a capture taken at
  * the sender holds whatever stood there before the network card filled them in.
  */
-import type { TransportAddress } from '../wire/address.js';
 import { formatIp } from '../wire/address.js';
 import type { WireError } from '../wire/result.js';
 import { parsePcap } from './pcap.js';
-
-/** One UDP datagram out of a capture, or for one. */
-export interface CapturedDatagram {
-  /** Milliseconds since 1970, with a fraction. */
-  readonly timeMs: number;
-  readonly source: TransportAddress;
-  readonly destination: TransportAddress;
-  /** What UDP carried; when read, a view of the capture's bytes. */
-  readonly payload: Uint8Array;
-}
+import type { CapturedDatagram } from './traffic.js';
 
 /** The datagrams of a capture in file order; can be iterated again. */
 export interface CapturedDatagrams extends Iterable<CapturedDatagram> {

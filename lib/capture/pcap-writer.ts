@@ -4,8 +4,8 @@
  */
 import { LatchkeyError } from '../core/errors.js';
 import { parseIp } from '../wire/address.js';
-import type { CapturedDatagram } from './datagram.js';
 import { LINK_RAW } from './datagram.js';
+import type { CapturedDatagram } from './traffic.js';
 
 const SNAP_BYTES = 262_144;
 const HOP_LIMIT = 64;

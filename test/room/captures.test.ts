@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { readDatagrams } from '../../lib/capture/datagram.js';
-import type { CapturedDatagram } from '../../lib/capture/datagram.js';
+import { readDatagrams } from '../../lib/capture/index.js';
+import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { createRooms } from '../../lib/room/index.js';
 import { classifyPacket } from '../../lib/wire/packet-class.js';
 import { agree, join, offerOf, streamOf } from './participants.js';
