@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { readDatagrams } from '../../lib/capture/index.js';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
-import type { Lab } from './lab.js';
+import type { HostName, Lab } from './lab.js';
 
 export class Capture {
   private constructor(
@@ -12,8 +12,19 @@ export class Capture {
   ) {}
 
   /** Fulfilled when tcpdump listens: nothing is missed from then on. */
-  static async start(lab: Lab, host: string, file: string): Promise<Capture> {
-    const options = ['-Z', 'root', '-U', '--immediate-mode', '-n', '-i', 'eth0', '-w', file, 'udp'];
+  static async start(lab: Lab, host: HostName, file: string): Promise<Capture> {
+    const options = [
+      '-Z',
+      'root',
+      '-U',
+      '--immediate-mode',
+      '-n',
+      '-i',
+      lab.deviceOf(host),
+      '-w',
+      file,
+      'udp',
+    ];
     const child = lab.spawn(host, 'sh', '-c', `exec tcpdump ${options.join(' ')} 2>&1`);
     let said = '';
     child.stdout?.on('data', (text: Buffer) => (said += text.toString()));

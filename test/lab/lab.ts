@@ -1,16 +1,27 @@
-// A lab of Linux network namespaces: a server, a client behind a real NAT, and an attacker, on one public switch.
-// Nothing touches the machine's own network; everything goes with `close()`, and with the process.
+// A lab of Linux network namespaces: a server, clients behind real NATs, and an attacker, on one public switch. Nothing
+// touches the machine's own network; everything goes with `close()`, with the process, or with the next lab.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { delayPort, losePackets } from './line.js';
+import { deleteNamespaces, deleteOrphans, ipBatch, newPrefix } from './namespaces.js';
+import { CLIENT_PORTS, natRules } from './nat-rules.js';
+import { hostsOf } from './plan.js';
+import type { Host, HostName, LabPlan, NatName } from './plan.js';
 
-export const SERVER = '203.0.113.1';
-export const NAT = '203.0.113.11';
-export const ATTACKER = '203.0.113.66';
-export const CLIENT = '10.0.1.2';
+export { ATTACKER, CLIENT, NAT, SERVER } from './plan.js';
+export type { HostName, LabPlan, NatName, NatPlan } from './plan.js';
+export type { NatType } from './nat-rules.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/lib/cli/main.js', import.meta.url));
-const TOOLS = ['ip', 'nft', 'conntrack', 'sysctl'];
+const TOOLS = ['ip', 'nft', 'conntrack', 'sysctl', 'tcpdump', 'python3'];
+
+export interface Line {
+  /** Of the packets in each direction. */
+  readonly lossPercent?: number;
+  /** In each direction: a round trip is twice that. */
+  readonly delayMs?: number;
+}
 
 /** Why there can be no lab here; undefined where there can. In CI there is no such reason: then it is an error. */
 export function whyNoLab(): string | undefined {
@@ -20,10 +31,18 @@ export function whyNoLab(): string | undefined {
 }
 
 export class Lab {
-  readonly #prefix = `lk${process.pid}-`;
+  readonly hosts: readonly Host[];
+  readonly #prefix = newPrefix();
   readonly #children: ChildProcess[] = [];
+  readonly #generations = new Map<NatName, number>();
+  /** External addresses that are not those of the plan any more. */
+  readonly #renumbered = new Map<NatName, string>();
+  readonly #onExit = () => this.close();
 
-  constructor() {
+  constructor(plan: LabPlan = {}) {
+    this.hosts = hostsOf(plan);
+    deleteOrphans();
+    process.once('exit', this.#onExit);
     try {
       this.#build();
     } catch (error) {
@@ -32,110 +51,157 @@ export class Lab {
     }
   }
 
-  #build(): void {
-    for (const host of ['pub', 'nat', 'cli', 'att']) {
-      this.#ip('netns', 'add', this.#name(host));
-      this.run(host, 'ip', 'link', 'set', 'lo', 'up');
-    }
-    this.run('pub', 'ip', 'link', 'add', 'br0', 'type', 'bridge');
-    this.run('pub', 'ip', 'address', 'add', `${SERVER}/24`, 'dev', 'br0');
-    this.run('pub', 'ip', 'link', 'set', 'br0', 'up');
-    this.#plug('nat', 'wan', NAT);
-    this.#plug('att', 'eth0', ATTACKER);
-    this.#cable('nat', 'lan', '10.0.1.1/24', 'cli', 'eth0', `${CLIENT}/24`);
-    this.run('cli', 'ip', 'route', 'add', 'default', 'via', '10.0.1.1');
-    this.run('nat', 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
-    this.#nat('20000-29999');
-  }
-
   /** The NAT forgets its mappings and gives others: what a router does when it restarts. */
-  rebind(): void {
-    this.#nat('30000-39999');
-    spawnSync('ip', ['netns', 'exec', this.#name('nat'), 'conntrack', '-D', '-p', 'udp'], {
-      stdio: 'ignore',
-    });
+  rebind(nat: NatName = 'natA'): void {
+    this.#generations.set(nat, (this.#generations.get(nat) ?? 0) + 1);
+    this.#loadNat(nat);
+    this.#forgetMappings(nat);
   }
 
-  run(host: string, ...command: readonly string[]): void {
-    this.#ip('netns', 'exec', this.#name(host), ...command);
+  /** The NAT has another external address from now on; what was connected by TCP is lost with the old one. */
+  renumber(nat: NatName, address: string): void {
+    const before = this.addressOf(nat);
+    const { gateway } = this.#host(nat);
+    const lines = [`address del ${before}/24 dev wan`, `address add ${address}/24 dev wan`];
+    if (gateway !== undefined) lines.push(`route replace default via ${gateway}`);
+    ipBatch(lines, this.#name(nat));
+    this.#renumbered.set(nat, address);
+    this.#loadNat(nat);
+    this.#forgetMappings(nat);
+  }
+
+  /** What the cable of a host does to packets. Fulfilled when it does so. */
+  async line(host: HostName, { lossPercent, delayMs }: Line): Promise<void> {
+    const [inside, port] = [this.#host(host).on, `to-${host}`];
+    const at = {
+      port,
+      bridge: inside === 'hub' ? 'br0' : 'lan',
+      run: (...command: readonly string[]) => this.run(inside, ...command),
+      spawn: (...command: readonly string[]) => this.spawn(inside, ...command),
+    };
+    if (lossPercent !== undefined) losePackets(at, lossPercent);
+    if (delayMs !== undefined) await delayPort(at, delayMs);
+  }
+
+  /** The address of a host; of a NAT the external one. */
+  addressOf(host: HostName): string {
+    return this.#renumbered.get(host as NatName) ?? this.#host(host).address;
+  }
+
+  /** The device by which a host is plugged in. */
+  deviceOf(host: HostName): string {
+    return this.#host(host).nat ? 'wan' : 'eth0';
+  }
+
+  run(host: HostName, ...command: readonly string[]): void {
+    this.#execute(host, command);
   }
 
   /** Starts `latchkey` with these arguments on a host. */
-  latchkey(host: string, ...args: readonly string[]): ChildProcess {
+  latchkey(host: HostName, ...args: readonly string[]): ChildProcess {
     return this.spawn(host, process.execPath, PROGRAM, ...args);
   }
 
   /** The command that runs this one on a host. */
-  command(host: string, ...command: readonly string[]): string[] {
+  command(host: HostName, ...command: readonly string[]): string[] {
     return ['ip', 'netns', 'exec', this.#name(host), ...command];
   }
 
-  spawn(host: string, ...command: readonly string[]): ChildProcess {
+  /** Starts a program on a host, with pipes for its input and output. */
+  spawn(host: HostName, ...command: readonly string[]): ChildProcess {
     const [program = '', ...args] = this.command(host, ...command);
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    // A program may end before it has read what it was told.
+    child.stdin.on('error', () => undefined);
     this.#children.push(child);
     return child;
   }
 
   close(): void {
+    process.off('exit', this.#onExit);
     for (const child of this.#children) child.kill('SIGKILL');
-    for (const host of ['cli', 'nat', 'att', 'pub']) spawnSync('ip', ['netns', 'delete', this.#name(host)]);
+    deleteNamespaces([...this.hosts.map(({ name }) => this.#name(name)), this.#name('hub')]);
   }
 
-  /** Symmetric (RFC 4787: address and port-dependent), with the ports of the range; drops what nobody asked for. */
-  #nat(ports: string): void {
-    const rules = `flush ruleset
-      table ip nat {
-        chain post {
-          type nat hook postrouting priority 100;
-          oifname "wan" meta l4proto udp masquerade to :${ports} fully-random
-          oifname "wan" masquerade
-        }
-      }
-      table ip filter {
-        chain input {
-          type filter hook input priority 0;
-          iifname "wan" meta l4proto udp ct state new drop
-        }
-      }`;
-    execFileSync('ip', ['netns', 'exec', this.#name('nat'), 'nft', '-f', '-'], { input: rules });
+  #build(): void {
+    ipBatch(['hub', ...this.hosts.map(({ name }) => name)].map((name) => `netns add ${this.#prefix}${name}`));
+    this.#buildSwitch('hub', 'br0');
+    for (const host of this.hosts) this.#buildHost(host);
   }
 
-  #plug(host: string, device: string, address: string): void {
-    const port = `to-${host}`;
-    this.run(
-      'pub',
-      'ip',
-      'link',
-      'add',
-      port,
-      'type',
-      'veth',
-      'peer',
-      'name',
-      device,
-      'netns',
-      this.#name(host),
-    );
-    this.run('pub', 'ip', 'link', 'set', port, 'master', 'br0', 'up');
-    this.run(host, 'ip', 'address', 'add', `${address}/24`, 'dev', device);
-    this.run(host, 'ip', 'link', 'set', device, 'up');
+  /** A switch, and a cable to everybody who is plugged in there. */
+  #buildSwitch(name: 'hub' | NatName, bridge: string): void {
+    const cables = this.hosts
+      .filter(({ on }) => on === name)
+      .flatMap((host) => [
+        `link add to-${host.name} type veth peer name ${this.deviceOf(host.name)} netns ${this.#name(host.name)}`,
+        `link set to-${host.name} master ${bridge} up`,
+      ]);
+    const lines = [
+      'link set lo up',
+      `link add ${bridge} type bridge mcast_snooping 0`,
+      `link set ${bridge} up`,
+    ];
+    ipBatch([...lines, ...cables], this.#name(name));
+    this.#execute(name, ['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0']);
   }
 
-  #cable(a: string, deviceA: string, addressA: string, b: string, deviceB: string, addressB: string): void {
-    const peer = ['type', 'veth', 'peer', 'name', deviceB, 'netns', this.#name(b)];
-    this.run(a, 'ip', 'link', 'add', deviceA, ...peer);
-    this.run(a, 'ip', 'address', 'add', addressA, 'dev', deviceA);
-    this.run(b, 'ip', 'address', 'add', addressB, 'dev', deviceB);
-    this.run(a, 'ip', 'link', 'set', deviceA, 'up');
-    this.run(b, 'ip', 'link', 'set', deviceB, 'up');
+  #buildHost({ name, address, ipv6, gateway, inside, nat }: Host): void {
+    const device = this.deviceOf(name);
+    if (nat) this.#buildSwitch(name as NatName, 'lan');
+    const lines = ['link set lo up', `address add ${address}/24 dev ${device}`, `link set ${device} up`];
+    if (ipv6 !== undefined) lines.push(`address add ${ipv6}/64 dev ${device} nodad`);
+    if (inside !== undefined) lines.push(`address add ${inside}/24 dev lan`);
+    if (gateway !== undefined) lines.push(`route add default via ${gateway}`);
+    ipBatch(lines, this.#name(name));
+    if (nat) {
+      const { timeoutS } = nat;
+      const timeouts = ['timeout', 'timeout_stream'].map(
+        (which) => `net.netfilter.nf_conntrack_udp_${which}=${timeoutS}`,
+      );
+      const settings = ['net.ipv4.ip_forward=1', 'net.ipv4.conf.all.send_redirects=0'];
+      this.#execute(name, ['sysctl', '-qw', ...settings, ...(timeoutS === undefined ? [] : timeouts)]);
+      this.#loadNat(name as NatName);
+    } else {
+      const range = `net.ipv4.ip_local_port_range=${CLIENT_PORTS.first} ${CLIENT_PORTS.last}`;
+      this.#execute(name, ['sysctl', '-qw', range]);
+    }
   }
 
-  #name(host: string): string {
+  #loadNat(name: NatName): void {
+    const { nat } = this.#host(name);
+    if (!nat) throw new Error(`${name} is no NAT`);
+    const behind = this.hosts.filter(({ on }) => on === name);
+    const rules = natRules({
+      type: nat.type,
+      generation: this.#generations.get(name) ?? 0,
+      external: this.addressOf(name),
+      client: behind[0]?.address ?? '',
+      isHairpin: nat.hairpin === true,
+      server: nat.hairpin ? behind[1]?.address : undefined,
+    });
+    this.#execute(name, ['nft', '-f', '-'], rules);
+  }
+
+  #forgetMappings(nat: NatName): void {
+    // It says 1 where there was nothing to forget.
+    spawnSync('ip', ['netns', 'exec', this.#name(nat), 'conntrack', '-D', '-p', 'udp'], { stdio: 'ignore' });
+  }
+
+  #host(name: HostName): Host {
+    const host = this.hosts.find((one) => one.name === name);
+    if (!host) throw new Error(`this lab has no ${name}`);
+    return host;
+  }
+
+  #name(host: HostName): string {
     return this.#prefix + host;
   }
 
-  #ip(...args: readonly string[]): void {
-    execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  #execute(host: HostName, command: readonly string[], input?: string): void {
+    execFileSync('ip', ['netns', 'exec', this.#name(host), ...command], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+      ...(input !== undefined && { input }),
+    });
   }
 }

@@ -70,7 +70,7 @@ describe('real clients with ICE behind a symmetric NAT', function () {
     const listen = ['--listen', SERVER, '--media', '40000-40009', '--duration', '14'];
     const server = jsonLines(here.latchkey('pub', 'serve', '--json', ...listen));
     await server.has('listening');
-    const atClient = await Capture.start(here, 'cli', join(folder, 'client.pcap'));
+    const atClient = await Capture.start(here, 'cliA', join(folder, 'client.pcap'));
     const atAttacker = await Capture.start(here, 'att', join(folder, 'attacker.pcap'));
     const attack = jsonLines(here.spawn('att', process.execPath, ATTACK, SERVER, '40000', '40009', '11'));
     await new Promise((resolve) => setTimeout(resolve, 500)); // it sprays from before the call
@@ -78,7 +78,7 @@ describe('real clients with ICE behind a symmetric NAT', function () {
       ...{ folder, address: CLIENT, server: { address: SERVER, port: 5060 } },
       ...{ transport: 'udp', hasIce: true, durationS: 7 },
     };
-    phone = new RunningClient(here.command('cli', ...command(options)));
+    phone = new RunningClient(here.command('cliA', ...command(options)));
     await server.has('verified', ({ component }) => component === 1);
     await new Promise((resolve) => setTimeout(resolve, 3500)); // half of the call, on a real clock
     const reboundMs = Date.now();

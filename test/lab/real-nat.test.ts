@@ -30,7 +30,7 @@ describe('a real NAT, in network namespaces', function () {
     const { certificate } = await server.has('listening');
     const attack = jsonLines(lab.spawn('att', process.execPath, ATTACK, SERVER, '40000', '40009', '9'));
     const trust = client.endsWith('tls') ? ['--ca', String(certificate)] : [];
-    const call = jsonLines(lab.latchkey('cli', 'call', client, ...trust, '--duration', '6', '--json'));
+    const call = jsonLines(lab.latchkey('cliA', 'call', client, ...trust, '--duration', '6', '--json'));
     await call.has('answered');
     await new Promise((resolve) => setTimeout(resolve, 3000)); // half of the call, on a real clock
     lab.rebind();
