@@ -1,6 +1,6 @@
 // What a short call has shown, in words: what protects it, or why nothing does, what NAT there is, how long the round trip
 // takes. It says only what was measured. No sockets here.
-import type { NatChange } from '../index.js';
+import type { NatChange, Policy } from '../index.js';
 import { hasCertificate } from './call-uri.js';
 import type { CallTransport } from './call-uri.js';
 
@@ -10,11 +10,11 @@ export interface Facts {
   readonly signalling: 'encrypted' | 'loopback' | 'clear';
   /** The certificate was not verified, because the user said so. */
   readonly isInsecure: boolean;
+  /** What was agreed on; where that is nothing, `legacy` if the server sends media to wherever it comes from. */
+  readonly protection: 'latch' | 'ice' | 'legacy' | 'none';
   /** The suite in the server's answer; undefined where it has no latch. */
   readonly suite: string | undefined;
-  /** Latch was agreed on. */
-  readonly isLatched: boolean;
-  /** A challenge of the server's was answered. */
+  /** A challenge of the server's was answered, or a check that ICE makes. */
   readonly isVerified: boolean;
   /** The server's media address, `address:port`. */
   readonly media: string | undefined;
@@ -27,10 +27,15 @@ export interface Facts {
   readonly roundTripsMs: readonly number[];
 }
 
+type Protection = Facts['protection'] | 'direct';
+
 /** The summary of `doctor --json`. */
 export interface Diagnosis {
   readonly protected: boolean;
-  readonly by: 'latch' | null;
+  /** `direct` is latch without a NAT. */
+  readonly protection: Protection;
+  /** What a server of ours makes of such a peer, by its policy. */
+  readonly policies: Readonly<Record<Policy, Protection | 'refused'>>;
   readonly suite: string | null;
   readonly signalling: Facts['signalling'];
   readonly certificate: 'verified' | 'not verified' | 'none';
@@ -46,12 +51,14 @@ export interface Diagnosis {
 }
 
 export function diagnose(facts: Facts): Diagnosis {
-  const { suite, signalling, signalled, mapping, nat, sent, received } = facts;
+  const { signalling, signalled, mapping, nat, sent, received } = facts;
   const why = whyNot(facts);
+  const protection = facts.protection === 'latch' && nat === 'none' ? 'direct' : facts.protection;
   return {
     protected: why === undefined,
-    by: facts.isLatched ? 'latch' : null,
-    suite: facts.isLatched ? (suite ?? null) : null,
+    protection,
+    policies: underPolicies(protection),
+    suite: facts.suite ?? null,
     signalling,
     certificate: !hasCertificate(facts.transport) ? 'none' : facts.isInsecure ? 'not verified' : 'verified',
     why: why ?? null,
@@ -66,41 +73,76 @@ export function diagnose(facts: Facts): Diagnosis {
 
 /** The diagnosis in a few lines. */
 export function describeDiagnosis(diagnosis: Diagnosis, facts: Facts): string {
-  return [describeProtection(diagnosis, facts), describeNat(diagnosis), describeRoundTrip(diagnosis)].join(
-    '\n',
-  );
+  return [
+    describeProtection(diagnosis, facts),
+    describePolicies(diagnosis),
+    describeNat(diagnosis),
+    describeRoundTrip(diagnosis),
+  ].join('\n');
+}
+
+/** protocol.md 7. */
+function underPolicies(protection: Protection): Diagnosis['policies'] {
+  switch (protection) {
+    case 'latch':
+    case 'direct':
+      return { require: protection, prefer: protection, legacy: protection };
+    case 'ice':
+      return { require: 'refused', prefer: protection, legacy: protection };
+    case 'legacy':
+    case 'none':
+      return { require: 'refused', prefer: 'none', legacy: 'legacy' };
+  }
 }
 
 /** Why nothing protects the call; undefined where something does. */
 function whyNot(facts: Facts): string | undefined {
-  const { transport, signalling, isInsecure, isLatched, isVerified, media = 'its media address' } = facts;
-  if (!isLatched && signalling === 'clear')
-    return `the signalling is not encrypted (transport=${transport}), so no key was offered: call with transport=tls`;
-  if (!isLatched) return "the server's answer has no a=latch that fits ours: it does not speak latch";
+  const { protection, transport, signalling, isInsecure, isVerified, media = 'its media address' } = facts;
+  if (protection === 'legacy' || protection === 'none') {
+    const lacks =
+      signalling === 'clear'
+        ? `the signalling is not encrypted (transport=${transport}), so latch was not offered, and the server's answer has no ICE: call with transport=tls`
+        : "the server's answer has neither a=latch that fits ours nor ICE";
+    return protection === 'none'
+      ? lacks
+      : `${lacks}. Its media goes to wherever media comes from: ours came to a port that no SDP had named`;
+  }
+  const name = protection === 'ice' ? 'ICE' : 'latch';
+  const proof = protection === 'ice' ? 'check' : 'challenge';
   if (!isVerified)
-    return `latch was agreed on, but no challenge of the server's was answered: UDP to or from ${media} is lost or blocked`;
+    return `${name} was agreed on, but no ${proof} of the server's was answered: UDP to or from ${media} is lost or blocked`;
   if (isInsecure)
-    return 'latch is spoken, but the certificate was not verified (--insecure): whoever sits in between can read the key';
+    return `${name} is spoken, but the certificate was not verified (--insecure): whoever sits in between can read the key`;
   if (signalling === 'clear')
-    return 'latch is spoken, but its key went over signalling that anybody can read';
+    return `${name} is spoken, but its key went over signalling that anybody can read`;
   return undefined;
 }
 
 function describeProtection(
-  { why, suite, certificate }: Diagnosis,
+  { why, suite, certificate, protection }: Diagnosis,
   { transport, signalling }: Facts,
 ): string {
-  if (why !== null) return `not protected: ${why}`;
+  if (why !== null) return `not protected (${protection}): ${why}`;
   const hop =
     signalling === 'loopback'
       ? `${transport.toUpperCase()} that does not leave this machine`
       : `${transport.toUpperCase()}, the certificate ${certificate}`;
-  return `protected: latch with ${suite ?? 'an unnamed suite'}, its key exchanged over ${hop}`;
+  const what = protection === 'ice' ? 'the checks of ICE' : `latch with ${suite ?? 'an unnamed suite'}`;
+  return `protected (${protection}): ${what}, its key exchanged over ${hop}`;
+}
+
+function describePolicies({ protection, policies }: Diagnosis): string {
+  if (policies.require !== 'refused')
+    return 'policies: require, prefer and legacy all serve such a peer alike';
+  const refused = 'policies: require refuses such a peer with 488';
+  return protection === 'ice'
+    ? `${refused}; prefer and legacy serve it with ICE`
+    : `${refused}; prefer speaks with the address in its SDP alone; legacy latches blindly, onto the first that sends media`;
 }
 
 function describeNat({ signalled, mapping, nat }: Diagnosis): string {
   if (nat === null)
-    return `NAT: not known; we signalled ${signalled ?? 'nothing'}, and only a server that speaks latch says where it sees us`;
+    return `NAT: not known; we signalled ${signalled ?? 'nothing'}, and only a server with latch or ICE says where it sees us`;
   const seen = `${signalled ?? 'nothing'} is seen as ${mapping ?? 'nothing'}`;
   switch (nat) {
     case 'none':

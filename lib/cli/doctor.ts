@@ -1,5 +1,6 @@
-// `latchkey doctor URI`: a short call, and what it shows in a few lines. Exit code 0 where something protects the call, 1
-// where nothing does or there was no call, 2 for a bad option. It attacks nothing, and changes nothing.
+// `latchkey doctor URI`: a short call, and what it shows in a few lines; a second one where nothing protects the first. Exit
+// code 0 where something protects the call, 1 where nothing does or there was no call, 2 for a bad option. It attacks
+// nothing, and changes nothing.
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { formatAddress, parseRtp } from '../wire/index.js';
@@ -7,10 +8,12 @@ import { addTrustOptions, readTrust, readUri, warnInsecure } from './call-option
 import type { TrustOptions } from './call-options.js';
 import { describeDiagnosis, diagnose } from './diagnosis.js';
 import type { Facts } from './diagnosis.js';
+import { bindSocket } from './local-address.js';
 import { startTerminal } from './terminal.js';
 import type { Terminal, TerminalOptions } from './terminal.js';
 
 const CALL_MS = 2500;
+const SECOND_CALL_MS = 1000;
 const EXIT_UNPROTECTED = 1;
 
 /** Adds the command `doctor`. */
@@ -25,28 +28,43 @@ export function registerDoctor(program: Command): void {
 async function examine(uriText: string, options: TrustOptions): Promise<void> {
   const uri = readUri(uriText, 'echo');
   const { insecure: isInsecure = false, listen } = options;
-  const terminalOptions: TerminalOptions = {
-    uri,
-    ca: readTrust(options, uri),
-    isInsecure,
-    listen,
-    durationMs: CALL_MS,
-  };
+  const calling: TerminalOptions = { uri, ca: readTrust(options, uri), isInsecure, listen };
   if (isInsecure) warnInsecure();
-  const terminal = startTerminal(terminalOptions);
+  const terminal = startTerminal({ ...calling, isVerifier: true, durationMs: CALL_MS });
   terminal.on('warning', (text) => console.error(`latchkey: ${text}`));
   const roundTripsMs = measureRoundTrips(terminal);
   const { signalling, kind, suite, media } = await terminal.answered;
   const { signalled, mapping, nat, verified: isVerified, sent, received } = await terminal.ended;
+  const isUnprotected = kind !== 'latch' && kind !== 'ice';
   const facts: Facts = {
     ...{ transport: uri.transport, signalling, isInsecure, suite, isVerified, roundTripsMs },
     ...{ signalled, mapping, nat, sent, received },
-    isLatched: kind === 'latch' || kind === 'direct',
+    protection: !isUnprotected ? kind : (await isFollowed(calling, signalled)) ? 'legacy' : 'none',
     media: media && formatAddress(media),
   };
   const diagnosis = diagnose(facts);
   console.log(options.json ? JSON.stringify(diagnosis) : describeDiagnosis(diagnosis, facts));
   if (!diagnosis.protected) process.exitCode = EXIT_UNPROTECTED;
+}
+
+/**
+ * Whether the server sends media to wherever it comes from: calls again, names one port of ours in the SDP, and speaks from
+ * another. False where there is no second call.
+ *
+ * @param before `address:port`, as the first call's SDP had it
+ */
+async function isFollowed(calling: TerminalOptions, before: string | null): Promise<boolean> {
+  const address = before?.replace(/:\d+$/, '');
+  if (address === undefined) return false;
+  const named = await bindSocket(address);
+  try {
+    const signalled = { address, port: named.address().port };
+    const terminal = startTerminal({ ...calling, signalled, durationMs: SECOND_CALL_MS });
+    const { received } = await terminal.ended;
+    return received > 0;
+  } finally {
+    named.close();
+  }
 }
 
 /** How long each packet of ours takes to come back, where the room is an echo. */

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
-import type { Latchkey, Policy, Session } from '../index.js';
+import type { Latchkey, Policy, Role, Session } from '../index.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type {
   LatchSip,
@@ -33,6 +33,8 @@ export interface SipClientOptions {
   /** The server's certificate is not verified: its owner asked for that by name. */
   readonly isInsecure?: boolean | undefined;
   readonly policy?: Policy | undefined;
+  /** `prover` unless told. */
+  readonly role?: Role | undefined;
 }
 
 export interface SipClientEvents {
@@ -90,11 +92,11 @@ export class SipClient extends EventEmitter<SipClientEvents> {
 
   private constructor(sip: SipPackage, options: SipClientOptions) {
     super();
-    const { latchkey, uri, local, ca, isInsecure, policy } = options;
+    const { latchkey, uri, local, ca, isInsecure, policy, role = 'prover' } = options;
     this.#options = options;
     this.#sip = sip;
     this.#trouble = new ConnectionTrouble(uri);
-    const latch: LatchSip = latchSip(sip, latchkey, { role: 'prover', ...(policy && { policy }) });
+    const latch: LatchSip = latchSip(sip, latchkey, { role, ...(policy && { policy }) });
     latch.on('fault', ({ where, error }) => this.#trouble.note(where, error));
     const tls = { rejectUnauthorized: isInsecure !== true, ...(ca !== undefined && { ca }) };
     this.#unmute = muteConnectionLog();

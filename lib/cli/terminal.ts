@@ -37,6 +37,8 @@ export interface TerminalOptions {
   /** From the answer to hanging up; without it the call lasts until `hangUp()` or the other side's BYE. */
   readonly durationMs?: number | undefined;
   readonly policy?: Policy | undefined;
+  /** Asks the server for a proof too, by latch or by ICE: media goes to an address that has proved itself. */
+  readonly isVerifier?: boolean | undefined;
   /** Makes the media sockets, unbound: for a simulated network. The address is then not watched. */
   readonly createSocket?: (() => Socket) | undefined;
   /** The media address that the SDP says, where it is not the socket's. */
@@ -53,7 +55,7 @@ export interface CallSummary {
   readonly mapping: string | null;
   /** Between `signalled` and `mapping`. */
   readonly nat: NatChange | null;
-  /** A challenge of the server's was answered. */
+  /** A challenge of the server's was answered, or a check that ICE makes. */
   readonly verified: boolean;
   readonly streams: readonly StreamSummary[];
   readonly dropped: Readonly<Record<string, number>>;
@@ -120,8 +122,10 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   constructor(options: TerminalOptions) {
     super();
     this.#options = options;
-    const { media = playTone(2), policy } = options;
-    this.#latchkey = createLatchkey(policy ? { policy } : {});
+    const { media = playTone(2), policy, isVerifier } = options;
+    // Its media would go to the server's address in any case.
+    const directTarget = isVerifier ? { directTarget: () => true } : {};
+    this.#latchkey = createLatchkey({ ...(policy && { policy }), ...directTarget });
     this.#media = new CallMedia({
       packets: media,
       recorder: options.recorder,
@@ -214,13 +218,14 @@ export class Terminal extends EventEmitter<TerminalEvents> {
 
   /** The sockets of media and signalling. */
   async #open() {
-    const { uri, ca, isInsecure, policy, listen } = this.#options;
+    const { uri, ca, isInsecure, policy, listen, isVerifier } = this.#options;
+    const role = isVerifier ? 'verifier' : 'prover';
     const server = await resolveHost(uri.host);
     const local = listen ?? (await routedAddress(server, uri.port));
     if (local === undefined) throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1);
     const socket = (this.#socket = await this.#openSocket(local));
     const [client] = await Promise.all([
-      openSignalling({ latchkey: this.#latchkey, uri, local, ca, isInsecure, policy }),
+      openSignalling({ latchkey: this.#latchkey, uri, local, ca, isInsecure, policy, role }),
       this.#media.prepare(),
     ]);
     this.#client = client;
@@ -271,14 +276,17 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   };
 
   #noteProgress(): void {
-    const { seenAs, hasProven = false } = this.#rtpStatus ?? {};
-    if (hasProven && !this.#isVerified) {
+    const { protection, hasProven = false, seenAs, serverSeenAs, counters } = this.#rtpStatus ?? {};
+    // With ICE its checks take the place of challenges, and the answers to ours that of welcomes.
+    const isChecked = protection === 'ice' && counters !== undefined && counters.welcomes > 0;
+    if ((hasProven || isChecked) && !this.#isVerified) {
       this.#isVerified = true;
       this.emit('verified');
     }
-    if (!seenAs || (this.#mapping && isSameAddress(this.#mapping, seenAs))) return;
-    this.#mapping = seenAs;
-    this.emit('mapped', seenAs);
+    const mapping = protection === 'ice' ? serverSeenAs : seenAs;
+    if (!mapping || (this.#mapping && isSameAddress(this.#mapping, mapping))) return;
+    this.#mapping = mapping;
+    this.emit('mapped', mapping);
   }
 
   #takeSummary(): CallSummary {

@@ -62,7 +62,7 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> {
   }
 
   private constructor(
-    { latchkey, uri, local, ca, isInsecure, policy }: SipClientOptions,
+    { latchkey, uri, local, ca, isInsecure, policy, role }: SipClientOptions,
     server: string,
     { Inviter, URI, UserAgent, Web }: typeof sipJs,
     { WebSocket }: typeof ws,
@@ -86,7 +86,10 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> {
       logBuiltinEnabled: false,
     });
     this.#inviter = new Inviter(this.#userAgent, target);
-    const decorate = latchSessionDescriptionHandlerFactory(() => this.#descriptions, latchkey, { policy });
+    const decorate = latchSessionDescriptionHandlerFactory(() => this.#descriptions, latchkey, {
+      policy,
+      role,
+    });
     const handler = decorate(this.#inviter);
     if (!(handler instanceof LatchSessionDescriptionHandler)) throw new Error('no RTCPeerConnection is here');
     this.session = handler.latch;

@@ -1,14 +1,14 @@
 // The doctor's verdicts: protected only where all of it holds, and the first thing that does not, by name.
 import assert from 'node:assert/strict';
 import { describeDiagnosis, diagnose } from '../../lib/cli/diagnosis.js';
-import type { Facts } from '../../lib/cli/diagnosis.js';
+import type { Diagnosis, Facts } from '../../lib/cli/diagnosis.js';
 
 const good: Facts = {
   transport: 'tls',
   signalling: 'encrypted',
   isInsecure: false,
   suite: 'HMAC-SHA-256',
-  isLatched: true,
+  protection: 'latch',
   isVerified: true,
   media: '192.0.2.1:40000',
   signalled: '10.0.0.2:5004',
@@ -20,7 +20,7 @@ const good: Facts = {
 };
 
 const bare: Partial<Facts> = {
-  isLatched: false,
+  protection: 'none',
   isVerified: false,
   suite: undefined,
   mapping: null,
@@ -32,7 +32,8 @@ describe('the diagnosis', () => {
     const diagnosis = diagnose(good);
     assert.deepEqual(diagnosis, {
       protected: true,
-      by: 'latch',
+      protection: 'latch',
+      policies: { require: 'latch', prefer: 'latch', legacy: 'latch' },
       suite: 'HMAC-SHA-256',
       signalling: 'encrypted',
       certificate: 'verified',
@@ -45,7 +46,8 @@ describe('the diagnosis', () => {
       received: 124,
     });
     assert.deepEqual(describeDiagnosis(diagnosis, good).split('\n'), [
-      'protected: latch with HMAC-SHA-256, its key exchanged over TLS, the certificate verified',
+      'protected (latch): latch with HMAC-SHA-256, its key exchanged over TLS, the certificate verified',
+      'policies: require, prefer and legacy all serve such a peer alike',
       'NAT: changes address and port; 10.0.0.2:5004 is seen as 198.51.100.7:61000',
       'round trip: 20 ms; 125 packets sent, 124 received',
     ]);
@@ -59,7 +61,14 @@ describe('the diagnosis', () => {
 
   const unprotected: readonly [string, Partial<Facts>, RegExp][] = [
     ['the signalling is clear', { ...bare, transport: 'udp', signalling: 'clear' }, /not encrypted .*tls/],
-    ['the server speaks no latch', bare, /no a=latch/],
+    ['the server speaks neither latch nor ICE', bare, /neither a=latch .* nor ICE/],
+    ['the server latches blindly', { ...bare, protection: 'legacy' }, /wherever media comes from/],
+    ['no check came', { ...bare, protection: 'ice' }, /no check .* 192\.0\.2\.1:40000/],
+    [
+      'ICE went in the clear',
+      { ...bare, protection: 'ice', isVerified: true, signalling: 'clear' },
+      /ICE .* anybody/,
+    ],
     ['no challenge came', { isVerified: false }, /no challenge .* 192\.0\.2\.1:40000/],
     ['the certificate was not verified', { isInsecure: true }, /--insecure/],
     ['the key went in the clear', { transport: 'tcp', signalling: 'clear' }, /anybody can read/],
@@ -70,7 +79,33 @@ describe('the diagnosis', () => {
       const diagnosis = diagnose(all);
       assert.equal(diagnosis.protected, false);
       assert.match(diagnosis.why ?? '', why);
-      assert.match(describeDiagnosis(diagnosis, all), /^not protected: /);
+      assert.match(describeDiagnosis(diagnosis, all), new RegExp(`^not protected \\(${all.protection}\\): `));
+    });
+
+  it('is direct where latch was spoken and there is no NAT', () => {
+    const facts: Facts = { ...good, nat: 'none', mapping: good.signalled };
+    assert.equal(diagnose(facts).protection, 'direct');
+    assert.match(describeDiagnosis(diagnose(facts), facts), /^protected \(direct\): latch with HMAC/);
+  });
+
+  it("is protected by ICE's checks", () => {
+    const facts: Facts = { ...good, protection: 'ice', suite: undefined, nat: 'none' };
+    assert.deepEqual([diagnose(facts).protected, diagnose(facts).protection], [true, 'ice']);
+    assert.match(describeDiagnosis(diagnose(facts), facts), /^protected \(ice\): the checks of ICE, its key/);
+  });
+
+  const policies: readonly [Facts['protection'], Diagnosis['policies'], RegExp][] = [
+    ['latch', { require: 'latch', prefer: 'latch', legacy: 'latch' }, /all serve such a peer alike/],
+    ['ice', { require: 'refused', prefer: 'ice', legacy: 'ice' }, /require refuses .*; prefer and legacy/],
+    ['legacy', { require: 'refused', prefer: 'none', legacy: 'legacy' }, /legacy latches blindly/],
+    ['none', { require: 'refused', prefer: 'none', legacy: 'legacy' }, /prefer speaks with the address/],
+  ];
+  for (const [protection, expected, line] of policies)
+    it(`tells what each policy makes of a peer with ${protection}`, () => {
+      const facts: Facts = { ...good, protection };
+      const diagnosis = diagnose(facts);
+      assert.deepEqual(diagnosis.policies, expected);
+      assert.match(describeDiagnosis(diagnosis, facts), line);
     });
 
   const nats: readonly [Partial<Facts>, RegExp][] = [

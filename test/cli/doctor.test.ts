@@ -1,6 +1,7 @@
 // `latchkey doctor` against servers that protect a call, and servers that do not.
 import assert from 'node:assert/strict';
 import type { Diagnosis } from '../../lib/cli/diagnosis.js';
+import { IcePhone, readServerCheck } from '../support/ice-phone.js';
 import { PlainServer } from './plain-server.js';
 import { CommandProcess, ServerProcess } from './server-process.js';
 
@@ -30,11 +31,12 @@ describe('latchkey doctor', () => {
       examine('sip:127.0.0.1:1;transport=tcp'),
     ]);
     assert.equal(trusted.code, 0, trusted.stderr);
-    const [protection, nat, roundTrip, ...rest] = trusted.stdout.trimEnd().split('\n');
+    const [protection, policies, nat, roundTrip, ...rest] = trusted.stdout.trimEnd().split('\n');
     assert.equal(
       protection,
-      'protected: latch with HMAC-SHA-256, its key exchanged over TLS, the certificate verified',
+      'protected (direct): latch with HMAC-SHA-256, its key exchanged over TLS, the certificate verified',
     );
+    assert.equal(policies, 'policies: require, prefer and legacy all serve such a peer alike');
     assert.match(nat ?? '', /^NAT: none; the server sees 127\.0\.0\.1:\d+, as signalled$/);
     assert.match(roundTrip ?? '', /^round trip: [\d.]+ ms; \d+ packets sent, \d+ received$/);
     assert.deepEqual(rest, []);
@@ -42,21 +44,75 @@ describe('latchkey doctor', () => {
     assert.equal(insecure.code, 1);
     const careless = JSON.parse(insecure.stdout) as Diagnosis;
     assert.deepEqual(
-      [careless.protected, careless.by, careless.certificate, careless.nat],
-      [false, 'latch', 'not verified', 'none'],
+      [careless.protected, careless.protection, careless.certificate, careless.nat],
+      [false, 'direct', 'not verified', 'none'],
     );
     assert.match(careless.why ?? '', /--insecure/);
 
     assert.equal(unprotected.code, 1);
     const bare = JSON.parse(unprotected.stdout) as Diagnosis;
-    assert.deepEqual([bare.protected, bare.by, bare.mapping, bare.nat], [false, null, null, null]);
-    assert.match(bare.why ?? '', /no a=latch/);
+    assert.deepEqual([bare.protected, bare.protection, bare.mapping, bare.nat], [false, 'none', null, null]);
+    assert.deepEqual(bare.policies, { require: 'refused', prefer: 'none', legacy: 'legacy' });
+    assert.match(bare.why ?? '', /neither a=latch that fits ours nor ICE/);
     assert.ok((bare.roundTripMs ?? NaN) >= 0);
 
     assert.equal(untrusted.code, 1);
     assert.match(untrusted.stderr, /^latchkey: .*certificate is not trusted.*\n$/);
     assert.equal(nobody.code, 1);
     assert.match(nobody.stderr, /nothing listens there/);
+  });
+
+  it('says where a server protects the call by ICE alone', async () => {
+    const other = await PlainServer.start();
+    const phone = new IcePhone('server');
+    other.onInvite = (invite) => {
+      phone.readAnswer(invite.content ?? '');
+      other.answer(invite, 'a=rtcp-mux', ...phone.lines);
+    };
+    other.media.on('message', (bytes, { address, port }) => {
+      const check = readServerCheck(bytes, phone.pwd);
+      if (!check) return;
+      other.media.send(phone.answer(check, { address, port }), port, address);
+      other.media.send(phone.check({ isNominating: true }), port, address);
+    });
+    const shown = await examine(other.uri('echo'));
+    other.close();
+    assert.equal(shown.code, 0, shown.stderr);
+    const [protection, policies, nat, roundTrip] = shown.stdout.split('\n');
+    assert.equal(
+      protection,
+      'protected (ice): the checks of ICE, its key exchanged over UDP that does not leave this machine',
+    );
+    assert.equal(
+      policies,
+      'policies: require refuses such a peer with 488; prefer and legacy serve it with ICE',
+    );
+    assert.match(nat ?? '', /^NAT: none; the server sees 127\.0\.0\.1:\d+, as signalled$/);
+    assert.match(roundTrip ?? '', /^round trip: [\d.]+ ms; \d+ packets sent, \d{2,} received$/);
+  });
+
+  it('does not take ICE for protection where the server checks nothing', async () => {
+    const phone = new IcePhone('silent');
+    const other = await PlainServer.start();
+    other.onInvite = (invite) => other.answer(invite, 'a=rtcp-mux', ...phone.lines);
+    const outcome = await examine(other.uri('echo'), '--json');
+    other.close();
+    assert.equal(outcome.code, 1);
+    const { protected: isProtected, protection, why } = JSON.parse(outcome.stdout) as Diagnosis;
+    assert.deepEqual([isProtected, protection], [false, 'ice']);
+    assert.match(why ?? '', /no check of the server's was answered/);
+  });
+
+  it('finds out that a server latches blindly', async () => {
+    const other = await PlainServer.start();
+    other.isBlind = true;
+    const outcome = await examine(other.uri('echo'));
+    const calls = other.of('INVITE').length;
+    other.close();
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.stdout, /^not protected \(legacy\): .*wherever media comes from/);
+    assert.match(outcome.stdout, /legacy latches blindly/);
+    assert.equal(calls, 2);
   });
 
   it('takes bad options for that', async () => {

@@ -1,5 +1,5 @@
 // A SIP server without latch, of a few lines on the bare package: it answers a call as the test says, and sends every RTP
-// packet back to where the caller's SDP wants it.
+// packet back to where the caller's SDP wants it, or to where it came from.
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -36,6 +36,8 @@ export type OnInvite = (invite: SipRequest, server: PlainServer) => void;
 
 export class PlainServer {
   readonly requests: SipRequest[] = [];
+  /** Blind latching: media goes to wherever media comes from. */
+  isBlind = false;
   /** Whence each RTP packet came. */
   readonly heard: TransportAddress[] = [];
   onInvite: OnInvite = (invite, server) => server.answer(invite);
@@ -59,7 +61,7 @@ export class PlainServer {
 
   private constructor(
     readonly port: number,
-    private readonly media: Socket,
+    readonly media: Socket,
   ) {
     // Its own name must be nobody's address: the package takes a URI with that host for a token of a flow.
     const options = { address: LOOPBACK, publicAddress: 'plain.invalid', port, udp: true, tcp: true };
@@ -67,7 +69,8 @@ export class PlainServer {
     media.on('message', (bytes, { address, port: from }) => {
       if (classifyPacket(bytes) !== 'rtp') return;
       this.heard.push({ address, port: from });
-      if (this.#caller) media.send(bytes, this.#caller.port, this.#caller.address);
+      const to = this.isBlind ? { address, port: from } : this.#caller;
+      if (to) media.send(bytes, to.port, to.address);
     });
   }
 
