@@ -139,8 +139,10 @@ export class LatchSip extends EventEmitter<LatchSipEvents> {
   }
 
   #expectedSignalling(request: SipMessage) {
-    const [stack] = this.#stacks;
-    return stack ? stack.expectedSignalling(request) : expectedSignalling(nextHop(this.#sip, request));
+    const hop = nextHop(this.#sip, request);
+    // A flow is known to the stack that has it, and to no other.
+    const stack = hop && [...this.#stacks].find((one) => one.isFlowUri(hop));
+    return stack ? stack.expectedSignalling(request) : expectedSignalling(hop);
   }
 
   /** A listener that throws must not break the loop that the event comes from. */

@@ -14,7 +14,9 @@ import type { MediaPort } from '../../lib/index.js';
 import { CommandProcess, ServerProcess } from '../cli/server-process.js';
 import { readText } from '../docs/repository.js';
 import { eventually, ExampleProcess, WebPhone } from './sip-js-phones.js';
-import { createCertificate, End, inDialog, LATCH_LINE, sdp } from './sip-phones.js';
+import { FakeLatchkey } from './fake-latchkey.js';
+import { createCertificate, End, inDialog, LATCH_LINE, sdp, sip } from './sip-phones.js';
+import { latchSip } from '../../plugins/sip/index.js';
 import type { SipFlow, SipRequest, SipResponse } from '../../plugins/sip/index.js';
 
 const closers: (() => unknown)[] = [];
@@ -265,6 +267,24 @@ describe('sip-js: a callee over WSS', function () {
     assert.notEqual(said, ssrc);
     assert.equal(await program.stop(), 0, program.output);
     await eventually(() => server.latchkey.sessions.size === 0);
+  });
+
+  it('is known to be reached by an encrypted hop where the server has other stacks, too', async () => {
+    const latchkey = new FakeLatchkey();
+    const latch = latchSip(sip, latchkey.asLatchkey);
+    const { key, cert } = await createCertificate();
+    const options = { address: '127.0.0.1', port: 0 };
+    const secure = { ...options, udp: false, tcp: false, tls: { key, cert }, tls_port: 0, ws_port: 0 };
+    const stacks = [options, secure].map((one) => latch.create(one, () => undefined));
+    closers.push(() => stacks.forEach((stack) => stack.destroy()));
+    const ends = { address: '192.0.2.9', port: 4000, local: { address: '192.0.2.1', port: 443 } };
+    const uri = stacks[1]!.encodeFlowUri({ protocol: 'WS', ...ends });
+    const invite = server.request('INVITE', 'sip:web@phone.invalid', { route: [{ uri, params: {} }] }, sdp());
+    latch.session(invite);
+    assert.deepEqual(
+      latchkey.made.map((made) => made.options.signalling),
+      ['encrypted'],
+    );
   });
 
   it('answers with attributes, first and re-INVITE, with the same ones', async () => {
