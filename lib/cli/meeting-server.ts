@@ -93,13 +93,23 @@ export class MeetingServer {
    *
    * @param stack One that listens on the URI's transport.
    * @param ringMs How long it may ring before it is given up.
+   * @param flow The connection to call by, of those that `stack` has.
    */
-  async callOut(uri: CallUri, room: string, stack: Stack | undefined, ringMs: number): Promise<CallOutcome> {
+  async callOut(
+    uri: CallUri,
+    room: string,
+    stack: Stack | undefined,
+    ringMs: number,
+    flow?: SipFlow,
+  ): Promise<CallOutcome> {
     if (!stack) return { status: 503, reason: `nothing listens for transport=${uri.transport} here` };
     if (this.#isClosing) return { status: 503, reason: 'the server closes' };
     const user = encodeURIComponent(room);
     const contact = contactOf(uri.scheme, user, this.#site.advertise, uri.transport, stack);
-    const call = new OutgoingCall({ uri, room, stack, contact, ringMs }, this.#outgoingSite);
+    const call = new OutgoingCall(
+      { uri, room, stack, contact, ringMs, ...(flow && { flow }) },
+      this.#outgoingSite,
+    );
     const id = callId(call.invite);
     this.#outgoing.set(id, call);
     try {

@@ -2,13 +2,20 @@
 // kept. It follows no redirection and knows no password: what it cannot do it reports.
 import { randomBytes } from 'node:crypto';
 import { readSdp } from '../../plugins/sip/body.js';
-import type { LatchSip, SipMessage, SipRequest, SipResponse, Stack } from '../../plugins/sip/index.js';
+import type {
+  LatchSip,
+  SipFlow,
+  SipMessage,
+  SipRequest,
+  SipResponse,
+  Stack,
+} from '../../plugins/sip/index.js';
 import type { Session } from '../index.js';
 import type { CallUri } from './call-uri.js';
 import { MeetingCall } from './meeting-call.js';
 import type { CallSite } from './meeting-call.js';
 import { RoomSeat } from './room-seat.js';
-import { newTag, SipDialog } from './sip-dialog.js';
+import { flowRoute, newTag, SipDialog } from './sip-dialog.js';
 
 export interface CallOut {
   readonly uri: CallUri;
@@ -18,6 +25,8 @@ export interface CallOut {
   readonly contact: string;
   /** How long it may ring. */
   readonly ringMs: number;
+  /** The connection by which it is called, where its URI leads nowhere: that of a WebSocket phone (RFC 7118 section 5). */
+  readonly flow?: SipFlow;
 }
 
 /** What became of a call of ours. */
@@ -143,9 +152,9 @@ export class OutgoingCall {
   }
 
   #addCall(session: Session, seat: RoomSeat): MeetingCall {
-    const { stack, contact } = this.#options;
+    const { stack, contact, flow } = this.#options;
     const origin = { kind: 'out', contact, giveUp: () => this.giveUp() } as const;
-    const dialog = SipDialog.outgoing(this.invite, stack);
+    const dialog = SipDialog.outgoing(this.invite, stack, flow);
     const call = new MeetingCall(session, seat, dialog, origin, this.#site.call);
     this.#calls.push(call);
     this.#site.onCall(call);
@@ -170,8 +179,14 @@ export class OutgoingCall {
     const { via, from, to, 'call-id': id } = this.invite.headers;
     if (!via?.[0] || !from || !to) return;
     const cseq = { seq: 1, method: 'CANCEL' };
-    const headers = { via: [via[0]], from, to, 'call-id': String(id), cseq, 'max-forwards': 70 };
+    const route = this.#route;
+    const headers = { via: [via[0]], from, to, 'call-id': String(id), cseq, 'max-forwards': 70, ...route };
     this.#options.stack.send({ method: 'CANCEL', uri: this.invite.uri, headers }, () => undefined);
+  }
+
+  get #route(): SipMessage['headers'] {
+    const { stack, flow } = this.#options;
+    return flow ? { route: [flowRoute(stack, flow)] } : {};
   }
 
   #createInvite(): SipRequest {
@@ -187,6 +202,7 @@ export class OutgoingCall {
       allow: this.#site.call.allow,
       accept: 'application/sdp',
       'content-type': 'application/sdp',
+      ...this.#route,
     };
     return { method: 'INVITE', uri: uri.text, headers, content: '' };
   }

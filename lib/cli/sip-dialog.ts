@@ -45,6 +45,12 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
+/** A Route that leads to a connection which is open. */
+export function flowRoute(stack: Stack, flow: SipFlow): SipAddress {
+  const { schema, user, host } = stack.encodeFlowUri(flow);
+  return { uri: { schema, user, host, params: { lr: null } }, params: {} };
+}
+
 export function newTag(): string {
   return randomBytes(8).toString('hex');
 }
@@ -82,8 +88,8 @@ interface Ends {
   readonly target: SipRequest['uri'];
   readonly seq: number;
   readonly stack: Stack;
-  /** Where the caller came from. */
-  readonly flow?: SipFlow;
+  /** Where the caller came from, or by which who is called was reached. */
+  readonly flow: SipFlow | undefined;
 }
 
 export class SipDialog {
@@ -111,11 +117,11 @@ export class SipDialog {
   }
 
   /** A dialog that an INVITE of ours makes with whoever answers it: `learn` says who that is. */
-  static outgoing(invite: SipRequest, stack: Stack): SipDialog {
+  static outgoing(invite: SipRequest, stack: Stack, flow?: SipFlow): SipDialog {
     const { to, from } = invite.headers;
     const tag = fromTag(invite) ?? '';
     const { seq } = cseqOf(invite);
-    return new SipDialog(invite, { tag, local: from, remote: to, target: invite.uri, seq, stack });
+    return new SipDialog(invite, { tag, local: from, remote: to, target: invite.uri, seq, stack, flow });
   }
 
   private constructor(invite: SipRequest, { tag, local, remote, target, seq, stack, flow }: Ends) {
@@ -165,10 +171,7 @@ export class SipDialog {
   #request(method: string, seq: number, { headers, content }: Addition = {}): SipRequest | undefined {
     if (!this.#local || !this.#remote) return undefined;
     const routes = [...this.#routes];
-    if (this.#flow) {
-      const { schema, user, host } = this.stack.encodeFlowUri(this.#flow);
-      routes.unshift({ uri: { schema, user, host, params: { lr: null } }, params: {} });
-    }
+    if (this.#flow) routes.unshift(flowRoute(this.stack, this.#flow));
     return {
       method,
       uri: this.#target,
