@@ -14,6 +14,8 @@ export interface CallOptions {
   /** Where the client listens; the port is its own, so that clients do not meet. */
   readonly address: string;
   readonly server: { readonly address: string; readonly port: number };
+  /** Whom it calls: the echo unless told. */
+  readonly user?: string;
   readonly transport: 'udp' | 'tcp' | 'tls';
   readonly hasIce: boolean;
   readonly durationS: number;
@@ -75,14 +77,10 @@ export class RunningClient {
   }
 }
 
-/** The command of a baresip that calls the echo, plays a tone, and hangs up. */
+/** The command of a baresip that calls, plays a tone, and hangs up. */
 export function baresip(options: CallOptions): string[] {
-  const { folder, address, server, transport, hasIce, durationS, certificate } = options;
+  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate } = options;
   const tone = writeTone(folder);
-  const modules = spawnSync('sh', [
-    '-c',
-    'dirname "$(find /usr/lib -name aubridge.so -path "*baresip*" | head -1)"',
-  ]);
   const names = ['g711', 'aufile', 'aubridge', 'stun', 'turn', 'ice', 'srtp'];
   const config = [
     'poll_method epoll',
@@ -93,7 +91,7 @@ export function baresip(options: CallOptions): string[] {
     'audio_alert aubridge,nil',
     'rtp_ports 42000-42999',
     'rtp_stats yes',
-    `module_path ${modules.stdout.toString().trim()}`,
+    'module_path /usr/lib/baresip/modules',
     ...names.map((name) => `module ${name}.so`),
     'module_app account.so',
     'module_app menu.so',
@@ -102,12 +100,12 @@ export function baresip(options: CallOptions): string[] {
   writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
   writeFileSync(join(folder, 'accounts'), `<sip:alice@${target}>;regint=0${hasIce ? ';medianat=ice' : ''}\n`);
   writeFileSync(join(folder, 'contacts'), '');
-  return ['baresip', '-4', '-f', folder, '-t', String(durationS), '-e', `d sip:echo@${target}`];
+  return ['baresip', '-4', '-f', folder, '-t', String(durationS), '-e', `d sip:${user}@${target}`];
 }
 
-/** The command of a linphonec that calls the echo, plays a tone, and hangs up. */
+/** The command of a linphonec that calls, plays a tone, and hangs up. */
 export function linphone(options: CallOptions): string[] {
-  const { folder, address, server, transport, hasIce, durationS, certificate } = options;
+  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate } = options;
   const tone = writeTone(folder);
   const config = [
     '[sip]',
@@ -134,7 +132,7 @@ export function linphone(options: CallOptions): string[] {
   writeFileSync(join(folder, '.asoundrc'), 'pcm.!default { type null }\nctl.!default { type null }\n');
   for (const place of ['.local/share/linphone', '.config/linphone'])
     mkdirSync(join(folder, place), { recursive: true });
-  const target = `sip:echo@${server.address}:${server.port};transport=${transport}`;
+  const target = `sip:${user}@${server.address}:${server.port};transport=${transport}`;
   const said = [`echo "soundcard use files"`, `echo "play ${tone}"`, `echo "call ${target}"`];
   const script = `(sleep 1; ${said.join('; ')}; sleep ${durationS}; echo terminate; sleep 0.5; echo quit)`;
   const program = `linphonec -c '${join(folder, 'linphonerc')}'`;
