@@ -11,7 +11,7 @@ export class CountersReport {
   readonly #rooms: Rooms;
   /** Of those who have left. */
   readonly #departed: RoomCounters = { received: 0, sent: 0, rtcpReceived: 0, rtcpSent: 0, dropped: {} };
-  /** What each session was last answered with. */
+  /** What protected each session of those that were answered when it was last looked at. */
   readonly #answered = new WeakMap<Session, string>();
   /** Sessions by that. */
   readonly #protections: Record<string, number> = { latch: 0, ice: 0, direct: 0, legacy: 0, none: 0 };
@@ -33,11 +33,17 @@ export class CountersReport {
   noteAnswer(session: Session): boolean {
     const { protection } = session;
     const before = this.#answered.get(session);
-    if (before === protection) return false;
+    if (before === protection || !(protection in this.#protections)) return false;
     this.#answered.set(session, protection);
     this.#protections[protection] = (this.#protections[protection] ?? 0) + 1;
     if (before !== undefined) this.#protections[before] = (this.#protections[before] ?? 0) - 1;
     return true;
+  }
+
+  /** A path was proved or lost: of a call that was answered another may be what protects it now. */
+  notePath(id: string): void {
+    const session = this.#latchkey.sessions.get(id);
+    if (session && this.#answered.has(session)) this.noteAnswer(session);
   }
 
   /** Totals since the start. `distribution` counts what the rooms took, gave and dropped of what latch let through. */

@@ -1,7 +1,19 @@
 // What `latchkey serve` prints: an object a line with --json, else a line for people. Fields are named one by one, so
 // that nothing which is not meant for print gets there: no SDP, no secret, no word, no proof.
 import { formatAddress } from '../index.js';
-import type { LatchEvent, TransportAddress } from '../index.js';
+import type { LatchEvent, LatchEventType, TransportAddress } from '../index.js';
+
+/** Events of the server itself, beside those of its sessions. */
+export const SERVER_EVENTS = [
+  'listening',
+  'session',
+  'answered',
+  'rejected',
+  'ended',
+  'callout',
+  'counters',
+] as const;
+type ServerEvent = (typeof SERVER_EVENTS)[number];
 
 /** What may be printed of an event of a session, in this order. */
 const EVENT_FIELDS = [
@@ -41,7 +53,7 @@ export class EventLog {
   }
 
   /** Prints the event that is to stand before all others, and what waited for it. */
-  open(event: string, fields: Fields): void {
+  open(event: ServerEvent, fields: Fields): void {
     const early = this.#early ?? [];
     this.#early = undefined;
     this.print(event, fields);
@@ -49,7 +61,7 @@ export class EventLog {
   }
 
   /** Prints one event. Addresses become `address:port`, an IPv6 address in brackets. */
-  print(event: string, fields: Fields): void {
+  print(event: ServerEvent | LatchEventType, fields: Fields): void {
     const printable = flatten(fields);
     const line = this.isJson
       ? `${JSON.stringify({ event, ...(printable as object) })}\n`

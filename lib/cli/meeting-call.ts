@@ -37,6 +37,8 @@ const RETRY_AFTER_S = 1;
 const GLARE_STEP_MS = 10;
 const GLARE_STEPS = { out: [210, 401], in: [0, 201] } as const;
 const GLARE_ATTEMPTS = 4;
+/** RFC 3261 12.2.1.2, and what the sip package makes up for a connection that is gone. */
+const GONE: readonly number[] = [408, 481, 430, 503];
 
 export class MeetingCall {
   readonly #site: CallSite;
@@ -72,6 +74,11 @@ export class MeetingCall {
   /** Up, or over. */
   get isConfirmed(): boolean {
     return this.#state !== 'early';
+  }
+
+  /** Answered, and not over. */
+  get isUp(): boolean {
+    return this.#state === 'up';
   }
 
   get isEnded(): boolean {
@@ -132,6 +139,13 @@ export class MeetingCall {
       const [least, end] = GLARE_STEPS[this.#origin.kind];
       await delay(randomInt(least, end) * GLARE_STEP_MS, undefined, { ref: false });
     }
+  }
+
+  /** Asks whether the other side is still there; false where it has no such call, says nothing, or cannot be reached. */
+  isThere(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.dialog.send('OPTIONS', ({ status }) => resolve(!GONE.includes(status)));
+    });
   }
 
   /** The ACK to a 200, with the answer in it where the offer was ours. */

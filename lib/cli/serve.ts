@@ -3,9 +3,9 @@
 import { createRequire } from 'node:module';
 import type { Command } from 'commander';
 import { latchSip } from '../../plugins/sip/index.js';
-import type { SipMessage, SipPackage } from '../../plugins/sip/index.js';
+import type { EndedCall, SipMessage, SipPackage } from '../../plugins/sip/index.js';
 import { createLatchkey } from '../index.js';
-import type { Session } from '../index.js';
+import type { LatchEventType, Session } from '../index.js';
 import { createCertificate, readCertificate } from './certificate.js';
 import { CountersReport } from './counters-report.js';
 import { EventLog } from './event-log.js';
@@ -16,10 +16,15 @@ import { withPeers } from './optional-peer.js';
 import { readServeOptions } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
 import { openSipListeners } from './sip-listeners.js';
+import { SilenceWatch } from './silence-watch.js';
 
 const COUNTERS_EVERY_MS = 5000;
 /** How long callers have to confirm the BYE. */
 const GRACE_MS = 2000;
+/** Of a session: what protects it may be another thing now. */
+const PATH_EVENTS: readonly LatchEventType[] = ['verified', 'direct', 'rebound', 'expired'];
+/** Calls end for these reasons without anybody's BYE. */
+const UNSAID: readonly EndedCall['reason'][] = ['timeout', 'expired', 'silence'];
 /** Faults of one kind that are told in full; later ones are only counted. */
 const FAULTS_TOLD = 20;
 
@@ -83,7 +88,12 @@ async function serve(options: ServeOptions): Promise<void> {
     latchkey.on('listenerError', (error) => tellFault('listener', error));
     latchkey.on('event', (event) => {
       const { type, session, media: index, component } = event;
+      if (PATH_EVENTS.includes(type)) report.notePath(session);
       log.printEvent(event, type === 'closed' ? report.stream(session, index, component) : {});
+    });
+    latch.on('ended', ({ session, call, reason }) => {
+      const roomName = server.calls.get(session)?.roomName;
+      if (UNSAID.includes(reason)) log.print('ended', { session: session.id, call, room: roomName, reason });
     });
     const server = new MeetingServer({
       ...{ sip, latch, room, rooms, media, advertise: options.advertise },
@@ -98,6 +108,15 @@ async function serve(options: ServeOptions): Promise<void> {
       },
       onFault: (error) => tellFault('server', error),
     });
+    const watch = new SilenceWatch(
+      () => server.calls.values(),
+      (silent) => {
+        const { id, call } = silent.session;
+        log.print('ended', { session: id, call, room: silent.roomName, reason: 'silence' });
+        void silent.hangUp();
+      },
+    );
+    closers.push(() => watch.close());
     const listeners = await openSipListeners(latch, options, certificate, (...request) =>
       server.handle(...request),
     );

@@ -30,7 +30,7 @@ export class RawPhone {
   branch = '';
   readonly messages: RawMessage[] = [];
   readonly #sip: dgram.Socket;
-  readonly #media: dgram.Socket;
+  readonly media: dgram.Socket;
   readonly #mediaPackets: Buffer[] = [];
   readonly #server: { address: string; port: number };
   #toTag = '';
@@ -39,7 +39,7 @@ export class RawPhone {
 
   private constructor(sip: dgram.Socket, media: dgram.Socket, server: { address: string; port: number }) {
     this.#sip = sip;
-    this.#media = media;
+    this.media = media;
     this.#server = server;
     sip.on('message', (bytes) => {
       this.messages.push(parse(bytes.toString('latin1')));
@@ -60,7 +60,7 @@ export class RawPhone {
 
   close(): void {
     this.#sip.close();
-    this.#media.close();
+    this.media.close();
   }
 
   get host(): string {
@@ -77,7 +77,7 @@ export class RawPhone {
     const { address } = this.#server;
     const network = `IN IP${address.includes(':') ? 6 : 4} ${address}`;
     const lines = ['v=0', `o=- 1 1 ${network}`, 's=-', `c=${network}`, 't=0 0'];
-    lines.push(`m=audio ${this.#media.address().port} RTP/AVP 0`, 'a=rtpmap:0 PCMU/8000', ...attributes);
+    lines.push(`m=audio ${this.media.address().port} RTP/AVP 0`, 'a=rtpmap:0 PCMU/8000', ...attributes);
     return lines.map((line) => `${line}\r\n`).join('');
   }
 
@@ -142,7 +142,7 @@ export class RawPhone {
   sendRtp(sdp: string, sequence: number): void {
     const packet = Buffer.alloc(172, sequence);
     packet.set([0x80, 0, 0, sequence, 0, 0, 0, sequence, ...Buffer.from(this.tag, 'hex')]);
-    this.#media.send(packet, mediaPort(sdp), this.#server.address);
+    this.media.send(packet, mediaPort(sdp), this.#server.address);
   }
 
   async rtp(count: number): Promise<readonly Buffer[]> {

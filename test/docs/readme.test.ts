@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createCounters, DROP_REASONS, ERROR_CODES } from '../../lib/index.js';
 import { SUITES } from '../../lib/core/index.js';
 import { namesInTable, readText, root, section } from './repository.js';
+import { SERVER_EVENTS } from '../../lib/cli/event-log.js';
 import { eventsOf, propertiesOf } from './source.js';
 
 const readme = readText('README.md');
@@ -52,6 +53,14 @@ describe('docs: README', () => {
     }
     assert.deepEqual([...told.keys()].sort(), [...events.keys()].sort());
     for (const [name, fields] of events) assert.deepEqual(told.get(name)?.sort(), [...fields].sort(), name);
+  });
+
+  it('lines of serve: those that it can print', () => {
+    const table = tableUnder(section(readme, '### latchkey serve'), 'line');
+    assert.deepEqual(namesInTable(table), [...SERVER_EVENTS]);
+    const source = readText('lib/cli/serve.ts');
+    const printed = [...source.matchAll(/\blog\.(?:print|open)\('(\w+)'/g)].map(([, name]) => name);
+    assert.deepEqual([...new Set(printed)].sort(), [...SERVER_EVENTS].sort());
   });
 
   it('options: those of the code', () => {

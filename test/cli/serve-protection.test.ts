@@ -1,0 +1,123 @@
+// What protects a call, in the words of `latchkey serve`: the events and the counters say one of five.
+import assert from 'node:assert/strict';
+import { parseCallUri } from '../../lib/cli/call-uri.js';
+import { startTerminal } from '../../lib/cli/terminal.js';
+import type { TerminalOptions } from '../../lib/cli/terminal.js';
+import { IcePhone, readServerCheck } from '../support/ice-phone.js';
+import { mediaPort, RawPhone } from './raw-phone.js';
+import { CommandProcess, ServerProcess } from './server-process.js';
+import type { Printed } from './server-process.js';
+
+/** Of one call, component 1. */
+interface Said {
+  readonly answered: unknown[];
+  /** `event protection` of those that name one, but `closed`. */
+  readonly path: string[];
+  readonly closed: unknown;
+}
+
+function saidOf(server: ServerProcess, call: unknown): Said {
+  const events = server.events.filter((event) => event['call'] === call && (event['component'] ?? 1) === 1);
+  const of = (name: string): Printed[] => events.filter(({ event }) => event === name);
+  return {
+    answered: of('answered').map(({ protection }) => protection),
+    path: events
+      .filter(({ event }) => ['verified', 'direct', 'rebound', 'legacy'].includes(event))
+      .map(({ event, protection = '' }) => `${event} ${String(protection)}`.trim()),
+    closed: of('closed')[0]?.['protection'],
+  };
+}
+
+async function terminalCall(server: ServerProcess, more: Partial<TerminalOptions> = {}): Promise<unknown> {
+  const parsed = parseCallUri(`sip:echo@127.0.0.1:${server.port('udp')};transport=udp`);
+  assert.ok(parsed.ok);
+  const terminal = startTerminal({ uri: parsed.uri, listen: '127.0.0.1', ...more });
+  await terminal.answered;
+  const id = terminal.session?.call;
+  await server.event('verified', ({ call }) => call === id);
+  await terminal.hangUp();
+  return id;
+}
+
+async function plainCall(server: ServerProcess): Promise<unknown> {
+  const phone = await RawPhone.open(server.port('udp'));
+  const { body } = await phone.ask('INVITE', { user: 'echo', body: phone.sdp() });
+  phone.sendRtp(body, 1);
+  await phone.rtp(1);
+  await phone.ask('BYE');
+  phone.close();
+  return phone.callId;
+}
+
+async function iceCall(server: ServerProcess): Promise<unknown> {
+  const ice = new IcePhone('raw');
+  const phone = await RawPhone.open(server.port('udp'));
+  const { body } = await phone.ask('INVITE', { user: 'echo', body: phone.sdp('a=rtcp-mux', ...ice.lines) });
+  ice.readAnswer(body);
+  const port = mediaPort(body);
+  phone.media.on('message', (bytes) => {
+    const check = readServerCheck(bytes, ice.pwd);
+    if (check) phone.media.send(ice.answer(check, { address: '127.0.0.1', port }), port, '127.0.0.1');
+  });
+  phone.media.send(ice.check({ isNominating: true }), port, '127.0.0.1');
+  await server.event('verified', ({ call }) => call === phone.callId);
+  await phone.ask('BYE');
+  phone.close();
+  return phone.callId;
+}
+
+describe('latchkey serve: what protects a call', () => {
+  after(() => CommandProcess.killAll());
+
+  it('latch, ice, direct and none stand in its events and its counters', async () => {
+    const server = await ServerProcess.start();
+    const direct = await terminalCall(server);
+    const behindNat = await terminalCall(server, { signalled: { address: '192.0.2.7' } });
+    const ice = await iceCall(server);
+    const none = await plainCall(server);
+    await server.stop();
+    assert.deepEqual(saidOf(server, direct), {
+      answered: ['latch'],
+      path: ['verified latch', 'direct latch'],
+      closed: 'direct',
+    });
+    assert.deepEqual(saidOf(server, behindNat), {
+      answered: ['latch'],
+      path: ['verified latch'],
+      closed: 'latch',
+    });
+    assert.deepEqual(saidOf(server, ice), {
+      answered: ['ice'],
+      path: ['verified ice', 'direct ice'],
+      closed: 'ice',
+    });
+    assert.deepEqual(saidOf(server, none), { answered: ['none'], path: [], closed: 'none' });
+    const protections = { latch: 1, ice: 1, direct: 1, legacy: 0, none: 1 };
+    assert.deepEqual(server.events.at(-1)?.['protections'], protections);
+  });
+
+  it('legacy does, where the policy allows it', async () => {
+    const server = await ServerProcess.start('--policy', 'legacy');
+    const legacy = await plainCall(server);
+    await server.stop();
+    assert.deepEqual(saidOf(server, legacy), { answered: ['legacy'], path: ['legacy'], closed: 'legacy' });
+    const counters = server.events.at(-1);
+    const protections = { latch: 0, ice: 0, direct: 0, legacy: 1, none: 0 };
+    assert.deepEqual([counters?.['protections'], counters?.['legacy']], [protections, 1]);
+  });
+
+  it('answered names the session, the call and the room, once for what protects it', async () => {
+    const server = await ServerProcess.start();
+    const phone = await RawPhone.open(server.port('udp'));
+    await phone.ask('INVITE', { user: 'tea', body: phone.sdp() });
+    await phone.ask('INVITE', { user: 'tea', body: phone.sdp('a=inactive') });
+    await phone.ask('BYE');
+    phone.close();
+    await server.stop();
+    const session = server.events.find(({ event }) => event === 'session')?.['session'];
+    assert.deepEqual(
+      server.events.filter(({ event }) => event === 'answered'),
+      [{ event: 'answered', session, call: phone.callId, room: 'tea', protection: 'none' }],
+    );
+  });
+});
