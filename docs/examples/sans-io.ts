@@ -38,7 +38,8 @@ function carry(): void {
   } while (!isQuiet);
 }
 
-// The law of the core: after every handle… call drain what it has to send and to tell, then ask when to call again.
+// The law of the core: after every handle… call drain what it has to send, to deliver (pollDelivery: media that was held while
+// its source was on trial; none here) and to tell, then ask when to call again.
 while (nowMs < 1000) {
   carry();
   for (let event = server.pollEvent(); event; event = server.pollEvent())
@@ -48,7 +49,7 @@ while (nowMs < 1000) {
   server.handleTimeout(nowMs);
 }
 
-const destination = far.component(0, 1).handleSend(nowMs);
+const destination = far.component(0, 1).handleSend(new Uint8Array(172), nowMs);
 console.log(
   `media for ${formatAddress(phoneAddress)} goes to ${destination ? formatAddress(destination) : 'nobody'}`,
 );

@@ -41,12 +41,12 @@ export class ActivePath {
     return this.recheck ? [...this.#consents, this.recheck] : this.#consents;
   }
 
-  /** Notes a challenge sent; returns the one that is no longer waited for. */
-  noteConsentSent(challenge: Challenge, nowMs: number, random: Random): Challenge | undefined {
+  /** Notes a challenge sent; returns those that are no longer waited for. */
+  noteConsentSent(challenge: Challenge, nowMs: number, random: Random): readonly Challenge[] {
     this.#unanswered++;
     this.nextConsentMs = nowMs + consentIntervalMs(random);
     this.#consents.push(challenge);
-    return this.#consents.length > MAX_OUTSTANDING ? this.#consents.shift() : undefined;
+    return this.#consents.splice(0, this.#consents.length - MAX_OUTSTANDING);
   }
 
   /** Any valid response from this path, to a consent challenge or to rule 5.11's question. */

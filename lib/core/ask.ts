@@ -1,5 +1,5 @@
-// The question put to the path in use while a candidate is on trial: protocol.md 5.11. Holds what is sent to that path
-// meanwhile, says when to ask again and how long to wait; sends nothing.
+// The question put to the path in use while a candidate is on trial: protocol.md 5.11. Says when to ask again and how long
+// to wait, and holds the media of that time for the switch; sends and delivers nothing.
 import type { ActivePath } from './active-path.js';
 import type { Challenge } from './challenge.js';
 
@@ -7,12 +7,13 @@ import type { Challenge } from './challenge.js';
 const SWITCH_ROUND_TRIPS = 1.5;
 const SWITCH_MIN_MS = 30;
 const CAUTIOUS_SWITCH_MS = 2000;
-/** Packets held: a third of a second of speech, or 30 ms of video. The newest count. */
+/** Packets held each way: a third of a second of speech, or 30 ms of video. */
 export const MAX_HELD_PACKETS = 16;
 
 export class Ask {
   isAnswered = false;
-  #held: Uint8Array[] = [];
+  readonly #sent: Uint8Array[] = [];
+  readonly #arrived: Uint8Array[] = [];
 
   constructor(
     readonly path: ActivePath,
@@ -22,12 +23,23 @@ export class Ask {
   ) {}
 
   /** Copies of what went to the old path since it was asked: lost if that path is gone, so they go out again on the new one. */
-  get held(): readonly Uint8Array[] {
-    return this.#held;
+  get sent(): readonly Uint8Array[] {
+    return this.#sent;
   }
 
-  hold(copy: Uint8Array): void {
-    if (this.#held.push(copy) > MAX_HELD_PACKETS) this.#held.shift();
+  holdSent(copy: Uint8Array): void {
+    if (this.#sent.push(copy) > MAX_HELD_PACKETS) this.#sent.shift();
+  }
+
+  /** What came from the candidate since it answered: to be delivered at the switch. False where it is not held. */
+  holdArrived(bytes: Uint8Array): boolean {
+    if (this.isCautious || this.#arrived.length === MAX_HELD_PACKETS) return false;
+    this.#arrived.push(new Uint8Array(bytes));
+    return true;
+  }
+
+  takeArrived(): readonly Uint8Array[] {
+    return this.#arrived.splice(0);
   }
 
   /** Whether it is due now; if so the caller must send it. */

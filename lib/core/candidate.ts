@@ -48,6 +48,10 @@ export class Candidate {
     this.isBlocked = false;
   }
 
+  noteAnswer(serverSeenAs: TransportAddress, nowMs: number): void {
+    this.answer = { rttMs: nowMs - (this.challenge.firstSentMs ?? nowMs), serverSeenAs };
+  }
+
   fitsBudget(sizeBytes: number): boolean {
     return this.sentBytes + sizeBytes <= AMPLIFICATION_LIMIT * this.receivedBytes;
   }
@@ -67,6 +71,11 @@ export class Candidate {
     this.sentBytes += sizeBytes;
     this.challenge.noteSent(nowMs);
     return true;
+  }
+
+  /** Payload of one that has answered and waits for the old path. False where it is not held. */
+  holdArrived(bytes: Uint8Array): boolean {
+    return this.answer !== undefined && this.ask !== undefined && this.ask.holdArrived(bytes);
   }
 
   /** When it is forgotten: 4700 ms after its first challenge, or after its last byte while that waits for more. */
@@ -141,7 +150,7 @@ export class CandidateTable {
       if (!ask || ask.isAnswered) continue;
       // A copy also of a Buffer, whose own slice() is none.
       copy ??= new Uint8Array(bytes);
-      ask.hold(copy);
+      ask.holdSent(copy);
     }
   }
 

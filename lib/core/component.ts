@@ -1,6 +1,7 @@
 // One component of one transport: where its payload goes and what is taken as its payload, by the rules of the
 // protection that it has. It is the host of a verifier, a prover or a blind latch.
 import {
+  classifyPacket,
   isSameAddress,
   type IceMessage,
   type LatchMessage,
@@ -130,30 +131,21 @@ export class Component implements VerifierHost, ProverHost {
     this.signalled = signalled;
     this.#protection = protection;
     if (protection.kind !== 'legacy') this.#blind = undefined;
-    switch (protection.kind) {
-      case 'latch':
-      case 'ice':
-        if ('generation' in before && before.generation === protection.generation) {
-          if (hasMoved) this.#verifier?.handleSignalled(nowMs);
-        } else {
-          if (!('generation' in before)) this.deactivate();
-          this.#startGeneration(protection, nowMs);
-        }
-        break;
-      case 'none':
-        this.#stopLatch();
-        break;
-      case 'legacy':
-        this.#stopLatch();
-        if (before.kind !== 'legacy') {
-          this.deactivate();
-          const { rtp, payloadTypes } = protection;
-          this.#blind = new BlindLatch(payloadTypes, rtp && (() => rtp.#blind?.locked?.address));
-        }
-        break;
-      case 'closed':
-        this.#stopLatch();
+    if ('generation' in protection) {
+      if ('generation' in before && before.generation === protection.generation) {
+        if (hasMoved) this.#verifier?.handleSignalled(nowMs);
+      } else {
+        if (!('generation' in before)) this.deactivate();
+        this.#startGeneration(protection, nowMs);
+      }
+    } else {
+      this.#stopLatch();
+      if (protection.kind === 'closed') this.deactivate();
+      if (protection.kind === 'legacy' && before.kind !== 'legacy') {
         this.deactivate();
+        const { rtp, payloadTypes } = protection;
+        this.#blind = new BlindLatch(payloadTypes, rtp && (() => rtp.#blind?.locked?.address));
+      }
     }
     this.#sendUnproven();
     this.context.wake(this);
@@ -198,6 +190,15 @@ export class Component implements VerifierHost, ProverHost {
   /** Payload on a route of ours: accepted. The per-packet path: no look-up, no allocation. */
   accept(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
     this.counters.received++;
+    this.#take(bytes, kind, nowMs);
+  }
+
+  deliver(bytes: Uint8Array, source: TransportAddress): void {
+    this.#take(bytes, classifyPacket(bytes), this.context.nowMs);
+    this.context.deliver(this, bytes, source);
+  }
+
+  #take(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
     this.counters.delivered++;
     this.lastArrivedMs = nowMs;
     this.#heard.note(bytes, kind, this.#port);
@@ -212,7 +213,8 @@ export class Component implements VerifierHost, ProverHost {
       return true;
     }
     this.counters.received++;
-    this.drop(this.handleElsewhere(bytes, kind, source, nowMs) ? 'unverified' : 'candidateRefused');
+    if (!this.handleElsewhere(bytes, kind, source, nowMs)) this.drop('candidateRefused');
+    else if (!this.#verifier?.holdArrived(source, bytes)) this.drop('unverified');
     return false;
   }
 

@@ -32,6 +32,8 @@ export interface Context {
   readonly residue: Counters;
   nowMs: number;
   transmit(port: Port, bytes: Uint8Array, destination: TransportAddress): void;
+  /** Payload that was held at first, for the application of the component. */
+  deliver(component: Component, bytes: Uint8Array, source: TransportAddress): void;
   emit(event: LatchEvent): void;
   /** Looks again when the component wants to be woken. */
   wake(component: Component): void;

@@ -1,5 +1,6 @@
 // The engine of one process: bytes and time in; transmissions, events and the next time out. No sockets, no
-// clocks. Every handle… call may leave outputs: drain pollTransmit and pollEvent, then ask pollTimeout.
+// clocks. Every handle… call may leave outputs: drain pollTransmit, pollDelivery and
+// pollEvent, then ask pollTimeout.
 import {
   classifyPacket,
   normaliseIp,
@@ -31,6 +32,13 @@ export interface Transmit {
   readonly destination: TransportAddress;
 }
 
+/** Payload that was held while its source was on trial, and is the application's now. */
+export interface Delivery {
+  readonly component: Component;
+  readonly bytes: Uint8Array;
+  readonly source: TransportAddress;
+}
+
 const DEFAULTS: EngineOptions = {
   policy: 'prefer',
   suites: SUITES,
@@ -42,6 +50,7 @@ const DEFAULTS: EngineOptions = {
 export class Engine {
   readonly #agenda = new Agenda<Component>();
   readonly #transmits: Transmit[] = [];
+  readonly #deliveries: Delivery[] = [];
   readonly #events: LatchEvent[] = [];
   readonly #sessions = new Set<Session>();
   readonly #context: Context;
@@ -55,6 +64,7 @@ export class Engine {
       residue: createCounters(),
       nowMs: 0,
       transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
+      deliver: (component, bytes, source) => this.#deliveries.push({ component, bytes, source }),
       emit: (event) => this.#events.push(event),
       wake: (component) => this.#agenda.set(component, component.nextMs),
     };
@@ -92,7 +102,7 @@ export class Engine {
 
   /**
    * A datagram from `address:port`. Returns the component whose application gets it as payload; undefined where it was a message
-   * of the protocol, or was dropped and counted. The address may be an IPv4-mapped IPv6 address.
+   * of the protocol, was dropped and counted, or is held for `pollDelivery`. The address may be an IPv4-mapped IPv6 address.
    */
   handleDatagram(
     port: Port,
@@ -129,6 +139,10 @@ export class Engine {
 
   pollTransmit(): Transmit | undefined {
     return this.#transmits.shift();
+  }
+
+  pollDelivery(): Delivery | undefined {
+    return this.#deliveries.shift();
   }
 
   pollEvent(): LatchEvent | undefined {

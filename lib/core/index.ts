@@ -8,7 +8,7 @@ export type { Crypto, Random } from './crypto.js';
 export { isDefaultDirectTarget } from './direct-targets.js';
 export type { DirectTargetRule } from './direct-targets.js';
 export { Engine } from './engine.js';
-export type { Transmit } from './engine.js';
+export type { Delivery, Transmit } from './engine.js';
 export { ERROR_CODES, LatchkeyError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';

@@ -37,6 +37,8 @@ export interface VerifierHost {
   /** The address has answered a challenge: it belongs to this session (protocol.md 5.1). */
   claim(remote: TransportAddress): void;
   deactivate(): void;
+  /** Payload that was held goes to the application: it came from what is now the active path. */
+  deliver(bytes: Uint8Array, source: TransportAddress): void;
   drop(reason: DropReason): void;
   emit(event: VerifierEvent): void;
 }

@@ -7,7 +7,7 @@ import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Sign } from './candid
 import { ASK_SCHEDULE_MS, CANDIDATE_SCHEDULE_MS, ONCE_MS, type Challenge } from './challenge.js';
 import type { AnswerMessage, Challenger, GreetingMessage } from './challenger.js';
 import { LeftPaths } from './left-paths.js';
-import { mappingView } from './mapping-view.js';
+import { Mapping } from './mapping.js';
 import { StandbyPaths } from './standby-paths.js';
 import type { VerifierHost } from './verifier-host.js';
 
@@ -22,7 +22,7 @@ export class Verifier {
   #candidates = new CandidateTable();
   #left = new LeftPaths();
   #standbys: StandbyPaths;
-  #lastMapping: TransportAddress | undefined;
+  #mapping: Mapping;
   #cautiousUntilMs = -Infinity;
 
   constructor(
@@ -32,6 +32,7 @@ export class Verifier {
   ) {
     this.#challenger = challenger;
     this.#standbys = new StandbyPaths(host);
+    this.#mapping = new Mapping(host);
     this.handleSignalled(nowMs);
   }
 
@@ -109,6 +110,11 @@ export class Verifier {
     return true;
   }
 
+  /** Payload of a candidate that may take the media within moments. False: it is dropped. */
+  holdArrived(source: TransportAddress, bytes: Uint8Array): boolean {
+    return this.#candidates.find(source)?.holdArrived(bytes) ?? false;
+  }
+
   /** A response to something outstanding; any other is dropped (protocol.md 5.2). */
   handleAnswer(message: AnswerMessage, source: TransportAddress, nowMs: number): void {
     const isAnswered = (challenge: Challenge): boolean =>
@@ -121,8 +127,7 @@ export class Verifier {
     for (const candidate of this.#candidates) {
       if (!candidate.answer && isAnswered(candidate.challenge)) {
         if (!this.#accepts(message, source, candidate.challenge)) return;
-        const rttMs = nowMs - (candidate.challenge.firstSentMs ?? nowMs);
-        candidate.answer = { rttMs, serverSeenAs: message.mapped };
+        candidate.noteAnswer(message.mapped, nowMs);
         return this.#settle(candidate, nowMs);
       }
       if (candidate.ask && !candidate.ask.isAnswered && isAnswered(candidate.ask.challenge)) {
@@ -196,7 +201,7 @@ export class Verifier {
 
   /** Rule 5.11: the old path is challenged at the moment when the candidate is. */
   #ask(candidate: Candidate, path: ActivePath, nowMs: number): Ask {
-    if (candidate.ask) this.#release(candidate.ask.challenge);
+    if (candidate.ask) this.#endAsk(candidate.ask);
     const isCautious = nowMs < this.#cautiousUntilMs;
     const scheduleMs = isCautious ? CANDIDATE_SCHEDULE_MS : ASK_SCHEDULE_MS;
     const challenge = this.#challenger.create(path.remote, scheduleMs);
@@ -207,8 +212,7 @@ export class Verifier {
   }
 
   #pumpAsk(ask: Ask, nowMs: number): void {
-    if (!ask.takeTransmission(nowMs)) return;
-    this.host.transmit('challenges', ask.challenge.bytes, ask.path.remote);
+    if (ask.takeTransmission(nowMs)) this.host.transmit('challenges', ask.challenge.bytes, ask.path.remote);
   }
 
   /**
@@ -222,8 +226,10 @@ export class Verifier {
     const ask = candidate.ask?.path === active ? candidate.ask : this.#ask(candidate, active, nowMs);
     if (ask.isAnswered) return this.#settleBoth(candidate, active, nowMs);
     if (nowMs < candidate.switchMs) return;
+    const arrived = ask.takeArrived();
     this.#activate(candidate, nowMs);
-    for (const bytes of ask.held) this.host.transmit('resent', bytes, candidate.remote);
+    for (const bytes of ask.sent) this.host.transmit('resent', bytes, candidate.remote);
+    for (const bytes of arrived) this.host.deliver(bytes, candidate.remote);
   }
 
   /** Both paths answer. With ICE a peer may well have several; else, or where it nominated another, somebody copies packets. */
@@ -270,7 +276,7 @@ export class Verifier {
       if (this.#challenger.protection === 'ice') this.#standbys.add(old, nowMs);
       else if (takesPrevious) this.host.keep({ remote: old.remote, untilMs: nowMs + PREVIOUS_PATH_MS });
     }
-    this.#announce(path);
+    this.#mapping.announce(path, this.#challenger);
   }
 
   /** The verified path to this address, if media comes or may come from there. */
@@ -285,21 +291,11 @@ export class Verifier {
     if (this.#active && path.nomination > this.#active.nomination) this.#switchTo(path, nowMs, true);
   }
 
-  #announce(path: ActivePath): void {
-    const { remote } = path;
-    const view = { remote, ...mappingView(path, this.host.signalled, this.#challenger) };
-    const previous = this.#lastMapping;
-    this.#lastMapping = remote;
-    if (previous && !isSameAddress(previous, remote)) this.host.emit({ type: 'rebound', previous, ...view });
-    else this.host.emit({ type: 'verified', ...view });
-    if (view.nat === 'none') this.host.emit({ type: 'direct', ...view });
-  }
-
   #handleConsent(path: ActivePath, challenge: Challenge, seenAs: TransportAddress, nowMs: number): void {
     const isNewGeneration = challenge === path.recheck;
     path.noteResponse(challenge, nowMs);
     path.serverSeenAs = seenAs;
-    if (isNewGeneration) this.#announce(path);
+    if (isNewGeneration) this.#mapping.announce(path, this.#challenger);
   }
 
   /** Rule 5.8: consent, and its end. */
@@ -318,8 +314,7 @@ export class Verifier {
       const challenge = this.#challenger.create(path.remote, ONCE_MS);
       challenge.noteSent(nowMs);
       this.host.transmit('challenges', challenge.bytes, path.remote);
-      const superseded = path.noteConsentSent(challenge, nowMs, this.host.random);
-      if (superseded) this.#release(superseded);
+      this.#release(...path.noteConsentSent(challenge, nowMs, this.host.random));
     }
   }
 
@@ -336,8 +331,13 @@ export class Verifier {
   #forget(candidate: Candidate): void {
     this.#candidates.remove(candidate);
     this.#release(candidate.challenge);
-    if (candidate.ask) this.#release(candidate.ask.challenge);
+    if (candidate.ask) this.#endAsk(candidate.ask);
     this.host.directTargets.release(candidate.remote.address, candidate);
+  }
+
+  #endAsk(ask: Ask): void {
+    this.#release(ask.challenge);
+    ask.takeArrived().forEach(() => this.host.drop('unverified'));
   }
 
   #forgetCandidates(): void {

@@ -42,6 +42,7 @@ export class Latchkey extends EventEmitter<LatchkeyEvents> {
     this.#engine = engine;
     const output: LoopOutput = {
       onTransmit: ({ port, bytes, destination }) => this.#sockets.transmit(port, bytes, destination),
+      onDelivery: (delivery) => this.#sockets.deliver(delivery),
       onEvent: (event) => this.#announce(event),
       onDrained: () => this.#forgetEnded(),
       onFault: (fault) => this.#onFault(fault),

@@ -1,11 +1,13 @@
 // The one loop that drives the engine: it holds the only timer, feeds what arrives, and after every call drains
 // what the engine has to say. It refuses to be broken: no listener and no fault of ours escapes it.
 import { performance } from 'node:perf_hooks';
-import type { Component, Engine, LatchEvent, Port, Transmit } from '../core/index.js';
+import type { Component, Delivery, Engine, LatchEvent, Port, Transmit } from '../core/index.js';
 import type { TransportAddress } from '../wire/index.js';
 
 export interface LoopOutput {
   onTransmit(transmit: Transmit): void;
+  /** Hands held payload to whom it is for; what they throw is the implementer's to catch. */
+  onDelivery(delivery: Delivery): void;
   /** Hands the event to the application's listeners; what they throw is the implementer's to catch. */
   onEvent(event: LatchEvent): void;
   /** All is given out. */
@@ -101,6 +103,11 @@ export class Loop {
     const transmit = this.engine.pollTransmit();
     if (transmit !== undefined) {
       this.#output.onTransmit(transmit);
+      return true;
+    }
+    const delivery = this.engine.pollDelivery();
+    if (delivery !== undefined) {
+      this.#output.onDelivery(delivery);
       return true;
     }
     const event = this.engine.pollEvent();

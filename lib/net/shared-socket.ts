@@ -3,7 +3,7 @@
 import { Socket as DgramSocket } from 'node:dgram';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { createCounters, LatchkeyError } from '../core/index.js';
-import type { Component, Counters, Port } from '../core/index.js';
+import type { Component, Counters, Delivery, Port } from '../core/index.js';
 import type { TransportAddress } from '../wire/index.js';
 import type { Loop } from './loop.js';
 import { isIpv6Socket, localAddress, SocketAddresses } from './socket-address.js';
@@ -76,6 +76,11 @@ export class SharedSockets {
   /** Sends a message of the engine's. */
   transmit(port: Port, bytes: Uint8Array, destination: TransportAddress): void {
     if (!this.#byPort.get(port)?.transmit(bytes, destination, this.#onSent)) this.#countSendError();
+  }
+
+  /** Hands on payload that the engine held. */
+  deliver({ component, bytes, source }: Delivery): void {
+    if (component.port) this.#byPort.get(component.port)?.deliver(component, bytes, source);
   }
 
   forget(shared: SharedSocket): void {
@@ -169,6 +174,22 @@ export class SharedSocket {
       return this.#consumers.get(component)?.deliver(bytes, info) ?? false;
     } finally {
       this.loop.endTurn();
+    }
+  }
+
+  /** Payload that was held, as it would have come. An exception of a listener's is no fault of ours: it surfaces as ever. */
+  deliver(component: Component, bytes: Uint8Array, source: TransportAddress): void {
+    const address = this.addresses.sent(source.address);
+    const family = address.includes(':') ? 'IPv6' : 'IPv4';
+    const info: RemoteInfo = { address, family, port: source.port, size: bytes.length };
+    try {
+      this.#consumers
+        .get(component)
+        ?.deliver(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), info);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
     }
   }
 

@@ -131,6 +131,10 @@ export class FakeEngine {
     return this.transmits.shift();
   }
 
+  pollDelivery(): undefined {
+    return undefined;
+  }
+
   pollEvent(): LatchEvent | undefined {
     return this.events.shift();
   }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { LatchEventOf, MediaPort } from '../../lib/index.js';
 import { Callers, exchange, rtp, sdpFor, sdpOf, textOf } from './call.js';
 import { packetsOf, settle, Sockets, until } from './sockets.js';
+import type { Packet } from './sockets.js';
 
 for (const [family, type] of [
   ['IPv4', 'udp4'],
@@ -118,6 +119,40 @@ for (const [family, type] of [
       assert.equal(textOf(((await down) as [Buffer])[0]), 'after the move');
       assert.equal(near.listenerCount('message'), 0);
     });
+
+    for (const way of ['bind', 'guard'] as const)
+      it(`${way}: what both say while the old path is asked arrives at the switch`, async () => {
+        const [near, far] = [await sockets.bound(type), await sockets.bound(type)];
+        const call = callers.sessions(`held, ${way}`);
+        const client = call.client.bind(near);
+        const heard: Packet[] = way === 'guard' ? packetsOf(far) : [];
+        const server = way === 'guard' ? undefined : call.server.bind(far);
+        if (way === 'guard') call.server.guard(far);
+        server?.on('packet', (bytes, info) => heard.push({ text: bytes.toString('latin1'), info }));
+        exchange(call, sdpFor(wrong, 4000), sdpOf(far));
+        await once(call.server, 'verified');
+        const next = await sockets.bound(type);
+        const said: string[] = [];
+        client.on('packet', (bytes) => said.push(textOf(bytes)));
+        client.rebind(next);
+        await once(call.server, 'candidate');
+        server?.send(rtp('said meanwhile'));
+        if (way === 'guard') far.send([rtp('said '), Buffer.from('meanwhile')], 4000, wrong);
+        await until(() => call.client.counters.responses >= 2, 'the candidate has answered');
+        client.send(rtp('asked meanwhile'));
+        assert.equal(heard.length, 0);
+        await once(call.server, 'rebound');
+        await until(() => said.length > 0, 'sent again');
+        await until(() => heard.length > 0, 'delivered');
+        assert.deepEqual(said, ['said meanwhile']);
+        const [{ text, info }] = heard as [Packet];
+        assert.ok(text.endsWith('asked meanwhile'));
+        assert.deepEqual(
+          { ...info },
+          { address: near.address().address, family, port: next.address().port, size: text.length },
+        );
+        assert.equal(call.server.counters.resent, 1);
+      });
   });
 }
 

@@ -1,7 +1,7 @@
 // protocol.md 5.11: the old path is asked too, and keeps the media when it answers.
 import assert from 'node:assert/strict';
 import type { TransportAddress } from '../../lib/wire/address.js';
-import { VerifierBench } from '../support/engine-bench.js';
+import { isSame, VerifierBench } from '../support/engine-bench.js';
 import type { Sent } from '../support/engine-bench.js';
 import { itOnGrid } from '../support/matrix.js';
 import { BlindScene, LatchScene } from '../support/scene.js';
@@ -163,6 +163,76 @@ describe('rule 5.11: the old path is asked too', () => {
       peer.advance(100);
       assert.deepEqual(peer.outgoing(), moved);
       assert.deepEqual(said(peer, nowMs), []);
+    });
+  });
+
+  describe('what came from the candidate after its answer', () => {
+    function answered(): { readonly peer: VerifierBench; readonly before: number } {
+      const peer = verified();
+      peer.media(moved);
+      peer.answerFrom(moved, 5);
+      return { peer, before: peer.component().counters.dropped.unverified };
+    }
+    const sizes = ({ bench }: VerifierBench) => bench.deliveries.map(({ bytes }) => bytes.length);
+
+    it('is delivered at the moment of the switch, in order, and not before', () => {
+      const { peer, before } = answered();
+      const { delivered } = peer.component().counters;
+      for (const sizeBytes of [40, 50]) assert.equal(peer.media(moved, { sizeBytes }), false);
+      peer.advance(20);
+      assert.deepEqual(sizes(peer), []);
+      peer.advance(10);
+      assert.deepEqual(sizes(peer), [40, 50]);
+      assert.ok(peer.bench.deliveries.every(({ source }) => isSame(source, moved)));
+      assert.equal(peer.component().counters.delivered, delivered + 2);
+      assert.equal(peer.component().counters.dropped.unverified, before);
+      peer.advance(1000);
+      assert.equal(sizes(peer).length, 2);
+    });
+
+    it('is dropped and counted when the old path answers: nobody hears one who copies', () => {
+      const { peer, before } = answered();
+      for (let i = 0; i < 3; i++) peer.media(moved);
+      peer.answerFrom(home, 5);
+      peer.advance(5000);
+      assert.deepEqual(sizes(peer), []);
+      assert.equal(peer.bench.eventsOf('conflict').length, 1);
+      assert.equal(peer.component().counters.dropped.unverified, before + 3);
+    });
+
+    it('is at most sixteen packets; the rest is dropped and counted', () => {
+      const { peer, before } = answered();
+      for (let i = 0; i < 20; i++) peer.media(moved);
+      peer.advance(100);
+      assert.equal(sizes(peer).length, 16);
+      assert.equal(peer.component().counters.dropped.unverified, before + 4);
+    });
+
+    it('is not what came before its answer, nor what comes within a minute of a conflict', () => {
+      const early = verified();
+      for (let i = 0; i < 3; i++) early.media(moved);
+      early.answerFrom(moved, 5);
+      early.advance(100);
+      assert.deepEqual(early.outgoing(), moved);
+      assert.deepEqual(sizes(early), []);
+
+      const { peer } = answered();
+      peer.answerFrom(home, 5);
+      peer.advance(5000);
+      peer.media(moved);
+      peer.answerFrom(moved, 5);
+      for (let i = 0; i < 3; i++) peer.media(moved);
+      peer.advance(3000);
+      assert.deepEqual(peer.outgoing(), moved);
+      assert.deepEqual(sizes(peer), []);
+    });
+
+    it('goes with the session when that is closed', () => {
+      const { peer } = answered();
+      peer.media(moved);
+      peer.session.close(peer.nowMs);
+      peer.advance(1000);
+      assert.deepEqual(sizes(peer), []);
     });
   });
 

@@ -1,7 +1,15 @@
 // One engine on a workbench, without a network: every datagram is put in by hand, everything that comes out is kept
 // with its time, and the clock moves only when told. For the tests that hold single rules to the millisecond.
 import { Engine } from '../../lib/core/index.js';
-import type { Component, EngineOptions, LatchEvent, Port, Session, Verdict } from '../../lib/core/index.js';
+import type {
+  Component,
+  Delivery,
+  EngineOptions,
+  LatchEvent,
+  Port,
+  Session,
+  Verdict,
+} from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import { testCrypto } from './crypto.js';
 import { defaultEngineOptions } from './engine-host.js';
@@ -28,6 +36,7 @@ export class EngineBench {
   readonly engine: Engine;
   readonly prng: Prng;
   readonly sent: Sent[] = [];
+  readonly deliveries: (Delivery & { readonly atMs: number })[] = [];
   readonly events: SeenEvent[] = [];
   nowMs: number;
 
@@ -66,6 +75,8 @@ export class EngineBench {
     const { engine } = this;
     for (let sent = engine.pollTransmit(); sent !== undefined; sent = engine.pollTransmit())
       this.sent.push({ ...sent, atMs: this.nowMs, message: oracle.readMessage(sent.bytes) });
+    for (let delivery = engine.pollDelivery(); delivery !== undefined; delivery = engine.pollDelivery())
+      this.deliveries.push({ ...delivery, atMs: this.nowMs });
     for (let event = engine.pollEvent(); event !== undefined; event = engine.pollEvent())
       this.events.push({ ...event, atMs: this.nowMs });
   }

@@ -1,8 +1,9 @@
 // An engine on the virtual network: the loop that a socket layer would be, in virtual time. After every input it
 // drains transmits, then events, then sets the one timer. It keeps what the tests ask about, and judges nothing.
 import { Engine } from '../../lib/core/index.js';
-import type { Component, EngineOptions, LatchEvent, Port } from '../../lib/core/index.js';
-import type { TransportAddress } from '../../lib/wire/address.js';
+import type { Component, Delivery as Held, EngineOptions, LatchEvent, Port } from '../../lib/core/index.js';
+import { isSameAddress, isSameBytes } from '../../lib/wire/index.js';
+import type { TransportAddress } from '../../lib/wire/index.js';
 import type { Clock, Task } from './clock.js';
 import { testCrypto } from './crypto.js';
 import type { Datagram, Link, Network, Node } from './network.js';
@@ -51,6 +52,8 @@ export class EngineHost implements Node {
   onPayload: ((component: Component, datagram: Datagram) => void) | undefined;
   #network: Network;
   #address: string;
+  /** What was not accepted at once: it may be delivered later. */
+  readonly #stray: Datagram[] = [];
   readonly #ports = new Map<string, Port>();
   #timer: Task | undefined;
   #wakesAtOnce = 0;
@@ -88,12 +91,15 @@ export class EngineHost implements Node {
     for (const observer of this.observers) observer.onReceived?.(port, datagram);
     const { source, bytes } = datagram;
     const component = this.engine.handleDatagram(port, bytes, source.address, source.port, this.clock.nowMs);
-    if (component !== undefined) {
-      this.delivered.push({ atMs: this.clock.nowMs, component, datagram });
-      for (const observer of this.observers) observer.onDelivered?.(port, component, datagram);
-    }
+    if (component === undefined && this.#stray.push(datagram) > 1000) this.#stray.shift();
+    if (component !== undefined) this.#noteDelivered(port, component, datagram);
     this.drain();
     if (component !== undefined) this.onPayload?.(component, datagram);
+  }
+
+  #noteDelivered(port: Port, component: Component, datagram: Datagram): void {
+    this.delivered.push({ atMs: this.clock.nowMs, component, datagram });
+    for (const observer of this.observers) observer.onDelivered?.(port, component, datagram);
   }
 
   /** Sends payload of the application. False where the engine says that there is nowhere to send it. */
@@ -110,6 +116,8 @@ export class EngineHost implements Node {
     const { engine } = this;
     for (let sent = engine.pollTransmit(); sent !== undefined; sent = engine.pollTransmit())
       this.#transmit(sent.port, sent.bytes, sent.destination);
+    for (let held = engine.pollDelivery(); held !== undefined; held = engine.pollDelivery())
+      this.#deliverHeld(held);
     for (let event = engine.pollEvent(); event !== undefined; event = engine.pollEvent()) {
       const seen = { ...event, atMs: this.clock.nowMs };
       this.events.push(seen);
@@ -127,6 +135,16 @@ export class EngineHost implements Node {
     // Sent from an address that this host has left: no route.
     if (port.local.address !== this.#address) return;
     this.#network.send({ source: port.local, destination, bytes, origin: this.name });
+  }
+
+  #deliverHeld({ component, bytes, source }: Held): void {
+    const isHeld = (one: Datagram): boolean =>
+      isSameAddress(one.source, source) && isSameBytes(one.bytes, bytes);
+    const datagram = this.#stray.find(isHeld);
+    if (component.port === undefined || datagram === undefined)
+      throw new Error('the engine delivers what never came');
+    this.#noteDelivered(component.port, component, datagram);
+    this.onPayload?.(component, datagram);
   }
 
   #setTimer(dueMs: number | undefined): void {
