@@ -3,11 +3,10 @@
  * it loads no third-party package.
  */
 export * from './capture-file.js';
-export * from './datagram.js';
+export * from './capture-reader.js';
 export * from './media-packet.js';
 export * from './mu-law.js';
 export * from './pcap-writer.js';
-export * from './pcap.js';
 export * from './rtp-play.js';
 export * from './traffic.js';
 export * from './wav.js';

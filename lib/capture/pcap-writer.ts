@@ -4,7 +4,7 @@
  */
 import { LatchkeyError } from '../core/errors.js';
 import { parseIp } from '../wire/address.js';
-import { LINK_RAW } from './datagram.js';
+import { LINK_RAW } from './link-layer.js';
 import type { CapturedDatagram } from './traffic.js';
 
 const SNAP_BYTES = 262_144;

@@ -1,108 +1,77 @@
 /*
- * Reads the classic pcap file: microseconds or nanoseconds, either byte order. Records come out one
- * at a time as views of the file. It decodes no packets, and it refuses pcapng, which editcap converts.
+ * The classic pcap file: microseconds or nanoseconds, either byte order. It repairs nothing: after a record
+ * that cannot be, nothing tells where the next one begins. Source: draft-ietf-opsawg-pcap.
  */
-import type { Result, WireError } from '../wire/result.js';
-import { refuse, succeed } from '../wire/result.js';
-
-/** One captured packet, as long as the capture kept it. */
-export interface PcapRecord {
-  /** Milliseconds since 1970, with the file's fraction as far as a number holds it (0.25 µs). */
-  readonly timeMs: number;
-  /** The kept bytes, beginning with the link layer: a view of the file's bytes. */
-  readonly bytes: Uint8Array;
-  /** The packet's length on the wire; more than `bytes.length` where a snap length cut it. */
-  readonly originalSizeBytes: number;
-}
-
-/** A capture file whose header is sound. */
-export interface Pcap {
-  /** LINKTYPE_ number, see `parseDatagram`. */
-  readonly linkType: number;
-  /** The records before the first damage; can be iterated again. */
-  readonly records: Iterable<PcapRecord>;
-  /** Set when the file ends in a damaged record; `offset` is where in the file that record begins. */
-  readonly error?: WireError;
-}
+import type { Container, Damage, PacketListener } from './container.js';
+import { MAX_PACKET_BYTES, readWord } from './container.js';
+import { isLinkType } from './link-layer.js';
 
 const FILE_HEADER_BYTES = 24;
 const RECORD_HEADER_BYTES = 16;
-// libpcap's own limit for a snap length: a record that claims more is damage and not a packet.
-const MAX_RECORD_BYTES = 262_144;
 const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 const MAGIC_NANOSECONDS = 0xa1b23c4d;
-const MAGIC_PCAPNG = 0x0a0d0d0a;
 
-/**
- * Opens a capture held in memory. Errors `truncated`, `pcapng` and `magic` mean that nothing can be
- * read; damage further in leaves the good part readable and is told in `Pcap.error` with the codes
- * `truncated` and `record-size`. Source: draft-ietf-opsawg-pcap.
- */
-export function parsePcap(bytes: Uint8Array): Result<Pcap> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length >= 4 && view.getUint32(0) === MAGIC_PCAPNG) {
-    return refuse('pcapng', 0, 'this is pcapng; "editcap -F pcap IN OUT" makes a pcap of it');
-  }
-  if (bytes.length < FILE_HEADER_BYTES) {
-    return refuse('truncated', bytes.length, 'a pcap file begins with a header of 24 bytes');
-  }
-  const isLittleEndian = (view.getUint8(0) & 0xf0) !== 0xa0;
-  const magic = view.getUint32(0, isLittleEndian);
-  if (magic !== MAGIC_MICROSECONDS && magic !== MAGIC_NANOSECONDS) {
-    return refuse('magic', 0, 'this is not a pcap file');
-  }
-  const ticksPerMs = magic === MAGIC_MICROSECONDS ? 1e3 : 1e6;
-  const { end, error } = findDamage(view, isLittleEndian);
-  return succeed({
-    // The upper half of the field tells about frame check sequences, which no reader of ours needs.
-    linkType: view.getUint32(20, isLittleEndian) & 0xffff,
-    records: { [Symbol.iterator]: () => readRecords(bytes, end, isLittleEndian, ticksPerMs) },
-    ...(error && { error }),
+/** True for the first four bytes of such a file. */
+export function isPcap(bytes: Uint8Array, at: number): boolean {
+  return [true, false].some((isLittleEndian) => {
+    const magic = readWord(bytes, at, isLittleEndian);
+    return magic === MAGIC_MICROSECONDS || magic === MAGIC_NANOSECONDS;
   });
 }
 
-/** Walks the record headers only, so that damage is known before anybody reads a packet. */
-function findDamage(view: DataView, isLittleEndian: boolean): { end: number; error?: WireError } {
-  let end = FILE_HEADER_BYTES;
-  while (end < view.byteLength) {
-    const left = view.byteLength - end;
-    if (left < RECORD_HEADER_BYTES)
-      return { end, ...damage('truncated', end, 'the file ends in a record header') };
-    const size = view.getUint32(end + 8, isLittleEndian);
-    if (size > MAX_RECORD_BYTES) {
-      return {
-        end,
-        ...damage('record-size', end, `a record claims ${size} bytes, the limit is ${MAX_RECORD_BYTES}`),
-      };
-    }
-    if (left < RECORD_HEADER_BYTES + size) {
-      return { end, ...damage('truncated', end, `the file ends in a record of ${size} bytes`) };
-    }
-    end += RECORD_HEADER_BYTES + size;
+/** Damage: `link-type` for a file none of whose packets can be read, and `record-size`. */
+export class Pcap implements Container {
+  readonly #listener: PacketListener;
+  #isLittleEndian = false;
+  #ticksPerMs = 1e3;
+  #linkType: number | undefined;
+  needed = FILE_HEADER_BYTES;
+  readonly unwanted = 0;
+  damage: Damage | undefined;
+
+  constructor(listener: PacketListener) {
+    this.#listener = listener;
   }
-  return { end };
-}
 
-function damage(code: string, offset: number, what: string): { error: WireError } {
-  return { error: { code, offset, message: `${what}, at offset ${offset}` } };
-}
+  read(bytes: Uint8Array, from: number, to: number): number {
+    let at = from;
+    if (this.#linkType === undefined) {
+      if (to - at < FILE_HEADER_BYTES || !this.#readHeader(bytes, at)) return at;
+      at += FILE_HEADER_BYTES;
+    }
+    const linkType = this.#linkType ?? 0;
+    const isLittleEndian = this.#isLittleEndian;
+    while (to - at >= RECORD_HEADER_BYTES) {
+      const size = readWord(bytes, at + 8, isLittleEndian);
+      const start = at + RECORD_HEADER_BYTES;
+      if (size > MAX_PACKET_BYTES) {
+        const what = `a record claims ${size} bytes, the limit is ${MAX_PACKET_BYTES}`;
+        this.damage = { code: 'record-size', what };
+        return at;
+      }
+      if (to - start < size) {
+        this.needed = RECORD_HEADER_BYTES + size;
+        return at;
+      }
+      const seconds = readWord(bytes, at, isLittleEndian);
+      const timeMs = seconds * 1000 + readWord(bytes, at + 4, isLittleEndian) / this.#ticksPerMs;
+      this.#listener.onPacket(linkType, timeMs, bytes, start, start + size);
+      at = start + size;
+    }
+    this.needed = RECORD_HEADER_BYTES;
+    return at;
+  }
 
-function* readRecords(
-  bytes: Uint8Array,
-  end: number,
-  isLittleEndian: boolean,
-  ticksPerMs: number,
-): Generator<PcapRecord, undefined> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = FILE_HEADER_BYTES;
-  while (at < end) {
-    const size = view.getUint32(at + 8, isLittleEndian);
-    const start = at + RECORD_HEADER_BYTES;
-    yield {
-      timeMs: view.getUint32(at, isLittleEndian) * 1000 + view.getUint32(at + 4, isLittleEndian) / ticksPerMs,
-      bytes: bytes.subarray(start, start + size),
-      originalSizeBytes: view.getUint32(at + 12, isLittleEndian),
-    };
-    at = start + size;
+  #readHeader(bytes: Uint8Array, at: number): boolean {
+    this.#isLittleEndian = (bytes[at]! & 0xf0) !== 0xa0;
+    if (readWord(bytes, at, this.#isLittleEndian) === MAGIC_NANOSECONDS) this.#ticksPerMs = 1e6;
+    // The upper half of the field tells about frame check sequences, which no reader of ours needs.
+    const linkType = readWord(bytes, at + 20, this.#isLittleEndian) & 0xffff;
+    if (!isLinkType(linkType)) {
+      this.damage = { code: 'link-type', what: `link type ${linkType} of this file is not read here` };
+      return false;
+    }
+    this.#linkType = linkType;
+    return true;
   }
 }

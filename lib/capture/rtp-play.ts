@@ -5,7 +5,7 @@
 import { formatAddress } from '../wire/address.js';
 import { classifyPacket } from '../wire/packet-class.js';
 import { parseRtp } from '../wire/rtp.js';
-import { readDatagrams } from './datagram.js';
+import { readDatagrams } from './capture-file.js';
 import type { MediaOptions, MediaPacket } from './media-packet.js';
 
 interface StreamPacket {
@@ -39,8 +39,8 @@ const MAX_DURATION_MS = 1000;
  */
 export function playFromCapture(capture: Uint8Array, { ssrc }: MediaOptions = {}): MediaPacket[] {
   const streams = new Map<string, StreamPacket[]>();
-  for (const { timeMs, destination, payload } of readDatagrams(capture)) {
-    if (classifyPacket(payload) !== 'rtp') continue;
+  for (const { timeMs, destination, payload, cutBytes } of readDatagrams(capture)) {
+    if (cutBytes !== undefined || classifyPacket(payload) !== 'rtp') continue;
     const header = parseRtp(payload);
     if (!header.ok || (ssrc !== undefined && header.value.ssrc !== ssrc)) continue;
     const { timestamp, payloadType } = header.value;

@@ -1,0 +1,155 @@
+/*
+ * IP fragments until their datagram is whole, for both versions of IP. Fragments that contradict each other give
+ * nothing (RFC 5722), nor do those that come too late, too far apart or too many; all of it is counted.
+ */
+import type { SkipCount } from './skip-count.js';
+
+const MAX_DATAGRAM_BYTES = 65_535;
+/** Fragments follow each other closely: these wait for one that was lost, and hold 4 MiB at the most. */
+const MAX_DATAGRAMS = 64;
+/** RFC 791 section 3.2 lets a host wait 15 s, RFC 8200 section 4.5 60 s; Linux waits 30. */
+const MAX_AGE_MS = 30_000;
+/** Holes in one datagram: more of them is an attack on whoever sorts them. */
+const MAX_HOLES = 64;
+
+/** One fragment; `bytes` from `start` up to, not including, `end` go to `offset` of the datagram. */
+export interface Fragment {
+  readonly timeMs: number;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly offset: number;
+  readonly isLast: boolean;
+}
+
+/** What a whole datagram is made of. */
+export interface Reassembled {
+  readonly bytes: Uint8Array;
+  /** How many packets it came in. */
+  readonly packets: number;
+}
+
+interface Pending {
+  readonly firstMs: number;
+  /** Undefined for a datagram that contradicted itself: what still comes of it is thrown away. */
+  buffer: Uint8Array | undefined;
+  /** What is there: begin and end of each stretch, sorted, none touching the next. */
+  stretches: [number, number][];
+  /** The size of the whole; known when the last fragment is. */
+  size: number | undefined;
+  packets: number;
+}
+
+export class Fragments {
+  readonly #skips: SkipCount;
+  readonly #pending = new Map<string, Pending>();
+
+  constructor(skips: SkipCount) {
+    this.#skips = skips;
+  }
+
+  /** The datagram that this fragment completes. `key` tells datagrams apart: addresses, identification, protocol. */
+  add(key: string, fragment: Fragment): Reassembled | undefined {
+    let pending = this.#pending.get(key);
+    if (pending && !(Math.abs(fragment.timeMs - pending.firstMs) <= MAX_AGE_MS)) {
+      this.#drop(key, pending);
+      pending = undefined;
+    }
+    if (!pending) {
+      this.#makeRoom(fragment.timeMs);
+      pending = {
+        firstMs: fragment.timeMs,
+        buffer: new Uint8Array(),
+        stretches: [],
+        size: undefined,
+        packets: 0,
+      };
+      this.#pending.set(key, pending);
+    }
+    if (!pending.buffer || !this.#place(pending, fragment)) {
+      this.#poison(pending);
+      this.#skips.add('fragment');
+      return undefined;
+    }
+    const [first] = pending.stretches;
+    if (pending.size === undefined || first?.[0] !== 0 || first[1] !== pending.size) return undefined;
+    this.#pending.delete(key);
+    return { bytes: pending.buffer.subarray(0, pending.size), packets: pending.packets };
+  }
+
+  /** No more will come: counts what was never whole. */
+  end(): void {
+    for (const [key, pending] of this.#pending) this.#drop(key, pending);
+  }
+
+  /** False when the fragment cannot be part of this datagram. */
+  #place(pending: Pending, { bytes, start, end, offset, isLast }: Fragment): boolean {
+    const size = end - start;
+    const stop = offset + size;
+    if (stop > MAX_DATAGRAM_BYTES || size === 0 || (!isLast && size % 8 !== 0)) return false;
+    if (stop > (pending.size ?? MAX_DATAGRAM_BYTES)) return false;
+    if (isLast && (pending.size ?? stop) !== stop) return false;
+    if (isLast && (pending.stretches.at(-1)?.[1] ?? 0) > stop) return false;
+    const { stretches } = pending;
+    const next = stretches.findIndex(([, to]) => to > offset);
+    const after = stretches[next];
+    if (after && after[0] < stop) {
+      // The same bytes once more are a packet captured twice; anything else is a contradiction.
+      const isRepeat =
+        after[0] <= offset && stop <= after[1] && isSame(pending.buffer!, offset, bytes, start, size);
+      if (isRepeat) this.#skips.add('fragment');
+      return isRepeat;
+    }
+    if (stretches.length > MAX_HOLES) return false;
+    pending.buffer = withRoom(pending.buffer!, stop);
+    pending.buffer.set(bytes.subarray(start, end), offset);
+    pending.packets++;
+    if (isLast) pending.size = stop;
+    const index = after ? next : stretches.length;
+    stretches.splice(index, 0, [offset, stop]);
+    join(stretches, index);
+    join(stretches, index - 1);
+    return true;
+  }
+
+  /** The oldest go first. */
+  #makeRoom(timeMs: number): void {
+    for (const [key, pending] of this.#pending) {
+      const isOld = !(Math.abs(timeMs - pending.firstMs) <= MAX_AGE_MS);
+      if (!isOld && this.#pending.size < MAX_DATAGRAMS) return;
+      this.#drop(key, pending);
+    }
+  }
+
+  #poison(pending: Pending): void {
+    this.#skips.add('fragment', pending.packets);
+    pending.buffer = undefined;
+    pending.stretches = [];
+    pending.packets = 0;
+  }
+
+  #drop(key: string, pending: Pending): void {
+    this.#skips.add('fragment', pending.packets);
+    this.#pending.delete(key);
+  }
+}
+
+/** Makes one of two stretches that touch. */
+function join(stretches: [number, number][], index: number): void {
+  const [a, b] = [stretches[index], stretches[index + 1]];
+  if (a?.[1] !== b?.[0] || !a || !b) return;
+  a[1] = b[1];
+  stretches.splice(index + 1, 1);
+}
+
+function withRoom(buffer: Uint8Array, size: number): Uint8Array {
+  if (size <= buffer.length) return buffer;
+  const larger = new Uint8Array(Math.min(MAX_DATAGRAM_BYTES, Math.max(4096, buffer.length * 2, size)));
+  larger.set(buffer);
+  return larger;
+}
+
+function isSame(a: Uint8Array, at: number, b: Uint8Array, start: number, size: number): boolean {
+  for (let i = 0; i < size; i++) if (a[at + i] !== b[start + i]) return false;
+  return true;
+}
