@@ -51,8 +51,9 @@ export function readCertificate(certFile: string, keyFile: string): Certificate 
 export async function createCertificate(addresses: readonly string[]): Promise<Certificate> {
   const { generate } = await import('selfsigned');
   const ips = new Set([...addresses, '127.0.0.1', '::1'].filter((address) => isIP(address) !== 0));
+  // Linphone knows names only, and looks for the address among them; whoever knows addresses finds it there.
   const names = [
-    { type: 2 as const, value: 'localhost' },
+    ...['localhost', ...addresses].map((value) => ({ type: 2 as const, value })),
     ...[...ips].map((ip) => ({ type: 7 as const, ip })),
   ];
   const made = await generate([{ name: 'commonName', value: addresses[0] ?? 'localhost' }], {

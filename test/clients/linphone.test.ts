@@ -1,4 +1,4 @@
-// linphonec 5.1 of Debian 12, unmodified, with ICE and without.
+// linphonec 5.1 of Debian 12, unmodified, over each transport of SIP, with ICE and without.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,26 +29,29 @@ describe('linphonec', function () {
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  for (const hasIce of [true, false]) {
-    it(`calls ${hasIce ? 'with ICE and is verified by it' : 'without ICE and is served'}`, async () => {
-      const address = OWN_ADDRESS;
-      const server = await ServerProcess.start('--listen', address);
-      const to = { address, port: server.port('udp') };
-      phone = new RunningClient(
-        linphone({ folder, address, server: to, transport: 'udp', hasIce, durationS: 4 }),
-      );
-      const rtp = await server.event('closed', ({ component }) => component === 1);
-      const { stderr } = await server.stop();
-      await phone.ended();
-      assert.match(phone.said, /Media streams established/);
-      const verified = server.events.filter(({ event }) => event === 'verified');
-      assert.ok(verified.every(({ protection }) => protection === 'ice'));
-      const components = new Set(verified.map(({ component }) => component));
-      assert.deepEqual([...components].sort(), hasIce ? [1, 2] : []);
-      assert.equal(rtp.protection, hasIce ? 'ice' : 'none');
-      assert.ok(Number(rtp.delivered) > 50, `heard from it: ${String(rtp.delivered)}`);
-      assert.ok(Number(rtp.sent) > 50, `sent to it: ${String(rtp.sent)}`);
-      assert.doesNotMatch(stderr, /fault of ours/);
-    });
+  for (const transport of ['udp', 'tcp', 'tls'] as const) {
+    for (const hasIce of [true, false]) {
+      const outcome = hasIce ? 'with ICE and is verified by it' : 'without ICE and is served';
+      it(`calls over ${transport.toUpperCase()} ${outcome}`, async () => {
+        const address = OWN_ADDRESS;
+        const server = await ServerProcess.start('--listen', address);
+        const to = { address, port: server.port(transport) };
+        const certificate = String(server.listening.certificate);
+        const call = { folder, address, server: to, transport, hasIce, durationS: 4, certificate };
+        phone = new RunningClient(linphone(call));
+        const rtp = await server.event('closed', ({ component }) => component === 1);
+        const { stderr } = await server.stop();
+        await phone.ended();
+        assert.match(phone.said, /Media streams established/);
+        const verified = server.events.filter(({ event }) => event === 'verified');
+        assert.ok(verified.every(({ protection }) => protection === 'ice'));
+        const components = new Set(verified.map(({ component }) => component));
+        assert.deepEqual([...components].sort(), hasIce ? [1, 2] : []);
+        assert.equal(rtp.protection, hasIce ? 'ice' : 'none');
+        assert.ok(Number(rtp.delivered) > 50, `heard from it: ${String(rtp.delivered)}`);
+        assert.ok(Number(rtp.sent) > 50, `sent to it: ${String(rtp.sent)}`);
+        assert.doesNotMatch(stderr, /fault of ours/);
+      });
+    }
   }
 });
