@@ -41,6 +41,7 @@ const tasks = {
     mocha('--retries', '2', 'test/lab/**/*.test.ts'),
     inOwnNetwork(mocha('--retries', '2', 'test/clients/**/*.test.ts')),
   ],
+  compare: [node('--import=tsx', 'test/compare/main.ts')],
   bench: [node('--import=tsx', '--expose-gc', 'test/bench/main.ts')],
 };
 

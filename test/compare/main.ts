@@ -1,0 +1,110 @@
+// npm run compare: rtpengine and latchkey through the same call, attack and rebinding, in turn. Prints a table, writes
+// docs/comparison.md, and fails where latchkey does not hold what it promises, or where the attack steals from nobody.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { whyNoLab } from '../lab/lab.js';
+import { Call } from './call.js';
+import { documentOf, OURS, printed } from './document.js';
+import { failuresOf } from './report.js';
+import type { Result } from './report.js';
+import { rtpengineVersion } from './rtpengine.js';
+import { GROUPS, SETTINGS } from './settings.js';
+import type { Setting } from './settings.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const DOCUMENT = `${ROOT}docs/comparison.md`;
+/** Fewer are a look at it, and nothing to publish. */
+const RUNS_MIN = 5;
+
+const { values } = parseArgs({ options: { runs: { type: 'string', default: String(RUNS_MIN) } } });
+const runs = Number(values.runs);
+const missing = whyNot();
+if (missing.length > 0) {
+  for (const line of missing) console.error(`npm run compare: ${line}`);
+  process.exit(2);
+}
+process.on('SIGINT', () => process.exit(130));
+process.on('SIGTERM', () => process.exit(143));
+process.exitCode = await compare();
+
+/** What this machine or the command line lacks. */
+function whyNot(): string[] {
+  const lab = whyNoLab();
+  return [
+    ...(Number.isInteger(runs) && runs > 0 ? [] : ['--runs is a whole number from 1']),
+    ...(lab === undefined
+      ? []
+      : [`${lab} (Debian packages iproute2, nftables, conntrack, tcpdump, python3)`]),
+    ...(rtpengineVersion() === undefined ? ['needs rtpengine (Debian package rtpengine-daemon)'] : []),
+  ];
+}
+
+async function compare(): Promise<number> {
+  const startMs = Date.now();
+  const load: [number, number] = [loadavg()[0]!, loadavg()[0]!];
+  const results: Result[] = [];
+  for (let run = 1; run <= runs; run++)
+    for (const setting of SETTINGS) {
+      console.error(`run ${run} of ${runs}: ${setting.name}`);
+      results.push(...(await callsOf(setting)));
+      load[1] = Math.max(load[1], loadavg()[0]!);
+    }
+  const tookS = (Date.now() - startMs) / 1000;
+  console.log(`\n${printed(results)}\n`);
+  console.log(`${runs} calls a row, ${Math.round(tookS)} s, load average ${load[0]} to ${load[1]}`);
+  if (runs >= RUNS_MIN) {
+    const date = new Date().toISOString().slice(0, 10);
+    const conditions = { date, versions: versions(), runs, tookS, load, cores: cpus().length };
+    writeFileSync(DOCUMENT, documentOf(results, conditions));
+    console.log('written to docs/comparison.md');
+  }
+  return judge(results);
+}
+
+/** One call in each scene, all at the same time. What takes its time before them is done before any of them begins. */
+async function callsOf(setting: Setting): Promise<Result[]> {
+  const calls: { scene: string; call: Call }[] = [];
+  try {
+    for (const { attacked, quiet } of GROUPS)
+      for (const scene of [attacked, ...(quiet ? [quiet] : [])])
+        calls.push({ scene: scene.name, call: new Call(setting, scene) });
+    await Promise.all(calls.map(({ call }) => call.prepare()));
+    return await Promise.all(
+      calls.map(async ({ scene, call }) => ({ setting: setting.name, scene, tally: await call.run() })),
+    );
+  } finally {
+    for (const { call } of calls) call.close();
+  }
+}
+
+function judge(results: readonly Result[]): number {
+  const failures = failuresOf(OURS, results);
+  for (const line of failures) console.log(`${OURS} failed: ${line}`);
+  const blunt = GROUPS.filter(
+    ({ attacked }) => !results.some(({ scene, tally }) => scene === attacked.name && tally.stolen > 0),
+  );
+  for (const { title } of blunt) console.log(`the attack stole from nobody, and so shows nothing: ${title}`);
+  if (failures.length > 0 || blunt.length > 0) return 1;
+  console.log(`${OURS}: 0 stolen, 0 injected, media back in every call`);
+  return 0;
+}
+
+function versions(): [string, string][] {
+  const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as { version: string };
+  const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).stdout;
+  const system = /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  const firstLine = (program: string) =>
+    execFileSync(program, ['--version'], { encoding: 'utf8' }).split('\n')[0]!.trim();
+  return [
+    ['rtpengine', `${rtpengineVersion()}, userspace forwarding (\`--table=-1\`)`],
+    ['latchkey', commit ? `${version}, commit ${commit.trim()}` : version],
+    ['Node', process.version],
+    ['kernel', `Linux ${release()}`],
+    ['system', system ?? 'unknown'],
+    ['nftables', firstLine('nft')],
+    ['conntrack', firstLine('conntrack')],
+  ];
+}
