@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   serve: async () => (await import('./serve.js')).registerServe,
   call: async () => (await import('./call.js')).registerCall,
   doctor: async () => (await import('./doctor.js')).registerDoctor,
+  replay: async () => (await import('./replay.js')).registerReplay,
   demo: async () => (await import('./demo/index.js')).registerDemo,
 };
 

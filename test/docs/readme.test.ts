@@ -96,7 +96,7 @@ describe('docs: README', () => {
     assert.match(readme, /^<!-- demo:start -->\n```\n[^]*?\n```\n<!-- demo:end -->$/m);
   });
 
-  for (const command of ['serve', 'call', 'doctor', 'demo'])
+  for (const command of ['serve', 'call', 'doctor', 'replay', 'demo'])
     it(`options of latchkey ${command}: those of its help`, function () {
       this.timeout(30_000);
       const args = ['--import=tsx', 'lib/cli/main.ts', command, '--help'];

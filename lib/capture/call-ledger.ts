@@ -1,0 +1,81 @@
+/*
+ * All calls of a capture while it is read. A call is what an INVITE begins, seen from its beginning or not; registrations
+ * and the like are counted only.
+ */
+import { Call } from './call.js';
+import type { SeenSip } from './call.js';
+
+/** What only occurs in calls. */
+const CALL_METHODS = new Set(['INVITE', 'ACK', 'BYE', 'CANCEL', 'PRACK', 'UPDATE']);
+/** Reason: bounded memory; a call with its messages is some ten kilobytes. */
+export const CALLS_MAX = 10_000;
+const LADDER_MESSAGES_MAX = 50_000;
+const OTHER_DIALOGS_MAX = 100_000;
+const PASSWORDS_MAX = 100_000;
+
+export class CallLedger {
+  readonly #calls = new Map<string, Call[]>();
+  readonly #others = new Set<string>();
+  readonly #passwords = new Map<string, string>();
+  #callCount = 0;
+  #ladderMessages = 0;
+  /** SIP messages, retransmissions too. */
+  messages = 0;
+  /** Messages of calls above the limit. */
+  unlistedMessages = 0;
+
+  /** In the order in which they began. */
+  calls(): Call[] {
+    return [...this.#calls.values()].flat();
+  }
+
+  /** Call-IDs that carried no call: registrations, subscriptions, pings. */
+  get otherDialogs(): number {
+    return this.#others.size;
+  }
+
+  /** Call-IDs in all, of calls or not. */
+  get callIds(): number {
+    return this.#calls.size + this.#others.size;
+  }
+
+  /** The `ice-pwd` that was signalled last with this fragment. A secret. */
+  passwordOf(ufrag: string): string | undefined {
+    return this.#passwords.get(ufrag);
+  }
+
+  handle(seen: SeenSip): void {
+    const { message } = seen;
+    this.messages++;
+    if (message.callId === '') return;
+    const call = this.#callOf(seen);
+    if (!call) return;
+    const described = call.descriptions.length;
+    if (call.handle(seen, this.#ladderMessages < LADDER_MESSAGES_MAX)) this.#ladderMessages++;
+    for (const { media } of call.descriptions.slice(described))
+      for (const { ufrag, password } of media)
+        if (ufrag !== undefined && password !== undefined && this.#passwords.size < PASSWORDS_MAX)
+          this.#passwords.set(ufrag, password);
+  }
+
+  #callOf(seen: SeenSip): Call | undefined {
+    const { callId, method } = seen.message;
+    const known = this.#calls.get(callId);
+    const call = known?.find((one) => one.owns(seen.message));
+    if (call) return call;
+    if (!CALL_METHODS.has(method)) {
+      if (!known && this.#others.size < OTHER_DIALOGS_MAX) this.#others.add(callId);
+      return undefined;
+    }
+    if (this.#callCount === CALLS_MAX) {
+      this.unlistedMessages++;
+      return undefined;
+    }
+    this.#callCount++;
+    const begun = new Call(seen);
+    if (known) known.push(begun);
+    else this.#calls.set(callId, [begun]);
+    this.#others.delete(callId);
+    return begun;
+  }
+}

@@ -1,0 +1,123 @@
+/*
+ * The findings about a capture, ready to be printed: plain values, addresses as `address:port`, times in milliseconds
+ * since the first packet that was looked at. Nothing here holds a secret, a word or a proof.
+ */
+import type { NatChange } from '../core/events.js';
+import type { IntruderReason } from './intruders.js';
+import type { ProofKind } from './proof-ledger.js';
+import type { MatchBasis } from './stream-matcher.js';
+
+export interface CaptureReport {
+  /** Of the first datagram or SIP message, in milliseconds since 1970; null where there was none. */
+  readonly startedMs: number | null;
+  readonly durationMs: number;
+  /** UDP datagrams and SIP messages by what they are. */
+  readonly kinds: Readonly<Record<string, number>>;
+  readonly sip: {
+    readonly messages: number;
+    readonly callIds: number;
+    /** Call-IDs of registrations and the like. */
+    readonly otherDialogs: number;
+  };
+  readonly calls: readonly CallReport[];
+  readonly streams: readonly StreamReport[];
+  /** What the limits on memory left out; all zero unless a capture is very large or an attack. */
+  readonly leftOut: {
+    readonly callMessages: number;
+    readonly streams: number;
+    readonly rtpPackets: number;
+    readonly stunPackets: number;
+  };
+}
+
+export interface CallReport {
+  readonly callId: string;
+  readonly from: string;
+  readonly to: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Did the capture see it end? */
+  readonly ended: boolean;
+  /** The final status of its INVITE, null while there is none. */
+  readonly status: number | null;
+  /** The callees that answered, by their tags. */
+  readonly forks: readonly { readonly tag: string; readonly status: number }[];
+  readonly media: readonly {
+    readonly party: 'caller' | 'callee';
+    readonly role: 'offer' | 'answer';
+    readonly atMs: number;
+    readonly kind: string;
+    readonly direction: string;
+    readonly address: string | null;
+    /** What the side offers to prove its address with. */
+    readonly proof: 'latch' | 'ice' | 'none';
+  }[];
+  /** Indexes into the report's streams. */
+  readonly streams: readonly number[];
+}
+
+export interface OutcomeReport {
+  readonly reached: number;
+  readonly stolen: number;
+  readonly lost: number;
+  readonly targets: readonly { readonly source: string; readonly packets: number }[];
+}
+
+export interface StreamReport {
+  readonly ssrc: number;
+  readonly payloadType: number;
+  readonly payloadTypes: readonly number[];
+  /** As the signalling or RFC 3551 names it: `opus/48000/2`; null where neither does. */
+  readonly codec: string | null;
+  /** Where the sender was at first; `changes` says where it went. */
+  readonly source: string;
+  readonly destination: string;
+  /** Index into the report's calls, null where it belongs to none. */
+  readonly call: number | null;
+  readonly sender: 'caller' | 'callee' | null;
+  /** How the call was found; empty where it was not. */
+  readonly matchedBy: readonly MatchBasis[];
+  /** `signalling`: the call names its port; `sequence`: it only behaves as RTP does. */
+  readonly recognisedBy: 'signalling' | 'sequence';
+  /** What SDP said of the end behind the NAT, or of the sender where no end is; null where nothing was signalled. */
+  readonly signalled: string | null;
+  /** Where that end was seen instead. */
+  readonly mapping: string | null;
+  readonly natEnd: 'source' | 'destination' | null;
+  /** Between `signalled` and `mapping`; `none` is direct. */
+  readonly nat: NatChange | null;
+  readonly packets: number;
+  /** Of the sender's packets; negative where more came twice than were lost. */
+  readonly lost: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly changes: readonly { readonly atMs: number; readonly source: string }[];
+  readonly sources: readonly {
+    readonly source: string;
+    readonly packets: number;
+    readonly lost: number;
+    readonly firstMs: number;
+    readonly lastMs: number;
+  }[];
+  /** Whoever else sent to the stream's destination. */
+  readonly intruders: readonly {
+    readonly source: string;
+    readonly ssrc: number;
+    readonly packets: number;
+    readonly firstMs: number;
+    readonly reason: IntruderReason;
+    /** The stream that its packets are counted in. */
+    readonly stream: number;
+  }[];
+  readonly latch: {
+    /** The best that was seen between the stream's ends: `stun` proves nothing. */
+    readonly kind: 'latch' | 'ice' | 'stun' | 'none';
+    readonly messages: Readonly<Partial<Record<ProofKind, number>>>;
+    /** Sources of the stream that answered what they were asked, or whose questions were answered. */
+    readonly verified: readonly string[];
+    /** ICE messages whose MESSAGE-INTEGRITY could be checked, the password being in the capture. */
+    readonly integrity: { readonly valid: number; readonly invalid: number };
+    /** What a server that latches blindly would have done with the media that left the stream's destination. */
+    readonly blind: { readonly first: OutcomeReport; readonly newest: OutcomeReport };
+  };
+}

@@ -1,0 +1,279 @@
+/*
+ * Puts what is known of a call or a stream into the words of the report. It decides nothing that was not decided before,
+ * but for which of the signalled addresses a stream's end is to be compared with.
+ */
+import { natBetween } from '../core/events.js';
+import type { NatChange } from '../core/events.js';
+import type { TransportAddress } from '../wire/address.js';
+import { formatAddress, isSameAddress } from '../wire/address.js';
+import { forecastBlindLatch } from './blind-forecast.js';
+import type { BlindOutcome } from './blind-forecast.js';
+import type { Call, Party } from './call.js';
+import type { CallReport, OutcomeReport, StreamReport } from './capture-report.js';
+import type { Intruder, StreamGroup } from './intruders.js';
+import type { MediaSource } from './media-source.js';
+import type { MediaStream, SourceChange } from './media-stream.js';
+import type { ProofKind, ProofLedger, ProofPath } from './proof-ledger.js';
+import type { SignalledMedia } from './signalled-media.js';
+import { otherParty } from './stream-matcher.js';
+import type { StreamMatch } from './stream-matcher.js';
+
+/** RFC 3551 tables 4 and 5. */
+const STATIC_CODECS = new Map([
+  [0, 'PCMU/8000'],
+  [3, 'GSM/8000'],
+  [4, 'G723/8000'],
+  [8, 'PCMA/8000'],
+  [9, 'G722/8000'],
+  [13, 'CN/8000'],
+  [15, 'G728/8000'],
+  [18, 'G729/8000'],
+  [26, 'JPEG/90000'],
+  [31, 'H261/90000'],
+  [34, 'H263/90000'],
+]);
+const LATCH_KINDS: readonly ProofKind[] = ['hello', 'welcome', 'challenge', 'response', 'keepalive'];
+const ICE_KINDS: readonly ProofKind[] = ['check', 'check-response'];
+
+export class StreamDescriber {
+  readonly #callIndex: ReadonlyMap<Call, number>;
+  readonly #streamIndex: ReadonlyMap<MediaStream, number>;
+  readonly #matches: ReadonlyMap<MediaStream, StreamMatch>;
+  readonly #intruders = new Map<MediaStream, readonly Intruder[]>();
+  readonly #paths = new Map<string, ProofPath[]>();
+  readonly #startedMs: number;
+
+  constructor(
+    calls: readonly Call[],
+    streams: readonly MediaStream[],
+    matches: ReadonlyMap<MediaStream, StreamMatch>,
+    proofs: ProofLedger,
+    startedMs: number,
+  ) {
+    this.#callIndex = new Map(calls.map((call, index) => [call, index]));
+    this.#streamIndex = new Map(streams.map((stream, index) => [stream, index]));
+    this.#matches = matches;
+    this.#startedMs = startedMs;
+    for (const path of proofs.paths)
+      for (const end of [path.source, path.destination]) {
+        const key = formatAddress(end);
+        const paths = this.#paths.get(key);
+        if (paths) paths.push(path);
+        else this.#paths.set(key, [path]);
+      }
+  }
+
+  note(group: StreamGroup, intruders: readonly Intruder[]): void {
+    for (const stream of group.streams) this.#intruders.set(stream, intruders);
+  }
+
+  describe(stream: MediaStream): StreamReport {
+    const match = this.#matches.get(stream);
+    const intruders = this.#intruders.get(stream) ?? [];
+    const strangers = new Set(intruders.filter((one) => one.stream === stream).map(({ source }) => source));
+    const genuine = stream.sources.filter((source) => !strangers.has(source));
+    const main = genuine[0] ?? stream.sources[0];
+    const changes = genuineChanges(stream, main, strangers);
+    const types = new Set((genuine.length > 0 ? genuine : stream.sources).flatMap((one) => one.payloadTypes));
+    const [payloadType = 0] = types;
+    const isStranger = (address: TransportAddress): boolean =>
+      intruders.some(({ source }) => isSameAddress(source.address, address));
+    const blind = forecastBlindLatch(stream, changes, isStranger);
+    return {
+      ssrc: stream.ssrc,
+      payloadType,
+      payloadTypes: [...types],
+      codec: codecOf(payloadType, match),
+      source: main ? formatAddress(main.address) : '',
+      destination: formatAddress(stream.destination.address),
+      call: match ? (this.#callIndex.get(match.call) ?? null) : null,
+      sender: match?.sender ?? null,
+      matchedBy: match?.basis ?? [],
+      recognisedBy: match ? 'signalling' : 'sequence',
+      // Where it went last: a stream that left the signalled address was moved by a NAT, too.
+      ...natOf(stream, changes.at(-1)?.source ?? main, match),
+      packets: stream.packets,
+      lost: lostOf(stream, genuine),
+      firstMs: this.#sinceStart(stream.firstMs),
+      lastMs: this.#sinceStart(stream.lastMs),
+      changes: changes.map(({ atMs, source }) => ({
+        atMs: this.#sinceStart(atMs),
+        source: formatAddress(source.address),
+      })),
+      sources: stream.sources.map(({ address, packets, count, firstMs, lastMs }) => ({
+        source: formatAddress(address),
+        packets,
+        lost: count.lost,
+        firstMs: this.#sinceStart(firstMs),
+        lastMs: this.#sinceStart(lastMs),
+      })),
+      intruders: intruders
+        // A stream of the intruder's own tells of itself; the sender's tells of all.
+        .filter((one) => genuine.length > 0 || one.stream === stream)
+        .map(({ stream: own, source, reason }) => ({
+          source: formatAddress(source.address),
+          ssrc: own.ssrc,
+          packets: source.packets,
+          firstMs: this.#sinceStart(source.firstMs),
+          reason,
+          stream: this.#streamIndex.get(own) ?? -1,
+        })),
+      latch: {
+        ...this.#proofsOf(stream),
+        blind: { first: outcomeOf(blind.first), newest: outcomeOf(blind.newest) },
+      },
+    };
+  }
+
+  #proofsOf(
+    stream: MediaStream,
+  ): Pick<StreamReport['latch'], 'kind' | 'messages' | 'verified' | 'integrity'> {
+    const messages: Partial<Record<ProofKind, number>> = {};
+    const verified = new Set<string>();
+    const integrity = { valid: 0, invalid: 0 };
+    const own = stream.destination.address;
+    for (const path of this.#paths.get(formatAddress(own)) ?? []) {
+      const far = isSameAddress(path.destination, own) ? path.source : path.destination;
+      for (const [kind, count] of Object.entries(path.counts) as [ProofKind, number][])
+        messages[kind] = (messages[kind] ?? 0) + count;
+      integrity.valid += path.integrityValid;
+      integrity.invalid += path.integrityInvalid;
+      if (path.answers > 0 && stream.sources.some(({ address }) => isSameAddress(address, far)))
+        verified.add(formatAddress(far));
+    }
+    const has = (kinds: readonly ProofKind[]): boolean => kinds.some((kind) => messages[kind] !== undefined);
+    const kind = has(LATCH_KINDS) ? 'latch' : has(ICE_KINDS) ? 'ice' : has(['stun']) ? 'stun' : 'none';
+    return { kind, messages, verified: [...verified], integrity };
+  }
+
+  #sinceStart(timeMs: number): number {
+    return sinceStart(timeMs, this.#startedMs);
+  }
+}
+
+/** A call, with the streams that belong to it. */
+export function describeCall(
+  call: Call,
+  startedMs: number,
+  indexes: readonly number[],
+  streams: readonly MediaStream[],
+): CallReport {
+  const lastMedia = Math.max(0, ...indexes.map((index) => streams[index]?.lastMs ?? 0));
+  return {
+    callId: call.callId,
+    from: call.from,
+    to: call.to,
+    startMs: sinceStart(call.startMs, startedMs),
+    endMs: sinceStart(call.hasEnded ? call.endMs : Math.max(call.endMs, lastMedia), startedMs),
+    ended: call.hasEnded,
+    status: call.status ?? null,
+    forks: call.forks,
+    media: call.descriptions.flatMap(({ party, role, atMs, media }) =>
+      media.map((one) => ({
+        party,
+        role,
+        atMs: sinceStart(atMs, startedMs),
+        kind: one.kind,
+        direction: one.direction,
+        address: one.rtp ? formatAddress(one.rtp) : null,
+        proof: one.latchTag !== undefined ? 'latch' : one.ufrag !== undefined ? 'ice' : 'none',
+      })),
+    ),
+    streams: indexes,
+  };
+}
+
+/** To the microsecond: more is noise of a number that holds milliseconds since 1970. */
+function sinceStart(timeMs: number, startedMs: number): number {
+  return Math.round((timeMs - startedMs) * 1000) / 1000;
+}
+
+/** Changes between genuine sources only; where an intruder came between, the sender did not move. */
+function genuineChanges(
+  stream: MediaStream,
+  first: MediaSource | undefined,
+  strangers: ReadonlySet<MediaSource>,
+): SourceChange[] {
+  const changes: SourceChange[] = [];
+  let current = first;
+  for (const change of stream.changes) {
+    if (strangers.has(change.source) || change.source === current) continue;
+    current = change.source;
+    changes.push(change);
+  }
+  return changes;
+}
+
+function lostOf(stream: MediaStream, genuine: readonly MediaSource[]): number {
+  const [only, ...others] = genuine;
+  if (only && others.length === 0 && stream.unlistedPackets === 0) return only.count.lost;
+  return stream.count.lost;
+}
+
+function codecOf(payloadType: number, match: StreamMatch | undefined): string | null {
+  // Dynamic types mean what the receiver's description says, which the sender's repeats (RFC 3264 section 6.1).
+  for (const description of match?.call.descriptions ?? []) {
+    const codec = description.media.find(({ index }) => index === match?.media)?.codecs.get(payloadType);
+    if (codec !== undefined) return codec;
+  }
+  return STATIC_CODECS.get(payloadType) ?? null;
+}
+
+type Nat = Pick<StreamReport, 'signalled' | 'mapping' | 'natEnd' | 'nat'>;
+
+/** The end that is not where it was signalled; where both are, the sender. */
+function natOf(stream: MediaStream, source: MediaSource | undefined, match: StreamMatch | undefined): Nat {
+  const ends = [
+    source && match && natAt('source', source.address, match, match.sender, stream.lastMs),
+    match && natAt('destination', stream.destination.address, match, otherParty(match.sender), stream.lastMs),
+  ].filter((end) => end !== undefined);
+  const moved = ends.find(({ nat }) => nat !== 'none') ?? ends[0];
+  return moved ?? { signalled: null, mapping: null, natEnd: null, nat: null };
+}
+
+function natAt(
+  natEnd: 'source' | 'destination',
+  mapping: TransportAddress,
+  { call, media }: StreamMatch,
+  party: Party,
+  untilMs: number,
+): (Nat & { readonly nat: NatChange }) | undefined {
+  const signalled = signalledFor(call, party, media, mapping, untilMs);
+  if (!signalled) return undefined;
+  const nat = natBetween(signalled, mapping);
+  return { signalled: formatAddress(signalled), mapping: formatAddress(mapping), natEnd, nat };
+}
+
+/** Of what a side signalled: the very address; else what came from the address's host; else the last. */
+function signalledFor(
+  call: Call,
+  party: Party,
+  index: number,
+  seen: TransportAddress,
+  untilMs: number,
+): TransportAddress | undefined {
+  let best: { readonly address: TransportAddress; readonly rank: number } | undefined;
+  for (const { party: own, media, sipSource, atMs } of call.descriptions) {
+    const section = own === party ? media.find((one) => one.index === index) : undefined;
+    if (!section || atMs > untilMs) continue;
+    const exact = addressesOf(section).find((address) => isSameAddress(address, seen));
+    const address = exact ?? section.rtp;
+    if (!address) continue;
+    const rank = exact ? 2 : sipSource.address === seen.address ? 1 : 0;
+    if (!best || rank >= best.rank) best = { address, rank };
+  }
+  return best?.address;
+}
+
+function addressesOf({ rtp, candidates }: SignalledMedia): TransportAddress[] {
+  return rtp ? [rtp, ...candidates] : [...candidates];
+}
+
+function outcomeOf({ reached, stolen, lost, targets }: BlindOutcome): OutcomeReport {
+  return {
+    reached,
+    stolen,
+    lost,
+    targets: targets.map(({ source, packets }) => ({ source: formatAddress(source), packets })),
+  };
+}

@@ -1,0 +1,96 @@
+/*
+ * All RTP streams of a capture while it is read. What looks like RTP is kept on probation until its sequence numbers
+ * advance or the signalling names its port, so that other traffic, scans and floods cost a fixed amount of memory.
+ */
+import type { TransportAddress } from '../wire/address.js';
+import { readUint16, readUint32 } from '../wire/big-endian.js';
+import type { CapturedDatagram } from './traffic.js';
+import { MediaEndpoint } from './media-endpoint.js';
+import { MediaSource } from './media-source.js';
+import { MediaStream, SOURCES_MAX } from './media-stream.js';
+
+/** Reason: bounded memory; about a kilobyte a stream. */
+export const STREAMS_MAX = 16_384;
+const PROBATION_MAX = 4096;
+const ENDPOINTS_MAX = 65_536;
+
+export class MediaLedger {
+  readonly #endpoints = new Map<string, Map<number, MediaEndpoint>>();
+  #endpointCount = 0;
+  readonly #streams = new Set<MediaStream>();
+  /** In the order in which they appeared. */
+  readonly #probation = new Set<MediaStream>();
+  /** Packets of streams and addresses above the limits. */
+  unlistedPackets = 0;
+  unlistedStreams = 0;
+
+  /** All that was kept, those on probation too, in the order in which they began. */
+  streams(): MediaStream[] {
+    return [...this.#streams, ...this.#probation].sort((a, b) => a.firstMs - b.firstMs);
+  }
+
+  endpoint(address: TransportAddress): MediaEndpoint | undefined {
+    return this.#endpoints.get(address.address)?.get(address.port);
+  }
+
+  /** One datagram that `classifyPacket` calls `rtp`. */
+  handleRtp({ payload, source, destination, timeMs }: CapturedDatagram): void {
+    const to = this.#endpointOf(destination);
+    if (!to) {
+      this.unlistedPackets++;
+      return;
+    }
+    const ssrc = readUint32(payload, 8);
+    const stream = to.streams.get(ssrc) ?? this.#begin(ssrc, to, timeMs);
+    let from = stream.find(source);
+    if (!from && stream.sources.length < SOURCES_MAX) {
+      const endpoint = this.#endpointOf(source);
+      if (endpoint) {
+        from = new MediaSource(endpoint.address, timeMs, endpoint, to.targetOf(endpoint.address));
+        stream.sources.push(from);
+      }
+    }
+    if (from) {
+      to.noteReceived(from.target);
+      from.from.noteSent();
+    }
+    stream.add(from, readUint16(payload, 2), payload[1]! & 0x7f, timeMs);
+    if (from?.count.advances === 2) this.#confirm(stream);
+  }
+
+  #begin(ssrc: number, to: MediaEndpoint, nowMs: number): MediaStream {
+    const stream = new MediaStream(ssrc, to, nowMs);
+    to.streams.set(ssrc, stream);
+    this.#probation.add(stream);
+    if (this.#probation.size > PROBATION_MAX) {
+      const [oldest] = this.#probation;
+      if (oldest) this.#drop(oldest);
+    }
+    return stream;
+  }
+
+  #confirm(stream: MediaStream): void {
+    if (!this.#probation.delete(stream)) return;
+    if (this.#streams.size < STREAMS_MAX) this.#streams.add(stream);
+    else this.#drop(stream);
+  }
+
+  #drop(stream: MediaStream): void {
+    this.#probation.delete(stream);
+    stream.destination.streams.delete(stream.ssrc);
+    this.unlistedPackets += stream.packets;
+    this.unlistedStreams++;
+  }
+
+  #endpointOf(address: TransportAddress): MediaEndpoint | undefined {
+    let ports = this.#endpoints.get(address.address);
+    const known = ports?.get(address.port);
+    if (known) return known;
+    if (this.#endpointCount === ENDPOINTS_MAX) return undefined;
+    if (!ports) this.#endpoints.set(address.address, (ports = new Map<number, MediaEndpoint>()));
+    const endpoint = new MediaEndpoint({ address: address.address, port: address.port });
+    ports.set(address.port, endpoint);
+    this.#endpointCount++;
+    return endpoint;
+  }
+}

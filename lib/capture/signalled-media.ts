@@ -1,0 +1,91 @@
+/*
+ * What one side of a call says about its media: the addresses it will be at, the names and passwords under which it
+ * proves itself, and the SSRCs that it announces. Read out of an SDP by lib/wire; ICE candidates (RFC 8839 section 5.1)
+ * and `a=ssrc` (RFC 5576) are read here. Passwords are for checking messages of the same capture, never for printing.
+ */
+import type { TransportAddress } from '../wire/address.js';
+import { normaliseIp, parseIp } from '../wire/address.js';
+import { parseSdp, stripLatch } from '../wire/sdp.js';
+import type { Direction, Sdp, SdpMedia } from '../wire/sdp.js';
+
+/** One media section, as one side signalled it. */
+export interface SignalledMedia {
+  readonly index: number;
+  /** `audio`, `video`, … as sent. */
+  readonly kind: string;
+  readonly direction: Direction;
+  /** Where RTP is to go; undefined for a host name, the zero address of an old-style hold, or port 0. */
+  readonly rtp: TransportAddress | undefined;
+  /** ICE candidates for RTP over UDP, `rtp` itself left out. */
+  readonly candidates: readonly TransportAddress[];
+  readonly formats: readonly string[];
+  /** By payload type: `opus/48000/2`. */
+  readonly codecs: ReadonlyMap<number, string>;
+  readonly ssrcs: readonly number[];
+  readonly ufrag: string | undefined;
+  /** A secret. */
+  readonly password: string | undefined;
+  readonly latchTag: string | undefined;
+}
+
+const CANDIDATES_MAX = 16;
+const SSRCS_MAX = 32;
+
+/** The media that an SDP signals, rejected sections left out; undefined when the text is no SDP. Never throws. */
+export function readSignalledMedia(text: string): SignalledMedia[] | undefined {
+  // A malformed a=latch is refused by whoever answers it; where the media goes can be read nevertheless.
+  const parsed = parseLoosely(text);
+  if (!parsed) return undefined;
+  const lines = text.split(/\r?\n/);
+  return parsed.media
+    .filter(({ isRejected, protocol }) => !isRejected && /RTP|UDP/i.test(protocol))
+    .map((media) => signalledOf(media, lines, parsed));
+}
+
+function parseLoosely(text: string): Sdp | undefined {
+  const parsed = parseSdp(text);
+  if (parsed.ok) return parsed.value;
+  const stripped = parseSdp(stripLatch(text));
+  return stripped.ok ? stripped.value : undefined;
+}
+
+function signalledOf(media: SdpMedia, lines: readonly string[], sdp: Sdp): SignalledMedia {
+  const transport = sdp.media[media.transport] ?? media;
+  const rtp = transportAddress(transport.address, transport.port);
+  const candidates: TransportAddress[] = [];
+  const ssrcs: number[] = [];
+  for (const line of lines.slice(media.firstLine, media.lastLine)) {
+    if (line.startsWith('a=candidate:') && candidates.length < CANDIDATES_MAX) {
+      const [, component, protocol = '', , address = '', port = ''] = line.split(' ');
+      const candidate = transportAddress(normaliseIp(address), Number(port));
+      const isRtp = component === '1' && protocol.toLowerCase() === 'udp';
+      if (candidate && isRtp && !isSame(candidate, rtp)) candidates.push(candidate);
+    } else if (line.startsWith('a=ssrc:') && ssrcs.length < SSRCS_MAX) {
+      const ssrc = Number(/^a=ssrc:(\d{1,10})\b/.exec(line)?.[1] ?? -1);
+      if (ssrc >= 0 && ssrc < 2 ** 32 && !ssrcs.includes(ssrc)) ssrcs.push(ssrc);
+    }
+  }
+  return {
+    index: media.index,
+    kind: media.kind,
+    direction: media.direction,
+    rtp,
+    candidates,
+    formats: media.formats,
+    codecs: media.rtpmaps,
+    ssrcs,
+    ufrag: transport.ice?.ufrag,
+    password: transport.ice?.pwd,
+    latchTag: transport.latch?.tag,
+  };
+}
+
+function transportAddress(address: string, port: number): TransportAddress | undefined {
+  const ip = parseIp(address);
+  if (!ip || ip.every((byte) => byte === 0)) return undefined;
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? { address, port } : undefined;
+}
+
+function isSame(a: TransportAddress, b: TransportAddress | undefined): boolean {
+  return b !== undefined && a.port === b.port && a.address === b.address;
+}

@@ -1,0 +1,203 @@
+/*
+ * Which call an RTP stream belongs to, although a NAT changed its address. What counts, best first: who the ends proved to
+ * be by ICE or latch; that an end is where the signalling says; that an address is the mapping which another stream
+ * of the call showed; that the NAT kept the port; the SSRC that was announced. Where one end alone fits two calls, none is taken.
+ */
+import type { TransportAddress } from '../wire/address.js';
+import { formatAddress } from '../wire/address.js';
+import type { Call, MediaDescription, Party } from './call.js';
+import type { MediaStream } from './media-stream.js';
+import type { ProofPath } from './proof-ledger.js';
+import type { SignalledMedia } from './signalled-media.js';
+
+/** By what a stream was matched to its call. */
+export type MatchBasis = 'proof' | 'destination' | 'source' | 'mapping' | 'port' | 'ssrc';
+
+/** The place of a stream in a call. */
+export interface StreamMatch {
+  readonly call: Call;
+  readonly sender: Party;
+  /** The media section, counted from 0. */
+  readonly media: number;
+  readonly basis: readonly MatchBasis[];
+}
+
+/** An address, name or SSRC that one side of a call signalled. */
+interface Claim {
+  readonly call: Call;
+  readonly party: Party;
+  readonly media: number;
+}
+
+interface Vote extends Claim {
+  readonly end: 'source' | 'destination';
+  readonly weight: number;
+  readonly basis: MatchBasis;
+}
+
+const WEIGHTS: Readonly<Record<MatchBasis, number>> = {
+  proof: 10,
+  destination: 8,
+  source: 7,
+  mapping: 6,
+  port: 4,
+  ssrc: 3,
+};
+/** Packets of a call that arrive after its end still belong to it. */
+const GRACE_MS = 5000;
+/** Reason: one port for thousands of calls tells nothing, and would cost calls times streams. */
+const CLAIMS_MAX = 64;
+const SOURCES_ASKED = 8;
+const ROUNDS_MAX = 4;
+
+export class StreamMatcher {
+  readonly #addresses = new Map<string, Claim[]>();
+  readonly #ports = new Map<string, Claim[]>();
+  readonly #names = new Map<string, Claim[]>();
+  readonly #ssrcs = new Map<number, Claim[]>();
+  /** What ICE or latch messages showed each address to be. */
+  readonly #proven = new Map<string, Claim[]>();
+  readonly #mappings = new Map<string, Claim[]>();
+
+  constructor(calls: readonly Call[], paths: readonly ProofPath[]) {
+    for (const call of calls)
+      for (const description of call.descriptions)
+        for (const media of description.media) this.#index(call, description, media);
+    for (const { source, destination, sender, recipient, answers, integrityInvalid } of paths) {
+      if (integrityInvalid > 0 && answers === 0) continue;
+      this.#prove(source, sender);
+      this.#prove(destination, recipient);
+    }
+  }
+
+  /** True where some side signalled this address for its RTP: what arrives there is RTP for certain. */
+  isSignalled(address: TransportAddress): boolean {
+    return this.#addresses.has(formatAddress(address));
+  }
+
+  /** Matches all that can be matched; what one stream shows of a NAT is used for the others. */
+  match(streams: readonly MediaStream[]): Map<MediaStream, StreamMatch> {
+    const matches = new Map<MediaStream, StreamMatch>();
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const before = matches.size;
+      for (const stream of streams) {
+        if (matches.has(stream)) continue;
+        const match = this.#matchOne(stream);
+        if (!match) continue;
+        matches.set(stream, match);
+        this.#learn(stream, match);
+      }
+      if (matches.size === before) break;
+    }
+    return matches;
+  }
+
+  #index(call: Call, { party, sipSource }: MediaDescription, media: SignalledMedia): void {
+    const claim = { call, party, media: media.index };
+    for (const address of media.rtp ? [media.rtp, ...media.candidates] : media.candidates)
+      add(this.#addresses, formatAddress(address), claim);
+    if (media.rtp)
+      add(this.#ports, formatAddress({ address: sipSource.address, port: media.rtp.port }), claim);
+    for (const name of [media.ufrag, media.latchTag]) if (name !== undefined) add(this.#names, name, claim);
+    for (const ssrc of media.ssrcs) add(this.#ssrcs, ssrc, claim);
+  }
+
+  #prove(address: TransportAddress, name: string | undefined): void {
+    for (const claim of this.#names.get(name ?? '') ?? []) add(this.#proven, formatAddress(address), claim);
+  }
+
+  /** The source of one stream is where the other direction goes to. */
+  #learn({ sources, destination }: MediaStream, { call, sender, media }: StreamMatch): void {
+    for (const { address } of sources.slice(0, SOURCES_ASKED))
+      add(this.#mappings, formatAddress(address), { call, party: sender, media });
+    add(this.#mappings, formatAddress(destination.address), { call, party: otherParty(sender), media });
+  }
+
+  #matchOne(stream: MediaStream): StreamMatch | undefined {
+    const votes: Vote[] = [...this.#votes(stream.destination.address, 'destination')];
+    for (const { address } of stream.sources.slice(0, SOURCES_ASKED))
+      votes.push(...this.#votes(address, 'source'));
+    for (const claim of this.#ssrcs.get(stream.ssrc) ?? [])
+      votes.push({ ...claim, end: 'source', weight: WEIGHTS.ssrc, basis: 'ssrc' });
+    let best: { match: StreamMatch; score: number } | undefined;
+    let isTie = false;
+    for (const [call, own] of groupByCall(votes)) {
+      if (!isAlive(call, stream)) continue;
+      const source = strongest(own, 'source');
+      const destination = strongest(own, 'destination');
+      // Where the two ends contradict each other (both sides at one address), the stronger says who sends.
+      const leading = (destination?.weight ?? 0) >= (source?.weight ?? 0) ? destination : source;
+      if (!leading) continue;
+      const sender = leading.end === 'source' ? leading.party : otherParty(leading.party);
+      const agreeing = [source, destination].filter(
+        (vote) => vote && (vote.end === 'source' ? vote.party : otherParty(vote.party)) === sender,
+      ) as Vote[];
+      const score = agreeing.reduce((sum, { weight }) => sum + weight, 0);
+      const match = { call, sender, media: leading.media, basis: agreeing.map(({ basis }) => basis) };
+      if (!best || score > best.score) {
+        isTie = false;
+        best = { match, score };
+      } else if (score === best.score) {
+        isTie = areBothAlive(call, best.match.call, stream);
+        if (isLater(call, best.match.call, stream)) best = { match, score };
+      }
+    }
+    // Both ends in two calls: one call bridged into another without touching the media. The first will do.
+    return isTie && best?.match.basis.length === 1 ? undefined : best?.match;
+  }
+
+  *#votes(address: TransportAddress, end: 'source' | 'destination'): Generator<Vote> {
+    const key = formatAddress(address);
+    const lists: [MatchBasis, readonly Claim[] | undefined][] = [
+      ['proof', this.#proven.get(key)],
+      [end, this.#addresses.get(key)],
+      ['mapping', this.#mappings.get(key)],
+      ['port', this.#ports.get(key)],
+    ];
+    for (const [basis, claims] of lists)
+      for (const claim of claims ?? []) yield { ...claim, end, weight: WEIGHTS[basis], basis };
+  }
+}
+
+export function otherParty(party: Party): Party {
+  return party === 'caller' ? 'callee' : 'caller';
+}
+
+function add<Key>(index: Map<Key, Claim[]>, key: Key, claim: Claim): void {
+  const claims = index.get(key);
+  if (!claims) index.set(key, [claim]);
+  else if (claims.length < CLAIMS_MAX && !claims.some((one) => isSameClaim(one, claim))) claims.push(claim);
+}
+
+function isSameClaim(a: Claim, b: Claim): boolean {
+  return a.call === b.call && a.party === b.party && a.media === b.media;
+}
+
+function groupByCall(votes: readonly Vote[]): Map<Call, Vote[]> {
+  const groups = new Map<Call, Vote[]>();
+  for (const vote of votes) {
+    const group = groups.get(vote.call);
+    if (group) group.push(vote);
+    else groups.set(vote.call, [vote]);
+  }
+  return groups;
+}
+
+function strongest(votes: readonly Vote[], end: Vote['end']): Vote | undefined {
+  let best: Vote | undefined;
+  for (const vote of votes) if (vote.end === end && vote.weight > (best?.weight ?? 0)) best = vote;
+  return best;
+}
+
+function isAlive(call: Call, stream: MediaStream): boolean {
+  return stream.lastMs >= call.startMs && (!call.hasEnded || stream.firstMs <= call.endMs + GRACE_MS);
+}
+
+/** A port that is used again belongs to the call that began last before the stream. */
+function isLater(call: Call, than: Call, stream: MediaStream): boolean {
+  return call.startMs > than.startMs && call.startMs <= stream.firstMs;
+}
+
+function areBothAlive(a: Call, b: Call, stream: MediaStream): boolean {
+  return [a, b].every((call) => !call.hasEnded || stream.firstMs <= call.endMs);
+}

@@ -1,0 +1,204 @@
+// The call ladder: a column for each host of a call, an arrow for each message, and between them where media began, where
+// it came from another address, and who else sent there. Plain text, no colours.
+import type { Call, CallMessage } from '../capture/call.js';
+import type { CaptureFindings } from '../capture/capture-analysis.js';
+import type { CallReport, StreamReport } from '../capture/capture-report.js';
+import type { TransportAddress } from '../wire/index.js';
+import { formatAddress } from '../wire/index.js';
+import { plural, printable, seconds } from './replay-text.js';
+
+const TIME_WIDTH = 11;
+const COLUMN_WIDTH_MIN = 24;
+/** Reason: nobody reads more; --json has them all. */
+const CALLS_SHOWN = 20;
+const ROWS_SHOWN = 200;
+
+interface Row {
+  readonly atMs: number;
+  readonly from: string;
+  readonly to: string;
+  readonly label: string;
+  readonly line: '-' | '=' | '!';
+  readonly notes: readonly string[];
+}
+
+/** Lines of at most `width` characters. */
+export function drawCalls({ report, calls }: CaptureFindings, width: number): string[] {
+  const lines: string[] = [];
+  for (const [index, call] of calls.slice(0, CALLS_SHOWN).entries()) {
+    const found = report.calls[index];
+    if (found) lines.push('', ...drawCall(call, found, report.streams, report.startedMs ?? 0, width));
+  }
+  const hidden = calls.length - CALLS_SHOWN;
+  if (hidden > 0) lines.push('', `and ${plural(hidden, 'more call')}, which --json has too`);
+  if (calls.length === 0) lines.push('', 'no calls: no SIP in the clear that begins, holds or ends one');
+  return lines;
+}
+
+function drawCall(
+  call: Call,
+  found: CallReport,
+  streams: readonly StreamReport[],
+  startedMs: number,
+  width: number,
+): string[] {
+  const place = columnNames(call);
+  const rows = [
+    ...call.messages.map((message) => messageRow(message, place, startedMs)),
+    ...found.streams.flatMap((index) => mediaRows(index, streams[index], place)),
+  ].sort((a, b) => a.atMs - b.atMs);
+  const names: string[] = [];
+  for (const { from, to } of rows) for (const name of [from, to]) if (!names.includes(name)) names.push(name);
+  const shown = names.slice(0, Math.max(2, Math.floor((width - TIME_WIDTH) / COLUMN_WIDTH_MIN)));
+  const step = Math.floor((width - TIME_WIDTH) / Math.max(1, shown.length));
+  const at = new Map(shown.map((name, i) => [name, TIME_WIDTH + i * step + Math.floor(step / 2)]));
+  const lines = [
+    `call ${printable(call.callId, width - 5)}`,
+    `  ${printable(`${call.from || '?'} calls ${call.to || '?'}, ${stateOf(found)}`, width - 2)}`,
+    header(at, step),
+    ...rows.slice(0, ROWS_SHOWN).flatMap((row) => drawRow(row, at, width)),
+  ];
+  const hidden = rows.length - ROWS_SHOWN + call.unlistedMessages;
+  if (hidden > 0) lines.push(`${' '.repeat(TIME_WIDTH)}and ${plural(hidden, 'more line')}`);
+  return lines;
+}
+
+function stateOf({ status, ended, forks }: CallReport): string {
+  const result = status === null ? 'never answered' : status === 200 ? 'answered' : `refused with ${status}`;
+  const many = forks.length > 1 ? `, ${forks.length} forks` : '';
+  return `${result}${many}${ended ? '' : ', not seen to end'}`;
+}
+
+/** Columns are hosts, unless a host talks to itself: then they are its ports. */
+function columnNames(call: Call): (address: TransportAddress) => string {
+  const isLocal = call.messages.some(({ source, destination }) => source.address === destination.address);
+  return (address) => (isLocal ? formatAddress(address) : address.address);
+}
+
+function messageRow(
+  message: CallMessage,
+  place: (address: TransportAddress) => string,
+  startedMs: number,
+): Row {
+  const { atMs, source, destination, method, status, reason, repeats, transport, description } = message;
+  const what = status === undefined ? method : `${status} ${reason} (${method})`;
+  const times = repeats > 0 ? ` x${repeats + 1}` : '';
+  const over = transport === 'udp' ? '' : ` ${transport}`;
+  return {
+    atMs: atMs - startedMs,
+    from: place(source),
+    to: place(destination),
+    label: `${what}${times}${over}`,
+    line: '-',
+    notes:
+      description?.media.map(({ kind, rtp, direction, ufrag, latchTag }) => {
+        const proof = latchTag !== undefined ? ' latch' : ufrag !== undefined ? ' ice' : '';
+        const way = direction === 'sendrecv' ? '' : ` ${direction}`;
+        return `${description.role} ${kind} ${rtp ? formatAddress(rtp) : 'nowhere'}${way}${proof}`;
+      }) ?? [],
+  };
+}
+
+function mediaRows(
+  index: number,
+  stream: StreamReport | undefined,
+  place: (address: TransportAddress) => string,
+): Row[] {
+  if (!stream) return [];
+  const to = place(parseEnd(stream.destination));
+  const codec = stream.codec?.split('/')[0] ?? `type ${stream.payloadType}`;
+  const own = stream.intruders.filter((one) => one.stream === index);
+  const isGenuine = stream.sources.some(({ source }) => own.every((one) => one.source !== source));
+  const rows: Row[] = [];
+  if (isGenuine) {
+    const nat = stream.nat === null || stream.nat === 'none' ? '' : `, signalled as ${stream.signalled}`;
+    const end = stream.natEnd === 'destination' ? stream.destination : stream.source;
+    rows.push({
+      atMs: stream.firstMs,
+      from: place(parseEnd(stream.source)),
+      to,
+      label: `#${index} ${codec} ${stream.packets} packets`,
+      line: '=',
+      notes: nat === '' ? [] : [`#${index} NAT: ${end}${nat}`],
+    });
+  }
+  for (const { atMs, source } of stream.changes)
+    rows.push({
+      atMs,
+      from: place(parseEnd(source)),
+      to,
+      label: `#${index} moved`,
+      line: '=',
+      notes: [`#${index} now from ${source}`],
+    });
+  for (const { firstMs, source, packets, reason } of own)
+    rows.push({
+      atMs: firstMs,
+      from: place(parseEnd(source)),
+      to,
+      label: `#${index} intruder`,
+      line: '!',
+      notes: [`#${index} ${source}: ${plural(packets, 'packet')}, ${REASONS[reason]}`],
+    });
+  return rows;
+}
+
+const REASONS = {
+  unverified: 'never verified',
+  'same-ssrc': 'while the sender went on',
+  'other-ssrc': 'another SSRC',
+} as const;
+
+function parseEnd(text: string): TransportAddress {
+  const colon = text.lastIndexOf(':');
+  return { address: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+}
+
+function header(at: ReadonlyMap<string, number>, step: number): string {
+  let line = ' '.repeat(TIME_WIDTH - 1);
+  for (const [name, column] of at) {
+    const text = printable(name, step - 1);
+    line = line.padEnd(column - Math.floor(text.length / 2)) + text;
+  }
+  return line;
+}
+
+function drawRow(
+  { atMs, from, to, label, line, notes }: Row,
+  at: ReadonlyMap<string, number>,
+  width: number,
+): string[] {
+  const [a, b] = [at.get(from), at.get(to)];
+  const time = seconds(atMs).padStart(TIME_WIDTH - 2);
+  const bars = (): string[] => {
+    const cells = Array.from({ length: width }, () => ' ');
+    for (const column of at.values()) cells[column] = '|';
+    return cells;
+  };
+  const cells = bars();
+  const text = printable(label, width - TIME_WIDTH);
+  let noteAt = TIME_WIDTH;
+  if (a === undefined || b === undefined || a === b) {
+    put(cells, TIME_WIDTH, printable(`${from} > ${to} ${text}`, width - TIME_WIDTH));
+  } else {
+    const [left, right] = [Math.min(a, b), Math.max(a, b)];
+    for (let i = left + 1; i < right; i++) cells[i] = line;
+    if (a < b) cells[right - 1] = '>';
+    else cells[left + 1] = '<';
+    const short = printable(text, right - left - 5);
+    put(cells, left + Math.max(2, Math.floor((right - left - short.length) / 2)), ` ${short} `);
+    noteAt = left + 2;
+  }
+  put(cells, 0, time);
+  return [cells.join('').trimEnd()].concat(
+    notes.map((note) => {
+      const under = bars();
+      put(under, noteAt, printable(note, width - noteAt));
+      return under.join('').trimEnd();
+    }),
+  );
+}
+
+function put(cells: string[], at: number, text: string): void {
+  for (let i = 0; i < text.length && at + i < cells.length; i++) cells[at + i] = text[i] ?? ' ';
+}
