@@ -2,6 +2,7 @@
 // lines and its exit codes: 0 when there was a call, 1 when there was none, 2 for a bad option.
 import type { Command } from 'commander';
 import { formatAddress } from '../wire/index.js';
+import { readCommands } from './call-commands.js';
 import { addTrustOptions, readSeconds, readTrust, readUri, warnInsecure } from './call-options.js';
 import type { TrustOptions } from './call-options.js';
 import { Failure } from './failure.js';
@@ -14,6 +15,7 @@ interface CallOptions extends TrustOptions {
   readonly play?: string;
   readonly record?: string;
   readonly duration?: number;
+  readonly commands?: boolean;
 }
 
 /** Adds the command `call`. */
@@ -26,6 +28,7 @@ export function registerCall(program: Command): void {
     .option('--play <file>', 'RTP of a capture, or a WAV, over and over; a tone unless told')
     .option('--record <file>', 'write the media of the call to this capture')
     .option('--duration <seconds>', 'hang up after that long', readSeconds)
+    .option('--commands', 'read hold, resume, mute, unmute, move and bye from standard input, one a line')
     .action((uri: string, options: CallOptions) => call(uri, options));
 }
 
@@ -45,12 +48,14 @@ async function call(uriText: string, options: CallOptions): Promise<void> {
   if (options.json) tellJson(terminal);
   else tell(terminal, uri.text);
   const release = hangUpOnSignal(terminal);
+  const silence = options.commands ? readCommands(process.stdin, terminal, complain) : () => undefined;
   try {
     await terminal.answered;
     const summary = await terminal.ended;
     console.log(options.json ? JSON.stringify(summary) : describe(summary));
   } finally {
     release();
+    silence();
   }
 }
 
@@ -88,6 +93,7 @@ function tell(terminal: Terminal, uri: string): void {
   terminal.on('verified', () => console.log("verified: the server's challenge is answered"));
   terminal.on('mapped', (mapping) => console.log(`the server sees us at ${formatAddress(mapping)}`));
   terminal.on('moved', (local) => console.log(`moved to ${formatAddress(local)}`));
+  terminal.on('held', (isHeld) => console.log(isHeld ? 'on hold' : 'not on hold any more'));
   terminal.on('warning', complain);
   terminal.on('ended', (by) => by === 'server' && console.log('the server hung up'));
 }
@@ -101,6 +107,7 @@ function tellJson(terminal: Terminal): void {
   terminal.on('verified', () => print('verified'));
   terminal.on('mapped', (mapping) => print('mapped', { mapping: formatAddress(mapping) }));
   terminal.on('moved', (local) => print('moved', { local: formatAddress(local) }));
+  terminal.on('held', (isHeld) => print('held', { held: isHeld }));
   terminal.on('warning', complain);
   terminal.on('ended', (by) => by !== 'failure' && print('ended', { by }));
 }

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
-import type { Latchkey, Policy, Role, Session } from '../index.js';
+import type { Session } from '../index.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type {
   LatchSip,
@@ -16,38 +16,11 @@ import type {
   SipUri,
   Stack,
 } from '../../plugins/sip/index.js';
-import type { CallUri } from './call-uri.js';
 import { ConnectionTrouble } from './connection-trouble.js';
 import { Failure } from './failure.js';
 import { muteConnectionLog } from './package-log.js';
 import { withPeers } from './optional-peer.js';
-
-export interface SipClientOptions {
-  readonly latchkey: Latchkey;
-  /** With a user: whom to call. */
-  readonly uri: CallUri;
-  /** The IPv4 address to listen on. */
-  readonly local: string;
-  /** PEM of the authorities to trust, in place of the system's. */
-  readonly ca?: string | undefined;
-  /** The server's certificate is not verified: its owner asked for that by name. */
-  readonly isInsecure?: boolean | undefined;
-  readonly policy?: Policy | undefined;
-  /** `prover` unless told. */
-  readonly role?: Role | undefined;
-}
-
-export interface SipClientEvents {
-  /** A provisional response. */
-  progress: [status: number, reason: string];
-  /** The other side hung up. Its BYE is answered when all listeners have run. */
-  bye: [];
-  /** The other side's new description in mid call, when it has been answered. */
-  renegotiated: [sdp: string];
-}
-
-/** Gives the description to answer an offer with, or one to offer where the other side sent none. */
-export type Describe = (offer: string | undefined) => { readonly sdp: string } | { readonly warning: string };
+import type { Describe, SipClientEvents, SipClientOptions } from './signalling-types.js';
 
 /** Reason: on a connection that is up, a server sends its 100 at once (RFC 3261 17.2.1: within 200 ms). */
 const SILENT_MS = 10_000;
@@ -158,6 +131,23 @@ export class SipClient extends EventEmitter<SipClientEvents> {
         if (status >= 300) return settle(() => reject(this.#onFailed(response)));
         const isFirst = this.#onSuccess(response);
         if (isFirst) settle(() => resolve(response.content ?? ''));
+      });
+    });
+  }
+
+  /** Offers anew in mid call. Resolves with the answer's text; rejects with a Failure, and the call is as it was. */
+  reoffer(offer: string): Promise<string> {
+    const seq = ++this.#seq;
+    const request = this.#inDialog('INVITE', seq);
+    const more = { contact: [{ uri: this.#contact() }], allow: ALLOW, 'content-type': 'application/sdp' };
+    return new Promise((resolve, reject) => {
+      const invite = { ...request, headers: { ...request.headers, ...more }, content: offer };
+      this.#stack.send(invite, (response) => {
+        if (response.status < 200) return;
+        if (response.status >= 300) return reject(this.#trouble.explain(response));
+        // A repeated 200 only wants its ACK again (RFC 3261 13.2.2.4).
+        this.#stack.send(this.#inDialog('ACK', seq));
+        resolve(response.content ?? '');
       });
     });
   }

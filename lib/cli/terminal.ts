@@ -3,10 +3,9 @@
 import type { Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { playTone } from '../capture/index.js';
-import type { MediaPacket } from '../capture/index.js';
 import { natBetween } from '../core/events.js';
 import { createLatchkey } from '../index.js';
-import type { Latchkey, MediaPort, NatChange, Policy, Session, StreamStatus } from '../index.js';
+import type { Latchkey, MediaPort, Session, StreamStatus } from '../index.js';
 import { acceptAnswer, createOffer } from '../room/offer.js';
 import { answerOffer } from '../room/answer.js';
 import type { Format } from '../room/formats.js';
@@ -14,79 +13,13 @@ import { formatAddress, isSameAddress, parseSdp } from '../wire/index.js';
 import type { TransportAddress } from '../wire/index.js';
 import { AddressWatch } from './address-watch.js';
 import { CallMedia } from './call-media.js';
-import type { CallUri } from './call-uri.js';
 import { Failure } from './failure.js';
 import { bindSocket, resolveHost, routedAddress } from './local-address.js';
-import type { Recorder } from './recorder.js';
 import { openSignalling } from './signalling-client.js';
-import type { SignallingClient } from './signalling-client.js';
-import type { StreamSummary } from './stream-stats.js';
+import type { SignallingClient } from './signalling-types.js';
+import type { CallProtection, CallSummary, TerminalEvents, TerminalOptions } from './terminal-types.js';
 
-export interface TerminalOptions {
-  /** Where to call, with a user. */
-  readonly uri: CallUri;
-  /** PEM of the authorities to trust, in place of the system's. */
-  readonly ca?: string | undefined;
-  /** The server's certificate is not verified. */
-  readonly isInsecure?: boolean | undefined;
-  /** The IPv4 address for signalling and media; by default the one that the system reaches the server from. */
-  readonly listen?: string | undefined;
-  /** What is played, over and over; a tone by default. */
-  readonly media?: readonly MediaPacket[] | undefined;
-  readonly recorder?: Recorder | undefined;
-  /** From the answer to hanging up; without it the call lasts until `hangUp()` or the other side's BYE. */
-  readonly durationMs?: number | undefined;
-  readonly policy?: Policy | undefined;
-  /** Asks the server for a proof too, by latch or by ICE: media goes to an address that has proved itself. */
-  readonly isVerifier?: boolean | undefined;
-  /** Makes the media sockets, unbound: for a simulated network. The address is then not watched. */
-  readonly createSocket?: (() => Socket) | undefined;
-  /** The media address that the SDP says, where it is not the socket's. */
-  readonly signalled?: { readonly address: string; readonly port?: number } | undefined;
-}
-
-/** Addresses are `address:port`; null where nothing is known. */
-export interface CallSummary {
-  /** RTP packets. */
-  readonly sent: number;
-  readonly received: number;
-  readonly signalled: string | null;
-  /** Where the server sees us, by its last welcome. */
-  readonly mapping: string | null;
-  /** Between `signalled` and `mapping`. */
-  readonly nat: NatChange | null;
-  /** A challenge of the server's was answered, or a check that ICE makes. */
-  readonly verified: boolean;
-  readonly streams: readonly StreamSummary[];
-  readonly dropped: Readonly<Record<string, number>>;
-}
-
-/** What protects the call, for the doctor. */
-export interface CallProtection {
-  readonly signalling: 'encrypted' | 'loopback' | 'clear';
-  readonly kind: Session['protection'];
-  /** Of the server's answer; undefined where it has no latch. */
-  readonly suite: string | undefined;
-  readonly media: TransportAddress | undefined;
-}
-
-export interface TerminalEvents {
-  progress: [status: number, reason: string];
-  answered: [protection: CallProtection];
-  /** A challenge of the server's was answered for the first time. */
-  verified: [];
-  /** The server sees us somewhere new. */
-  mapped: [mapping: TransportAddress];
-  /** The media goes from another local address now. */
-  moved: [local: TransportAddress];
-  /** An RTP packet arrived from where media may come from. */
-  rtp: [bytes: Uint8Array];
-  /** An RTP packet of ours went out. */
-  sent: [bytes: Uint8Array];
-  warning: [text: string];
-  /** The call is over; by a Failure where it never came about. */
-  ended: [by: 'us' | 'server' | 'failure'];
-}
+export type * from './terminal-types.js';
 
 /** What is on its way when we stop talking may still arrive. */
 const LINGER_MS = 100;
@@ -112,6 +45,9 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   #isVerified = false;
   #isUp = false;
   #preference: readonly Format[];
+  /** The last description of ours. */
+  #offer = '';
+  #isHeld = false;
   #watch: AddressWatch | undefined;
   #duration: NodeJS.Timeout | undefined;
   #ending: Promise<CallSummary> | undefined;
@@ -165,6 +101,23 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     this.#media.mute(isMuted);
   }
 
+  /**
+   * Holds the call by a re-INVITE, so that nobody speaks, or takes it up again. Resolves when the server has agreed; rejects
+   * with a Failure where it has not, and the call is as it was.
+   */
+  async hold(isHeld: boolean): Promise<void> {
+    const client = this.#client;
+    if (!client || !this.#isUp || this.#ending || isHeld === this.#isHeld) return;
+    this.#version++;
+    const offer = withHold(createOffer({ ...this.#description, preference: this.#preference }), isHeld);
+    const accepted = acceptAnswer(offer, await client.reoffer(offer));
+    if (!accepted.ok) throw new Failure(`the server's answer cannot be taken: ${accepted.warning}`, 1);
+    this.#isHeld = isHeld;
+    this.#offer = offer;
+    this.#media.negotiate(accepted.stream);
+    this.emit('held', isHeld);
+  }
+
   /** Moves the media to a new socket, on this address or the one it has: as a phone that changes networks does. */
   async move(address?: string): Promise<void> {
     const port = this.#port;
@@ -196,8 +149,8 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     client.on('progress', (status, reason) => this.emit('progress', status, reason));
     client.on('bye', () => void this.#end('server'));
 
-    const offer = createOffer({ ...this.#description, preference: this.#preference });
-    const answer = await client.invite(offer, (theirs) => this.#redescribe(theirs, offer));
+    const offer = (this.#offer = createOffer({ ...this.#description, preference: this.#preference }));
+    const answer = await client.invite(offer, (theirs) => this.#redescribe(theirs));
     this.#checkGoingOn();
     const accepted = acceptAnswer(offer, answer);
     if (!accepted.ok) {
@@ -250,13 +203,14 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   }
 
   /** A new offer of the server's: the same socket, its directions and formats. Without one, ours is repeated. */
-  #redescribe(theirs: string | undefined, ours: string): { sdp: string } | { warning: string } {
-    if (theirs === undefined) return { sdp: ours };
+  #redescribe(theirs: string | undefined): { sdp: string } | { warning: string } {
+    if (theirs === undefined) return { sdp: this.#offer };
     this.#version++;
     const answer = answerOffer(theirs, { ...this.#description, preference: this.#preference });
     if (!answer.ok) return { warning: answer.warning };
-    this.#media.negotiate(answer.stream);
-    return { sdp: answer.sdp };
+    const sdp = withHold(answer.sdp, this.#isHeld);
+    if (!this.#isHeld) this.#media.negotiate(answer.stream);
+    return { sdp };
   }
 
   #protection(client: SignallingClient, answer: string): CallProtection {
@@ -339,6 +293,11 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   #warn(what: unknown): void {
     this.emit('warning', what instanceof Error ? what.message : String(what));
   }
+}
+
+/** A description in which nobody speaks, where the call is held (RFC 3264 section 8.4). */
+function withHold(sdp: string, isHeld: boolean): string {
+  return isHeld ? sdp.replace(/^a=(?:sendrecv|sendonly|recvonly)(\r?)$/gm, 'a=inactive$1') : sdp;
 }
 
 /** Calls at once. Throws a Failure for media that cannot be played; what the network refuses, `answered` rejects with. */

@@ -16,7 +16,7 @@ import { ConnectionTrouble } from './connection-trouble.js';
 import { Failure } from './failure.js';
 import { resolveHost } from './local-address.js';
 import { withPeers } from './optional-peer.js';
-import type { Describe, SipClientEvents, SipClientOptions } from './sip-client.js';
+import type { Describe, SipClientEvents, SipClientOptions } from './signalling-types.js';
 
 const CONNECT_S = 10;
 /** Reason: on a connection that is up, a server sends its 100 at once (RFC 3261 17.2.1: within 200 ms). */
@@ -43,6 +43,8 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> {
   #reject: (failure: Failure) => void = () => undefined;
   #onOver: () => void = () => undefined;
   #warning: string | undefined;
+  /** The last description of ours. */
+  #offer = '';
   #again: NodeJS.Timeout | undefined;
 
   /** Connects. Throws a Failure. */
@@ -115,7 +117,9 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> {
    * Rejects with a Failure (exit code 1) that says why there is no call.
    */
   invite(offer: string, describe: Describe): Promise<string> {
-    this.#descriptions.describe = (theirs) => (theirs === undefined ? { sdp: offer } : describe(theirs));
+    this.#offer = offer;
+    this.#descriptions.describe = (theirs) =>
+      theirs === undefined ? { sdp: this.#offer } : describe(theirs);
     this.#state = 'calling';
     return new Promise<string>((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
@@ -147,6 +151,25 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> {
           if (this.#state === 'calling') this.#state = 'up';
           resolve(message.body);
         },
+      };
+      this.#inviter.invite({ requestDelegate }).catch((error: unknown) => {
+        fail(new Failure(error instanceof Error ? error.message : String(error), 1));
+      });
+    });
+  }
+
+  /** Offers anew in mid call. Resolves with the answer's text; rejects with a Failure, and the call is as it was. */
+  reoffer(offer: string): Promise<string> {
+    const before = this.#offer;
+    this.#offer = offer;
+    return new Promise<string>((resolve, reject) => {
+      const fail = (failure: Failure) => {
+        this.#offer = before;
+        reject(failure);
+      };
+      const requestDelegate = {
+        onAccept: ({ message }: Reply) => resolve(message.body),
+        onReject: (reply: Reply) => fail(this.#explain(reply)),
       };
       this.#inviter.invite({ requestDelegate }).catch((error: unknown) => {
         fail(new Failure(error instanceof Error ? error.message : String(error), 1));

@@ -121,6 +121,22 @@ describe('latchkey call', () => {
     assert.equal(summary.nat, 'port');
   });
 
+  it('--commands: holds, resumes and hangs up as it is told on standard input', async () => {
+    const caller = call(uri('echo'), ...trust(), '--json', '--commands');
+    await caller.event('verified');
+    caller.tell('hold', 'dance');
+    await caller.event('held', ({ held }) => held === true);
+    caller.tell('resume');
+    await caller.event('held', ({ held }) => held === false);
+    caller.tell('bye');
+    const outcome = await caller.ended();
+    assert.match(
+      outcome.stderr,
+      /^latchkey: "dance" is no command: hold, resume, mute, unmute, move, bye are$/m,
+    );
+    assert.ok(summaryOf(outcome).received > 0);
+  });
+
   it('on SIGINT says BYE, then its summary', async () => {
     const isOpen = (name: string) => server.events.filter(({ event }) => event === name).length;
     const before = isOpen('verified');

@@ -25,7 +25,7 @@ export class CommandProcess {
 
   constructor(...args: string[]) {
     if (!existsSync(MAIN)) throw new Error('these tests run the built files: npm run build');
-    this.#child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, [MAIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
     CommandProcess.#running.add(this);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
@@ -69,6 +69,11 @@ export class CommandProcess {
       if (this.#hasEnded) throw new Error(`ended without "${name}": ${this.output}`);
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
+  }
+
+  /** Lines on its standard input. */
+  tell(...lines: readonly string[]): void {
+    this.#child.stdin?.write(`${lines.join('\n')}\n`);
   }
 
   /** Ends it as a supervisor would, and waits. */

@@ -139,6 +139,42 @@ describe('the terminal and a server without latch', () => {
     await until(() => server.heard.length > before + 3);
   });
 
+  it('holds the call: nobody speaks, whatever the server offers meanwhile, until it takes it up again', async () => {
+    const directionOf = ({ content = '' }: { content?: string | undefined }) =>
+      /^a=(send.*|recv.*|inactive)\r$/m.exec(content)?.[1];
+    server.onInvite = (invite) => server.answer(invite, `a=${directionOf(invite)}`);
+    const terminal = start();
+    await terminal.answered;
+    await until(() => server.heard.length > 3);
+
+    await terminal.hold(true);
+    const [, held] = server.of('INVITE');
+    assert.equal(directionOf(held!), 'inactive');
+    assert.equal(held!.headers['call-id'], server.of('INVITE')[0]!.headers['call-id']);
+    await until(() => server.of('ACK').length === 2);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const before = server.heard.length;
+    const refreshed = await server.request('INVITE', server.sdp('a=sendrecv'));
+    assert.equal(directionOf(refreshed), 'inactive');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(server.heard.length, before);
+
+    await terminal.hold(true);
+    assert.equal(server.of('INVITE').length, 2, 'it is held already');
+    await terminal.hold(false);
+    assert.equal(directionOf(server.of('INVITE')[2]!), 'sendrecv');
+    await until(() => server.heard.length > before + 3);
+  });
+
+  it('goes on as before where the server refuses the hold', async () => {
+    const terminal = start();
+    await terminal.answered;
+    server.onInvite = (invite) => server.respond(invite, 488);
+    await assert.rejects(terminal.hold(true), Failure);
+    const before = server.heard.length;
+    await until(() => server.heard.length > before + 3);
+  });
+
   it('offers its own description where a re-INVITE has none', async () => {
     await start().answered;
     const response = await server.request('INVITE');

@@ -101,6 +101,19 @@ describe('the terminal over WebSockets', function () {
       assert.equal(closed['remote'], mapping);
     });
 
+  it('holds the call and takes it up again', async () => {
+    const terminal = call('ws');
+    await terminal.answered;
+    await eventually(() => terminal.summary.received > 3);
+    await terminal.hold(true);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const before = terminal.summary;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual([terminal.summary.sent, terminal.summary.received], [before.sent, before.received]);
+    await terminal.hold(false);
+    await eventually(() => terminal.summary.received > before.received + 3);
+  });
+
   it('does without the check of the certificate where it is told to', async () => {
     const terminal = call('wss', { isInsecure: true });
     assert.equal((await terminal.answered).signalling, 'encrypted');
