@@ -1,6 +1,7 @@
 // npm run bench: what latchkey costs, beside plain dgram in the same run. Prints a table and judges nothing.
 import { bytesPerSession, microsecondsPerChallenge, nanosecondsPerPacket } from './engine.js';
 import { measureForwarding } from './forwarding.js';
+import { measureReplay } from './replay.js';
 
 const rounds = Math.max(5, Number(process.argv[2] ?? 21));
 
@@ -25,6 +26,18 @@ try {
     const note = mode === 'plain' ? 'CPU per packet of 172 bytes' : `${ratio.toFixed(3)} of plain dgram`;
     row(`forwarding, ${NAMES[mode]}`, `${(microsecondsPerPacket * 1000).toFixed(0)} ns`, note);
   }
+  const replay = measureReplay(100, 5);
+  row(
+    `replay --json, ${replay.megabytes.toFixed(0)} MB, ${replay.streams} streams`,
+    `${replay.replayMs.toFixed(0)} ms`,
+    `${replay.replayMegabytes.toFixed(0)} MB of memory`,
+  );
+  if (replay.tsharkMs !== undefined && replay.ratio !== undefined)
+    row(
+      'tshark -q -z rtp,streams, the same file',
+      `${replay.tsharkMs.toFixed(0)} ms`,
+      `replay takes ${replay.ratio.toFixed(3)} of it`,
+    );
 } catch (error) {
   console.log(error instanceof Error ? error.stack : String(error));
 }
