@@ -3,6 +3,7 @@
  * for ever on a Content-Length that is no number, recurses once per empty message, and dies on a parameter called
  * `__proto__`. So messages are cut, measured and tidied here, in linear time; nothing is parsed beyond Content-Length.
  */
+import { veilViaAddresses } from './via-address.js';
 
 export interface FrameLimits {
   readonly maxHeadBytes: number;
@@ -41,7 +42,7 @@ export function readHead(raw: string, limits: FrameLimits): Head | string {
       }
       bodyBytes = Number(digits);
     }
-    tidy.push(line.replace(/[\r\n\0]/g, ' ').replace(/\s{9,}/g, ' '));
+    tidy.push(veilViaAddresses(line.replace(/[\r\n\0]/g, ' ').replace(/\s{9,}/g, ' ')));
   }
   if (bodyBytes !== undefined && bodyBytes > limits.maxBodyBytes) return 'the body is too long';
   return { text: tidy.join('\r\n'), bodyBytes };

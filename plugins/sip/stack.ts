@@ -33,6 +33,7 @@ import type {
   PackageStack,
 } from './sip-types.js';
 import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
+import { unveilViaAddresses } from './via-address.js';
 import type { Resolve } from './target.js';
 
 export interface StackSite {
@@ -192,6 +193,7 @@ export class Stack {
     const port = this.#listeners.portOf(remote.protocol);
     if (remote.protocol === 'UDP' && remote.local && port !== undefined) remote.local.port = port;
     this.#flows.set(message, remote);
+    unveilViaAddresses(message);
     dropUnreadableRoutes(message);
     const { logger } = this.#options;
     if (logger?.recv) this.#quietly(() => logger.recv?.(this.#redacted(message), remote));
@@ -215,7 +217,7 @@ export class Stack {
   #setVia(message: SipMessage, target: SipFlow): void {
     const via = message.headers.via?.[0];
     if (!via) return;
-    via.host = isIPv6(this.#name) ? this.#flowHost : this.#name;
+    via.host = isIPv6(this.#name) ? `[${this.#name}]` : this.#name;
     via.port = this.#listeners.portOf(target.protocol) ?? via.port;
   }
 

@@ -89,8 +89,7 @@ export class RawPhone {
     this.sendText(
       [
         `${method} sip:${user === '' ? '' : `${user}@`}${this.host}:${this.#server.port} SIP/2.0`,
-        // A name: the package reads no IPv6 address here.
-        `Via: SIP/2.0/UDP phone.invalid:${this.#sip.address().port};branch=${this.branch};rport`,
+        `Via: SIP/2.0/UDP ${this.host}:${this.#sip.address().port};branch=${this.branch};rport`,
         'Max-Forwards: 70',
         `From: <sip:raw@example.invalid>;tag=${this.tag}`,
         `To: <sip:${user}@example.invalid>${to}`,

@@ -17,6 +17,7 @@ import {
   sessionExpiresMs,
 } from '../../plugins/sip/message.js';
 import { expectedSignalling, parseSipUri, resolveHop } from '../../plugins/sip/target.js';
+import { unveilViaAddresses } from '../../plugins/sip/via-address.js';
 import { sip } from './sip-phones.js';
 
 function frame(...chunks: string[]): { parts: string[]; broken: string[] } {
@@ -155,6 +156,51 @@ describe('plugins/sip: bytes and text', () => {
     stream.emit('error', new Error('again'));
     assert.deepEqual(told, [[]]);
     assert.equal(faults.length, 2);
+  });
+
+  describe('IPv6 addresses in a Via', () => {
+    const read = (...lines: string[]) => {
+      const text = tidyMessage(['OPTIONS sip:a@b SIP/2.0', ...lines, '', ''].join('\r\n'));
+      const message = sip.parse(text ?? '');
+      assert.ok(message);
+      unveilViaAddresses(message);
+      return message;
+    };
+
+    it('are read, and written as they came', () => {
+      const vias = [
+        'SIP/2.0/UDP [2001:db8::1]:5060;received=::ffff:192.0.2.9;branch=z9hG4bK1;rport=5060',
+        'SIP/2.0/TLS [::1];maddr=2001:db8::2;branch=z9hG4bK2',
+        'SIP/2.0/TCP host.invalid:5070;received=192.0.2.1;branch=z9hG4bK3',
+      ];
+      const message = read(`v: ${vias[0]}`, `Via: ${vias[1]}, ${vias[2]}`);
+      const { via } = message.headers;
+      assert.deepEqual(
+        via?.map(({ host, port, params }) => [host, port, params['branch']]),
+        [
+          ['[2001:db8::1]', 5060, 'z9hG4bK1'],
+          ['[::1]', undefined, 'z9hG4bK2'],
+          ['host.invalid', 5070, 'z9hG4bK3'],
+        ],
+      );
+      assert.equal(via[0]?.params['received'], '::ffff:192.0.2.9');
+      assert.equal(via[1]?.params['maddr'], '2001:db8::2');
+      const written = sip.stringify(message).match(/^Via: .*$/gm);
+      assert.deepEqual(
+        written,
+        vias.map((one) => `Via: ${one}`),
+      );
+    });
+
+    it('in brackets where there should be none are read, too', () => {
+      const { via } = read('Via: SIP/2.0/UDP [::2]:1;received=[::1];branch=z9hG4bK1').headers;
+      assert.deepEqual(via?.[0]?.params, { received: '::1', branch: 'z9hG4bK1' });
+    });
+
+    it('what is no address, and what stands in other lines, stays', () => {
+      for (const line of ['Via: SIP/2.0/UDP [nonsense]:1;branch=1', 'Contact: <sip:a@[::1]:5060>'])
+        assert.ok(tidyMessage(`A b SIP/2.0\r\n${line}\r\n\r\n`)?.includes(line), line);
+    });
   });
 
   it('a hop is encrypted, loopback or clear by its listener and both its ends', () => {
