@@ -2,6 +2,7 @@
  * What a capture format has to do for the reader: find packets in bytes that come in pieces. It holds no bytes of its
  * own, and it does not know what a packet carries.
  */
+import { readUint16, readUint32 } from '../wire/big-endian.js';
 
 /** Who is told of the packets in a file. */
 export interface PacketListener {
@@ -38,12 +39,11 @@ export const MAX_PACKET_BYTES = 262_144;
 
 /** Four bytes at `at` in the byte order given, unsigned; the caller has checked the bounds. */
 export function readWord(bytes: Uint8Array, at: number, isLittleEndian: boolean): number {
-  const [a, b, c, d] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
-  return (isLittleEndian ? (d << 24) | (c << 16) | (b << 8) | a : (a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  if (!isLittleEndian) return readUint32(bytes, at);
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
 /** Two bytes, likewise. */
 export function readHalf(bytes: Uint8Array, at: number, isLittleEndian: boolean): number {
-  const [a, b] = [bytes[at]!, bytes[at + 1]!];
-  return isLittleEndian ? (b << 8) | a : (a << 8) | b;
+  return isLittleEndian ? bytes[at]! | (bytes[at + 1]! << 8) : readUint16(bytes, at);
 }

@@ -55,8 +55,8 @@ export class SignallingStream {
   #scanned = 0;
   #searched = 0;
   #isLineStart = true;
-  /** The message at hand was found in a search: its start line may belong to another's body. */
-  #isFound = false;
+  /** The message at hand comes after a loss: its start line may belong to another's body. */
+  #isAfterLoss = false;
   readonly #frames = new WebSocketMessages((text) => this.#tell('ws', text));
 
   constructor(options: SignallingOptions) {
@@ -88,6 +88,7 @@ export class SignallingStream {
     this.#frames.lose();
     this.#needed = 0;
     this.#isLineStart = true;
+    this.#isAfterLoss = true;
     if (this.#mode === 'sip' || this.#mode === 'web-socket' || this.#mode === 'upgrade')
       this.#setMode('search');
   }
@@ -193,8 +194,8 @@ export class SignallingStream {
       this.#scanned = last - at;
       return last < end ? this.#lost(at + line) : this.#wait(at);
     }
-    if (this.#isFound) {
-      this.#isFound = false;
+    if (this.#isAfterLoss) {
+      this.#isAfterLoss = false;
       this.#scanned = 0;
       return findLastStart(bytes, at, body);
     }
@@ -230,7 +231,7 @@ export class SignallingStream {
       }
       if (line > 0 || frame === 'yes') {
         this.#setMode(line > 0 ? 'sip' : 'web-socket');
-        this.#isFound = line > 0;
+        this.#isAfterLoss = line > 0;
         return at;
       }
       this.#isLineStart = bytes[at] === LF;

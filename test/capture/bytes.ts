@@ -9,7 +9,7 @@ export function hex(text: string): Uint8Array {
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 export function pcapHeader({ isLittleEndian = true, isNano = false, linkType = 101 } = {}): Uint8Array {
