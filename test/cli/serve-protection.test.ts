@@ -72,7 +72,7 @@ describe('latchkey serve: what protects a call', () => {
   it('latch, ice, direct and none stand in its events and its counters', async () => {
     const server = await ServerProcess.start();
     const direct = await terminalCall(server);
-    const behindNat = await terminalCall(server, { signalled: { address: '192.0.2.7' } });
+    const behindNat = await terminalCall(server, { signalled: { address: '127.0.0.2' } });
     const ice = await iceCall(server);
     const none = await plainCall(server);
     await server.stop();

@@ -76,6 +76,7 @@ export interface EndOptions {
   stack?: SipOptions;
   latch?: LatchSipOptions;
   latchkey?: LatchkeyOptions;
+  sip?: SipPackage;
 }
 
 type Handler = (request: SipRequest, end: End, remote: SipFlow) => void;
@@ -93,7 +94,7 @@ export class End {
   constructor(options: EndOptions = {}, handler: Handler = () => undefined) {
     this.handler = handler;
     this.latchkey = createLatchkey(options.latchkey);
-    this.latch = latchSip(sip, this.latchkey, options.latch);
+    this.latch = latchSip(options.sip ?? sip, this.latchkey, options.latch);
     this.latch.on('fault', (fault) => this.faults.push(fault));
     const stack = { address: '127.0.0.1', port: 0, tls_port: 0, ...options.stack };
     this.stack = this.latch.create(stack, (request, remote) => {
