@@ -59,16 +59,18 @@ for (const [i, step] of steps.entries()) {
   if (status !== 0) process.exit(status);
 }
 
-/** For root: a network namespace with one address beside loopback, so that no packet of a phone's touches a real one. */
+/** For root: a network namespace with one address of each family beside loopback, so that no packet of a phone's touches a real one. */
 function inOwnNetwork(command) {
   if (process.getuid?.() !== 0) return command;
   const network = [
     'ip link set lo up',
     'ip link add phones type veth peer name wire',
     'ip address add 203.0.113.1/24 dev phones',
+    'ip address add 2001:db8::1/64 dev phones nodad',
     'ip link set phones up',
     'ip link set wire up',
     'ip route add default dev phones',
+    'ip -6 route add default dev phones',
   ].join(' && ');
   const script = `if command -v ip >/dev/null; then ${network}; fi; exec "$@"`;
   return ['unshare', '--net', 'sh', '-c', script, 'sh', ...command];

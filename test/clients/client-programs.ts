@@ -5,6 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
@@ -23,8 +24,9 @@ export interface CallOptions {
   readonly certificate?: string;
 }
 
-/** The address of the namespace that `npm run test:lab` makes: phones do not use 127.0.0.1 as long as there is another. */
+/** The addresses of the namespace that `npm run test:lab` makes: phones do not use loopback's as long as there are others. */
 export const OWN_ADDRESS = '203.0.113.1';
+export const OWN_ADDRESS_6 = '2001:db8::1';
 
 /** Why these programs cannot be run; undefined where they can. */
 export function whyNoClient(...programs: readonly string[]): string | undefined {
@@ -35,7 +37,7 @@ export function whyNoClient(...programs: readonly string[]): string | undefined 
 /** Why this is not that namespace; undefined where it is. */
 export function whyNoNetwork(): string | undefined {
   const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
-  return addresses.some(({ address }) => address === OWN_ADDRESS)
+  return [OWN_ADDRESS, OWN_ADDRESS_6].every((one) => addresses.some(({ address }) => address === one))
     ? undefined
     : 'needs npm run test:lab, as root';
 }
@@ -84,7 +86,7 @@ export function baresip(options: CallOptions): string[] {
   const names = ['g711', 'aufile', 'aubridge', 'stun', 'turn', 'ice', 'srtp'];
   const config = [
     'poll_method epoll',
-    `sip_listen ${address}:0`,
+    `sip_listen ${hostOf(address)}:0`,
     ...(certificate === undefined ? [] : [`sip_cafile ${certificate}`]),
     `audio_source aufile,${tone}`,
     'audio_player aubridge,nil',
@@ -96,11 +98,24 @@ export function baresip(options: CallOptions): string[] {
     'module_app account.so',
     'module_app menu.so',
   ];
-  const target = `${server.address}:${server.port};transport=${transport}`;
+  const target = `${hostOf(server.address)}:${server.port};transport=${transport}`;
   writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
   writeFileSync(join(folder, 'accounts'), `<sip:alice@${target}>;regint=0${hasIce ? ';medianat=ice' : ''}\n`);
   writeFileSync(join(folder, 'contacts'), '');
-  return ['baresip', '-4', '-f', folder, '-t', String(durationS), '-e', `d sip:${user}@${target}`];
+  return [
+    'baresip',
+    isIPv6(address) ? '-6' : '-4',
+    '-f',
+    folder,
+    '-t',
+    String(durationS),
+    '-e',
+    `d sip:${user}@${target}`,
+  ];
+}
+
+function hostOf(address: string): string {
+  return isIPv6(address) ? `[${address}]` : address;
 }
 
 /** The command of a linphonec that calls, plays a tone, and hangs up. */
