@@ -135,7 +135,8 @@ export class Call {
       return;
     }
     if (method !== 'INVITE') return;
-    if (to.tag !== '' && status > 100 && (this.#forks.has(to.tag) || this.#forks.size < FORKS_MAX)) {
+    const isCallee = to.tag !== '' && to.tag !== this.callerTag;
+    if (isCallee && status > 100 && (this.#forks.has(to.tag) || this.#forks.size < FORKS_MAX)) {
       this.#forks.set(to.tag, Math.max(status, this.#forks.get(to.tag) ?? 0));
     }
     // A challenge for a password is followed by another INVITE, and an answered call survives a refused re-INVITE.

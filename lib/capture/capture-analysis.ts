@@ -105,12 +105,12 @@ export class CaptureAnalysis implements CaptureSink {
     const isNamed = (stream: MediaStream): boolean =>
       matcher.isSignalled(stream.destination.address) ||
       stream.sources.some(({ address }) => matcher.isSignalled(address));
-    const sure = all.filter((stream) => stream.isSteady || isNamed(stream));
-    const destinations = new Set([...matcher.match(sure).keys()].map(({ destination }) => destination));
+    const matches = matcher.match(all.filter((stream) => stream.isSteady || isNamed(stream)));
+    const destinations = new Set([...matches.keys()].map(({ destination }) => destination));
     const streams = all.filter(
       (stream) => stream.isSteady || isNamed(stream) || destinations.has(stream.destination),
     );
-    return { streams, matches: matcher.match(streams) };
+    return { streams, matches: matcher.match(streams, matches) };
   }
 
   #noteTime(timeMs: number): void {
@@ -126,7 +126,8 @@ export class CaptureAnalysis implements CaptureSink {
 /** SIP begins with a letter, or with junk that some senders put before it; what DTLS and ZRTP begin with is not searched. */
 function readSip(payload: Uint8Array): SipMessage | undefined {
   const first = payload[0] ?? 0;
-  const mayBegin = first >= FIRST_PRINTABLE || first === LINE_FEED || first === CARRIAGE_RETURN || first === 0;
+  const mayBegin =
+    first >= FIRST_PRINTABLE || first === LINE_FEED || first === CARRIAGE_RETURN || first === 0;
   if (!mayBegin) return undefined;
   return maybeSip(payload) ? parseSipMessage(payload) : undefined;
 }

@@ -75,9 +75,11 @@ export class StreamMatcher {
     return this.#addresses.has(formatAddress(address));
   }
 
-  /** Matches all that can be matched; what one stream shows of a NAT is used for the others. */
-  match(streams: readonly MediaStream[]): Map<MediaStream, StreamMatch> {
-    const matches = new Map<MediaStream, StreamMatch>();
+  /** Matches all that can be matched, beside `matches`; what one stream shows of a NAT is used for the others. */
+  match(
+    streams: readonly MediaStream[],
+    matches = new Map<MediaStream, StreamMatch>(),
+  ): Map<MediaStream, StreamMatch> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const before = matches.size;
       for (const stream of streams) {
