@@ -104,7 +104,7 @@ ${versions.map(([name, version]) => `| ${name} | ${version} |`).join('\n')}
 
 ## How to repeat it
 
-As root on Debian 12, with \`iproute2 nftables conntrack tcpdump python3 rtpengine-daemon\`:
+As root on Debian 12, with \`iproute2 nftables conntrack procps tcpdump python3 rtpengine-daemon\`:
 
     npm run compare                  # about ${Math.ceil(tookS / 60)} minutes; writes this page
     npm run compare -- --runs 1      # a look at it; writes nothing

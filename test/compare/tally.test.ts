@@ -77,8 +77,8 @@ describe('the tally of the comparison', () => {
     assert.equal(injected, 5);
   });
 
-  it('genuine is what the callee sent from when the caller spoke to the end', () => {
-    const callee = [100, 300, 500, END_MS + 1].map(sent('callee'));
+  it('genuine is what the callee sent from when the caller spoke', () => {
+    const callee = [100, 300, 500].map(sent('callee'));
     assert.equal(tally(evidence({ caller: [sent('caller')(300)], callee })).genuine, 2);
   });
 

@@ -27,7 +27,7 @@ export interface Evidence {
 export type Loss = { kind: 'gap'; ms: number } | { kind: 'to-the-end' } | { kind: 'before' };
 
 export interface Tally {
-  /** Media packets that the callee sent to the caller, from the caller's first one to the end of the call. */
+  /** Media packets that the callee sent to the caller, from the caller's first one on. */
   readonly genuine: number;
   /** Packets that the attacker sent. */
   readonly attack: number;
@@ -50,9 +50,7 @@ const SILENCE_MS = 1000;
 export function tally(evidence: Evidence): Tally {
   const { caller, callee, attacker } = evidence;
   const startMs = sentBy(caller, 'caller')[0]?.timeMs ?? evidence.endMs;
-  const genuine = sentBy(callee, 'callee').filter(
-    ({ timeMs }) => timeMs >= startMs && timeMs <= evidence.endMs,
-  );
+  const genuine = sentBy(callee, 'callee').filter(({ timeMs }) => timeMs >= startMs);
   const attack = sentBy(attacker, 'attacker');
   const toAttacker = received(attacker).map(({ payload }) => speakerOf(payload));
   const isInjected = ({ payload }: CapturedDatagram) => speakerOf(payload) === 'attacker';
