@@ -5,6 +5,7 @@
  */
 import { readRtcpSsrc } from '../wire/rtcp.js';
 import { readRtpSsrc } from '../wire/rtp.js';
+import { kindOf } from './formats.js';
 import type { Format } from './formats.js';
 import { KeyFrames } from './key-frames.js';
 import { Leg } from './leg.js';
@@ -63,9 +64,19 @@ export class Room implements LegHost {
     return this.#legs.length >= LEGS_MAX;
   }
 
-  /** What the first participant was answered, best first; it stays until the room is empty. */
+  /**
+   * What the first participant was answered, best first; it stays until the room is empty. What it has not at all, such as
+   * video, is as the first one here that has it.
+   */
   get preference(): readonly Format[] {
-    return this.#preference;
+    const preference = [...this.#preference];
+    const known = new Set(preference.map(kindOf));
+    for (const { streams } of this.#legs) {
+      const added = streams.flatMap(({ accepts }) => accepts).filter((one) => !known.has(kindOf(one)));
+      preference.push(...added);
+      for (const format of added) known.add(kindOf(format));
+    }
+    return preference;
   }
 
   join(options: LegOptions): Leg {

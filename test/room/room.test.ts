@@ -225,6 +225,22 @@ describe('rooms: by name', () => {
     assert.deepEqual(log, ['+hall', '+hall', '-hall', '-hall', '+hall']);
   });
 
+  it('prefer of a kind that the first has not what another here has, as long as it is here', () => {
+    const rooms = createRooms();
+    const [H264, VP8] = ['H264/90000', 'VP8/90000'].map((codec, index) => ({
+      payloadType: 97 + index,
+      codec,
+    }));
+    join(rooms, 'hall', { accepts: [PCMU] });
+    const b = join(rooms, 'hall', { accepts: [OPUS_96, H264!] });
+    const c = join(rooms, 'hall', { accepts: [VP8!] });
+    assert.deepEqual(rooms.preference('hall'), [PCMU, H264]);
+    b.leg.leave();
+    assert.deepEqual(rooms.preference('hall'), [PCMU, VP8]);
+    renegotiate(c, { accepts: [] });
+    assert.deepEqual(rooms.preference('hall'), [PCMU]);
+  });
+
   it('a participant who left neither hears nor is heard, and its ports are let go', () => {
     const rooms = createRooms();
     const a = join(rooms, 'hall');
