@@ -106,6 +106,27 @@ describe('latchkey serve: what protects a call', () => {
     assert.deepEqual([counters?.['protections'], counters?.['legacy']], [protections, 1]);
   });
 
+  it('legacy latches no data: nothing tells the first who sends some from anybody else', async () => {
+    const server = await ServerProcess.start('--policy', 'legacy', '--media', '22000-22099');
+    const phone = await RawPhone.open(server.port('udp'));
+    const data = `${phone.sdp()}m=application 5000 udp wb\r\n`;
+    const { body } = await phone.ask('INVITE', { user: 'echo', body: data });
+    const [, port = ''] = /^m=application (\d+)/m.exec(body) ?? [];
+    phone.media.send(Buffer.from('a line'), Number(port), '127.0.0.1');
+    phone.sendRtp(body, 1);
+    await phone.rtp(1);
+    await phone.ask('BYE');
+    phone.close();
+    await server.stop();
+    const latched = server.events.filter(({ event }) => event === 'legacy');
+    assert.deepEqual(
+      latched.map(({ media }) => media),
+      [0],
+    );
+    const [closed] = server.events.filter(({ event, media }) => event === 'closed' && media === 1);
+    assert.deepEqual([closed?.['received'], closed?.['delivered']], [1, 0]);
+  });
+
   it('answered names the session, the call and the room, once for what protects it', async () => {
     const server = await ServerProcess.start();
     const phone = await RawPhone.open(server.port('udp'));
