@@ -1,4 +1,4 @@
-// Scenarios for sipp: what a caller sends that has no secret of any kind, and what it expects.
+// Scenarios for sipp: what a caller sends that has no secret of any kind, or who is called, and what it expects.
 
 /** One request; sipp fills in what stands in brackets. */
 function request(method: string, sequence: number, more: readonly string[], isInDialog = true): string {
@@ -15,24 +15,20 @@ function request(method: string, sequence: number, more: readonly string[], isIn
   return `<![CDATA[\n${lines.join('\n')}\n]]>`;
 }
 
-const INVITE = request(
-  'INVITE',
-  1,
-  [
-    'Contact: <sip:alice@[local_ip]:[local_port];transport=[transport]>',
-    'Content-Type: application/sdp',
-    'Content-Length: [len]',
-    '',
-    'v=0',
-    'o=alice 1 1 IN IP[local_ip_type] [local_ip]',
-    's=-',
-    'c=IN IP[media_ip_type] [media_ip]',
-    't=0 0',
-    'm=audio [rtpstream_audio_port] RTP/AVP 0',
-    'a=rtpmap:0 PCMU/8000',
-  ],
-  false,
-);
+const DESCRIPTION = [
+  'Content-Type: application/sdp',
+  'Content-Length: [len]',
+  '',
+  'v=0',
+  'o=- 1 1 IN IP[local_ip_type] [local_ip]',
+  's=-',
+  'c=IN IP[media_ip_type] [media_ip]',
+  't=0 0',
+  'm=audio [rtpstream_audio_port] RTP/AVP 0',
+  'a=rtpmap:0 PCMU/8000',
+];
+const CONTACT = 'Contact: <sip:alice@[local_ip]:[local_port];transport=[transport]>';
+const INVITE = request('INVITE', 1, [CONTACT, ...DESCRIPTION], false);
 const EMPTY = ['Content-Length: 0', ''];
 
 /** A call to the echo that plays this file of µ-law once, takes a second more, and hangs up. */
@@ -60,6 +56,32 @@ export function refusedCall(): string {
     <Reference variables="1" />`);
 }
 
+/** One response of who is called to the request before. */
+function response(status: string, more: readonly string[] = EMPTY): string {
+  const lines = [
+    `SIP/2.0 ${status}`,
+    '[last_Via:]',
+    '[last_From:]',
+    '[last_To:];tag=[call_number]',
+    '[last_Call-ID:]',
+    '[last_CSeq:]',
+    'Contact: <sip:bob@[local_ip]:[local_port];transport=[transport]>',
+    ...more,
+  ];
+  return `<![CDATA[\n${lines.join('\n')}\n]]>`;
+}
+
+/** Rings, answers, plays this file of µ-law once, and is hung up on. */
+export function answeredCall(file: string): string {
+  return scenario(`<recv request="INVITE" />
+    <send>${response('180 Ringing')}</send>
+    <send retrans="500">${response('200 OK', DESCRIPTION)}</send>
+    <recv request="ACK" />
+    <nop><action><exec rtp_stream="${file},1,0,PCMU/8000" /></action></nop>
+    <recv request="BYE" />
+    <send>${response('200 OK').replace(';tag=[call_number]', '')}</send>`);
+}
+
 function scenario(steps: string): string {
-  return `<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="caller">\n${steps}\n</scenario>\n`;
+  return `<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="call">\n${steps}\n</scenario>\n`;
 }
