@@ -6,12 +6,14 @@ const PROTOCOL_UDP = 17;
 const message = text('INVITE sip:bob@example.net SIP/2.0', 'x'.repeat(40));
 const whole = udp(message);
 
+interface PartFields {
+  readonly id?: number;
+  readonly bytes?: Uint8Array;
+  readonly more?: boolean;
+}
+
 /** The fragment of `whole` from `from` up to `to`, as part of datagram `id`. */
-function part(
-  from: number,
-  to: number,
-  { id = 7, bytes = whole, more = to < bytes.length } = {},
-): Uint8Array {
+function part(from: number, to: number, { id = 7, bytes = whole, more }: PartFields = {}): Uint8Array {
   return ipv4(PROTOCOL_UDP, bytes.subarray(from, to), { id, offset: from, more: more ?? to < bytes.length });
 }
 

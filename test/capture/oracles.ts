@@ -6,7 +6,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const shared = fileURLToPath(new URL('../../../shared/captures/', import.meta.url));
+const shared = ['captures/', 'material/'].map((name) =>
+  fileURLToPath(new URL(`../../../shared/${name}`, import.meta.url)),
+);
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 
 /** Skips the running test with a reason when the program is not installed; in CI, which installs it, that is a failure. */
@@ -20,18 +22,19 @@ export function needProgram(test: Mocha.Context, name: string): void {
 
 /** Paths of the captures beside the repository; none where there are none. */
 export function sharedCaptures(): string[] {
-  if (!existsSync(shared)) return [];
-  return readdirSync(shared)
-    .filter((name) => name.endsWith('.pcap'))
-    .map((name) => shared + name);
+  return shared.filter((folder) => existsSync(folder)).flatMap(capturesIn);
 }
 
 /** Paths of all captures in fixtures/. */
 export function fixtureCaptures(): string[] {
-  return readdirSync(fixtures, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.pcap'))
+  return capturesIn(fixtures);
+}
+
+function capturesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.pcap(ng)?$/.test(name))
     .sort()
-    .map((name) => fixtures + name);
+    .map((name) => folder + name);
 }
 
 /** What tshark sees: one line of tab-separated fields a UDP datagram; its complaints go nowhere. */
