@@ -15,7 +15,6 @@ import { freePort } from '../plugins/sip-phones.js';
 import { Callee, plainSdp, until } from './callee.js';
 import type { OnInvite } from './callee.js';
 import { unrefLongTimers } from './plain-server.js';
-import { CommandProcess, ServerProcess } from './server-process.js';
 
 const sip = createRequire(import.meta.url)('sip') as SipPackage;
 const closers: (() => void)[] = [];
@@ -90,44 +89,6 @@ const answer: OnInvite = async (invite, at) => {
 
 const methods = ({ requests }: Callee): string[] => requests.map(({ method }) => method);
 const isFirst = ({ headers }: SipRequest): boolean => headers.to?.params?.['tag'] === undefined;
-
-describe('latchkey serve --call', () => {
-  let restore: () => void;
-  before(() => (restore = unrefLongTimers()));
-  after(async () => {
-    restore();
-    await CommandProcess.killAll();
-  });
-  afterEach(() => {
-    for (const close of closers.splice(0).reverse()) close();
-  });
-
-  it('calls, says that it did, and ends the call with itself', async () => {
-    const alice = await callee(answer);
-    const server = await ServerProcess.start('--call', alice.uri(), '--room', 'tea', '--ring', '9');
-    const outcome = await server.event('callout');
-    const session = await server.event('session');
-    assert.deepEqual(
-      [session['direction'], session['room'], session['session']],
-      ['out', 'tea', outcome['session']],
-    );
-    assert.deepEqual(
-      [outcome['uri'], outcome['room'], outcome['status'], outcome['reason']],
-      [alice.uri(), 'tea', 200, 'OK'],
-    );
-    await server.event('verified', (event) => event['session'] === outcome['session']);
-    assert.equal((await server.stop()).code, 0);
-    assert.equal(alice.of('BYE').length, 1);
-  });
-
-  it('says why there is no call, and goes on', async () => {
-    const busy = await callee((invite, at) => at.respond(invite, 486, 'a'));
-    const server = await ServerProcess.start('--call', busy.uri('tcp'), '--room', 'tea');
-    const { uri, status, reason } = await server.event('callout');
-    assert.deepEqual([uri, status, reason], [busy.uri('tcp'), 486, 'reason 486']);
-    assert.equal((await server.stop()).code, 0);
-  });
-});
 
 describe('calls of the server', () => {
   let restore: () => void;

@@ -61,15 +61,19 @@ export class Callee {
   readonly #stack: PackageStack;
   #seq = 100;
 
-  static async start(onInvite: OnInvite): Promise<Callee> {
-    return new Callee(await freePort(), onInvite);
+  /** With a certificate, in PEM, it can be called over TLS, too. */
+  static async start(onInvite: OnInvite, tls?: { key: string; cert: string }): Promise<Callee> {
+    return new Callee(await freePort(), await freePort(), onInvite, tls);
   }
 
   private constructor(
     readonly port: number,
+    readonly tlsPort: number,
     readonly onInvite: OnInvite,
+    tls: { key: string; cert: string } | undefined,
   ) {
-    const options = { address: LOOPBACK, publicAddress: 'callee.invalid', port, udp: true, tcp: true };
+    const place = { address: LOOPBACK, publicAddress: 'callee.invalid', port, udp: true, tcp: true };
+    const options = { ...place, ...(tls && { tls, tls_port: tlsPort }) };
     this.#stack = sip.create(options, (request: SipRequest) => {
       this.requests.push(request);
       if (request.method === 'INVITE') void this.onInvite(request, this);
@@ -78,7 +82,8 @@ export class Callee {
   }
 
   uri(transport = 'udp'): string {
-    return `sip:callee@${LOOPBACK}:${this.port};transport=${transport}`;
+    const port = transport === 'tls' ? this.tlsPort : this.port;
+    return `sip:callee@${LOOPBACK}:${port};transport=${transport}`;
   }
 
   of(method: string): SipRequest[] {
