@@ -14,6 +14,8 @@ import type { Terminal, TerminalOptions } from './terminal.js';
 
 const CALL_MS = 2500;
 const SECOND_CALL_MS = 1000;
+/** A phone with a person at it need not answer twice. */
+const SECOND_RINGING_MS = 5000;
 const EXIT_UNPROTECTED = 1;
 
 /** Adds the command `doctor`. */
@@ -57,12 +59,15 @@ async function isFollowed(calling: TerminalOptions, before: string | null): Prom
   const address = before?.replace(/:\d+$/, '');
   if (address === undefined) return false;
   const named = await bindSocket(address);
+  let ringing: NodeJS.Timeout | undefined;
   try {
     const signalled = { address, port: named.address().port };
     const terminal = startTerminal({ ...calling, signalled, durationMs: SECOND_CALL_MS });
+    ringing = setTimeout(() => void terminal.hangUp(), SECOND_RINGING_MS);
     const { received } = await terminal.ended;
     return received > 0;
   } finally {
+    clearTimeout(ringing);
     named.close();
   }
 }
