@@ -68,6 +68,8 @@ function replay() {
           destination: sent.destination,
         });
       }
+      for (let held = engines[side].pollDelivery(); held; held = engines[side].pollDelivery())
+        delivered.push(held.bytes);
       for (let event = engines[side].pollEvent(); event; event = engines[side].pollEvent()) {
         if (side === 'server') events.push({ ...event, atMs: nowMs });
       }
