@@ -93,7 +93,7 @@ export class StreamDescriber {
       // Where it went last: a stream that left the signalled address was moved by a NAT, too.
       ...natOf(stream, changes.at(-1)?.source ?? main, match),
       packets: stream.packets,
-      lost: lostOf(stream, genuine),
+      lost: lostOf(stream, genuine, changes),
       firstMs: this.#sinceStart(stream.firstMs),
       lastMs: this.#sinceStart(stream.lastMs),
       changes: changes.map(({ atMs, source }) => ({
@@ -204,10 +204,25 @@ function genuineChanges(
   return changes;
 }
 
-function lostOf(stream: MediaStream, genuine: readonly MediaSource[]): number {
-  const [only, ...others] = genuine;
-  if (only && others.length === 0 && stream.unlistedPackets === 0) return only.count.lost;
-  return stream.count.lost;
+/** Of the sender's packets, wherever it sent from; those of intruders neither lack nor make up for any. */
+function lostOf(
+  stream: MediaStream,
+  genuine: readonly MediaSource[],
+  changes: readonly SourceChange[],
+): number {
+  if (genuine.length === 0 || genuine.length === stream.sources.length) {
+    const [only] = stream.sources;
+    return only && stream.sources.length === 1 && stream.unlistedPackets === 0
+      ? only.count.lost
+      : stream.count.lost;
+  }
+  // A source that was gone for a while lacks what others sent in the meantime: then only all together tell.
+  const hasReturned = changes.length >= genuine.length;
+  if (hasReturned) return Math.max(0, stream.count.lost);
+  return genuine.reduce((sum, { count }, i) => {
+    const next = genuine[i + 1];
+    return sum + count.lost + (next ? count.gapTo(next.count) : 0);
+  }, 0);
 }
 
 function codecOf(payloadType: number, match: StreamMatch | undefined): string | null {

@@ -55,6 +55,12 @@ export class SequenceCount {
     return this.#lostBefore + this.#cycles + this.#highest - this.#base + 1 - this.#received;
   }
 
+  /** How many numbers lie between this source's last and another's first: lost where the one took over from the other. */
+  gapTo(next: SequenceCount): number {
+    const gap = (next.#base - this.#highest - 1) & 0xffff;
+    return gap < MAX_DROPOUT ? gap : 0;
+  }
+
   #begin(sequence: number): void {
     this.#base = sequence;
     this.#highest = sequence;

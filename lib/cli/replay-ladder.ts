@@ -193,7 +193,8 @@ function drawRow(
   return [cells.join('').trimEnd()].concat(
     notes.map((note) => {
       const under = bars();
-      put(under, noteAt, printable(note, width - noteAt));
+      const text = printable(note, width - TIME_WIDTH);
+      put(under, Math.min(noteAt, width - text.length), text);
       return under.join('').trimEnd();
     }),
   );

@@ -29,8 +29,9 @@ function rowOf(index: number, stream: StreamReport): string {
   const id = `0x${ssrc.toString(16).toUpperCase().padStart(8, '0')}`;
   const ends = `${source} > ${destination}`.padEnd(41);
   const expected = packets + Math.max(0, lost);
+  const twice = lost < 0 ? `, ${-lost} came twice` : '';
   const share = lost > 0 && expected > 0 ? ` (${((100 * lost) / expected).toFixed(1)} %)` : '';
-  return `${`#${index}`.padEnd(5)}${id} ${name.padEnd(7)} ${ends} ${plural(packets, 'packet')}, ${lost} lost${share}`;
+  return `${`#${index}`.padEnd(5)}${id} ${name.padEnd(7)} ${ends} ${plural(packets, 'packet')}, ${Math.max(0, lost)} lost${share}${twice}`;
 }
 
 function remarks(stream: StreamReport): string[] {
