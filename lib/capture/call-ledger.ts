@@ -12,6 +12,8 @@ export const CALLS_MAX = 10_000;
 const LADDER_MESSAGES_MAX = 50_000;
 const OTHER_DIALOGS_MAX = 100_000;
 const PASSWORDS_MAX = 100_000;
+/** Reason: addresses and names out of a description keep its text alive; these are a hundred thousand usual ones. */
+const SDP_CHARACTERS_MAX = 64 * 1024 * 1024;
 
 export class CallLedger {
   readonly #calls = new Map<string, Call[]>();
@@ -19,9 +21,10 @@ export class CallLedger {
   readonly #passwords = new Map<string, string>();
   #callCount = 0;
   #ladderMessages = 0;
+  #sdpCharacters = 0;
   /** SIP messages, retransmissions too. */
   messages = 0;
-  /** Messages of calls above the limit. */
+  /** Messages of calls above the limit, and descriptions above theirs. */
   unlistedMessages = 0;
 
   /** In the order in which they began. */
@@ -51,7 +54,12 @@ export class CallLedger {
     const call = this.#callOf(seen);
     if (!call) return;
     const described = call.descriptions.length;
-    if (call.handle(seen, this.#ladderMessages < LADDER_MESSAGES_MAX)) this.#ladderMessages++;
+    const size = message.sdp?.length ?? 0;
+    const hasSpace = this.#sdpCharacters + size <= SDP_CHARACTERS_MAX;
+    if (!hasSpace) this.unlistedMessages++;
+    const kept = hasSpace ? seen : { ...seen, message: { ...message, sdp: undefined } };
+    if (call.handle(kept, this.#ladderMessages < LADDER_MESSAGES_MAX)) this.#ladderMessages++;
+    if (call.descriptions.length > described) this.#sdpCharacters += size;
     for (const { media } of call.descriptions.slice(described))
       for (const { ufrag, password } of media)
         if (ufrag !== undefined && password !== undefined && this.#passwords.size < PASSWORDS_MAX)

@@ -60,17 +60,23 @@ export function parseSipMessage(bytes: Uint8Array): SipMessage | undefined {
   if (!start) return undefined;
   const { headers, bodyAt } = readHeaders(text, start.endsAt);
   const [sequenceText = '', methodText = ''] = (headers.get('cseq') ?? '').trim().split(/\s+/, 2);
+  const sdp = readSdp(text, bodyAt, headers);
   return {
     method: (start.method ?? methodText).toUpperCase(),
     status: start.status,
-    reason: start.reason,
-    callId: (headers.get('call-id') ?? '').trim(),
+    reason: owned(start.reason),
+    callId: owned((headers.get('call-id') ?? '').trim()),
     from: readSide(headers.get('from') ?? ''),
     to: readSide(headers.get('to') ?? ''),
     sequence: /^\d{1,10}$/.test(sequenceText) ? Number(sequenceText) : 0,
-    branch: /;\s*branch\s*=\s*([^;,\s]+)/i.exec(headers.get('via') ?? '')?.[1] ?? '',
-    sdp: readSdp(text, bodyAt, headers),
+    branch: owned(/;\s*branch\s*=\s*([^;,\s]+)/i.exec(headers.get('via') ?? '')?.[1] ?? ''),
+    sdp: sdp === undefined ? undefined : owned(sdp),
   };
+}
+
+/** A copy: a part of a string keeps the whole of it in memory, and calls outlive their messages. */
+function owned(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 function asBuffer(bytes: Uint8Array, maximum: number): Buffer {
@@ -142,7 +148,7 @@ function readSide(value: string): SipSide {
     close > 0 ? value.slice(open + 1, close) : value.slice(0, semicolon < 0 ? undefined : semicolon);
   const parameters =
     close > 0 ? value.slice(close + 1) : value.slice(semicolon < 0 ? value.length : semicolon);
-  return { uri: uri.trim(), tag: /;\s*tag\s*=\s*([^;,\s]+)/i.exec(parameters)?.[1] ?? '' };
+  return { uri: owned(uri.trim()), tag: owned(/;\s*tag\s*=\s*([^;,\s]+)/i.exec(parameters)?.[1] ?? '') };
 }
 
 /** The body is what Content-Length says, unless that is no number, or is wrong and no other message follows. */
