@@ -36,16 +36,19 @@ const tasks = {
       ...mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1),
     ),
   ],
-  // Real clients on a real clock, on a machine that others share: what fails must fail three times.
+  // Real clients on a real clock, on a machine that others share: what fails must fail three times. With --all every
+  // scenario is played, without it a selection.
   'test:lab': [
-    mocha('--retries', '2', 'test/lab/**/*.test.ts'),
+    mocha('--parallel', '--jobs', '2', '--retries', '2', 'test/lab/**/*.test.ts'),
     inOwnNetwork(mocha('--retries', '2', 'test/clients/**/*.test.ts')),
   ],
   compare: [node('--import=tsx', 'test/compare/main.ts')],
   bench: [node('--import=tsx', '--expose-gc', 'test/bench/main.ts')],
 };
 
-const [name, ...rest] = process.argv.slice(2);
+const [name, ...options] = process.argv.slice(2);
+const rest = name === 'test:lab' ? options.filter((option) => option !== '--all') : options;
+if (rest.length < options.length) process.env.LATCHKEY_LAB = 'all';
 const steps = tasks[name];
 if (!steps) {
   console.error(`unknown task "${name}": one of ${Object.keys(tasks).join(', ')}`);

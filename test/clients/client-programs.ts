@@ -20,6 +20,8 @@ export interface CallOptions {
   readonly transport: 'udp' | 'tcp' | 'tls';
   readonly hasIce: boolean;
   readonly durationS: number;
+  /** Puts the call on hold, so long after its start, and for how long. */
+  readonly hold?: { readonly afterS: number; readonly forS: number };
   /** The certificate to trust, PEM. */
   readonly certificate?: string;
 }
@@ -81,7 +83,7 @@ export class RunningClient {
 
 /** The command of a baresip that calls, plays a tone, and hangs up. */
 export function baresip(options: CallOptions): string[] {
-  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate } = options;
+  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate, hold } = options;
   const tone = writeTone(folder);
   const names = ['g711', 'aufile', 'aubridge', 'stun', 'turn', 'ice', 'srtp'];
   const config = [
@@ -97,12 +99,13 @@ export function baresip(options: CallOptions): string[] {
     ...names.map((name) => `module ${name}.so`),
     'module_app account.so',
     'module_app menu.so',
+    ...(hold ? ['module stdio.so'] : []),
   ];
   const target = `${hostOf(server.address)}:${server.port};transport=${transport}`;
   writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
   writeFileSync(join(folder, 'accounts'), `<sip:alice@${target}>;regint=0${hasIce ? ';medianat=ice' : ''}\n`);
   writeFileSync(join(folder, 'contacts'), '');
-  return [
+  const command = [
     'baresip',
     isIPv6(address) ? '-6' : '-4',
     '-f',
@@ -112,6 +115,9 @@ export function baresip(options: CallOptions): string[] {
     '-e',
     `d sip:${user}@${target}`,
   ];
+  if (!hold) return command;
+  const keys = `(sleep ${hold.afterS}; printf x; sleep ${hold.forS}; printf X; sleep 1)`;
+  return ['sh', '-c', `${keys} | exec "$@"`, 'sh', ...command];
 }
 
 function hostOf(address: string): string {
@@ -120,7 +126,7 @@ function hostOf(address: string): string {
 
 /** The command of a linphonec that calls, plays a tone, and hangs up. */
 export function linphone(options: CallOptions): string[] {
-  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate } = options;
+  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate, hold } = options;
   const tone = writeTone(folder);
   const config = [
     '[sip]',
@@ -149,7 +155,10 @@ export function linphone(options: CallOptions): string[] {
     mkdirSync(join(folder, place), { recursive: true });
   const target = `sip:${user}@${server.address}:${server.port};transport=${transport}`;
   const said = [`echo "soundcard use files"`, `echo "play ${tone}"`, `echo "call ${target}"`];
-  const script = `(sleep 1; ${said.join('; ')}; sleep ${durationS}; echo terminate; sleep 0.5; echo quit)`;
+  const { afterS = 0, forS = 0 } = hold ?? {};
+  const pause = hold ? [`sleep ${afterS}`, 'echo pause', `sleep ${forS}`, 'echo resume'] : [];
+  const end = [`sleep ${durationS - afterS - forS}`, 'echo terminate', 'sleep 0.5', 'echo quit'];
+  const script = `(sleep 1; ${[...said, ...pause, ...end].join('; ')})`;
   const program = `linphonec -c '${join(folder, 'linphonerc')}'`;
   return ['sh', '-c', `${script} | HOME='${folder}' timeout ${durationS + 10} ${program}`];
 }

@@ -1,9 +1,10 @@
 // Sprays RTP of the right payload type over the server's media ports and counts what comes back to its own socket:
 // challenges, which it cannot answer, and anything else, which is stolen. One JSON line at the end.
 import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
 
 const [, , server, first, last, seconds] = process.argv;
-const socket = createSocket('udp4');
+const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4');
 let sent = 0;
 let stolen = 0;
 let challenged = 0;

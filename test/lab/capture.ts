@@ -9,6 +9,7 @@ export class Capture {
   private constructor(
     private readonly child: ReturnType<Lab['spawn']>,
     private readonly file: string,
+    private readonly said: () => string,
   ) {}
 
   /** Fulfilled when tcpdump listens: nothing is missed from then on. */
@@ -19,6 +20,11 @@ export class Capture {
       '-U',
       '--immediate-mode',
       '-n',
+      // Slots of the buffer are as large as the longest packet may be.
+      '-s',
+      '2048',
+      '-B',
+      '16384',
       '-i',
       lab.deviceOf(host),
       '-w',
@@ -32,12 +38,14 @@ export class Capture {
       if (child.exitCode !== null) throw new Error(said);
       await once(child.stdout!, 'data');
     }
-    return new Capture(child, file);
+    return new Capture(child, file, () => said);
   }
 
   async stop(): Promise<readonly CapturedDatagram[]> {
     this.child.kill('SIGINT');
-    await once(this.child, 'exit');
+    await once(this.child, 'close');
+    // What it missed cannot be judged: "0 packets dropped by kernel" is what it says.
+    if (!/^0 packets dropped/m.test(this.said())) throw new Error(`a capture with holes: ${this.said()}`);
     const read = readDatagrams(readFileSync(this.file));
     if (read.error) throw new Error(read.error.message);
     return [...read];

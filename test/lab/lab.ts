@@ -88,6 +88,18 @@ export class Lab {
     return this.#renumbered.get(host as NatName) ?? this.#host(host).address;
   }
 
+  /** The address under which the world sees a host: that of the outermost NAT, or its own. */
+  externalOf(host: HostName): string {
+    const { on } = this.#host(host);
+    return on === 'hub' ? this.addressOf(host) : this.externalOf(on);
+  }
+
+  ipv6Of(host: HostName): string {
+    const { ipv6 } = this.#host(host);
+    if (ipv6 === undefined) throw new Error(`${host} has no IPv6 address`);
+    return ipv6;
+  }
+
   /** The device by which a host is plugged in. */
   deviceOf(host: HostName): string {
     return this.#host(host).nat ? 'wan' : 'eth0';
