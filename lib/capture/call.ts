@@ -29,6 +29,8 @@ export interface MediaDescription {
   /** Where the message came from: behind a NAT not what the SDP says. */
   readonly sipSource: TransportAddress;
   readonly media: readonly SignalledMedia[];
+  /** The session description itself; it may hold secrets. */
+  readonly sdp: string;
 }
 
 /** One message of the ladder. */
@@ -161,7 +163,7 @@ export class Call {
     if (!media) return undefined;
     const role = this.#roleOf(party, sequence, status !== undefined);
     const fork = party === 'caller' ? '' : asker === 'callee' ? from.tag : to.tag;
-    const description = { atMs: timeMs, party, fork, role, sipSource: source, media };
+    const description = { atMs: timeMs, party, fork, role, sipSource: source, media, sdp };
     if (this.descriptions.length < DESCRIPTIONS_MAX) this.descriptions.push(description);
     return description;
   }

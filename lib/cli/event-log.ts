@@ -72,14 +72,19 @@ export class EventLog {
 
   /** Prints an event of a session, with `more` behind it. */
   printEvent(event: LatchEvent, more: Fields = {}): void {
-    const given = event as unknown as Fields;
-    const fields: Record<string, unknown> = {};
-    for (const name of EVENT_FIELDS) if (given[name] !== undefined) fields[name] = given[name];
-    this.print(event.type, { ...fields, ...more });
+    this.print(event.type, { ...fieldsOf(event), ...more });
   }
 }
 
-function flatten(value: unknown): unknown {
+/** What may be printed of an event of a session. */
+export function fieldsOf(event: LatchEvent): Fields {
+  const given = event as unknown as Fields;
+  const named = EVENT_FIELDS.filter((name) => given[name] !== undefined);
+  return Object.fromEntries(named.map((name) => [name, given[name]]));
+}
+
+/** The same with numbers rounded to thousandths and addresses as `address:port`, an IPv6 address in brackets. */
+export function flatten(value: unknown): unknown {
   if (typeof value === 'number') return Math.round(value * 1000) / 1000;
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(flatten);
@@ -92,7 +97,8 @@ function isTransportAddress(value: object): value is TransportAddress {
   return typeof address === 'string' && typeof port === 'number';
 }
 
-function readable(fields: Fields): string {
+/** In one line, `name=value`. */
+export function readable(fields: Fields): string {
   return Object.entries(fields)
     .filter(([, value]) => value !== undefined && !isEmpty(value))
     .map(([name, value]) => `${name}=${readableValue(value)}`)
