@@ -1,6 +1,7 @@
 // What the core tells about a session. No event carries a secret, a word or a proof.
 import type { TransportAddress } from '../wire/index.js';
 import type { Suite } from './keys.js';
+import type { Signalling } from './session-types.js';
 
 export type ComponentId = 1 | 2;
 
@@ -34,6 +35,8 @@ export interface MappingView {
   /** What proved the address: latch, with its suite, or ICE's checks. */
   readonly protection: 'latch' | 'ice';
   readonly suite?: Suite;
+  /** What the secret came over: with ICE it may be `clear`, and then whoever read it can prove the address too. */
+  readonly signalling: Signalling;
   /** From the first transmission of the challenge to its response. */
   readonly rttMs: number;
 }

@@ -48,8 +48,13 @@ export function offerLines(
   const lines = isSecure
     ? latchLines(transport.ownForOffer(isVerifier), { suitesText: suites.join(',') }, keepaliveS)
     : [];
-  if (isVerifier && !media.ice) lines.push(...iceLines(transport.iceForOffer(), media, true));
+  if (isVerifier && !media.ice) lines.push(...iceLines(transport.iceForOffer(), media, isRtp(media)));
   return lines;
+}
+
+/** Datagrams of another kind (`m=application`) have one component. */
+function isRtp({ protocol }: SdpMedia): boolean {
+  return /\bRTP\b/i.test(protocol);
 }
 
 export function planExchange(
@@ -67,7 +72,7 @@ export function planExchange(
     const remote = exchange.remote.media[index];
     if (!local || !remote) continue;
     const transport = transportOf(index);
-    const hasRtcp = !(local.rtcpMux && remote.rtcpMux);
+    const hasRtcp = isRtp(local) && !(local.rtcpMux && remote.rtcpMux);
     const latch = exchange.isSecure ? remote.latch : undefined;
     const fault = latch && latchFault(exchange, context, transport, latch);
     const agreement =

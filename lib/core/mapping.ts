@@ -8,17 +8,18 @@ import type { VerifierHost } from './verifier-host.js';
 export class Mapping {
   #last: TransportAddress | undefined;
 
-  constructor(private readonly host: Pick<VerifierHost, 'signalled' | 'emit'>) {}
+  constructor(private readonly host: Pick<VerifierHost, 'signalled' | 'session' | 'emit'>) {}
 
   /** The path carries the media from now on, or has proved itself under new keys. */
   announce(path: ActivePath, { protection, suite }: Challenger): void {
     const { remote, serverSeenAs, rttMs } = path;
-    const { signalled } = this.host;
+    const { signalled, session } = this.host;
     const view = {
       ...{ remote, mapping: remote, serverSeenAs, rttMs, protection },
       ...(signalled && { signalled }),
       nat: natBetween(signalled, remote),
       ...(suite && { suite }),
+      signalling: session.options.signalling,
     };
     const previous = this.#last;
     this.#last = remote;

@@ -46,7 +46,7 @@ export class Session {
   #answered = new Map<string, Session>();
 
   constructor(
-    private readonly options: SessionOptions,
+    readonly options: SessionOptions,
     private readonly context: Context,
     private readonly onClose: () => void,
   ) {

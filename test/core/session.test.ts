@@ -204,6 +204,19 @@ describe('what is malformed (protocol.md 2)', () => {
     assert.ok(!verdict.accepted && verdict.status === 400);
   });
 
+  it('a section without RTP has one component, and so needs no second port', () => {
+    const engine = new Engine({}, testCrypto, new Prng(1));
+    const session = engine.createSession({ signalling: 'encrypted' });
+    const text = (address: string) =>
+      makeSdp({ address, media: [{ port: 4000 }] }).replace(/m=audio[^]*$/, 'm=application 4000 UDP x\r\n');
+    session.setLocal(text('192.0.2.1'), 0);
+    assert.ok(session.setRemote(text('192.0.2.2'), 0).accepted);
+    assert.deepEqual(
+      session.streams.map(({ component }) => component),
+      [1],
+    );
+  });
+
   it('what is no SDP is a 400 from the peer and LATCHKEY_SDP from the application', () => {
     const session = engine().createSession({ signalling: 'encrypted' });
     const verdict = session.setRemote('hello', 0);

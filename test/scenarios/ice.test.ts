@@ -30,10 +30,15 @@ describe('ICE (protocol.md 8.1)', () => {
     assert.doesNotMatch(answer, /a=ice/);
   });
 
-  it('works over clear signalling too, where latch may not', () => {
-    const ice = new IceBench({ signalling: 'clear' });
-    ice.connect();
-    assert.deepEqual(ice.destination, MAPPING);
+  it('works over clear signalling too, where latch may not, and the event says so', () => {
+    for (const signalling of ['clear', 'encrypted'] as const) {
+      const ice = new IceBench({ signalling });
+      ice.connect();
+      assert.deepEqual(ice.destination, MAPPING);
+      const [verified] = ice.bench.eventsOf('verified');
+      assert.ok(verified?.type === 'verified');
+      assert.equal(verified.signalling, signalling);
+    }
   });
 
   it('a check is answered and its address checked; media flows when it has answered, and not before', () => {
