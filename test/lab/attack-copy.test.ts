@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { skipBecause } from '../clients/client-programs.js';
 import { AttackScene, RANGE, VICTIM_PORT } from './attack-scene.js';
-import { heard, longestSilence, mediaAt } from './attack-verdict.js';
+import { longestSilence, mediaAt } from './attack-verdict.js';
 import { jsonLines } from './json-lines.js';
 import type { JsonLines } from './json-lines.js';
 import { CLIENT, SERVER, whyNoLab } from './lab.js';
@@ -14,7 +14,7 @@ import { CLIENT, SERVER, whyNoLab } from './lab.js';
 const CALLS = 7;
 const CALL_PORTS = [40000, 40000 + 2 * CALLS - 1] as const;
 const COPY_MS = 2000;
-/** After a conflict a switch waits 2 s (rule 5.11), and then there is to be media again. */
+/** After a conflict a switch waits 2 s (rule 5.11). Who comes first then, when the old path is gone, is a matter of luck. */
 const REBOUND_MS = 3500;
 const echo = `sip:echo@${SERVER}:5061;transport=tls`;
 
@@ -31,8 +31,6 @@ interface Outcome {
   readonly relayed: number;
   /** The longest time that a client heard nothing, in ms. */
   readonly silenceMs: number;
-  /** RTP to the clients in the last half second. */
-  readonly heardAtLast: number;
 }
 
 /** One server and the client's calls, which a copier comes to again and again. */
@@ -66,7 +64,6 @@ class CopiedCalls {
     const startMs = Date.now();
     await happens();
     await delay(afterwardsMs);
-    const endMs = Date.now();
     const told = await stop();
     const { attacker, parties } = await scene.captured();
     await scene.capture('cliA2', 'cliA');
@@ -82,13 +79,21 @@ class CopiedCalls {
       conflicts: new Set(conflicts.map(({ session }) => session)).size,
       ...{ copied: sum('copied'), relayed: sum('relayed') },
       silenceMs: Math.round(longestSilence(client, CLIENT, startMs)),
-      heardAtLast: heard(client, CLIENT, endMs - 500, endMs),
     };
     if (process.env.LAB_TABLE === '1') console.log(JSON.stringify({ relays, when, ...outcome }));
     assert.equal(outcome.calls, CALLS, when);
     assert.equal(outcome.relayed > 0, relays, when);
-    assert.ok(outcome.heardAtLast > (CALLS * 25) / 2, `${when}: the clients hear their media in the end`);
     return outcome;
+  }
+
+  /** How many calls have media a while after the copier has left. */
+  async heardWithoutCopier(): Promise<number> {
+    await delay(REBOUND_MS);
+    const leftMs = Date.now();
+    await delay(500);
+    const [client = []] = (await this.scene.captured()).parties;
+    const late = mediaAt(client, CLIENT).filter(({ timeMs }) => timeMs >= leftMs);
+    return new Set(late.map(({ destination }) => destination.port)).size;
   }
 }
 
@@ -130,14 +135,14 @@ describe('a neighbour that copies the packets of a client', function () {
     return calls;
   }
 
-  it('relays challenges too, in the call and at a rebinding: each call says that it is copied, and mostly keeps its media', async () => {
+  it('relays challenges too, in the call and at a rebinding: each call says that it is copied, and has its media when the copier is gone', async () => {
     const calls = await open(true);
     await calls.call();
     const during = await calls.copied('during the call', () => undefined);
     const rebound = await calls.copied('rebinding', () => calls.scene.lab.rebind('natA'), REBOUND_MS);
     assert.deepEqual([during.conflicts, rebound.conflicts], [CALLS, CALLS], 'conflict');
     assert.ok(during.stayed >= CALLS - 1, 'the media stays');
-    assert.ok(rebound.stayed > CALLS / 2, 'who comes first when the old path is gone is a matter of luck');
+    assert.equal(await calls.heardWithoutCopier(), CALLS, 'who lost its media has it back');
   });
 
   it('positive control: a relay that latches blindly gives its media to the copier', async () => {
@@ -173,7 +178,9 @@ describe('a neighbour that copies the packets of a client', function () {
     const first = await calls.copied('before media', () => calls.call());
     const again = await calls.copied('after a conflict', () => undefined);
     assert.deepEqual([first.conflicts, again.conflicts], [CALLS, CALLS], 'conflict');
-    assert.ok(first.stayed >= CALLS - 1 && again.stayed >= CALLS - 1, 'the media stays');
+    // Before media there is no old path that could be asked: who is verified first is a matter of luck.
+    assert.ok(again.stayed >= CALLS - 1, 'the media stays');
+    assert.equal(await calls.heardWithoutCopier(), CALLS, 'who lost its media has it back');
   });
 
   it('relays challenges too, and comes at the moment of a rebinding', async () => {
@@ -182,6 +189,6 @@ describe('a neighbour that copies the packets of a client', function () {
     const { lab } = calls.scene;
     const rebound = await calls.copied('first copy at the rebinding', () => lab.rebind('natA'), REBOUND_MS);
     assert.equal(rebound.conflicts, CALLS, 'conflict');
-    assert.ok(rebound.stayed > CALLS / 2, 'the media stays');
+    assert.equal(await calls.heardWithoutCopier(), CALLS, 'who lost its media has it back');
   });
 });

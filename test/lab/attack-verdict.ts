@@ -61,8 +61,8 @@ export function rowsOf(
 ): Row[] {
   const received = attacker.filter(isFrom(SERVER)).filter(isTo(place));
   return attacks.flatMap(({ phase, startMs, endMs, shapes }) => {
-    // What is on its way when an attack ends still belongs to it.
-    const isThen = ({ timeMs }: CapturedDatagram) => timeMs >= startMs && timeMs <= endMs + 300;
+    // What is on its way when an attack ends still belongs to it; the next one needs longer to begin.
+    const isThen = ({ timeMs }: CapturedDatagram) => timeMs >= startMs && timeMs <= endMs + 50;
     return Object.entries(shapes).map(([shape, { sent, ports }]) => {
       const here = received.filter(({ destination }) => ports.includes(destination.port)).filter(isThen);
       const isStolen = (packet: CapturedDatagram) =>

@@ -118,7 +118,7 @@ export const shapes = {
 
   /** 8 twelve-byte packets at a time, each time from a fresh port. */
   burst(site) {
-    site.every(210, () => {
+    site.every(130, () => {
       const socket = site.socket();
       for (let sequence = 0; sequence < 8; sequence++) socket.send(bare(sequence, 0xbadbad), site.target);
     });
@@ -133,7 +133,7 @@ export const shapes = {
   'bad-srtp'(site) {
     const socket = site.socket();
     let sequence = 0;
-    site.every(250, () => {
+    site.every(130, () => {
       for (let i = 0; i < 100; i++)
         socket.send(
           rtp({
