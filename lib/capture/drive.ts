@@ -15,7 +15,7 @@ import type { Asking } from './captured-random.js';
 import { transactionKey } from './challenge-survey.js';
 import type { CapturedChallenge, ChallengeSurvey } from './challenge-survey.js';
 import type { DriveExchange, DrivePlan } from './drive-plan.js';
-import type { CapturedDatagram, CaptureSink } from './traffic.js';
+import type { CapturedDatagram, CapturedSip, CaptureSink } from './traffic.js';
 
 /** An event of the core, and when: milliseconds since the capture began. */
 export type DrivenEvent = LatchEvent & { readonly atMs: number };
@@ -92,6 +92,11 @@ export class Drive implements CaptureSink {
     // An answer comes after the core's own question.
     if (this.#options.survey.answeredBy(datagram)) return;
     this.#feed(port, whole(datagram), datagram.source);
+  }
+
+  /** The time goes on; what it says is in the plans. */
+  onSip({ timeMs }: CapturedSip): void {
+    this.#advance(timeMs - this.#options.startedMs);
   }
 
   /** To be called once, when all is read. */
