@@ -106,8 +106,11 @@ function build() {
   const status = run(tsc('-p', 'tsconfig.build.json', '--outDir', next));
   if (status === 0) {
     writeFileSync(join(next, '.built'), print);
-    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    // Aside first: others may be about to run it, and a removal takes its time.
+    const old = `${next}.old`;
+    if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old);
     renameSync(next, join(root, 'dist'));
+    rmSync(old, { recursive: true, force: true });
     return;
   }
   rmSync(next, { recursive: true, force: true });
