@@ -15,17 +15,16 @@ import { ATTACKER, CLIENT, Lab, NAT, SERVER, whyNoLab } from './lab.js';
 
 const ATTACK = fileURLToPath(new URL('attacker.mjs', import.meta.url));
 const ATTACK_SSRC = 0xbadbad;
-/**
- * An echo can only come back with the phone's next packet: one that moves, two that wait for the old path's 30 ms (rule 5.11),
- * so a gap of 60 ms is three intervals of 20 ms, and the phone's timers and a busy machine's lateness are on top of it.
- */
-const LATENESS_MS = 20;
 const BINDING_SUCCESS = 0x0101;
 
 interface Phone {
   readonly name: string;
   readonly program: string;
   readonly command: (options: CallOptions) => string[];
+  /**
+   * An echo: two packet intervals of 20 ms would do, but the server asks the old path for 30 ms and more (rule 5.11), and
+   * linphone takes up to 30 ms for an answer, of which 1.5 are waited.
+   */
   readonly maxGapMs: number;
 }
 
@@ -128,7 +127,7 @@ describe('real clients with ICE behind a symmetric NAT', function () {
       const gaps = back.slice(1).map(({ timeMs }, i) => timeMs - back[i]!.timeMs);
       const longest = Math.round(Math.max(...gaps));
       assert.ok(back.at(-1)!.timeMs > reboundMs + 1000, 'media is back after the rebinding');
-      assert.ok(longest <= one.maxGapMs + LATENESS_MS, `longest gap ${longest} ms`);
+      assert.ok(longest <= one.maxGapMs, `longest gap ${longest} ms`);
 
       const moves = server.all.filter(({ event }) => event === 'verified' || event === 'rebound');
       assert.ok(moves.every(({ protection }) => protection === 'ice'));
