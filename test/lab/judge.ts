@@ -139,9 +139,9 @@ function judgeMappings({ server, serverAddress, externals, scenario, moves }: Ev
 /** After each move the server has heard a client from a mapping that is new, and has sent media there. */
 function judgeMoves({ server, serverAddress, externals, moves }: Evidence): void {
   const media = server.filter(isMediaPort(serverAddress));
-  for (const [i, { atMs, step }] of moves.entries()) {
-    if (step.what === 'say') continue;
-    const untilMs = moves[i + 1]?.atMs ?? Infinity;
+  const ofNats = moves.filter(({ step }) => step.what !== 'say');
+  for (const [i, { atMs, step }] of ofNats.entries()) {
+    const untilMs = ofNats[i + 1]?.atMs ?? Infinity;
     const known = new Set(
       media.filter(({ timeMs }) => timeMs < atMs).map(({ source }) => formatAddress(source)),
     );

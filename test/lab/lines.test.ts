@@ -5,16 +5,20 @@ import { describeScenarios } from './scenarios.js';
 const LOSS = { lossPercent: 5 } as const;
 const DELAY = { delayMs: 100 } as const;
 
+/** Signalling over TCP may take seconds to come through such a line. */
+const LONG = { durationS: 8 } as const;
+
 const rebound: Scenario['steps'] = [{ atMs: 1500, what: 'rebind', nats: ['natA'] }];
 
 const lines: readonly Scenario[] = [
-  { name: '5 % loss', lines: { cliA: LOSS }, callers: [{ host: 'cliA' }], steps: rebound },
-  { name: '100 ms delay', lines: { cliA: DELAY }, callers: [{ host: 'cliA' }], steps: rebound },
+  { name: '5 % loss', lines: { cliA: LOSS }, callers: [{ host: 'cliA' }], steps: rebound, ...LONG },
+  { name: '100 ms delay', lines: { cliA: DELAY }, callers: [{ host: 'cliA' }], steps: rebound, ...LONG },
   {
     name: '5 % loss and 100 ms delay',
     lines: { cliA: { ...LOSS, ...DELAY } },
     callers: [{ host: 'cliA' }],
     steps: rebound,
+    ...LONG,
     isSelected: true,
   },
   {
@@ -24,6 +28,7 @@ const lines: readonly Scenario[] = [
     callers: [{ host: 'cliA' }, { host: 'cliB' }],
     room: 'meeting',
     steps: [{ atMs: 1500, what: 'rebind', nats: ['natA', 'natB'] }],
+    ...LONG,
   },
 ];
 
