@@ -71,22 +71,21 @@ export class CapturedRandom implements Random {
 
   /**
    * During `action` the core makes its own halves: those of these sections, as the server signalled them. False where one has
-   * not the shape of ours, so that the core makes others.
+   * not the shape of ours, so that the core makes another.
    */
-  yielding(sections: readonly SdpMedia[], action: () => void): boolean {
-    const wanted = sections.flatMap(credentialsOf);
-    for (const bytes of wanted) {
-      if (!bytes) continue;
-      const list = this.#credentials.get(bytes.length);
+  yielding(sections: readonly SdpMedia[], isOffer: boolean, action: () => void): boolean {
+    const wanted = sections.flatMap((section) => credentialsOf(section, isOffer));
+    for (const { sizeBytes, bytes = this.#seeded(sizeBytes) } of wanted) {
+      const list = this.#credentials.get(sizeBytes);
       if (list) list.push(bytes);
-      else this.#credentials.set(bytes.length, [bytes]);
+      else this.#credentials.set(sizeBytes, [bytes]);
     }
     try {
       action();
     } finally {
       this.#credentials.clear();
     }
-    return wanted.every((bytes) => bytes !== undefined);
+    return wanted.every(({ bytes, isMissing }) => bytes !== undefined || isMissing === true);
   }
 
   #take(sizeBytes: number): Uint8Array {
@@ -133,14 +132,28 @@ export class CapturedRandom implements Random {
   }
 }
 
-/** In the order in which the core draws what has the same size. Undefined for what it cannot have drawn. */
-function credentialsOf({ latch, challenge, ice }: SdpMedia): (Uint8Array | undefined)[] {
-  const drawn: (Uint8Array | undefined)[] = [];
+interface Credential {
+  readonly sizeBytes: number;
+  /** Undefined for what the core cannot have drawn. */
+  readonly bytes?: Uint8Array | undefined;
+  /** The server signalled none, and the core makes one nevertheless. */
+  readonly isMissing?: true;
+}
+
+/** In the order in which the core draws what has the same size. It never offers without ICE. */
+function credentialsOf({ latch, challenge, ice }: SdpMedia, isOffer: boolean): Credential[] {
+  const drawn: Credential[] = [];
   if (latch) {
-    drawn.push(paddedTag(latch.tag), latch.secret);
-    if (challenge) drawn.push(challenge);
+    drawn.push({ sizeBytes: TAG_BYTES, bytes: paddedTag(latch.tag) });
+    drawn.push({ sizeBytes: latch.secret.length, bytes: latch.secret });
+    if (challenge) drawn.push({ sizeBytes: WORD_BYTES, bytes: challenge });
   }
-  if (ice) drawn.push(decodedBase64(ice.ufrag, UFRAG_BYTES), decodedBase64(ice.pwd, PWD_BYTES));
+  if (ice) {
+    drawn.push({ sizeBytes: UFRAG_BYTES, bytes: decodedBase64(ice.ufrag, UFRAG_BYTES) });
+    drawn.push({ sizeBytes: PWD_BYTES, bytes: decodedBase64(ice.pwd, PWD_BYTES) });
+  } else if (isOffer) {
+    drawn.push({ sizeBytes: UFRAG_BYTES, isMissing: true }, { sizeBytes: PWD_BYTES, isMissing: true });
+  }
   return drawn;
 }
 

@@ -51,6 +51,8 @@ interface Leg {
   readonly plan: DrivePlan;
   readonly session: Session;
   readonly components: Set<Component>;
+  /** The peer's tags and fragments of the last exchange: while they stay, so do ours (protocol.md 2). */
+  peer?: string;
 }
 
 interface Due {
@@ -58,7 +60,7 @@ interface Due {
   readonly run: () => void;
 }
 
-/** What belongs to ICE in a server's own description: the core writes its own. */
+/** What belongs to ICE in a description. */
 const ICE_LINE = /^a=(?:ice-[a-z]+|candidate|end-of-candidates|remote-candidates)(?::.*)?\r?\n/gm;
 
 export class Drive implements CaptureSink {
@@ -123,7 +125,7 @@ export class Drive implements CaptureSink {
 
   #schedule(plan: DrivePlan, startedMs: number): void {
     const session = this.#engine.createSession({ call: plan.call, signalling: 'encrypted' });
-    const leg = { plan, session, components: new Set<Component>() };
+    const leg: Leg = { plan, session, components: new Set() };
     const at = (timeMs: number, action: () => void) =>
       this.#plan(timeMs - startedMs, () => this.#attempt(leg, timeMs, action));
     for (const exchange of plan.exchanges) {
@@ -148,22 +150,26 @@ export class Drive implements CaptureSink {
     const said = parseSdp(isServerOffer ? offer : answer);
     if (!said.ok) return undefined;
     const own = said.value;
-    const hasLatch = own.media.some(({ latch }) => latch);
-    const peer = isServerOffer ? answer : offer;
     // What the server took no part in is not agreed on here either.
-    const remote = hasLatch ? peer : stripLatch(peer);
+    let remote = isServerOffer ? answer : offer;
+    if (!own.media.some(({ latch }) => latch)) remote = stripLatch(remote);
+    if (!own.media.some(({ ice }) => ice)) remote = remote.replace(ICE_LINE, '');
     const local = stripLatch(own.text).replace(ICE_LINE, '');
     const heard = parseSdp(remote);
+    const peerNames = heard.ok ? namesIn(heard.value) : '';
     const setRemote = (type: 'offer' | 'answer') => {
       if (!session.setRemote(remote, this.#nowMs, type).accepted) this.#told.unread.add(plan.call);
     };
     const setLocal = (type: 'offer' | 'answer') => {
       this.#legs.add(leg);
       this.#attach(leg, own, heard.ok ? heard.value : undefined);
-      const isOurs = this.#random.yielding(own.media, () => session.setLocal(local, this.#nowMs, type));
+      const make = () => session.setLocal(local, this.#nowMs, type);
+      const isNew = type === 'offer' ? leg.peer === undefined : leg.peer !== peerNames;
+      const isOurs = this.#random.yielding(isNew ? own.media : [], type === 'offer', make);
       if (!isOurs) this.#told.foreign.add(plan.call);
     };
     const judge = () => {
+      leg.peer = peerNames;
       if (session.protection === 'none') this.#told.unprotected.add(plan.call);
     };
     return isServerOffer
@@ -281,6 +287,10 @@ export class Drive implements CaptureSink {
     while (index > 0 && (this.#due[index - 1]?.atMs ?? 0) > atMs) index--;
     this.#due.splice(index, 0, { atMs, run });
   }
+}
+
+function namesIn({ media }: Sdp): string {
+  return media.map(({ latch, ice }) => `${latch?.tag} ${ice?.ufrag} ${ice?.pwd}`).join('\n');
 }
 
 /** The core may keep what it gets; what the capture cut off was there, and is zero here. */
