@@ -30,7 +30,7 @@ describe('fixtures: recorded captures', () => {
     it(`${name} is whole, small, and its provenance is stated`, () => {
       const captured = readDatagrams(readFileSync(file));
       assert.equal(captured.error, undefined);
-      assert.ok(statSync(file).size < 200_000);
+      assert.ok(statSync(file).size < 300_000);
       assert.ok(readme.includes(`\`${name}\``), 'named in fixtures/README.md');
     });
 
@@ -117,26 +117,22 @@ describe('fixtures: recorded captures', () => {
   });
 });
 
-describe('fixtures: one call at both sides of a NAT', () => {
+describe('fixtures: calls at both sides of a NAT', () => {
   const toServer = (name: string) => rtpOf(name).filter(({ destination }) => destination.port === 40_000);
-  const inside = toServer('nat/inside.pcap');
-  const outside = toServer('nat/outside.pcap');
+  const inside = toServer('nat-rebinding/client.pcap');
+  const outside = toServer('nat-rebinding/server.pcap');
 
   it('every packet of the client arrives, under two ports of the NAT, one after the other', () => {
     assert.deepEqual(
       outside.map(({ payload }) => payload),
       inside.map(({ payload }) => payload),
     );
-    assert.deepEqual(
-      new Set(inside.map(({ source }) => `${source.address}:${source.port}`)),
-      new Set(['10.0.1.2:42000']),
-    );
+    assert.equal(new Set(inside.map(({ source }) => `${source.address}:${source.port}`)).size, 1);
+    assert.equal(inside[0]?.source.address, '10.0.1.2');
     const ports = outside.map(({ source }) => source.port);
-    const moved = ports.findIndex((port) => port >= 31_000);
-    assert.ok(moved > 100 && moved < 300);
-    assert.equal(new Set(ports.slice(0, moved)).size, 1);
+    const moved = ports.findIndex((port) => port !== ports[0]);
+    assert.ok(moved > 50 && moved < 150);
     assert.equal(new Set(ports.slice(moved)).size, 1);
-    assert.ok(ports[0]! >= 30_000 && ports[0]! < 30_100);
     assert.ok(outside.every(({ source }) => source.address === '203.0.113.11'));
   });
 

@@ -17,6 +17,7 @@ const NAT =
   'SDP names the private address; the NAT sends from another one, so tshark sees plain UDP (sngrep#146)';
 const STUN = 'STUN on the port: for tshark the conversation is STUN then, and the RTP after it plain UDP';
 const NO_SIP = 'no SIP in the file: tshark takes nothing for RTP';
+const TLS = 'the SIP is encrypted: tshark takes nothing for RTP';
 const MISSED: Readonly<Record<string, { readonly streams: number; readonly why: string }>> = {
   'captures/a-masq-baresip.cliA.pcap': { streams: 1, why: STUN },
   'captures/a-masq-baresip.pub.pcap': { streams: 2, why: `${NAT}; ${STUN}` },
@@ -33,8 +34,16 @@ const MISSED: Readonly<Record<string, { readonly streams: number; readonly why: 
   'ffmpeg/g722.pcap': { streams: 1, why: NO_SIP },
   'ffmpeg/opus.pcap': { streams: 1, why: NO_SIP },
   'ffmpeg/pcma.pcap': { streams: 1, why: NO_SIP },
-  'nat/inside.pcap': { streams: 2, why: NO_SIP },
-  'nat/outside.pcap': { streams: 4, why: NO_SIP },
+  'nat-bleed/client.pcap': { streams: 2, why: TLS },
+  'nat-bleed/server.pcap': { streams: 4, why: TLS },
+  'nat-port-preserving/client.pcap': { streams: 2, why: TLS },
+  'nat-port-preserving/server.pcap': { streams: 2, why: TLS },
+  'nat-rebinding/client.pcap': { streams: 2, why: TLS },
+  'nat-rebinding/server.pcap': { streams: 4, why: TLS },
+  'nat-room-of-ten/client.pcap': { streams: 40, why: TLS },
+  'nat-room-of-ten/server.pcap': { streams: 100, why: TLS },
+  'nat-symmetric/client.pcap': { streams: 2, why: TLS },
+  'nat-symmetric/server.pcap': { streams: 2, why: TLS },
   'speech/alice.pcap': { streams: 1, why: NO_SIP },
   'speech/bob.pcap': { streams: 1, why: NO_SIP },
 };
