@@ -25,7 +25,7 @@ export interface NatRules {
   readonly server: string | undefined;
 }
 
-/** Where clients of the lab have their ports: what the system gives, and what baresip and linphonec are told to take. */
+/** Where clients behind a full cone have their ports: what the system gives, and what baresip and linphonec are told to take. */
 export const CLIENT_PORTS = { first: 10_000, last: 10_499 } as const;
 const PHONE_PORTS = [42_000, 43_000] as const;
 const PHONE_PORT_COUNT = 1000;
