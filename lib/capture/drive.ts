@@ -60,6 +60,8 @@ interface Due {
   readonly run: () => void;
 }
 
+/** Reason: a damaged time may be decades away, and timers want something every few seconds. What is due later is due at once. */
+const GAP_MAX_MS = 3_600_000;
 /** What belongs to ICE in a description. */
 const ICE_LINE = /^a=(?:ice-[a-z]+|candidate|end-of-candidates|remote-candidates)(?::.*)?\r?\n/gm;
 
@@ -217,8 +219,14 @@ export class Drive implements CaptureSink {
     return opened;
   }
 
-  /** Everything that is due until then, in its order. */
   #advance(untilMs: number): void {
+    this.#run(Math.min(untilMs, this.#nowMs + GAP_MAX_MS));
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
+    this.#run(untilMs);
+  }
+
+  /** Everything that is due until then, in its order. */
+  #run(untilMs: number): void {
     for (;;) {
       const timeoutMs = this.#engine.pollTimeout() ?? Infinity;
       const plannedMs = this.#due[0]?.atMs ?? Infinity;
@@ -228,7 +236,6 @@ export class Drive implements CaptureSink {
       if (plannedMs <= timeoutMs) this.#due.shift()?.run();
       else this.#handleTimeout();
     }
-    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   #handleTimeout(): void {

@@ -1,11 +1,13 @@
 // The captures of real NATs in fixtures/ through the core again: the events beside each, what they must be by the captures
 // themselves, and what they are not where the keys are others. All in virtual time.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
 import { ChallengeSurvey } from '../../lib/capture/challenge-survey.js';
-import { readDatagrams } from '../../lib/capture/index.js';
+import { PcapWriter, readDatagrams } from '../../lib/capture/index.js';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { planDrive } from '../../lib/capture/drive-plan.js';
 import type { DrivePlan } from '../../lib/capture/drive-plan.js';
@@ -176,6 +178,21 @@ describe('captures of real NATs, driven through the core', () => {
     assert.ok(Math.abs(closed.atMs - 1000) < 0.01);
     assert.equal(closed['protection'], 'latch');
     assert.ok(summary.delivered < 60);
+  });
+
+  it('a time decades away costs no more than any other, and the path has expired by then', async () => {
+    const chunks: Uint8Array[] = [];
+    const writer = new PcapWriter((bytes) => chunks.push(bytes));
+    const all = read('symmetric', 'server');
+    for (const datagram of all) writer.write(datagram);
+    writer.write({ ...all.at(-1)!, timeMs: Date.UTC(2100) });
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-drive-'));
+    const file = join(folder, 'late.pcap');
+    writeFileSync(file, Buffer.concat(chunks));
+    const { events } = await drive(file, sessionOf('symmetric'));
+    rmSync(folder, { recursive: true });
+    const { atMs } = events.find(({ type }) => type === 'expired') ?? assert.fail();
+    assert.ok(atMs > 30_000 && atMs < 40_000, `${atMs} ms`);
   });
 
   it('ICE in the clear, asked by a server that is none of ours: verified, direct, and rebound', async function () {
