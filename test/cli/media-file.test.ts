@@ -75,7 +75,11 @@ describe('what is played', () => {
   const refused: readonly [string, () => string, RegExp][] = [
     ['no file', () => join(folder, 'none'), /there is no such file/],
     ['an empty file', () => file('empty', ''), /nothing .* can be played/],
-    ['a text', () => file('text', 'not a capture, and far too long to be cut off'), /neither pcap nor pcapng/],
+    [
+      'a text',
+      () => file('text', 'not a capture, and far too long to be cut off'),
+      /neither pcap nor pcapng/,
+    ],
     ['a capture without RTP', () => file('stun.pcap', captureOf(new Uint8Array(20))), /no RTP/],
     ['a broken WAV', () => file('broken.wav', wav().subarray(0, 20)), /cannot play/],
     [
