@@ -19,7 +19,8 @@ function multipartSpan(content: string, contentType: string): Span | undefined {
     const next = headStart === -1 ? -1 : content.indexOf(`\r\n${delimiter}`, headStart);
     if (next === -1) return undefined;
     const headEnd = content.indexOf('\r\n\r\n', headStart);
-    const hasHead = headEnd !== -1 && headEnd < next;
+    // The blank line may be the delimiter's own, and then the part is empty (RFC 2046 section 5.1.1).
+    const hasHead = headEnd !== -1 && headEnd + 4 <= next;
     if (
       hasHead &&
       /\r\ncontent-type[ \t]*:[ \t]*application\/sdp\b/i.test(content.slice(headStart, headEnd))

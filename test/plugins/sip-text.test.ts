@@ -316,6 +316,10 @@ describe('plugins/sip: bytes and text', () => {
     const multipart = body('multipart/mixed;boundary=x', parts);
     assert.equal(readSdp(multipart), 'v=0\r\n');
     assert.equal(replaceSdp(multipart, 'NEW'), parts.replace('v=0\r\n', 'NEW'));
+    assert.equal(
+      readSdp(body('multipart/mixed;boundary=x', '--x\r\nContent-Type: application/sdp\r\n\r\n--x--')),
+      undefined,
+    );
     for (const type of ['multipart/mixed', 'multipart/mixed;boundary=', 'multipart/mixed;boundary=y']) {
       assert.equal(readSdp(body(type, parts)), undefined);
     }
@@ -328,6 +332,7 @@ describe('plugins/sip: bytes and text', () => {
           if (sdp !== undefined) assert.equal(replaceSdp(message, sdp), message.content);
         },
       ),
+      { examples: [[['--x', '\r\n', 'Content-Type: application/sdp', '\r\n', '\r\n', '--x']]] },
     );
   });
 });
