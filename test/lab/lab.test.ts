@@ -36,8 +36,14 @@ describe('the lab', function () {
       await jsonLines(lab.spawn(host, process.execPath, MIRROR, 'show', ONE, OTHER)).has('ready');
   }
 
-  async function ask(host: HostName, targets: readonly string[], count = targets.length, intervalMs = 5) {
-    const options = ['10001', String(count), String(intervalMs), ...targets];
+  async function ask(
+    host: HostName,
+    targets: readonly string[],
+    count = targets.length,
+    intervalMs = 5,
+    from = 10_001,
+  ) {
+    const options = [String(from), String(count), String(intervalMs), ...targets];
     const lines = jsonLines(lab.spawn(host, process.execPath, MIRROR, 'ask', ...options));
     await lines.end;
     return lines.all.filter(({ event }) => event === 'heard') as unknown as Answer[];
@@ -86,6 +92,16 @@ describe('the lab', function () {
       assert.equal(await letsIn('cliA', last), isOpen);
     });
   }
+
+  it('a rebinding never gives a client its port again, whichever the system gave it', async () => {
+    await build({ natA: { type: 'port-preserving' } });
+    const own = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 0);
+    assert.match(own[0]?.seen ?? '', /:10[0-4]\d\d$/);
+    const inRange = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 30_500);
+    lab.rebind();
+    const kept = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 30_500);
+    assert.deepEqual(kept[0]?.seen, inRange[0]?.seen, 'why it must not be one of those that NATs give');
+  });
 
   it('renumbering gives another external address', async () => {
     await build({ natA: { type: 'remapped' } });

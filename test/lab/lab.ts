@@ -158,7 +158,7 @@ export class Lab {
     this.#execute(name, ['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0']);
   }
 
-  #buildHost({ name, on, address, ipv6, gateway, inside, nat }: Host): void {
+  #buildHost({ name, address, ipv6, gateway, inside, nat }: Host): void {
     const device = this.deviceOf(name);
     if (nat) this.#buildSwitch(name as NatName, 'lan');
     const lines = ['link set lo up', `address add ${address}/24 dev ${device}`, `link set ${device} up`];
@@ -175,11 +175,8 @@ export class Lab {
       this.#execute(name, ['sysctl', '-qw', ...settings, ...(timeoutS === undefined ? [] : timeouts)]);
       this.#loadNat(name as NatName);
     } else {
-      // A full cone is a table of ports; elsewhere any will do but the server's.
-      const isBehindCone = this.hosts.some((one) => one.name === on && one.nat?.type === 'full-cone');
-      const { first, last } = isBehindCone ? CLIENT_PORTS : { first: 10_000, last: 39_999 };
-      const range = `net.ipv4.ip_local_port_range=${first} ${last}`;
-      this.#execute(name, ['sysctl', '-qw', range]);
+      const { first, last } = CLIENT_PORTS;
+      this.#execute(name, ['sysctl', '-qw', `net.ipv4.ip_local_port_range=${first} ${last}`]);
     }
   }
 

@@ -1,5 +1,6 @@
 // What the NATs of the lab do, as nftables says it: mapping and filtering of RFC 4787 out of Linux's own NAT. Every
-// behaviour has ports of its own for each generation, so that a rebinding gives others for certain.
+// behaviour has ports of its own for each generation, and no host takes one of them (Linux leaves a port alone that is in
+// range already), so that a rebinding gives others for certain.
 
 /**
  * - `port-preserving`: the client's own port where it is free; only who was spoken to may answer
@@ -25,8 +26,9 @@ export interface NatRules {
   readonly server: string | undefined;
 }
 
-/** Where clients behind a full cone have their ports: what the system gives, and what baresip and linphonec are told to take. */
+/** What the system gives to programs, on all hosts: few, as a full cone is a table of them. */
 export const CLIENT_PORTS = { first: 10_000, last: 10_499 } as const;
+/** What baresip and linphonec are told to take. */
 const PHONE_PORTS = [42_000, 43_000] as const;
 const PHONE_PORT_COUNT = 1000;
 /** Of `latchkey serve` behind a NAT of the lab. */
