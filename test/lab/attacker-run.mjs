@@ -12,6 +12,8 @@ const lengthMs = plan.seconds * 1000;
 const listeners = [];
 const report = {};
 
+// Before any other socket of this host can be given that port.
+const leftover = await open(plan.late?.localPort);
 const stopTap = plan.tap ? await tap(plan.tap, onDatagram) : () => undefined;
 const startMs = Date.now();
 console.log(JSON.stringify({ event: 'ready' }));
@@ -26,6 +28,12 @@ function stop() {
   stopTap();
   console.log(JSON.stringify({ event: 'done', shapes: report }));
   process.exit();
+}
+
+async function open(port = 0) {
+  const socket = createSocket('udp4').bind(port);
+  await once(socket, 'listening');
+  return socket;
 }
 
 function onDatagram({ destinationPort: port, payload }) {
@@ -56,13 +64,14 @@ function siteOf(name, beginMs) {
         for (; !isOver() && beginMs + count * ms <= Date.now(); count++) action();
       }, ms);
     },
-    socket: (port = 0) => {
-      const socket = createSocket('udp4');
-      const bound = once(socket.bind(port), 'listening').then(() => told.ports.push(socket.address().port));
+    leftover,
+    socket: (opening = open()) => {
+      const opened = Promise.resolve(opening);
+      void opened.then((socket) => told.ports.push(socket.address().port));
       return {
         send: (bytes, to) => {
           told.sent++;
-          void bound.then(() => socket.send(bytes, to, plan.server, () => undefined));
+          void opened.then((socket) => socket.send(bytes, to, plan.server, () => undefined));
         },
       };
     },

@@ -81,7 +81,8 @@ function portsOf([first, last], parity) {
 /**
  * By name. `site` has `range`, the server's media ports; `target`, the RTP port of the victim's call; `socket()`, a fresh one whose
  * `send(bytes, port)` goes to the server; `every(ms, action)` and `after(ms, action)`; `heard(listener)`, called with each RTP
- * packet of the victim's; and `late`, what is left of a call that was closed.
+ * packet of the victim's; `late`, what is left of a call that was closed, and `leftover`, its
+ * socket.
  */
 export const shapes = {
   /** One socket, even ports in turn, 4 datagrams of 12 bytes a port, 5 to 8 ms apart; and again. */
@@ -172,8 +173,8 @@ export const shapes = {
 
   /** Stragglers of a call that is closed, from its own socket, to the port that the victim's call has now. */
   late(site) {
-    const { localPort, sequence, timestamp, ssrc } = site.late;
-    const socket = site.socket(localPort);
+    const { sequence, timestamp, ssrc } = site.late;
+    const socket = site.socket(site.leftover);
     let count = 0;
     // Not in step with the victim's packets, so that some come just after one of them and some just before.
     site.every(23, () => {

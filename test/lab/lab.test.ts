@@ -96,7 +96,7 @@ describe('the lab', function () {
   it('a rebinding never gives a client its port again, whichever the system gave it', async () => {
     await build({ natA: { type: 'port-preserving' } });
     const own = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 0);
-    assert.match(own[0]?.seen ?? '', /:10[0-4]\d\d$/);
+    assert.match(own[0]?.seen ?? '', /:1\d{4}$/);
     const inRange = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 30_500);
     lab.rebind();
     const kept = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 30_500);

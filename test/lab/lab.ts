@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { delayPort, losePackets } from './line.js';
 import { deleteNamespaces, deleteOrphans, ipBatch, newPrefix } from './namespaces.js';
-import { CLIENT_PORTS, natRules } from './nat-rules.js';
+import { CLIENT_PORTS, CONE_PORTS, natRules } from './nat-rules.js';
 import { hostsOf } from './plan.js';
 import type { Host, HostName, LabPlan, NatName } from './plan.js';
 
@@ -158,7 +158,7 @@ export class Lab {
     this.#execute(name, ['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0']);
   }
 
-  #buildHost({ name, address, ipv6, gateway, inside, nat }: Host): void {
+  #buildHost({ name, on, address, ipv6, gateway, inside, nat }: Host): void {
     const device = this.deviceOf(name);
     if (nat) this.#buildSwitch(name as NatName, 'lan');
     const lines = ['link set lo up', `address add ${address}/24 dev ${device}`, `link set ${device} up`];
@@ -175,7 +175,8 @@ export class Lab {
       this.#execute(name, ['sysctl', '-qw', ...settings, ...(timeoutS === undefined ? [] : timeouts)]);
       this.#loadNat(name as NatName);
     } else {
-      const { first, last } = CLIENT_PORTS;
+      const { first, last } =
+        this.hosts.find((one) => one.name === on)?.nat?.type === 'full-cone' ? CONE_PORTS : CLIENT_PORTS;
       this.#execute(name, ['sysctl', '-qw', `net.ipv4.ip_local_port_range=${first} ${last}`]);
     }
   }

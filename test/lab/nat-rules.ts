@@ -26,8 +26,10 @@ export interface NatRules {
   readonly server: string | undefined;
 }
 
-/** What the system gives to programs, on all hosts: few, as a full cone is a table of them. */
-export const CLIENT_PORTS = { first: 10_000, last: 10_499 } as const;
+/** What the system gives to programs, on all hosts. */
+export const CLIENT_PORTS = { first: 10_000, last: 19_999 } as const;
+/** Behind a full cone fewer: it is a table of them. */
+export const CONE_PORTS = { first: 10_000, last: 10_499 } as const;
 /** What baresip and linphonec are told to take. */
 const PHONE_PORTS = [42_000, 43_000] as const;
 const PHONE_PORT_COUNT = 1000;
@@ -100,7 +102,7 @@ function coneIn({ type, external, client }: NatRules): string[] {
 function mapsOf({ type, generation }: NatRules): string {
   if (type !== 'full-cone') return '';
   const inside = [
-    ...ports(CLIENT_PORTS.first, CLIENT_PORTS.last - CLIENT_PORTS.first + 1),
+    ...ports(CONE_PORTS.first, CONE_PORTS.last - CONE_PORTS.first + 1),
     ...PHONE_PORTS.flatMap((first) => ports(first, PHONE_PORT_COUNT)),
   ];
   const first = rangeOf(generation);
