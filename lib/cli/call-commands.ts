@@ -3,14 +3,14 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Terminal } from './terminal.js';
 
-const COMMANDS: Readonly<Record<string, (terminal: Terminal) => Promise<unknown> | void>> = {
-  hold: (terminal) => terminal.hold(true),
-  resume: (terminal) => terminal.hold(false),
-  mute: (terminal) => terminal.mute(true),
-  unmute: (terminal) => terminal.mute(false),
-  move: (terminal) => terminal.move(),
-  bye: (terminal) => terminal.hangUp(),
-};
+const COMMANDS = new Map<string, (terminal: Terminal) => Promise<unknown> | void>([
+  ['hold', (terminal) => terminal.hold(true)],
+  ['resume', (terminal) => terminal.hold(false)],
+  ['mute', (terminal) => terminal.mute(true)],
+  ['unmute', (terminal) => terminal.mute(false)],
+  ['move', (terminal) => terminal.move()],
+  ['bye', (terminal) => terminal.hangUp()],
+]);
 
 /** Obeys one line after the other until the returned function is called; at the end of the input the call goes on. */
 export function readCommands(
@@ -23,8 +23,8 @@ export function readCommands(
   lines.on('line', (line) => {
     const word = line.trim().toLowerCase();
     if (word === '') return;
-    const command = COMMANDS[word];
-    if (!command) return complain(`"${word}" is no command: ${Object.keys(COMMANDS).join(', ')} are`);
+    const command = COMMANDS.get(word);
+    if (!command) return complain(`"${word}" is no command: ${[...COMMANDS.keys()].join(', ')} are`);
     before = before
       .then(() => command(terminal))
       .catch((error: unknown) => complain(error instanceof Error ? error.message : String(error)));

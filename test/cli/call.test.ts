@@ -124,7 +124,7 @@ describe('latchkey call', () => {
   it('--commands: holds, resumes and hangs up as it is told on standard input', async () => {
     const caller = call(uri('echo'), ...trust(), '--json', '--commands');
     await caller.event('verified');
-    caller.tell('hold', 'dance');
+    caller.tell('hold', 'constructor');
     await caller.event('held', ({ held }) => held === true);
     caller.tell('resume');
     await caller.event('held', ({ held }) => held === false);
@@ -132,7 +132,7 @@ describe('latchkey call', () => {
     const outcome = await caller.ended();
     assert.match(
       outcome.stderr,
-      /^latchkey: "dance" is no command: hold, resume, mute, unmute, move, bye are$/m,
+      /^latchkey: "constructor" is no command: hold, resume, mute, unmute, move, bye are$/m,
     );
     assert.ok(summaryOf(outcome).received > 0);
   });
