@@ -3,9 +3,9 @@
 import type { ActivePath } from './active-path.js';
 import type { Challenge } from './challenge.js';
 
-/** How long the old path has to answer, and how long within a minute of a conflict: protocol.md 5.11. */
 const SWITCH_ROUND_TRIPS = 1.5;
 const SWITCH_MIN_MS = 30;
+/** How long the old path has to answer within a minute of a conflict: protocol.md 5.11. */
 const CAUTIOUS_SWITCH_MS = 2000;
 /** Packets held each way: a third of a second of speech, or 30 ms of video. */
 export const MAX_HELD_PACKETS = 16;
@@ -42,6 +42,12 @@ export class Ask {
     return this.#arrived.splice(0);
   }
 
+  /** The old path has answered. */
+  noteAnswer(nowMs: number): void {
+    this.isAnswered = true;
+    this.path.noteResponse(this.challenge, nowMs);
+  }
+
   /** Whether it is due now; if so the caller must send it. */
   takeTransmission(nowMs: number): boolean {
     if (this.isAnswered || this.challenge.nextMs > nowMs) return false;
@@ -57,6 +63,11 @@ export class Ask {
   switchMs(rttMs: number): number {
     const askedMs = this.challenge.firstSentMs ?? Infinity;
     if (this.isCautious) return askedMs + CAUTIOUS_SWITCH_MS;
-    return askedMs + Math.max(SWITCH_MIN_MS, SWITCH_ROUND_TRIPS * Math.max(this.path.rttMs, rttMs));
+    return askedMs + silenceMs(Math.max(this.path.rttMs, rttMs));
   }
+}
+
+/** How long a path of this round trip has to answer before it counts as silent: protocol.md 5.11. */
+export function silenceMs(rttMs: number): number {
+  return Math.max(SWITCH_MIN_MS, SWITCH_ROUND_TRIPS * rttMs);
 }

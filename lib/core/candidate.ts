@@ -2,7 +2,7 @@
 // and sends nothing.
 import { isSameAddress, type TransportAddress } from '../wire/index.js';
 import { ActivePath } from './active-path.js';
-import type { Ask } from './ask.js';
+import { silenceMs, type Ask } from './ask.js';
 import { CANDIDATE_LIFETIME_MS, type Challenge } from './challenge.js';
 import type { Random } from './crypto.js';
 
@@ -31,8 +31,13 @@ export class Candidate {
   /** A due transmission did not fit the budget and waits for bytes. */
   isBlocked = false;
   ask: Ask | undefined;
+  /** Where its challenge was answered from first: it may hand challenges on to whoever is there. */
+  elsewhere: TransportAddress | undefined;
+  /** That one is a candidate too, and is waited for. */
+  givesWay = false;
   /** Set when it has answered its challenge. */
-  answer: { readonly rttMs: number; readonly serverSeenAs: TransportAddress } | undefined;
+  answer:
+    { readonly atMs: number; readonly rttMs: number; readonly serverSeenAs: TransportAddress } | undefined;
 
   constructor(
     readonly remote: TransportAddress,
@@ -48,8 +53,30 @@ export class Candidate {
     this.isBlocked = false;
   }
 
-  noteAnswer(serverSeenAs: TransportAddress, nowMs: number): void {
-    this.answer = { rttMs: nowMs - (this.challenge.firstSentMs ?? nowMs), serverSeenAs };
+  /** A valid response: its own, or the old path's to the question about it. */
+  noteAnswer(challenge: Challenge, serverSeenAs: TransportAddress, nowMs: number): void {
+    const rttMs = nowMs - (challenge.firstSentMs ?? nowMs);
+    if (challenge === this.challenge) this.answer = { atMs: nowMs, rttMs, serverSeenAs };
+    else this.ask?.noteAnswer(nowMs);
+  }
+
+  /** A valid response came from another address than the one that was asked. */
+  noteElsewhere(challenge: Challenge, source: TransportAddress): void {
+    if (challenge === this.challenge) this.elsewhere = source;
+  }
+
+  noteRival({ remote }: Candidate): void {
+    if (this.isAnsweredFrom(remote)) this.givesWay = true;
+  }
+
+  isAnsweredFrom(remote: TransportAddress): boolean {
+    return this.elsewhere !== undefined && isSameAddress(this.elsewhere, remote);
+  }
+
+  /** What may still be answered about it. */
+  get outstanding(): readonly Challenge[] {
+    const { answer, challenge, ask } = this;
+    return [...(answer ? [] : [challenge]), ...(ask && !ask.isAnswered ? [ask.challenge] : [])];
   }
 
   fitsBudget(sizeBytes: number): boolean {
@@ -89,10 +116,11 @@ export class Candidate {
     return Math.min(this.isBlocked ? Infinity : this.challenge.nextMs, this.endsMs, askMs);
   }
 
-  /** When it may take the media, having answered, if the old path stays silent (protocol.md 5.11). */
+  /** When it may take the media, having answered, if the old path is silent (protocol.md 5.11). */
   get switchMs(): number {
-    const { ask, answer } = this;
-    return ask && answer ? ask.switchMs(answer.rttMs) : -Infinity;
+    const { ask, answer, givesWay } = this;
+    if (!answer) return Infinity;
+    return (ask?.switchMs(answer.rttMs) ?? answer.atMs) + (givesWay ? silenceMs(answer.rttMs) : 0);
   }
 
   /** The path that it becomes by its answer; undefined while it has none. */

@@ -32,8 +32,8 @@ export interface Challenger {
   create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge;
   /** The greeting, or why it is dropped. */
   greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason;
-  /** Why a message does not answer the challenge (protocol.md 5.2), or undefined where it does. */
-  fault(message: AnswerMessage, source: TransportAddress, challenge: Challenge): DropReason | undefined;
+  /** Why a message does not answer the challenge, wherever it comes from (protocol.md 5.2); undefined where it does. */
+  fault(message: AnswerMessage, challenge: Challenge): DropReason | undefined;
   /** Spends the SDP word on the first proof over it; true that once (protocol.md 5.3). */
   spendWord(proof: Uint8Array): boolean;
 }

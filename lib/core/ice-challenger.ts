@@ -5,7 +5,6 @@ import {
   encodeIceResponse,
   encodeRoleConflict,
   isIceIntegrityValid,
-  isSameAddress,
   type TransportAddress,
 } from '../wire/index.js';
 import { Challenge } from './challenge.js';
@@ -59,9 +58,8 @@ export class IceChallenger implements Challenger {
     };
   }
 
-  fault(message: AnswerMessage, source: TransportAddress, challenge: Challenge): DropReason | undefined {
+  fault(message: AnswerMessage): DropReason | undefined {
     if (message.kind !== 'check-response') return 'notLatch';
-    if (!isSameAddress(challenge.destination, source)) return 'wrongSource';
     const { hmacSha1, equal } = this.host.crypto;
     const isValid = isIceIntegrityValid(message, this.generation.peer.pwd.reveal(), hmacSha1, equal);
     return isValid ? undefined : 'integrity';

@@ -4,7 +4,6 @@ import {
   encodeChallenge,
   encodeWelcome,
   isLatchIntegrityValid,
-  isSameAddress,
   type LatchMessage,
   type TransportAddress,
 } from '../wire/index.js';
@@ -61,9 +60,8 @@ export class LatchChallenger implements Challenger {
     };
   }
 
-  fault(message: AnswerMessage, source: TransportAddress, challenge: Challenge): DropReason | undefined {
+  fault(message: AnswerMessage, challenge: Challenge): DropReason | undefined {
     if (message.kind !== 'response') return 'notLatch';
-    if (!isSameAddress(challenge.destination, source)) return 'wrongSource';
     if (!this.#hasIntegrity(message)) return 'integrity';
     const isProof = this.host.crypto.equal(message.proof, this.#proofOver(challenge.word));
     return isProof ? undefined : 'proof';

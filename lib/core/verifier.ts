@@ -15,6 +15,8 @@ import type { VerifierHost } from './verifier-host.js';
 const PREVIOUS_PATH_MS = 5000;
 /** After a conflict the old path has longer to answer: protocol.md 5.11. */
 const CAUTIOUS_PERIOD_MS = 60_000;
+/** Where another answered first: of two paths that answer, that of the other may be verified so much later. */
+const DOUBT_MS = 5000;
 
 export class Verifier {
   #challenger: Challenger;
@@ -115,29 +117,27 @@ export class Verifier {
     return this.#candidates.find(source)?.holdArrived(bytes) ?? false;
   }
 
-  /** A response to something outstanding; any other is dropped (protocol.md 5.2). */
+  /** A response to something outstanding, from the address that was asked; any other is dropped (protocol.md 5.2). */
   handleAnswer(message: AnswerMessage, source: TransportAddress, nowMs: number): void {
-    const isAnswered = (challenge: Challenge): boolean =>
-      isSameBytes(challenge.transaction, message.transaction);
-    const consent = this.#active?.outstanding.find(isAnswered);
-    if (this.#active && consent) {
-      if (!this.#accepts(message, source, consent)) return;
-      return this.#handleConsent(this.#active, consent, message.mapped, nowMs);
+    const isAnswered = ({ transaction }: Challenge): boolean => isSameBytes(transaction, message.transaction);
+    const isAsked = (path: Candidate | ActivePath): boolean => path.outstanding.some(isAnswered);
+    const active = this.#active && isAsked(this.#active) ? this.#active : undefined;
+    const candidate = active ? undefined : [...this.#candidates].find(isAsked);
+    const challenge = (active ?? candidate)?.outstanding.find(isAnswered);
+    if (!challenge) return this.host.drop('staleTransaction');
+    const fault = this.#challenger.fault(message, challenge);
+    if (fault) return this.host.drop(fault);
+    if (!isSameAddress(challenge.destination, source)) {
+      candidate?.noteElsewhere(challenge, source);
+      const rival = this.#candidates.find(source);
+      if (rival) candidate?.noteRival(rival);
+      return this.host.drop('wrongSource');
     }
-    for (const candidate of this.#candidates) {
-      if (!candidate.answer && isAnswered(candidate.challenge)) {
-        if (!this.#accepts(message, source, candidate.challenge)) return;
-        candidate.noteAnswer(message.mapped, nowMs);
-        return this.#settle(candidate, nowMs);
-      }
-      if (candidate.ask && !candidate.ask.isAnswered && isAnswered(candidate.ask.challenge)) {
-        if (!this.#accepts(message, source, candidate.ask.challenge)) return;
-        candidate.ask.isAnswered = true;
-        candidate.ask.path.noteResponse(candidate.ask.challenge, nowMs);
-        return this.#settle(candidate, nowMs);
-      }
-    }
-    this.host.drop('staleTransaction');
+    this.#release(challenge);
+    this.host.claim(source);
+    if (active) return this.#handleConsent(active, challenge, message.mapped, nowMs);
+    candidate?.noteAnswer(challenge, message.mapped, nowMs);
+    if (candidate) this.#settle(candidate, nowMs);
   }
 
   /** Payload that goes to the active path. */
@@ -183,8 +183,11 @@ export class Verifier {
     const { highestCounter } = this.#challenger;
     const { isAdmitted, displaced } = this.#candidates.admit(newcomer, highestCounter, nowMs);
     if (displaced) this.#forget(displaced);
-    if (isAdmitted) this.host.emit({ type: 'candidate', remote: newcomer.remote });
-    else this.#release(newcomer.challenge);
+    if (!isAdmitted) this.#release(newcomer.challenge);
+    else {
+      for (const candidate of this.#candidates) candidate.noteRival(newcomer);
+      this.host.emit({ type: 'candidate', remote: newcomer.remote });
+    }
     return isAdmitted;
   }
 
@@ -222,9 +225,13 @@ export class Verifier {
   #settle(candidate: Candidate, nowMs: number): void {
     if (!candidate.answer) return;
     const active = this.#active;
-    if (!active || candidate.nomination > active.nomination) return this.#activate(candidate, nowMs);
+    if (active ? candidate.nomination > active.nomination : nowMs >= candidate.switchMs)
+      return this.#activate(candidate, nowMs);
+    if (!active) return;
     const ask = candidate.ask?.path === active ? candidate.ask : this.#ask(candidate, active, nowMs);
-    if (ask.isAnswered) return this.#settleBoth(candidate, active, nowMs);
+    // What was asked of the candidate was new: who has answered it from the old path's address is there.
+    const isOldPathAlive = ask.isAnswered || candidate.isAnsweredFrom(active.remote);
+    if (isOldPathAlive) return this.#settleBoth(candidate, active, nowMs);
     if (nowMs < candidate.switchMs) return;
     const arrived = ask.takeArrived();
     this.#activate(candidate, nowMs);
@@ -247,8 +254,7 @@ export class Verifier {
   #handleConflict(candidate: Candidate, active: ActivePath, nowMs: number): void {
     this.#cautiousUntilMs = nowMs + CAUTIOUS_PERIOD_MS;
     this.host.emit({ type: 'conflict', remote: candidate.remote });
-    const rankMs = this.#left.rankMs(candidate.remote, nowMs);
-    if (rankMs !== undefined && rankMs < active.rankMs)
+    if (this.#rankMs(candidate, nowMs) < active.rankMs)
       this.#activate(candidate, nowMs, { takesPrevious: false });
     else this.#forget(candidate);
   }
@@ -260,8 +266,12 @@ export class Verifier {
   }
 
   #pathOf(candidate: Candidate, nowMs: number): ActivePath | undefined {
-    const rankMs = this.#left.rankMs(candidate.remote, nowMs) ?? nowMs;
-    return candidate.pathOf(rankMs, nowMs, this.host.random);
+    return candidate.pathOf(this.#rankMs(candidate, nowMs), nowMs, this.host.random);
+  }
+
+  /** When it was first verified (protocol.md 5.11); one that may hand challenges on gives the other time to come. */
+  #rankMs({ remote, elsewhere }: Candidate, nowMs: number): number {
+    return this.#left.rankMs(remote, nowMs) ?? nowMs + (elsewhere ? DOUBT_MS : 0);
   }
 
   #switchTo(path: ActivePath, nowMs: number, takesPrevious: boolean): void {
@@ -316,16 +326,6 @@ export class Verifier {
       this.host.transmit('challenges', challenge.bytes, path.remote);
       this.#release(...path.noteConsentSent(challenge, nowMs, this.host.random));
     }
-  }
-
-  #accepts(message: AnswerMessage, source: TransportAddress, challenge: Challenge): boolean {
-    const fault = this.#challenger.fault(message, source, challenge);
-    if (fault) this.host.drop(fault);
-    else {
-      this.#release(challenge);
-      this.host.claim(source);
-    }
-    return fault === undefined;
   }
 
   #forget(candidate: Candidate): void {

@@ -43,7 +43,7 @@ describe('candidates (protocol.md 5.9)', () => {
 
   it('a proven candidate and one that has answered are displaced by nothing (protocol.md 5.3)', () => {
     const table = new CandidateTable();
-    const answer = { rttMs: 1, serverSeenAs: { address: '203.0.113.1', port: 1 } };
+    const answer = { atMs: 0, rttMs: 1, serverSeenAs: { address: '203.0.113.1', port: 1 } };
     for (let i = 0; i < MAX_CANDIDATES; i++)
       table.admit(candidate(i % 2 ? { isProven: true } : { answer }), 9, 0);
     assert.equal(table.admit(candidate({ counter: 9 }), 9, 0).isAdmitted, false);
