@@ -93,14 +93,14 @@ describe('the lab', function () {
     });
   }
 
-  it('a rebinding never gives a client its port again, whichever the system gave it', async () => {
+  it('the system gives no host a port that a rebound NAT would leave as it is', async () => {
     await build({ natA: { type: 'port-preserving' } });
     const own = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 0);
     assert.match(own[0]?.seen ?? '', /:1\d{4}$/);
     const inRange = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 30_500);
     lab.rebind();
     const kept = await ask('cliA', [`${SERVER}:${ONE}`], 1, 5, 30_500);
-    assert.deepEqual(kept[0]?.seen, inRange[0]?.seen, 'why it must not be one of those that NATs give');
+    assert.deepEqual(kept[0]?.seen, inRange[0]?.seen, 'such a port is left as it is');
   });
 
   it('renumbering gives another external address', async () => {
