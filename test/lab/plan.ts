@@ -33,8 +33,6 @@ export interface LabPlan {
   readonly natA?: NatPlan;
   /** With its client, cliB. */
   readonly natB?: NatPlan;
-  /** Symmetric by default. */
-  readonly carrierType?: NatType;
   /** Both clients are 10.0.0.2. */
   readonly samePrivate?: boolean;
   /** A second client behind natA, cliA2. */
@@ -61,7 +59,7 @@ export interface Host {
 
 /** All hosts, each behind those that it hangs on. */
 export function hostsOf(plan: LabPlan): readonly Host[] {
-  const { natA = { type: 'symmetric' }, natB, carrierType = 'symmetric' } = plan;
+  const { natA = { type: 'symmetric' }, natB } = plan;
   const hasCarrier = natA.behind === 'carrier' || natB?.behind === 'carrier';
   const [netA, netB] = plan.samePrivate ? ['10.0.0', '10.0.0'] : ['10.0.1', '10.0.2'];
   const hosts: Host[] = [
@@ -70,7 +68,7 @@ export function hostsOf(plan: LabPlan): readonly Host[] {
   ];
   if (plan.ipv6) hosts.push({ name: 'open', on: 'hub', address: OPEN, ipv6: OPEN_IPV6, gateway: undefined });
   if (hasCarrier) {
-    const nat = { type: carrierType };
+    const nat = { type: 'symmetric' } as const;
     hosts.push({
       ...{ name: 'carrier', on: 'hub', address: CARRIER, gateway: undefined, inside: '100.64.0.1', nat },
     });
