@@ -18,13 +18,12 @@ export default tseslint.config(
         { considerDefaultExhaustiveForUnions: true },
       ],
       '@typescript-eslint/consistent-type-imports': 'error',
-      'max-lines': ['error', 350],
       eqeqeq: 'error',
     },
   },
   {
     files: ['test/**/*.ts'],
-    rules: { '@typescript-eslint/no-unused-expressions': 'off', 'max-lines': 'off' },
+    rules: { '@typescript-eslint/no-unused-expressions': 'off' },
   },
   {
     files: ['lib/wire/**/*.ts', 'lib/core/**/*.ts'],

@@ -5,7 +5,7 @@ export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.j
 export type { LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';
 export type { DescriptionType, LatchEventOf, LatchEvents, Session } from './net/session.js';
 export type { MediaPort, MediaPortEvents } from './net/media-port.js';
-export type { Guard } from './net/guard.js';
+export type { Guard } from './net/guard/guard.js';
 export { nodeCrypto, createNodeRandom } from './net/node-crypto.js';
 export {
   DROP_REASONS,

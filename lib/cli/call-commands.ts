@@ -1,7 +1,7 @@
 // `--commands`: lines on standard input, each a command to the call. Knows the words; what they do is the terminal's.
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { Terminal } from './terminal.js';
+import type { Terminal } from '../phone/terminal.js';
 
 const COMMANDS = new Map<string, (terminal: Terminal) => Promise<unknown> | void>([
   ['hold', (terminal) => terminal.hold(true)],

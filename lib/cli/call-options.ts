@@ -5,9 +5,9 @@ import { X509Certificate } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { hasCertificate, parseCallUri } from './call-uri.js';
-import type { CallUri } from './call-uri.js';
-import { Failure } from './failure.js';
+import { hasCertificate, parseCallUri } from '../sip/index.js';
+import type { CallUri } from '../sip/index.js';
+import { Failure } from '../phone/failure.js';
 
 export interface TrustOptions {
   readonly ca?: string;

@@ -5,11 +5,11 @@ import { formatAddress } from '../wire/index.js';
 import { readCommands } from './call-commands.js';
 import { addTrustOptions, readSeconds, readTrust, readUri, warnInsecure } from './call-options.js';
 import type { TrustOptions } from './call-options.js';
-import { Failure } from './failure.js';
-import { loadMedia } from './media-file.js';
-import { Recorder } from './recorder.js';
-import { startTerminal } from './terminal.js';
-import type { CallSummary, Terminal, TerminalOptions } from './terminal.js';
+import { Failure } from '../phone/failure.js';
+import { loadMedia } from '../phone/media-file.js';
+import { Recorder } from '../phone/recorder.js';
+import { startTerminal } from '../phone/terminal.js';
+import type { CallSummary, Terminal, TerminalOptions } from '../phone/terminal.js';
 
 interface CallOptions extends TrustOptions {
   readonly play?: string;

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { Failure, unreadable } from './failure.js';
+import { Failure, unreadable } from '../phone/failure.js';
 
 export interface Certificate {
   /** PEM. */

@@ -1,8 +1,8 @@
 // What a short call has shown, in words: what protects it, or why nothing does, what NAT there is, how long the round trip
 // takes. It says only what was measured. No sockets here.
 import type { NatChange, Policy } from '../index.js';
-import { hasCertificate } from './call-uri.js';
-import type { CallTransport } from './call-uri.js';
+import { hasCertificate } from '../sip/index.js';
+import type { CallTransport } from '../sip/index.js';
 
 /** What was seen of one call. */
 export interface Facts {

@@ -8,9 +8,9 @@ import { addTrustOptions, readTrust, readUri, warnInsecure } from './call-option
 import type { TrustOptions } from './call-options.js';
 import { describeDiagnosis, diagnose } from './diagnosis.js';
 import type { Facts } from './diagnosis.js';
-import { bindSocket } from './local-address.js';
-import { startTerminal } from './terminal.js';
-import type { Terminal, TerminalOptions } from './terminal.js';
+import { bindSocket } from '../phone/local-address.js';
+import { startTerminal } from '../phone/terminal.js';
+import type { Terminal, TerminalOptions } from '../phone/terminal.js';
 
 const CALL_MS = 2500;
 const SECOND_CALL_MS = 1000;

@@ -3,7 +3,7 @@
 // line and an exit code. It knows no option of any command: each registers its own.
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { Failure } from './failure.js';
+import { Failure } from '../phone/failure.js';
 
 /** What each command's file exports: adds the command, its options and its action to the program. */
 export type Register = (program: Command) => void;

@@ -13,7 +13,7 @@ import { nodeCrypto } from '../net/node-crypto.js';
 import { parseIp } from '../wire/index.js';
 import { fieldsOf, flatten, readable } from './event-log.js';
 import type { Fields } from './event-log.js';
-import { Failure, unreadable } from './failure.js';
+import { Failure, unreadable } from '../phone/failure.js';
 import { plural, printable, seconds } from './replay-text.js';
 
 /** The events with `atMs` since the file began, and what was driven. */

@@ -8,7 +8,7 @@ import { ChallengeSurvey } from '../capture/challenge-survey.js';
 import type { CaptureSink, CaptureSummary } from '../capture/traffic.js';
 import type { Command } from 'commander';
 import { planDrive } from '../capture/drive-plan.js';
-import { Failure, unreadable } from './failure.js';
+import { Failure, unreadable } from '../phone/failure.js';
 import { driveFile, driveLines, readSessionFile } from './replay-drive.js';
 import { drawCalls } from './replay-ladder.js';
 import { printable } from './replay-text.js';

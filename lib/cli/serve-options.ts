@@ -4,17 +4,10 @@ import { readFileSync } from 'node:fs';
 import { isIPv6, isIP } from 'node:net';
 import { z } from 'zod';
 import type { Policy } from '../index.js';
-import { parseCallUri } from './call-uri.js';
-import type { CallUri } from './call-uri.js';
-import { Failure, unreadable } from './failure.js';
-
-/** 0: off; 'auto': a free one of the system's choosing. */
-export type ListenPort = number | 'auto';
-
-export type MediaPorts =
-  | { readonly kind: 'shared'; readonly port: ListenPort }
-  /** A pair for each call: RTP on the even port, RTCP on the next one. */
-  | { readonly kind: 'range'; readonly low: number; readonly high: number };
+import { parseCallUri } from '../sip/index.js';
+import type { CallUri } from '../sip/index.js';
+import type { ListenPort, MediaPorts } from '../server/media-sockets.js';
+import { Failure, unreadable } from '../phone/failure.js';
 
 export interface ServeOptions {
   /** The address all sockets are bound to. */

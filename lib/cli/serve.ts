@@ -2,21 +2,22 @@
 // call before it ends itself. What each part refuses stands in its own file.
 import { createRequire } from 'node:module';
 import type { Command } from 'commander';
+import type { SipMessage } from '../sip/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
-import type { EndedCall, SipMessage, SipPackage } from '../../plugins/sip/index.js';
+import type { EndedCall, SipPackage } from '../../plugins/sip/index.js';
 import { createLatchkey } from '../index.js';
 import type { LatchEventType, Session } from '../index.js';
 import { createCertificate, readCertificate } from './certificate.js';
 import { CountersReport } from './counters-report.js';
 import { EventLog } from './event-log.js';
 import type { Fields } from './event-log.js';
-import { openMediaSockets } from './media-sockets.js';
-import { audioOf, MeetingServer } from './meeting-server.js';
-import { withPeers } from './optional-peer.js';
+import { openMediaSockets } from '../server/media-sockets.js';
+import { audioOf, MeetingServer } from '../server/meeting-server.js';
+import { withPeers } from '../phone/optional-peer.js';
 import { readServeOptions } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
-import { openSipListeners } from './sip-listeners.js';
-import { SilenceWatch } from './silence-watch.js';
+import { openSipListeners } from '../../plugins/sip/sip-listeners.js';
+import { SilenceWatch } from '../server/silence-watch.js';
 
 const COUNTERS_EVERY_MS = 5000;
 /** How long callers have to confirm the BYE. */

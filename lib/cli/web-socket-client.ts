@@ -12,11 +12,11 @@ import {
   LatchSessionDescriptionHandler,
   signallingOf,
 } from '../../plugins/sip-js/index.js';
-import { ConnectionTrouble } from './connection-trouble.js';
-import { Failure } from './failure.js';
-import { resolveHost } from './local-address.js';
-import { withPeers } from './optional-peer.js';
-import type { Describe, SipClientEvents, SipClientOptions } from './signalling-types.js';
+import { ConnectionTrouble } from '../phone/connection-trouble.js';
+import { Failure } from '../phone/failure.js';
+import { resolveHost } from '../phone/local-address.js';
+import { withPeers } from '../phone/optional-peer.js';
+import type { Describe, SipClientEvents, SipClientOptions } from '../phone/signalling-types.js';
 
 const CONNECT_S = 10;
 /** Reason: on a connection that is up, a server sends its 100 at once (RFC 3261 17.2.1: within 200 ms). */

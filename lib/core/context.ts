@@ -1,12 +1,12 @@
 // What every part of the engine shares: crypto, chance, the time of the call being handled, and where outputs go.
 import type { TransportAddress } from '../wire/index.js';
-import type { Component } from './component.js';
+import type { Component } from './path/component.js';
 import type { Counters } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
-import type { DirectTargetRule, DirectTargets } from './direct-targets.js';
+import type { DirectTargetRule, DirectTargets } from './route/direct-targets.js';
 import type { LatchEvent } from './events.js';
-import type { Suite } from './keys.js';
-import type { Port } from './port.js';
+import type { Suite } from './proof/keys.js';
+import type { Port } from './route/port.js';
 
 /** What a verifier does with a peer that does not speak latch: protocol.md 7. */
 export type Policy = 'require' | 'prefer' | 'legacy';

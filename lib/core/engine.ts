@@ -12,18 +12,18 @@ import {
   type TransportAddress,
 } from '../wire/index.js';
 import { Agenda } from './agenda.js';
-import type { Component } from './component.js';
+import type { Component } from './path/component.js';
 import type { Context, EngineOptions } from './context.js';
 import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
-import { DirectTargets, isDefaultDirectTarget } from './direct-targets.js';
+import { DirectTargets, isDefaultDirectTarget } from './route/direct-targets.js';
 import type { LatchEvent } from './events.js';
-import { readSsrc } from './heard-ssrcs.js';
-import { ufragKey } from './ice-generation.js';
-import { SUITES } from './keys.js';
-import { Port } from './port.js';
-import type { SessionOptions } from './session-types.js';
-import { Session } from './session.js';
+import { readSsrc } from './route/heard-ssrcs.js';
+import { ufragKey } from './proof/ice-generation.js';
+import { SUITES } from './proof/keys.js';
+import { Port } from './route/port.js';
+import type { SessionOptions } from './exchange/session-types.js';
+import { Session } from './exchange/session.js';
 
 /** One datagram to send from a port. */
 export interface Transmit {

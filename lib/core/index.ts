@@ -1,22 +1,22 @@
 // The core's face: the protocol as a machine without I/O, for those who bring sockets and a clock of their own.
-export { Component } from './component.js';
-export type { Protection } from './component.js';
+export { Component } from './path/component.js';
+export type { Protection } from './path/component.js';
 export type { EngineOptions, Policy } from './context.js';
 export { addCounters, createCounters, DROP_REASONS } from './counters.js';
 export type { Counters, DropReason } from './counters.js';
 export type { Crypto, Random } from './crypto.js';
-export { isDefaultDirectTarget } from './direct-targets.js';
-export type { DirectTargetRule } from './direct-targets.js';
+export { isDefaultDirectTarget } from './route/direct-targets.js';
+export type { DirectTargetRule } from './route/direct-targets.js';
 export { Engine } from './engine.js';
 export type { Delivery, Transmit } from './engine.js';
 export { ERROR_CODES, LatchkeyError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
-export { computeProof, deriveKeys, isSuite, SUITES } from './keys.js';
-export type { KeyInput, Keys, ProofInput, Suite } from './keys.js';
-export { Port } from './port.js';
-export { Secret } from './secret.js';
-export { Session } from './session.js';
+export { computeProof, deriveKeys, isSuite, SUITES } from './proof/keys.js';
+export type { KeyInput, Keys, ProofInput, Suite } from './proof/keys.js';
+export { Port } from './route/port.js';
+export { Secret } from './proof/secret.js';
+export { Session } from './exchange/session.js';
 export type {
   Role,
   SessionOptions,
@@ -24,5 +24,5 @@ export type {
   Signalling,
   StreamStatus,
   Verdict,
-} from './session-types.js';
+} from './exchange/session-types.js';
 export type { TransportAddress } from '../wire/index.js';

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import type { RemoteInfo, Socket, SocketOptions, SocketType } from 'node:dgram';
 import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
 import type { Counters, LatchEvent, Session as CoreSession } from '../core/index.js';
-import { createGuardedSocket } from './guarded-socket.js';
+import { createGuardedSocket } from './guard/guarded-socket.js';
 import { Loop } from './loop.js';
 import type { LoopOutput } from './loop.js';
 import { createNodeRandom, nodeCrypto } from './node-crypto.js';

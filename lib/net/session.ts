@@ -12,8 +12,8 @@ import type {
   StreamStatus,
   Verdict,
 } from '../core/index.js';
-import { Guard } from './guard.js';
-import { GuardLayer } from './guard-layer.js';
+import { Guard } from './guard/guard.js';
+import { GuardLayer } from './guard/guard-layer.js';
 import { MediaPort } from './media-port.js';
 import { checkWhere } from './options.js';
 import type { Where } from './options.js';

@@ -2,10 +2,9 @@
  * Ending what the peer believes to be a call: the ACK and the BYE that the plugin sends itself when a description cannot be
  * taken and there is no request left to refuse (RFC 3261 13.2.2.4, 14.1). Builds in-dialog requests; nothing else.
  */
-import type { Dialog } from './dialog.js';
-import { MAX_FORKS } from './forks.js';
-import { callId, cseqOf, toTag } from './message.js';
-import type { PackageStack, SipAddress, SipMessage, SipRequest } from './sip-types.js';
+import { MAX_FORKS, callId, cseqOf, toTag } from '../../lib/sip/index.js';
+import type { Dialog, SipAddress, SipMessage, SipRequest } from '../../lib/sip/index.js';
+import type { PackageStack } from './sip-types.js';
 
 /** As much of a dialog as its ACK and BYE need. */
 type Place = Pick<

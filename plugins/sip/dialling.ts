@@ -7,7 +7,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { guardStream, guardWebSocket } from './guard-stream.js';
 import type { GuardSite, WebSocketLike } from './guard-stream.js';
-import { checkSipIdentity } from './identity.js';
+import { checkSipIdentity } from '../../lib/sip/index.js';
 import { withSwapped } from './swap.js';
 import type { Swap } from './swap.js';
 import type { Target } from './target.js';

@@ -5,18 +5,18 @@
 import { EventEmitter } from 'node:events';
 import { LatchkeyError } from '../../lib/index.js';
 import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
-import { Calls } from './calls.js';
-import type { EndReason } from './dialog.js';
-import { fromTag, toTag } from './message.js';
-import type { OnRequest, SipMessage, SipOptions, SipPackage, SipRequest } from './sip-types.js';
+import { Calls, fromTag, toTag } from '../../lib/sip/index.js';
+import type { EndReason, OnRequest, SipMessage, SipRequest } from '../../lib/sip/index.js';
+import type { SipOptions, SipPackage } from './sip-types.js';
 import { Stack } from './stack.js';
 import { expectedSignalling, nextHop, resolveHop } from './target.js';
 import type { Resolve } from './target.js';
 
-export type { EndReason } from './dialog.js';
-export type { Signalling } from './hop.js';
-export { hopSignalling, isLoopback } from './hop.js';
+export type { EndReason } from '../../lib/sip/index.js';
+export type { Signalling } from '../../lib/sip/index.js';
+export { hopSignalling, isLoopback } from '../../lib/sip/index.js';
 export type { ListenerAddress, ListenerProtocol } from './listeners.js';
+export type * from '../../lib/sip/message-types.js';
 export type * from './sip-types.js';
 export type { Stack } from './stack.js';
 export type { Resolve, Target } from './target.js';

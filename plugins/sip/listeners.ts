@@ -10,7 +10,8 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { guardDatagrams, guardStream, guardWebSocket } from './guard-stream.js';
 import type { GuardSite, WebSocketLike } from './guard-stream.js';
-import type { SipFlow, SipOptions } from './sip-types.js';
+import type { SipFlow } from '../../lib/sip/index.js';
+import type { SipOptions } from './sip-types.js';
 import { withSwapped } from './swap.js';
 import type { Swap } from './swap.js';
 

@@ -5,17 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Dialling } from './dialling.js';
-import { callId } from './message.js';
-import type {
-  OnResponse,
-  PackageStack,
-  SipMessage,
-  SipPackage,
-  SipParams,
-  SipUri,
-  SipFlow,
-  SipVia,
-} from './sip-types.js';
+import { callId } from '../../lib/sip/index.js';
+import type { OnResponse, SipFlow, SipMessage, SipParams, SipUri, SipVia } from '../../lib/sip/index.js';
+import type { PackageStack, SipPackage } from './sip-types.js';
 import { nextHop, pinnedHop } from './target.js';
 import type { Pins, Resolve, Target } from './target.js';
 

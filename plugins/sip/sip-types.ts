@@ -3,80 +3,14 @@
  * Nothing here is ambient: a user of latchkey sees these types by import only. What the plugin does not use is not typed.
  */
 
-export type SipParams = Record<string, string | null | undefined>;
-
-export interface SipUri {
-  schema?: string | undefined;
-  user?: string | undefined;
-  password?: string | undefined;
-  host: string;
-  /** NaN where the text names none: that is how the package parses it. */
-  port?: number | string | undefined;
-  params: SipParams;
-  headers?: Record<string, string> | undefined;
-}
-
-export interface SipAddress {
-  name?: string | undefined;
-  uri: string | SipUri;
-  params?: SipParams | undefined;
-}
-
-export interface SipVia {
-  version?: string;
-  protocol?: string;
-  host?: string;
-  port?: number | undefined;
-  params: SipParams;
-}
-
-export interface SipHeaders {
-  via?: SipVia[];
-  to?: SipAddress;
-  from?: SipAddress;
-  contact?: SipAddress[] | string;
-  route?: SipAddress[] | string | undefined;
-  'record-route'?: SipAddress[] | string;
-  'call-id'?: string;
-  cseq?: { seq: number; method: string } | string;
-  'content-type'?: string;
-  warning?: string;
-  require?: string;
-  rseq?: string | number;
-  rack?: string;
-  'session-expires'?: string | number;
-  [name: string]: unknown;
-}
-
-export interface SipMessage {
-  method?: string;
-  uri?: string | SipUri;
-  status?: number;
-  reason?: string;
-  version?: string;
-  headers: SipHeaders;
-  content?: string | undefined;
-}
-
-/** A request on its way in or out. */
-export interface SipRequest extends SipMessage {
-  method: string;
-  uri: string | SipUri;
-}
-
-/** A response on its way in or out. */
-export interface SipResponse extends SipMessage {
-  status: number;
-}
-
-/** Where a message came from, or goes to. `local` is there for a flow that exists already. */
-export interface SipFlow {
-  protocol: string;
-  address?: string;
-  host?: string;
-  port: number | string;
-  local?: { address: string; port: number };
-}
+import type {
+  OnResponse,
+  SipFlow,
+  SipHeaders,
+  SipMessage,
+  SipResponse,
+  SipUri,
+} from '../../lib/sip/index.js';
 
 export interface SipLogger {
   recv?: ((message: SipMessage, remote: SipFlow) => void) | undefined;
@@ -103,9 +37,6 @@ export interface SipOptions {
   logger?: SipLogger | undefined;
   [name: string]: unknown;
 }
-
-export type OnRequest = (request: SipRequest, remote: SipFlow) => void;
-export type OnResponse = (response: SipResponse) => void;
 
 /** What the package's `create` returns. */
 export interface PackageStack {

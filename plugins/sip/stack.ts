@@ -6,32 +6,38 @@ import { randomBytes } from 'node:crypto';
 import { hostname as systemName } from 'node:os';
 import { isIPv6 } from 'node:net';
 import { stripLatch } from '../../lib/index.js';
-import { readSdp, replaceSdp } from './body.js';
-import type { Calls, Outgoing } from './calls.js';
-import { acknowledge, hangUp, hangUpStray } from './decline.js';
-import { Dialling } from './dialling.js';
-import type { Dialog } from './dialog.js';
-import type { Refusal } from './exchange.js';
-import { DEFAULT_LIMITS } from './frame.js';
-import type { GuardSite } from './guard-stream.js';
-import { hopSignalling } from './hop.js';
-import type { Signalling } from './hop.js';
-import { Listeners } from './listeners.js';
-import type { ListenerAddress } from './listeners.js';
-import { dropUnreadableRoutes, formatWarning, isWellFormed, methodOf, toTag } from './message.js';
-import { Sender } from './sender.js';
+import {
+  dropUnreadableRoutes,
+  formatWarning,
+  hopSignalling,
+  isWellFormed,
+  methodOf,
+  readSdp,
+  replaceSdp,
+  toTag,
+} from '../../lib/sip/index.js';
 import type {
+  Calls,
+  Dialog,
   OnRequest,
   OnResponse,
+  Outgoing,
+  Refusal,
+  Signalling,
   SipFlow,
   SipMessage,
-  SipOptions,
-  SipPackage,
   SipRequest,
   SipResponse,
   SipUri,
-  PackageStack,
-} from './sip-types.js';
+} from '../../lib/sip/index.js';
+import type { PackageStack, SipOptions, SipPackage } from './sip-types.js';
+import { acknowledge, hangUp, hangUpStray } from './decline.js';
+import { Dialling } from './dialling.js';
+import { DEFAULT_LIMITS } from './frame.js';
+import type { GuardSite } from './guard-stream.js';
+import { Listeners } from './listeners.js';
+import type { ListenerAddress } from './listeners.js';
+import { Sender } from './sender.js';
 import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
 import { unveilViaAddresses } from './via-address.js';
 import type { Resolve } from './target.js';

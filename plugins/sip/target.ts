@@ -5,9 +5,9 @@
  */
 import { lookup, resolveSrv } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Signalling } from './hop.js';
-import { isLoopback } from './hop.js';
-import type { SipMessage, SipPackage, SipUri } from './sip-types.js';
+import { isLoopback } from '../../lib/sip/index.js';
+import type { Signalling, SipMessage, SipUri } from '../../lib/sip/index.js';
+import type { SipPackage } from './sip-types.js';
 
 export interface Target {
   /** UDP, TCP, TLS or WS. */

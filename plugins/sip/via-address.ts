@@ -4,7 +4,7 @@
  * no host of anybody's. What is no address stays as it is. Other headers are not its business.
  */
 import { isIPv6 } from 'node:net';
-import type { SipMessage } from './sip-types.js';
+import type { SipMessage } from '../../lib/sip/index.js';
 
 const VIA = /^(?:via|v)[ \t]*:/i;
 /** A host, or a parameter whose value is an address, with brackets or (RFC 3261 25.1) without. */

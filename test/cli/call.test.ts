@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readDatagrams } from '../../lib/capture/index.js';
-import type { CallSummary } from '../../lib/cli/terminal.js';
+import type { CallSummary } from '../../lib/phone/terminal.js';
 import { classifyPacket, formatAddress, readRtpSsrc } from '../../lib/wire/index.js';
 import { CommandProcess, ServerProcess } from './server-process.js';
 import type { Outcome } from './server-process.js';

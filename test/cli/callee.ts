@@ -6,13 +6,8 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { createLatchkey } from '../../lib/index.js';
 import type { Latchkey, MediaPort, Session } from '../../lib/index.js';
-import type {
-  PackageStack,
-  SipHeaders,
-  SipPackage,
-  SipRequest,
-  SipResponse,
-} from '../../plugins/sip/index.js';
+import type { SipHeaders, SipRequest, SipResponse } from '../../lib/sip/index.js';
+import type { PackageStack, SipPackage } from '../../plugins/sip/index.js';
 import { freePort } from '../plugins/sip-phones.js';
 
 const sip = createRequire(import.meta.url)('sip') as SipPackage;

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { DemoEvent } from '../../lib/cli/demo/demo-event.js';
-import type { CallSummary } from '../../lib/cli/terminal.js';
+import type { CallSummary } from '../../lib/phone/terminal.js';
 import { CommandProcess } from './server-process.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

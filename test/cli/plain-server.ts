@@ -4,13 +4,8 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import type {
-  PackageStack,
-  SipHeaders,
-  SipPackage,
-  SipRequest,
-  SipResponse,
-} from '../../plugins/sip/index.js';
+import type { SipHeaders, SipRequest, SipResponse } from '../../lib/sip/index.js';
+import type { PackageStack, SipPackage } from '../../plugins/sip/index.js';
 import { classifyPacket, parseSdp } from '../../lib/wire/index.js';
 import type { TransportAddress } from '../../lib/wire/index.js';
 

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Failure } from '../../lib/cli/failure.js';
+import { Failure } from '../../lib/phone/failure.js';
 import { readSessionFile } from '../../lib/cli/replay-drive.js';
 import { root } from '../docs/repository.js';
 

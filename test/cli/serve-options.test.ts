@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
 import { createCertificate, readCertificate } from '../../lib/cli/certificate.js';
-import { Failure } from '../../lib/cli/failure.js';
+import { Failure } from '../../lib/phone/failure.js';
 import { readServeOptions } from '../../lib/cli/serve-options.js';
 import { CommandProcess, ServerProcess } from './server-process.js';
 

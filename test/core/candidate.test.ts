@@ -5,8 +5,8 @@ import {
   Candidate,
   CandidateTable,
   MAX_CANDIDATES,
-} from '../../lib/core/candidate.js';
-import { CANDIDATE_SCHEDULE_MS, Challenge } from '../../lib/core/challenge.js';
+} from '../../lib/core/path/candidate.js';
+import { CANDIDATE_SCHEDULE_MS, Challenge } from '../../lib/core/proof/challenge.js';
 
 let port = 1000;
 function candidate(sign: Partial<Candidate> = {}, nowMs = 0): Candidate {

@@ -1,6 +1,6 @@
 // Rule 5.7: where a challenge may go unasked, and how often.
 import assert from 'node:assert/strict';
-import { DirectTargets, isDefaultDirectTarget } from '../../lib/core/direct-targets.js';
+import { DirectTargets, isDefaultDirectTarget } from '../../lib/core/route/direct-targets.js';
 
 describe('direct targets (protocol.md 5.7)', () => {
   const cases: readonly [string, string | undefined, boolean][] = [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { LeftPaths } from '../../lib/core/left-paths.js';
+import { LeftPaths } from '../../lib/core/path/left-paths.js';
 
 const at = (port: number) => ({ address: '198.51.100.1', port });
 

@@ -5,8 +5,12 @@ import {
   AMPLIFICATION_LIMIT,
   DIRECT_DATAGRAMS,
   MAX_CANDIDATES,
-} from '../../lib/core/candidate.js';
-import { ASK_SCHEDULE_MS, CANDIDATE_LIFETIME_MS, CANDIDATE_SCHEDULE_MS } from '../../lib/core/challenge.js';
+} from '../../lib/core/path/candidate.js';
+import {
+  ASK_SCHEDULE_MS,
+  CANDIDATE_LIFETIME_MS,
+  CANDIDATE_SCHEDULE_MS,
+} from '../../lib/core/proof/challenge.js';
 import { ATTRIBUTE } from '../../lib/wire/stun-attribute-types.js';
 import { byteExamples } from './byte-examples.js';
 import { readText, section } from './repository.js';

@@ -1,6 +1,7 @@
 // The sip package as it is between two machines: what it tells of its flows names an address that is not loopback, while
 // every packet stays on 127.0.0.1. So a hop that nobody protects can be tested without leaving this machine.
-import type { SipFlow, SipLogger, SipPackage } from '../../plugins/sip/index.js';
+import type { SipFlow } from '../../lib/sip/index.js';
+import type { SipLogger, SipPackage } from '../../plugins/sip/index.js';
 
 /** RFC 5737: nobody's. */
 const FOREIGN = '192.0.2.1';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
-import { Calls } from '../../plugins/sip/calls.js';
-import type { Outgoing } from '../../plugins/sip/calls.js';
-import type { SipFlow, SipHeaders, SipMessage, SipRequest, SipResponse } from '../../plugins/sip/index.js';
+import { Calls } from '../../lib/sip/calls.js';
+import type { Outgoing } from '../../lib/sip/calls.js';
+import type { SipFlow, SipHeaders, SipMessage, SipRequest, SipResponse } from '../../lib/sip/index.js';
 import { FakeLatchkey } from './fake-latchkey.js';
 import type { FakeSession } from './fake-latchkey.js';
 import { sdp, sip } from './sip-phones.js';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import tls from 'node:tls';
 import { WebSocket } from 'ws';
 import { createCertificate, End, rawUdp, sdp } from './sip-phones.js';
-import type { SipRequest } from '../../plugins/sip/index.js';
+import type { SipRequest } from '../../lib/sip/index.js';
 
 const TORTURE = fileURLToPath(new URL('../../../shared/material/sip_torture_rfc4475/', import.meta.url));
 

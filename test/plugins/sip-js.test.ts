@@ -16,8 +16,8 @@ import { readText } from '../docs/repository.js';
 import { eventually, ExampleProcess, WebPhone } from './sip-js-phones.js';
 import { FakeLatchkey } from './fake-latchkey.js';
 import { createCertificate, End, inDialog, LATCH_LINE, sdp, sip } from './sip-phones.js';
+import type { SipFlow, SipRequest, SipResponse } from '../../lib/sip/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
-import type { SipFlow, SipRequest, SipResponse } from '../../plugins/sip/index.js';
 
 const closers: (() => unknown)[] = [];
 

@@ -6,19 +6,9 @@ import net from 'node:net';
 import { generate } from 'selfsigned';
 import { createLatchkey } from '../../lib/index.js';
 import type { Latchkey, LatchkeyOptions } from '../../lib/index.js';
+import type { SipFlow, SipMessage, SipRequest, SipResponse, SipUri } from '../../lib/sip/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
-import type {
-  LatchSip,
-  LatchSipOptions,
-  SipFlow,
-  SipMessage,
-  SipOptions,
-  SipPackage,
-  SipRequest,
-  SipResponse,
-  SipUri,
-  Stack,
-} from '../../plugins/sip/index.js';
+import type { LatchSip, LatchSipOptions, SipOptions, SipPackage, Stack } from '../../plugins/sip/index.js';
 
 export const sip = createRequire(import.meta.url)('sip') as SipPackage;
 

@@ -3,7 +3,8 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
 import { WebSocket } from 'ws';
-import type { RejectedCall, SipMessage, SipRequest, SipResponse, Target } from '../../plugins/sip/index.js';
+import type { SipMessage, SipRequest, SipResponse } from '../../lib/sip/index.js';
+import type { RejectedCall, Target } from '../../plugins/sip/index.js';
 import { abroad } from './sip-abroad.js';
 import { createCertificate, End, freePort, inDialog, LATCH_LINE, sdp, sip } from './sip-phones.js';
 

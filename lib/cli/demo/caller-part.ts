@@ -1,9 +1,9 @@
 // A caller as a process of its own: behind a NAT, with a private address in its SDP and recorded speech to say. It
 // speaks latch as `latchkey call` does, or not at all as other phones do; what it hears is told the same way.
 import { readFileSync } from 'node:fs';
-import { parseCallUri } from '../call-uri.js';
-import { loadMedia } from '../media-file.js';
-import { startTerminal } from '../terminal.js';
+import { parseCallUri } from '../../sip/index.js';
+import { loadMedia } from '../../phone/media-file.js';
+import { startTerminal } from '../../phone/terminal.js';
 import { nowMs } from './clock.js';
 import { Ear } from './ear.js';
 import { createNatSocket } from './nat-socket.js';

@@ -3,7 +3,7 @@
 import { relative, sep } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { Failure } from '../failure.js';
+import { Failure } from '../../phone/failure.js';
 import { Demo } from './demo.js';
 import { besides } from './part.js';
 import { ROOM } from './scene.js';

@@ -5,7 +5,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Failure } from '../failure.js';
+import { Failure } from '../../phone/failure.js';
 
 /** What a part can be asked: names, each with one argument and an answer that JSON can carry. */
 export type Questions = Record<string, (argument: never) => unknown>;

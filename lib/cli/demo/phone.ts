@@ -8,9 +8,9 @@ import type { TLSSocket } from 'node:tls';
 import type { MediaPacket } from '../../capture/index.js';
 import { acceptAnswer, createOffer } from '../../room/offer.js';
 import type { TransportAddress } from '../../wire/index.js';
-import type { CallUri } from '../call-uri.js';
-import { bindSocket } from '../local-address.js';
-import { Player } from '../player.js';
+import type { CallUri } from '../../sip/index.js';
+import { bindSocket } from '../../phone/local-address.js';
+import { Player } from '../../phone/player.js';
 
 const LOOPBACK = '127.0.0.1';
 const ANSWER_MS = 10_000;

@@ -6,7 +6,7 @@ import { createSocket } from 'node:dgram';
 import { createInterface } from 'node:readline';
 import { randomInt } from 'node:crypto';
 import type { Policy } from '../../index.js';
-import { Failure } from '../failure.js';
+import { Failure } from '../../phone/failure.js';
 import { besides } from './part.js';
 
 const LOOPBACK = '127.0.0.1';

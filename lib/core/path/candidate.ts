@@ -1,0 +1,206 @@
+// Candidate paths of one component and the places they take: protocol.md 5.1, 5.3, 5.4 and 5.9. Holds no keys
+// and sends nothing.
+import { isSameAddress, type TransportAddress } from '../../wire/index.js';
+import { ActivePath } from './active-path.js';
+import { silenceMs, type Ask } from './trial.js';
+import { CANDIDATE_LIFETIME_MS, type Challenge } from '../proof/challenge.js';
+import type { Random } from '../crypto.js';
+
+/** Work and memory stay constant under a flood: protocol.md 5.9. */
+export const MAX_CANDIDATES = 8;
+export const ADMISSIONS_PER_SECOND = 20;
+/** What may be sent to an unverified path, as a multiple of what came from it: protocol.md 5.4. */
+export const AMPLIFICATION_LIMIT = 3;
+/** Datagrams that rule 5.7 allows to the signalled address before anything came from it. */
+export const DIRECT_DATAGRAMS = 3;
+
+export class Candidate {
+  receivedBytes = 0;
+  sentBytes = 0;
+  lastReceivedMs: number;
+  /** Datagrams that may still go out beyond the budget: rule 5.7's few, else none. */
+  freeDatagrams = 0;
+  /** Counter of the hello or keepalive that last came from it, -1 where none did or all were stale. */
+  counter = -1;
+  /** It sends media with the SSRC last heard on the active path. */
+  isKnownMedia = false;
+  /** It spent the SDP word: nothing displaces it until it fails (protocol.md 5.3). */
+  isProven = false;
+  /** The priority with which ICE nominated it; -1 where it did not (protocol.md 8.1). */
+  nomination = -1;
+  /** A due transmission did not fit the budget and waits for bytes. */
+  isBlocked = false;
+  ask: Ask | undefined;
+  /** Where its challenge was answered from first: it may hand challenges on to whoever is there. */
+  elsewhere: TransportAddress | undefined;
+  /** That one is a candidate too, and is waited for. */
+  givesWay = false;
+  /** Set when it has answered its challenge. */
+  answer:
+    { readonly atMs: number; readonly rttMs: number; readonly serverSeenAs: TransportAddress } | undefined;
+
+  constructor(
+    readonly remote: TransportAddress,
+    readonly challenge: Challenge,
+    nowMs: number,
+  ) {
+    this.lastReceivedMs = nowMs;
+  }
+
+  noteReceived(sizeBytes: number, nowMs: number): void {
+    this.receivedBytes += sizeBytes;
+    this.lastReceivedMs = nowMs;
+    this.isBlocked = false;
+  }
+
+  /** A valid response: its own, or the old path's to the question about it. */
+  noteAnswer(challenge: Challenge, serverSeenAs: TransportAddress, nowMs: number): void {
+    const rttMs = nowMs - (challenge.firstSentMs ?? nowMs);
+    if (challenge === this.challenge) this.answer = { atMs: nowMs, rttMs, serverSeenAs };
+    else this.ask?.noteAnswer(nowMs);
+  }
+
+  /** A valid response came from another address than the one that was asked. */
+  noteElsewhere(challenge: Challenge, source: TransportAddress): void {
+    if (challenge === this.challenge) this.elsewhere = source;
+  }
+
+  noteRival({ remote }: Candidate): void {
+    if (this.isAnsweredFrom(remote)) this.givesWay = true;
+  }
+
+  isAnsweredFrom(remote: TransportAddress): boolean {
+    return this.elsewhere !== undefined && isSameAddress(this.elsewhere, remote);
+  }
+
+  /** What may still be answered about it. */
+  get outstanding(): readonly Challenge[] {
+    const { answer, challenge, ask } = this;
+    return [...(answer ? [] : [challenge]), ...(ask && !ask.isAnswered ? [ask.challenge] : [])];
+  }
+
+  fitsBudget(sizeBytes: number): boolean {
+    return this.sentBytes + sizeBytes <= AMPLIFICATION_LIMIT * this.receivedBytes;
+  }
+
+  /**
+   * Whether a transmission of its challenge is due and allowed now; if so it is accounted for and the caller must send it.
+   * `takeFree` asks for one of the datagrams of rule 5.7.
+   */
+  takeTransmission(nowMs: number, takeFree: () => boolean): boolean {
+    if (this.challenge.nextMs > nowMs) return false;
+    const sizeBytes = this.challenge.bytes.length;
+    if (!this.fitsBudget(sizeBytes)) {
+      this.isBlocked = this.freeDatagrams === 0 || !takeFree();
+      if (this.isBlocked) return false;
+      this.freeDatagrams--;
+    }
+    this.sentBytes += sizeBytes;
+    this.challenge.noteSent(nowMs);
+    return true;
+  }
+
+  /** Payload of one that has answered and waits for the old path. False where it is not held. */
+  holdArrived(bytes: Uint8Array): boolean {
+    return this.answer !== undefined && this.ask !== undefined && this.ask.holdArrived(bytes);
+  }
+
+  /** When it is forgotten: 4700 ms after its first challenge, or after its last byte while that waits for more. */
+  get endsMs(): number {
+    return (this.challenge.firstSentMs ?? this.lastReceivedMs) + CANDIDATE_LIFETIME_MS;
+  }
+
+  get nextMs(): number {
+    const askMs = this.ask?.nextMs ?? Infinity;
+    if (this.answer) return Math.min(this.switchMs, askMs);
+    return Math.min(this.isBlocked ? Infinity : this.challenge.nextMs, this.endsMs, askMs);
+  }
+
+  /** When it may take the media, having answered, if the old path is silent (protocol.md 5.11). */
+  get switchMs(): number {
+    const { ask, answer, givesWay } = this;
+    if (!answer) return Infinity;
+    return (ask?.switchMs(answer.rttMs) ?? answer.atMs) + (givesWay ? silenceMs(answer.rttMs) : 0);
+  }
+
+  /** The path that it becomes by its answer; undefined while it has none. */
+  pathOf(rankMs: number, nowMs: number, random: Random): ActivePath | undefined {
+    const { remote, answer, nomination } = this;
+    return answer && new ActivePath(remote, answer, rankMs, nomination, nowMs, random);
+  }
+
+  /** Fresh hello before known media before all else (protocol.md 5.9). A hello goes stale when a later one is accepted. */
+  rank(highestCounter: number): number {
+    if (this.counter >= 0 && this.counter === highestCounter) return 3;
+    return this.isKnownMedia ? 2 : 1;
+  }
+}
+
+/** What a datagram says about who sends it; what it does not say stays as it was. */
+export type Sign = Partial<Pick<Candidate, 'counter' | 'isKnownMedia' | 'nomination'>>;
+
+export class CandidateTable {
+  #list: Candidate[] = [];
+  /** Times of the last admissions, a ring: at most 20 in any second. */
+  #admittedMs: number[] = new Array<number>(ADMISSIONS_PER_SECOND).fill(-Infinity);
+  #admissions = 0;
+
+  [Symbol.iterator](): Iterator<Candidate> {
+    return [...this.#list][Symbol.iterator]();
+  }
+
+  find(remote: TransportAddress): Candidate | undefined {
+    return this.#list.find((candidate) => isSameAddress(candidate.remote, remote));
+  }
+
+  /** Takes the newcomer in, displacing a worse one where all places are taken (protocol.md 5.9). */
+  admit(
+    newcomer: Candidate,
+    highestCounter: number,
+    nowMs: number,
+  ): { readonly isAdmitted: boolean; readonly displaced?: Candidate } {
+    if (this.#list.length < MAX_CANDIDATES && this.#takeAdmission(nowMs)) {
+      this.#list.push(newcomer);
+      return { isAdmitted: true };
+    }
+    const worst = this.#worst(highestCounter);
+    if (!worst || worst.rank(highestCounter) >= newcomer.rank(highestCounter)) return { isAdmitted: false };
+    this.remove(worst);
+    this.#list.push(newcomer);
+    return { isAdmitted: true, displaced: worst };
+  }
+
+  /** Payload goes to the active path: copied for every question that is open about that path. The per-packet path. */
+  holdSent(bytes: Uint8Array): void {
+    if (this.#list.length === 0) return;
+    let copy: Uint8Array | undefined;
+    for (const { ask } of this.#list) {
+      if (!ask || ask.isAnswered) continue;
+      // A copy also of a Buffer, whose own slice() is none.
+      copy ??= new Uint8Array(bytes);
+      ask.holdSent(copy);
+    }
+  }
+
+  remove(candidate: Candidate): void {
+    const index = this.#list.indexOf(candidate);
+    if (index >= 0) this.#list.splice(index, 1);
+  }
+
+  #worst(highestCounter: number): Candidate | undefined {
+    let worst: Candidate | undefined;
+    for (const candidate of this.#list) {
+      if (candidate.isProven || candidate.answer) continue;
+      if (!worst || candidate.rank(highestCounter) < worst.rank(highestCounter)) worst = candidate;
+    }
+    return worst;
+  }
+
+  #takeAdmission(nowMs: number): boolean {
+    const slot = this.#admissions % ADMISSIONS_PER_SECOND;
+    if (nowMs - (this.#admittedMs[slot] ?? -Infinity) < 1000) return false;
+    this.#admittedMs[slot] = nowMs;
+    this.#admissions++;
+    return true;
+  }
+}

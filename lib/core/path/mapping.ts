@@ -1,0 +1,30 @@
+// The mapping of the peer, as events tell of it: both views of it, and whether it is another than before.
+import { isSameAddress, type TransportAddress } from '../../wire/index.js';
+import type { ActivePath } from './active-path.js';
+import type { Challenger } from '../proof/scheme.js';
+import { natBetween } from '../events.js';
+import type { VerifierHost } from './verifier-host.js';
+
+export class Mapping {
+  #last: TransportAddress | undefined;
+
+  constructor(private readonly host: Pick<VerifierHost, 'signalled' | 'session' | 'emit'>) {}
+
+  /** The path carries the media from now on, or has proved itself under new keys. */
+  announce(path: ActivePath, { protection, suite }: Challenger): void {
+    const { remote, serverSeenAs, rttMs } = path;
+    const { signalled, session } = this.host;
+    const view = {
+      ...{ remote, mapping: remote, serverSeenAs, rttMs, protection },
+      ...(signalled && { signalled }),
+      nat: natBetween(signalled, remote),
+      ...(suite && { suite }),
+      signalling: session.options.signalling,
+    };
+    const previous = this.#last;
+    this.#last = remote;
+    if (previous && !isSameAddress(previous, remote)) this.host.emit({ type: 'rebound', previous, ...view });
+    else this.host.emit({ type: 'verified', ...view });
+    if (view.nat === 'none') this.host.emit({ type: 'direct', ...view });
+  }
+}

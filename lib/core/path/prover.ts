@@ -1,0 +1,203 @@
+// The prover of one component: protocol.md 6. Says hello, answers challenges from the address it sends its media
+// to, keeps the mapping open, and notices when the mapping may have changed. It knows no sockets.
+import {
+  encodeHello,
+  encodeKeepalive,
+  encodeResponse,
+  isLatchIntegrityValid,
+  isSameAddress,
+  isSameBytes,
+  type LatchMessage,
+  type TransportAddress,
+} from '../../wire/index.js';
+import type { DropReason } from '../counters.js';
+import { randomBytes, type Crypto, type Random } from '../crypto.js';
+import type { ComponentId } from '../events.js';
+import type { Generation } from '../proof/generation.js';
+import { computeProof } from '../proof/keys.js';
+
+/** Hellos until a challenge verifies, from the start: protocol.md 6.1. */
+const HELLO_SERIES_MS: readonly number[] = [0, 50, 150, 350, 750, 1550, 3150];
+const HELLO_INTERVAL_MS = 3000;
+/** Rule 6.4: how long nothing may arrive before a fresh hello, with media expected and without. */
+const SILENCE_MS = 1000;
+const IDLE_MS = 7000;
+const FRESH_HELLO_SPACING_MS = 1000;
+/** Hellos whose welcome still counts; older ones are forgotten, so memory stays constant. */
+const MAX_OUTSTANDING = 8;
+
+export interface ProverHost {
+  readonly component: ComponentId;
+  readonly crypto: Crypto;
+  readonly random: Random;
+  /** Where this component sends its media: the only address that is helloed and whose challenges are answered. */
+  readonly destination: TransportAddress | undefined;
+  /** The peer's SDP says that it sends media on this component. */
+  readonly expectsMedia: boolean;
+  /** When anything last went out to the peer, and when anything last arrived from its media address. */
+  readonly lastSentMs: number;
+  lastArrivedMs: number;
+  transmit(
+    kind: 'hellos' | 'responses' | 'keepalives',
+    bytes: Uint8Array,
+    destination: TransportAddress,
+  ): void;
+  expect(transaction: Uint8Array): void;
+  forget(transaction: Uint8Array): void;
+  drop(reason: DropReason): void;
+}
+
+type Challenge = Extract<LatchMessage, { kind: 'challenge' }>;
+type Welcome = Extract<LatchMessage, { kind: 'welcome' }>;
+
+export class Prover {
+  /** A challenge of this generation has been answered: the generation before may be forgotten (protocol.md 5.10). */
+  isChallenged = false;
+  /** A welcome came: enough, on a path verified under the generation before (protocol.md 6.1). */
+  #isWelcomed = false;
+  /** Where the verifier sees us, by its last welcome. */
+  mapped: TransportAddress | undefined;
+  #counter = 0;
+  #seriesStartMs: number;
+  #seriesSent = 0;
+  #lastHelloMs = -Infinity;
+  #wantsHello = false;
+  #outstanding: Uint8Array[] = [];
+  readonly #sdpProof: Uint8Array;
+
+  constructor(
+    private readonly host: ProverHost,
+    readonly generation: Generation,
+    word: Uint8Array,
+    /** The path in use answered challenges of the generation before. */
+    private isPathVerified: boolean,
+    nowMs: number,
+  ) {
+    this.#sdpProof = this.#proofOver(word);
+    this.#seriesStartMs = nowMs;
+  }
+
+  /** Answers a challenge that verifies and comes from where the media goes; anything else is dropped (protocol.md 6.2). */
+  handleChallenge(message: Challenge, source: TransportAddress, nowMs: number): void {
+    const { destination } = this.host;
+    if (!destination || !isSameAddress(destination, source)) return this.host.drop('wrongSource');
+    if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
+    this.isChallenged = true;
+    this.host.lastArrivedMs = nowMs;
+    const proof = this.#proofOver(message.word);
+    const spec = { mapped: source, proof, transaction: message.transaction };
+    this.host.transmit('responses', encodeResponse(spec, ...this.#integrity()), source);
+  }
+
+  /** A welcome counts only for an outstanding hello; one that shows another mapping asks for a fresh hello (protocol.md 6.4). */
+  handleWelcome(message: Welcome, source: TransportAddress, nowMs: number): void {
+    const { destination } = this.host;
+    const index = this.#outstanding.findIndex((one) => isSameBytes(one, message.transaction));
+    const transaction = this.#outstanding[index];
+    if (!transaction) return this.host.drop('staleTransaction');
+    if (!destination || !isSameAddress(destination, source)) return this.host.drop('wrongSource');
+    if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
+    this.#outstanding.splice(index, 1);
+    this.host.forget(transaction);
+    this.#isWelcomed = true;
+    this.host.lastArrivedMs = nowMs;
+    if (this.mapped && !isSameAddress(this.mapped, message.mapped)) this.#wantsHello = true;
+    this.mapped = message.mapped;
+  }
+
+  /** The local address changed: what was outstanding belongs to the path that was left (protocol.md 6.4). */
+  handleLocalChange(nowMs: number): void {
+    this.#forgetOutstanding();
+    this.isPathVerified = false;
+    this.#wantsHello = true;
+    this.#lastHelloMs = -Infinity;
+    this.handleTimeout(nowMs);
+  }
+
+  handleTimeout(nowMs: number): void {
+    const { destination } = this.host;
+    if (!destination) return;
+    if (nowMs >= this.#helloMs()) this.#sendHello(destination, nowMs);
+    else if (nowMs >= this.#keepaliveMs()) this.#sendKeepalive(destination);
+  }
+
+  /** When handleTimeout wants to be called next. */
+  get nextMs(): number {
+    return this.host.destination ? Math.min(this.#helloMs(), this.#keepaliveMs()) : Infinity;
+  }
+
+  stop(): void {
+    this.#forgetOutstanding();
+  }
+
+  get #isInSeries(): boolean {
+    return !this.isChallenged && !(this.isPathVerified && this.#isWelcomed);
+  }
+
+  #helloMs(): number {
+    if (this.#isInSeries) {
+      const offsetMs = HELLO_SERIES_MS[this.#seriesSent];
+      return offsetMs === undefined ? this.#lastHelloMs + HELLO_INTERVAL_MS : this.#seriesStartMs + offsetMs;
+    }
+    const spacedMs = this.#lastHelloMs + FRESH_HELLO_SPACING_MS;
+    if (this.#wantsHello) return spacedMs;
+    const silenceMs = this.host.expectsMedia ? SILENCE_MS : IDLE_MS;
+    return Math.max(this.host.lastArrivedMs + silenceMs, spacedMs);
+  }
+
+  #keepaliveMs(): number {
+    return this.host.lastSentMs + this.generation.keepaliveS * 1000;
+  }
+
+  #sendHello(destination: TransportAddress, nowMs: number): void {
+    if (this.#isInSeries) this.#skipMissed(nowMs);
+    this.#lastHelloMs = nowMs;
+    this.#wantsHello = false;
+    const transaction = this.#nextTransaction();
+    this.#outstanding.push(transaction);
+    this.host.expect(transaction);
+    const oldest = this.#outstanding.length > MAX_OUTSTANDING ? this.#outstanding.shift() : undefined;
+    if (oldest) this.host.forget(oldest);
+    const spec = { ...this.#names(), proof: this.#sdpProof, transaction };
+    this.host.transmit('hellos', encodeHello(spec, ...this.#integrity()), destination);
+  }
+
+  #skipMissed(nowMs: number): void {
+    do this.#seriesSent++;
+    while (this.#seriesStartMs + (HELLO_SERIES_MS[this.#seriesSent] ?? Infinity) <= nowMs);
+  }
+
+  #sendKeepalive(destination: TransportAddress): void {
+    const spec = { ...this.#names(), transaction: this.#nextTransaction() };
+    this.host.transmit('keepalives', encodeKeepalive(spec, ...this.#integrity()), destination);
+  }
+
+  #names(): { recipient: string; sender: string } {
+    return { recipient: this.generation.peerTag, sender: this.generation.ownTag };
+  }
+
+  /** A counter that never repeats in a generation, and 8 random bytes (protocol.md 4). */
+  #nextTransaction(): Uint8Array {
+    const transaction = randomBytes(this.host.random, 12);
+    new DataView(transaction.buffer, transaction.byteOffset).setUint32(0, ++this.#counter);
+    return transaction;
+  }
+
+  #integrity(): [Uint8Array, Crypto['hmacSha256']] {
+    return [this.generation.keys.integrity.reveal(), this.host.crypto.hmacSha256];
+  }
+
+  #hasIntegrity(message: LatchMessage): boolean {
+    return isLatchIntegrityValid(message, ...this.#integrity(), this.host.crypto.equal);
+  }
+
+  #proofOver(word: Uint8Array): Uint8Array {
+    const { suite, keys, ownTag: proverTag, peerTag: verifierTag } = this.generation;
+    const { crypto, component } = this.host;
+    return computeProof(crypto, suite, keys, { proverTag, verifierTag, component, word });
+  }
+
+  #forgetOutstanding(): void {
+    for (const transaction of this.#outstanding.splice(0)) this.host.forget(transaction);
+  }
+}

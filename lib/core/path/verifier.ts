@@ -1,0 +1,350 @@
+// The verifier of one component: protocol.md 5. Decides which address has proved itself and carries the media.
+// It routes nothing and knows no sockets: its host sends, registers and tells.
+import { isSameAddress, isSameBytes, type TransportAddress } from '../../wire/index.js';
+import type { ActivePath } from './active-path.js';
+import { Ask } from './trial.js';
+import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Sign } from './candidate.js';
+import { ASK_SCHEDULE_MS, CANDIDATE_SCHEDULE_MS, ONCE_MS, type Challenge } from '../proof/challenge.js';
+import type { AnswerMessage, Challenger, GreetingMessage } from '../proof/scheme.js';
+import { LeftPaths } from './left-paths.js';
+import { Mapping } from './mapping.js';
+import { StandbyPaths } from './standby-paths.js';
+import type { VerifierHost } from './verifier-host.js';
+
+/** Payload of the path before is still taken for this long after a switch: protocol.md 5.5. */
+const PREVIOUS_PATH_MS = 5000;
+/** After a conflict the old path has longer to answer: protocol.md 5.11. */
+const CAUTIOUS_PERIOD_MS = 60_000;
+/** Where another answered first: of two paths that answer, that of the other may be verified so much later. */
+const DOUBT_MS = 5000;
+
+export class Verifier {
+  #challenger: Challenger;
+  #active: ActivePath | undefined;
+  #candidates = new CandidateTable();
+  #left = new LeftPaths();
+  #standbys: StandbyPaths;
+  #mapping: Mapping;
+  #cautiousUntilMs = -Infinity;
+
+  constructor(
+    private readonly host: VerifierHost,
+    challenger: Challenger,
+    nowMs: number,
+  ) {
+    this.#challenger = challenger;
+    this.#standbys = new StandbyPaths(host);
+    this.#mapping = new Mapping(host);
+    this.handleSignalled(nowMs);
+  }
+
+  /** A new pair of keys: the active path is challenged at once and carries the media meanwhile (protocol.md 5.10). */
+  handleGeneration(challenger: Challenger, nowMs: number): void {
+    this.#challenger = challenger;
+    this.#forgetCandidates();
+    this.#standbys.clear();
+    if (this.#active) {
+      this.#release(...this.#active.forgetOutstanding());
+      this.#active.recheck = challenger.create(this.#active.remote, CANDIDATE_SCHEDULE_MS);
+      this.#pumpActive(this.#active, nowMs);
+    }
+    this.handleSignalled(nowMs);
+  }
+
+  /** Rule 5.7: a new signalled address is asked before anything came from it, where allowed; the active path stays. */
+  handleSignalled(nowMs: number): void {
+    const { signalled: remote, directTargets } = this.host;
+    if (!remote || remote.port === 0 || !this.host.isDirectTarget(remote.address)) return;
+    if (this.#active && isSameAddress(this.#active.remote, remote)) return;
+    if (this.#candidates.find(remote)) return;
+    const newcomer = new Candidate(remote, this.#challenger.create(remote, CANDIDATE_SCHEDULE_MS), nowMs);
+    newcomer.freeDatagrams = DIRECT_DATAGRAMS;
+    const isClaimed = directTargets.claim(remote.address, newcomer, nowMs);
+    if (isClaimed && this.#admit(newcomer, nowMs)) return this.#pump(newcomer, nowMs);
+    directTargets.release(remote.address, newcomer);
+    this.#release(newcomer.challenge);
+  }
+
+  /** A hello, a keepalive or a check that names this generation (protocol.md 5.1, 5.3, 8.1). */
+  handleGreeting(message: GreetingMessage, source: TransportAddress, nowMs: number): void {
+    const greeting = this.#challenger.greet(message, source);
+    if (typeof greeting === 'string') return this.host.drop(greeting);
+    const { counter, reply, nomination, sizeBytes } = greeting;
+    const verified = this.#verifiedAt(source, nowMs);
+    const sign = { ...(counter !== undefined && { counter }), ...(nomination >= 0 && { nomination }) };
+    const candidate = verified ? undefined : this.#candidateAt(source, nowMs, sign);
+    if (!candidate) {
+      // A reply is smaller than three times the greeting, so it fits any budget (protocol.md 5.4).
+      if (reply) this.host.transmit('welcomes', reply, source);
+      return verified ? this.#nominate(verified, nomination, nowMs) : this.host.drop('candidateRefused');
+    }
+    candidate.noteReceived(sizeBytes, nowMs);
+    if (greeting.proof && this.#challenger.spendWord(greeting.proof)) {
+      candidate.isProven = true;
+      this.host.emit({ type: 'proven', remote: source });
+    }
+    if (reply && candidate.fitsBudget(reply.length)) {
+      candidate.sentBytes += reply.length;
+      this.host.transmit('welcomes', reply, source);
+    }
+    this.#pump(candidate, nowMs);
+    if (candidate.answer) this.#settle(candidate, nowMs);
+  }
+
+  /**
+   * Payload from elsewhere than the active path: media makes a candidate (protocol.md 5.1), other payload only adds to the
+   * budget of one that is there. False where there was no place for one (5.9).
+   */
+  handlePayload(
+    source: TransportAddress,
+    sizeBytes: number,
+    kind: 'known-media' | 'media' | 'other',
+    nowMs: number,
+  ): boolean {
+    if (this.#verifiedAt(source, nowMs)) return true;
+    const candidate =
+      kind === 'other'
+        ? this.#candidates.find(source)
+        : this.#candidateAt(source, nowMs, kind === 'known-media' ? { isKnownMedia: true } : {});
+    if (!candidate) return kind === 'other';
+    candidate.noteReceived(sizeBytes, nowMs);
+    this.#pump(candidate, nowMs);
+    return true;
+  }
+
+  /** Payload of a candidate that may take the media within moments. False: it is dropped. */
+  holdArrived(source: TransportAddress, bytes: Uint8Array): boolean {
+    return this.#candidates.find(source)?.holdArrived(bytes) ?? false;
+  }
+
+  /** A response to something outstanding, from the address that was asked; any other is dropped (protocol.md 5.2). */
+  handleAnswer(message: AnswerMessage, source: TransportAddress, nowMs: number): void {
+    const isAnswered = ({ transaction }: Challenge): boolean => isSameBytes(transaction, message.transaction);
+    const isAsked = (path: Candidate | ActivePath): boolean => path.outstanding.some(isAnswered);
+    const active = this.#active && isAsked(this.#active) ? this.#active : undefined;
+    const candidate = active ? undefined : [...this.#candidates].find(isAsked);
+    const challenge = (active ?? candidate)?.outstanding.find(isAnswered);
+    if (!challenge) return this.host.drop('staleTransaction');
+    const fault = this.#challenger.fault(message, challenge);
+    if (fault) return this.host.drop(fault);
+    if (!isSameAddress(challenge.destination, source)) {
+      candidate?.noteElsewhere(challenge, source);
+      const rival = this.#candidates.find(source);
+      if (rival) candidate?.noteRival(rival);
+      return this.host.drop('wrongSource');
+    }
+    this.#release(challenge);
+    this.host.claim(source);
+    if (active) return this.#handleConsent(active, challenge, message.mapped, nowMs);
+    candidate?.noteAnswer(challenge, message.mapped, nowMs);
+    if (candidate) this.#settle(candidate, nowMs);
+  }
+
+  /** Payload that goes to the active path. */
+  handleSend(bytes: Uint8Array): void {
+    this.#candidates.holdSent(bytes);
+  }
+
+  handleTimeout(nowMs: number): void {
+    for (const candidate of this.#candidates) {
+      if (candidate.ask) this.#pumpAsk(candidate.ask, nowMs);
+      if (candidate.answer) this.#settle(candidate, nowMs);
+      else this.#pump(candidate, nowMs);
+    }
+    if (this.#active) this.#pumpActive(this.#active, nowMs);
+  }
+
+  /** When handleTimeout wants to be called; Infinity where nothing is waited for. */
+  get nextMs(): number {
+    let nextMs = this.#active?.nextMs ?? Infinity;
+    for (const candidate of this.#candidates) nextMs = Math.min(nextMs, candidate.nextMs);
+    return nextMs;
+  }
+
+  /** Forgets every path and what is outstanding (protocol.md 5.10). */
+  stop(): void {
+    this.#forgetCandidates();
+    if (this.#active) this.#release(...this.#active.forgetOutstanding());
+    this.#active = undefined;
+    this.#standbys.clear();
+    this.#left.clear();
+    this.host.deactivate();
+  }
+
+  #candidateAt(source: TransportAddress, nowMs: number, sign: Sign): Candidate | undefined {
+    const present = this.#candidates.find(source);
+    if (present) return Object.assign(present, sign);
+    const challenge = this.#challenger.create(source, CANDIDATE_SCHEDULE_MS);
+    const newcomer = Object.assign(new Candidate(source, challenge, nowMs), sign);
+    return this.#admit(newcomer, nowMs) ? newcomer : undefined;
+  }
+
+  #admit(newcomer: Candidate, nowMs: number): boolean {
+    const { highestCounter } = this.#challenger;
+    const { isAdmitted, displaced } = this.#candidates.admit(newcomer, highestCounter, nowMs);
+    if (displaced) this.#forget(displaced);
+    if (!isAdmitted) this.#release(newcomer.challenge);
+    else {
+      for (const candidate of this.#candidates) candidate.noteRival(newcomer);
+      this.host.emit({ type: 'candidate', remote: newcomer.remote });
+    }
+    return isAdmitted;
+  }
+
+  /** Sends what is due to a candidate and allowed by its bytes, and ends it in time (protocol.md 5.2, 5.4). */
+  #pump(candidate: Candidate, nowMs: number): void {
+    if (candidate.answer) return;
+    if (nowMs >= candidate.endsMs) return this.#forget(candidate);
+    const isFirst = candidate.challenge.firstSentMs === undefined;
+    const takeFree = (): boolean => this.host.directTargets.take(candidate.remote.address, nowMs);
+    if (!candidate.takeTransmission(nowMs, takeFree)) return;
+    this.host.transmit('challenges', candidate.challenge.bytes, candidate.remote);
+    if (isFirst && this.#active) this.#ask(candidate, this.#active, nowMs);
+  }
+
+  /** Rule 5.11: the old path is challenged at the moment when the candidate is. */
+  #ask(candidate: Candidate, path: ActivePath, nowMs: number): Ask {
+    if (candidate.ask) this.#endAsk(candidate.ask);
+    const isCautious = nowMs < this.#cautiousUntilMs;
+    const scheduleMs = isCautious ? CANDIDATE_SCHEDULE_MS : ASK_SCHEDULE_MS;
+    const challenge = this.#challenger.create(path.remote, scheduleMs);
+    const ask = new Ask(path, challenge, isCautious);
+    candidate.ask = ask;
+    this.#pumpAsk(ask, nowMs);
+    return ask;
+  }
+
+  #pumpAsk(ask: Ask, nowMs: number): void {
+    if (ask.takeTransmission(nowMs)) this.host.transmit('challenges', ask.challenge.bytes, ask.path.remote);
+  }
+
+  /**
+   * Decides about a candidate that has answered: take the media, wait for the old path, or conflict (protocol.md 5.11). Rule 5.11
+   * does not hold back a path that ICE nominates above the active one (8.1).
+   */
+  #settle(candidate: Candidate, nowMs: number): void {
+    if (!candidate.answer) return;
+    const active = this.#active;
+    if (active ? candidate.nomination > active.nomination : nowMs >= candidate.switchMs)
+      return this.#activate(candidate, nowMs);
+    if (!active) return;
+    const ask = candidate.ask?.path === active ? candidate.ask : this.#ask(candidate, active, nowMs);
+    // What was asked of the candidate was new: who has answered it from the old path's address is there.
+    const isOldPathAlive = ask.isAnswered || candidate.isAnsweredFrom(active.remote);
+    if (isOldPathAlive) return this.#settleBoth(candidate, active, nowMs);
+    if (nowMs < candidate.switchMs) return;
+    const arrived = ask.takeArrived();
+    this.#activate(candidate, nowMs);
+    for (const bytes of ask.sent) this.host.transmit('resent', bytes, candidate.remote);
+    for (const bytes of arrived) this.host.deliver(bytes, candidate.remote);
+  }
+
+  /** Both paths answer. With ICE a peer may well have several; else, or where it nominated another, somebody copies packets. */
+  #settleBoth(candidate: Candidate, active: ActivePath, nowMs: number): void {
+    const isIce = this.#challenger.protection === 'ice';
+    if (!isIce || (candidate.nomination < 0 && active.nomination >= 0)) {
+      return this.#handleConflict(candidate, active, nowMs);
+    }
+    this.#forget(candidate);
+    const path = this.#pathOf(candidate, nowMs);
+    if (path) this.#standbys.add(path, nowMs);
+  }
+
+  /** Both paths answer: somebody copies packets. The one verified first keeps the media (protocol.md 5.11). */
+  #handleConflict(candidate: Candidate, active: ActivePath, nowMs: number): void {
+    this.#cautiousUntilMs = nowMs + CAUTIOUS_PERIOD_MS;
+    this.host.emit({ type: 'conflict', remote: candidate.remote });
+    if (this.#rankMs(candidate, nowMs) < active.rankMs)
+      this.#activate(candidate, nowMs, { takesPrevious: false });
+    else this.#forget(candidate);
+  }
+
+  #activate(candidate: Candidate, nowMs: number, { takesPrevious = true } = {}): void {
+    this.#forget(candidate);
+    const path = this.#pathOf(candidate, nowMs);
+    if (path) this.#switchTo(path, nowMs, takesPrevious);
+  }
+
+  #pathOf(candidate: Candidate, nowMs: number): ActivePath | undefined {
+    return candidate.pathOf(this.#rankMs(candidate, nowMs), nowMs, this.host.random);
+  }
+
+  /** When it was first verified (protocol.md 5.11); one that may hand challenges on gives the other time to come. */
+  #rankMs({ remote, elsewhere }: Candidate, nowMs: number): number {
+    return this.#left.rankMs(remote, nowMs) ?? nowMs + (elsewhere ? DOUBT_MS : 0);
+  }
+
+  #switchTo(path: ActivePath, nowMs: number, takesPrevious: boolean): void {
+    const old = this.#active;
+    this.#active = path;
+    this.#standbys.remove(path);
+    this.host.activate(path.remote);
+    this.#standbys.keepAll(nowMs);
+    if (old) {
+      this.#left.note(old.remote, old.rankMs, nowMs);
+      this.#release(...old.forgetOutstanding());
+      if (this.#challenger.protection === 'ice') this.#standbys.add(old, nowMs);
+      else if (takesPrevious) this.host.keep({ remote: old.remote, untilMs: nowMs + PREVIOUS_PATH_MS });
+    }
+    this.#mapping.announce(path, this.#challenger);
+  }
+
+  /** The verified path to this address, if media comes or may come from there. */
+  #verifiedAt(source: TransportAddress, nowMs: number): ActivePath | undefined {
+    if (this.#active && isSameAddress(this.#active.remote, source)) return this.#active;
+    return this.#standbys.find(source, nowMs);
+  }
+
+  /** The nominated path with the highest priority carries the media (protocol.md 8.1). */
+  #nominate(path: ActivePath, nomination: number, nowMs: number): void {
+    path.nomination = Math.max(path.nomination, nomination);
+    if (this.#active && path.nomination > this.#active.nomination) this.#switchTo(path, nowMs, true);
+  }
+
+  #handleConsent(path: ActivePath, challenge: Challenge, seenAs: TransportAddress, nowMs: number): void {
+    const isNewGeneration = challenge === path.recheck;
+    path.noteResponse(challenge, nowMs);
+    path.serverSeenAs = seenAs;
+    if (isNewGeneration) this.#mapping.announce(path, this.#challenger);
+  }
+
+  /** Rule 5.8: consent, and its end. */
+  #pumpActive(path: ActivePath, nowMs: number): void {
+    if (nowMs >= path.expiresMs) {
+      this.#release(...path.forgetOutstanding());
+      this.#active = undefined;
+      this.host.deactivate();
+      return this.host.emit({ type: 'expired', remote: path.remote });
+    }
+    if (path.recheck && path.recheck.nextMs <= nowMs) {
+      path.recheck.noteSent(nowMs);
+      this.host.transmit('challenges', path.recheck.bytes, path.remote);
+    }
+    if (nowMs >= path.nextConsentMs) {
+      const challenge = this.#challenger.create(path.remote, ONCE_MS);
+      challenge.noteSent(nowMs);
+      this.host.transmit('challenges', challenge.bytes, path.remote);
+      this.#release(...path.noteConsentSent(challenge, nowMs, this.host.random));
+    }
+  }
+
+  #forget(candidate: Candidate): void {
+    this.#candidates.remove(candidate);
+    this.#release(candidate.challenge);
+    if (candidate.ask) this.#endAsk(candidate.ask);
+    this.host.directTargets.release(candidate.remote.address, candidate);
+  }
+
+  #endAsk(ask: Ask): void {
+    this.#release(ask.challenge);
+    ask.takeArrived().forEach(() => this.host.drop('unverified'));
+  }
+
+  #forgetCandidates(): void {
+    for (const candidate of this.#candidates) this.#forget(candidate);
+  }
+
+  #release(...challenges: readonly Challenge[]): void {
+    for (const challenge of challenges) this.host.forget(challenge.transaction);
+  }
+}

@@ -1,0 +1,44 @@
+// One challenge: a fresh word, its transaction, and when to send it again. It neither sends nor verifies.
+import type { TransportAddress } from '../../wire/index.js';
+
+/** Transmissions of a challenge to a candidate, from the first: protocol.md 5.2. */
+export const CANDIDATE_SCHEDULE_MS: readonly number[] = [0, 100, 300, 700, 1500, 3100];
+/** When a candidate that did not answer is forgotten: protocol.md 5.2. */
+export const CANDIDATE_LIFETIME_MS = 4700;
+/** The old path is asked twice: protocol.md 5.11. */
+export const ASK_SCHEDULE_MS: readonly number[] = [0, 15];
+/** A consent challenge is sent once: protocol.md 5.8. */
+export const ONCE_MS: readonly number[] = [0];
+
+export class Challenge {
+  #sent = 0;
+  #firstSentMs: number | undefined;
+
+  constructor(
+    readonly destination: TransportAddress,
+    readonly transaction: Uint8Array,
+    readonly word: Uint8Array,
+    readonly bytes: Uint8Array,
+    readonly scheduleMs: readonly number[],
+  ) {}
+
+  /** Timers start when it is first sent, and round trips are measured from there (protocol.md 5.4). */
+  get firstSentMs(): number | undefined {
+    return this.#firstSentMs;
+  }
+
+  /** When the next transmission is due; Infinity when none is left. */
+  get nextMs(): number {
+    if (this.#firstSentMs === undefined) return -Infinity;
+    const offsetMs = this.scheduleMs[this.#sent];
+    return offsetMs === undefined ? Infinity : this.#firstSentMs + offsetMs;
+  }
+
+  /** Notes one transmission. Those that came due while it could not be sent are skipped, not made up for. */
+  noteSent(nowMs: number): void {
+    this.#firstSentMs ??= nowMs;
+    const elapsedMs = nowMs - this.#firstSentMs;
+    do this.#sent++;
+    while ((this.scheduleMs[this.#sent] ?? Infinity) <= elapsedMs);
+  }
+}

@@ -1,0 +1,80 @@
+// ICE's connectivity checks as hello, challenge and response: a lite agent in the controlled role (RFC 8445,
+// protocol.md 8.1). The 96-bit transaction of its checks is the word. Keeps no state of paths.
+import {
+  encodeIceCheck,
+  encodeIceResponse,
+  encodeRoleConflict,
+  isIceIntegrityValid,
+  type TransportAddress,
+} from '../../wire/index.js';
+import { Challenge } from './challenge.js';
+import type { AnswerMessage, Challenger, Greeting, GreetingMessage } from './scheme.js';
+import type { DropReason } from '../counters.js';
+import { randomBytes } from '../crypto.js';
+import { hostPriority, type IceGeneration } from './ice-generation.js';
+import type { VerifierHost } from '../path/verifier-host.js';
+
+/** Transactions of checks remembered, so that a recorded one is known as stale: some 20 minutes of consent checks. */
+const MAX_SEEN = 256;
+
+export class IceChallenger implements Challenger {
+  readonly protection = 'ice';
+  readonly suite = undefined;
+  highestCounter = -1;
+  #seen = new Set<string>();
+
+  constructor(
+    private readonly host: VerifierHost,
+    private readonly generation: IceGeneration,
+  ) {}
+
+  create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
+    const { own, peer, tieBreaker } = this.generation;
+    const transaction = randomBytes(this.host.random, 12);
+    const priority = hostPriority(this.host.component);
+    const fields = { recipient: peer.ufrag, sender: own.ufrag, priority, tieBreaker, transaction };
+    const bytes = encodeIceCheck(fields, peer.pwd.reveal(), this.host.crypto.hmacSha1);
+    this.host.expect(transaction);
+    return new Challenge(destination, transaction, transaction, bytes, scheduleMs);
+  }
+
+  greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason {
+    if (message.kind !== 'check') return 'notLatch';
+    const { hmacSha1, equal } = this.host.crypto;
+    const pwd = this.generation.own.pwd.reveal();
+    if (!isIceIntegrityValid(message, pwd, hmacSha1, equal)) return 'integrity';
+    const { transaction } = message;
+    // A peer that wants to be controlled too is told to take the other role; then it checks again.
+    const isConflict = message.role === 'controlled';
+    const reply = isConflict
+      ? encodeRoleConflict(transaction, pwd, hmacSha1)
+      : encodeIceResponse({ mapped: source, transaction }, pwd, hmacSha1);
+    return {
+      sizeBytes: message.stun.bytes.length,
+      counter: this.#noteFresh(transaction),
+      reply,
+      proof: undefined,
+      nomination: message.isNominating ? message.priority : -1,
+    };
+  }
+
+  fault(message: AnswerMessage): DropReason | undefined {
+    if (message.kind !== 'check-response') return 'notLatch';
+    const { hmacSha1, equal } = this.host.crypto;
+    const isValid = isIceIntegrityValid(message, this.generation.peer.pwd.reveal(), hmacSha1, equal);
+    return isValid ? undefined : 'integrity';
+  }
+
+  spendWord(): boolean {
+    return false;
+  }
+
+  #noteFresh(transaction: Uint8Array): number | undefined {
+    const key = String.fromCharCode(...transaction);
+    if (this.#seen.has(key)) return undefined;
+    const [oldest] = this.#seen.size === MAX_SEEN ? this.#seen : [];
+    if (oldest !== undefined) this.#seen.delete(oldest);
+    this.#seen.add(key);
+    return ++this.highestCounter;
+  }
+}

@@ -1,0 +1,75 @@
+// Keys and proofs: protocol.md 3, byte for byte. Pure functions of their arguments.
+import { asciiBytes } from '../../wire/index.js';
+import type { Crypto } from '../crypto.js';
+import { Secret } from './secret.js';
+
+/** The proofs we speak, in the order in which we prefer them. */
+export const SUITES = ['HMAC-SHA-256', 'AES-256'] as const;
+export type Suite = (typeof SUITES)[number];
+
+export function isSuite(name: string): name is Suite {
+  return (SUITES as readonly string[]).includes(name);
+}
+
+export interface Keys {
+  readonly integrity: Secret;
+  readonly proof: Secret;
+}
+
+export interface KeyInput {
+  readonly offerer: { readonly tag: string; readonly secret: Uint8Array };
+  readonly answerer: { readonly tag: string; readonly secret: Uint8Array };
+  /** The value of `suites=` exactly as the offer sent it. */
+  readonly offeredSuites: string;
+  readonly suite: Suite;
+  /** The 32 bytes that `kid` names, where both sides named one. */
+  readonly kidKey?: Uint8Array;
+}
+
+/** HKDF-SHA-256 (RFC 5869) as protocol.md 3 sets it out. */
+export function deriveKeys(crypto: Crypto, input: KeyInput): Keys {
+  const { offerer, answerer } = input;
+  const keyMaterial = concat(input.kidKey ?? new Uint8Array(0), offerer.secret, answerer.secret);
+  const info = asciiBytes(`${offerer.tag}:${answerer.tag}:${input.offeredSuites}:${input.suite}`);
+  const pseudoRandomKey = crypto.hmacSha256(asciiBytes('latch-v1'), keyMaterial);
+  const first = crypto.hmacSha256(pseudoRandomKey, concat(info, Uint8Array.of(1)));
+  const second = crypto.hmacSha256(pseudoRandomKey, concat(first, info, Uint8Array.of(2)));
+  keyMaterial.fill(0);
+  return { integrity: new Secret(first), proof: new Secret(second) };
+}
+
+export interface ProofInput {
+  readonly proverTag: string;
+  readonly verifierTag: string;
+  readonly component: 1 | 2;
+  readonly word: Uint8Array;
+}
+
+/** The transformed word: 32 bytes by HMAC-SHA-256, 16 by AES-256 (protocol.md 3). */
+export function computeProof(crypto: Crypto, suite: Suite, keys: Keys, input: ProofInput): Uint8Array {
+  const zero = Uint8Array.of(0);
+  const m = concat(
+    asciiBytes('latch-proof'),
+    zero,
+    asciiBytes(`${input.proverTag}:${input.verifierTag}`),
+    zero,
+    Uint8Array.of(input.component),
+    input.word,
+  );
+  switch (suite) {
+    case 'HMAC-SHA-256':
+      return crypto.hmacSha256(keys.proof.reveal(), m);
+    case 'AES-256':
+      return crypto.aes256Block(keys.proof.reveal(), crypto.sha256(m).subarray(0, 16));
+  }
+}
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

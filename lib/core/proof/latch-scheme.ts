@@ -1,0 +1,91 @@
+// The challenger of latch itself, under one generation's keys: challenges, welcomes, integrity and proofs
+// (protocol.md 3, 4). Keeps no state of paths.
+import {
+  encodeChallenge,
+  encodeWelcome,
+  isLatchIntegrityValid,
+  type LatchMessage,
+  type TransportAddress,
+} from '../../wire/index.js';
+import { Challenge } from './challenge.js';
+import type { AnswerMessage, Challenger, Greeting, GreetingMessage } from './scheme.js';
+import type { DropReason } from '../counters.js';
+import { randomBytes } from '../crypto.js';
+import type { Generation } from './generation.js';
+import { computeProof } from './keys.js';
+import type { VerifierHost } from '../path/verifier-host.js';
+
+export class LatchChallenger implements Challenger {
+  readonly protection = 'latch';
+  highestCounter = -1;
+  #isWordSpent = false;
+  readonly #sdpProof: Uint8Array | undefined;
+
+  constructor(
+    private readonly host: VerifierHost,
+    private readonly generation: Generation,
+  ) {
+    this.#sdpProof = generation.ownWord && this.#proofOver(generation.ownWord);
+  }
+
+  get suite() {
+    return this.generation.suite;
+  }
+
+  create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
+    const transaction = randomBytes(this.host.random, 12);
+    const word = randomBytes(this.host.random, 16);
+    const { peerTag, ownTag } = this.generation;
+    const bytes = encodeChallenge(
+      { recipient: peerTag, sender: ownTag, word, transaction },
+      this.generation.keys.integrity.reveal(),
+      this.host.crypto.hmacSha256,
+    );
+    this.host.expect(transaction);
+    return new Challenge(destination, transaction, word, bytes, scheduleMs);
+  }
+
+  greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason {
+    if (message.kind === 'check') return 'notLatch';
+    if (!this.#hasIntegrity(message)) return 'integrity';
+    const isFresh = message.counter > this.highestCounter;
+    if (isFresh) this.highestCounter = message.counter;
+    const isHello = message.kind === 'hello';
+    return {
+      sizeBytes: message.stun.bytes.length,
+      counter: isFresh ? message.counter : undefined,
+      reply: isHello ? this.#welcome(message.transaction, source) : undefined,
+      proof: isHello ? message.proof : undefined,
+      nomination: -1,
+    };
+  }
+
+  fault(message: AnswerMessage, challenge: Challenge): DropReason | undefined {
+    if (message.kind !== 'response') return 'notLatch';
+    if (!this.#hasIntegrity(message)) return 'integrity';
+    const isProof = this.host.crypto.equal(message.proof, this.#proofOver(challenge.word));
+    return isProof ? undefined : 'proof';
+  }
+
+  spendWord(proof: Uint8Array): boolean {
+    if (this.#isWordSpent || !this.#sdpProof || !this.host.crypto.equal(proof, this.#sdpProof)) return false;
+    this.#isWordSpent = true;
+    return true;
+  }
+
+  #welcome(transaction: Uint8Array, mapped: TransportAddress): Uint8Array {
+    const integrity = this.generation.keys.integrity.reveal();
+    return encodeWelcome({ mapped, transaction }, integrity, this.host.crypto.hmacSha256);
+  }
+
+  #hasIntegrity(message: LatchMessage): boolean {
+    const { hmacSha256, equal } = this.host.crypto;
+    return isLatchIntegrityValid(message, this.generation.keys.integrity.reveal(), hmacSha256, equal);
+  }
+
+  #proofOver(word: Uint8Array): Uint8Array {
+    const { suite, keys, peerTag: proverTag, ownTag: verifierTag } = this.generation;
+    const { component, crypto } = this.host;
+    return computeProof(crypto, suite, keys, { proverTag, verifierTag, component, word });
+  }
+}

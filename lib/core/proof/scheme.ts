@@ -1,0 +1,39 @@
+// What a verifier asks of the secret that its peer brought: to make challenges, to judge answers and greetings.
+// The rules of section 5 stay the same whatever plays hello, challenge and response (protocol.md 5, 8).
+import type { IceCheck, IceResponse, LatchMessage, TransportAddress } from '../../wire/index.js';
+import type { Challenge } from './challenge.js';
+import type { DropReason } from '../counters.js';
+import type { Suite } from './keys.js';
+
+/** What a peer says unasked, with its secret: a hello or keepalive, or a check of ICE. */
+export type GreetingMessage = Extract<LatchMessage, { kind: 'hello' | 'keepalive' }> | IceCheck;
+/** What a peer says to a challenge. */
+export type AnswerMessage = Extract<LatchMessage, { kind: 'response' }> | IceResponse;
+
+/** A greeting that verified. */
+export interface Greeting {
+  readonly sizeBytes: number;
+  /** Fresh: not seen before. A counter above every one before it; undefined for a stale one (protocol.md 5.9). */
+  readonly counter: number | undefined;
+  /** What is answered: a welcome, or a Binding success. */
+  readonly reply: Uint8Array | undefined;
+  /** Over the SDP word, perhaps (protocol.md 5.3). */
+  readonly proof: Uint8Array | undefined;
+  /** The priority with which ICE nominates the path; -1 where it does not (protocol.md 8.1). */
+  readonly nomination: number;
+}
+
+export interface Challenger {
+  readonly protection: 'latch' | 'ice';
+  readonly suite: Suite | undefined;
+  /** The highest counter of a greeting so far, -1 before the first. */
+  readonly highestCounter: number;
+  /** A challenge of its own transaction, whose answer the host routes back from now on. */
+  create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge;
+  /** The greeting, or why it is dropped. */
+  greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason;
+  /** Why a message does not answer the challenge, wherever it comes from (protocol.md 5.2); undefined where it does. */
+  fault(message: AnswerMessage, challenge: Challenge): DropReason | undefined;
+  /** Spends the SDP word on the first proof over it; true that once (protocol.md 5.3). */
+  spendWord(proof: Uint8Array): boolean;
+}

@@ -1,0 +1,54 @@
+// The SSRCs last heard on a component's active path, by which a port for many sessions tells whose media comes
+// from a new address (protocol.md 5.1). A hint only: it never makes an address trusted.
+import { readRtcpSsrc, readRtpSsrc, type PacketClass } from '../../wire/index.js';
+import type { Component } from '../path/component.js';
+import type { Port } from './port.js';
+
+/** A bundle carries several; a peer that holds the keys may send any number. */
+const MAX_SSRCS = 8;
+
+export class HeardSsrcs {
+  #ssrcs: number[] = [];
+  #last: number | undefined;
+
+  constructor(private readonly component: Component) {}
+
+  /** Called for every accepted packet: one with the SSRC of the packet before costs one comparison. */
+  note(bytes: Uint8Array, kind: PacketClass, port: Port | undefined): void {
+    const ssrc = readSsrc(bytes, kind);
+    if (ssrc === this.#last || ssrc === undefined) return;
+    this.#last = ssrc;
+    if (this.#ssrcs.includes(ssrc)) return;
+    const oldest = this.#ssrcs.length === MAX_SSRCS ? this.#ssrcs.shift() : undefined;
+    if (oldest !== undefined) port?.removeSsrc(oldest, this.component);
+    this.#ssrcs.push(ssrc);
+    port?.addSsrc(ssrc, this.component);
+  }
+
+  /** What a packet from another address looks like: media heard here before, other media, or neither. */
+  kindOf(bytes: Uint8Array, kind: PacketClass): 'known-media' | 'media' | 'other' {
+    const ssrc = readSsrc(bytes, kind);
+    if (ssrc === undefined) return 'other';
+    return this.#ssrcs.includes(ssrc) ? 'known-media' : 'media';
+  }
+
+  /** Its component moved to another port: what was heard goes with it. */
+  move(from: Port | undefined, to: Port | undefined): void {
+    for (const ssrc of this.#ssrcs) {
+      from?.removeSsrc(ssrc, this.component);
+      to?.addSsrc(ssrc, this.component);
+    }
+  }
+
+  clear(port: Port | undefined): void {
+    this.move(port, undefined);
+    this.#ssrcs = [];
+    this.#last = undefined;
+  }
+}
+
+/** The SSRC of an RTP packet, or of the sender of an RTCP packet; undefined for what is neither. */
+export function readSsrc(bytes: Uint8Array, kind: PacketClass): number | undefined {
+  if (kind === 'rtp') return readRtpSsrc(bytes);
+  return kind === 'rtcp' ? readRtcpSsrc(bytes) : undefined;
+}

@@ -1,0 +1,103 @@
+// Why a call did not come about, in one clear line: what the network or TLS said, what the server answered, or that nobody
+// did. It only listens; it repeats nothing of a certificate or a description but names.
+import type { CallUri, SipMessage, SipResponse } from '../sip/index.js';
+import { Failure } from './failure.js';
+
+const EXIT_NO_CALL = 1;
+
+/** What Node and OpenSSL call a certificate that nobody vouches for. */
+const UNTRUSTED: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its chain ends in an authority that is not known here',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its authority is not known here',
+  UNABLE_TO_GET_ISSUER_CERT: 'its authority is not known here',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its authority is not known here',
+  CERT_HAS_EXPIRED: 'it has expired',
+  CERT_NOT_YET_VALID: 'it is not valid yet',
+  CERT_SIGNATURE_FAILURE: 'its signature is wrong',
+};
+
+const REFUSED: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  EHOSTUNREACH: 'there is no way to that host',
+  ENETUNREACH: 'there is no way to that network',
+  ETIMEDOUT: 'it does not answer',
+  ECONNRESET: 'the connection was closed',
+  EPROTO: 'it does not speak TLS',
+};
+
+/** Statuses that mean more to whoever called than their reason phrase. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  403: 'the server does not let us in',
+  404: 'the server knows no such room',
+  480: 'nobody answers there',
+  486: 'the line is busy',
+  488: 'the server does not take the call as it is offered',
+};
+
+export class ConnectionTrouble {
+  #fault: unknown;
+  readonly #received = new WeakSet<SipMessage>();
+  #lastReceived: SipMessage | undefined;
+
+  constructor(private readonly uri: CallUri) {}
+
+  /** A fault that the plugin told of. */
+  note(_where: string, error: unknown): void {
+    this.#fault = error;
+  }
+
+  /** A message that came over the network, and was not made up by the package. */
+  noteReceived(message: SipMessage): void {
+    this.#received.add(message);
+    this.#lastReceived = message;
+  }
+
+  /** Nobody has answered. */
+  silence(afterMs: number): Failure {
+    return this.#fail(`no answer within ${Math.round(afterMs / 1000)} s`);
+  }
+
+  /** The final response to the INVITE, 300 or more. */
+  explain(response: SipResponse): Failure {
+    const { status } = response;
+    const warning = warningText(response);
+    // A 503 of the server's own comes back as one that the package made up, when there is no other way to try.
+    const isTheirs = this.#received.has(response) || this.#lastReceived?.status === status;
+    if (!isTheirs && warning === undefined) return this.#explainLocal(status);
+    const meaning = MEANINGS[status];
+    const said = `${status} ${response.reason ?? ''}`.trim();
+    const why = [meaning, warning].filter((part) => part !== undefined).join(': ');
+    return this.#fail(why === '' ? said : `${said}: ${why}`);
+  }
+
+  /** A response of the package's own making: what it means is known from the fault before it. */
+  #explainLocal(status: number): Failure {
+    if (status === 408) return this.#fail('no answer');
+    if (status === 404) return this.#fail('there is no such host');
+    const { code, message } = (this.#fault ?? {}) as NodeJS.ErrnoException;
+    const untrusted = code === undefined ? undefined : UNTRUSTED[code];
+    if (untrusted !== undefined) return this.#failTrust(untrusted);
+    if (message !== undefined && /certificate/i.test(message)) return this.#failTrust(message);
+    const refused = code === undefined ? undefined : REFUSED[code];
+    if (refused !== undefined) return this.#fail(`cannot connect: ${refused}`);
+    return this.#fail(`cannot connect${message === undefined ? '' : `: ${message}`}`);
+  }
+
+  #failTrust(why: string): Failure {
+    return this.#fail(
+      `its certificate is not trusted (${why}): name its authority with --ca PEM, or go without that check with --insecure`,
+    );
+  }
+
+  #fail(text: string): Failure {
+    return new Failure(`${this.uri.host}:${this.uri.port}: ${text}`, EXIT_NO_CALL);
+  }
+}
+
+/** The text of a Warning header (RFC 3261 20.43); its code and agent say nothing to a reader. */
+function warningText({ headers }: SipMessage): string | undefined {
+  if (typeof headers.warning !== 'string') return undefined;
+  const quoted = /"((?:[^"\\]|\\.)*)"/.exec(headers.warning)?.[1];
+  return (quoted ?? headers.warning).replace(/\\(.)/g, '$1').replace(/[\r\n]+/g, ' ');
+}

@@ -1,0 +1,350 @@
+/**
+ * The calls of one process: which dialog a message belongs to, and what it does to it. Messages in, edits and refusals
+ * out; no sockets here. A message of no dialog we know passes untouched.
+ */
+import { stripLatch } from '../index.js';
+import type { Latchkey, Policy, Role, Session } from '../index.js';
+import { readSdp, replaceSdp } from './body.js';
+import { Dialog, TRANSACTION_MS } from './dialog.js';
+import type { DialogLimits, EndReason } from './dialog.js';
+import { DialogTable } from './dialog-table.js';
+import { Exchange } from './offer-answer.js';
+import type { Refusal } from './offer-answer.js';
+import { Forks, type Fork } from './forks.js';
+import type { Signalling } from './hop.js';
+import {
+  callId,
+  cseqOf,
+  fromTag,
+  isReliable,
+  isTriedAgain,
+  methodOf,
+  rackCseq,
+  sessionExpiresMs,
+  toTag,
+  transactionKey,
+} from './message.js';
+import type { SipFlow, SipMessage, SipRequest, SipResponse } from './message-types.js';
+
+export interface CallsOptions extends DialogLimits {
+  readonly role?: Role;
+  readonly policy?: Policy;
+}
+
+export interface CallsObserver {
+  onSession(session: Session, message: SipMessage): void;
+  onEnd(dialog: Dialog, reason: EndReason): void;
+}
+
+/** A request of ours under way; of an INVITE that makes a call `dialog` and `exchange` are the first fork's. */
+export interface Outgoing extends Fork {
+  readonly request: SipRequest;
+  /** Of an INVITE that makes a call. */
+  readonly forks: Forks | undefined;
+  /** To tags whose 2xx was hung up by us. */
+  readonly declined: Set<string>;
+  /** A 2xx that could not be taken: it has been acknowledged and hung up, and its repetitions are too. */
+  isRefused: boolean;
+}
+
+/** The two forms of a body of ours: with our attributes, and for a hop that may not carry them. */
+export interface Edit {
+  readonly dialog: Dialog;
+  readonly latched: string;
+  readonly plain: string;
+  readonly original: string;
+}
+
+export class Calls {
+  readonly edits = new WeakMap<SipMessage, Edit>();
+  readonly table = new DialogTable();
+
+  constructor(
+    private readonly latchkey: Latchkey,
+    private readonly options: CallsOptions,
+    private readonly observer: CallsObserver,
+  ) {}
+
+  /** The dialog of an INVITE that is about to go out; made on first sight. */
+  outgoingInvite(request: SipRequest, signalling: Signalling): Dialog {
+    const known = this.table.ofMessage(request) ?? this.table.waiting(callId(request), fromTag(request));
+    const dialog = known && !known.isEnded ? known : this.#open(request, signalling, true);
+    this.table.mark(request, dialog);
+    return dialog;
+  }
+
+  /** A request that the package has not seen before. Returns why it is refused, if it is. */
+  receiveRequest(request: SipRequest, remote: SipFlow, signalling: Signalling): Refusal | undefined {
+    const tag = toTag(request);
+    if (request.method === 'INVITE' && tag === undefined)
+      return this.#receiveInvite(request, remote, signalling);
+    const dialog = this.table.find(callId(request), tag, fromTag(request));
+    if (!dialog) return undefined;
+    this.table.mark(request, dialog);
+    const { seq } = cseqOf(request);
+    if (request.method === 'CANCEL') {
+      // The application owes the INVITE a 487 now; should it forget, this ends the session.
+      if (!dialog.isConfirmed && !dialog.isOutgoing) dialog.expectWithin(TRANSACTION_MS, 'cancelled');
+      return undefined;
+    }
+    dialog.flow = remote;
+    if (request.method === 'ACK') return this.#receiveAck(request, dialog, signalling);
+    if (seq < dialog.remoteSeq)
+      return { status: 500, warning: 'CSeq is lower than that of an earlier request' };
+    dialog.remoteSeq = seq;
+    return this.#receiveInDialog(request, dialog, signalling);
+  }
+
+  /** A response of the application on its way out: edits are filed, the dialog follows its status. */
+  sendResponse(response: SipResponse): void {
+    const incoming = this.table.incoming(transactionKey(response));
+    if (!incoming) return;
+    const { dialog, exchange } = incoming;
+    this.table.mark(response, dialog);
+    const { status } = response;
+    if (status <= 100) return;
+    if (exchange.isInitial) {
+      dialog.localTag ??= toTag(response);
+      dialog.local = response.headers.to;
+    }
+    const isSuccess = status >= 200 && status < 300;
+    const sdp = status < 300 ? readSdp(response) : undefined;
+    if (sdp !== undefined) {
+      this.#fileEdit(response, dialog, sdp, (plain) =>
+        exchange.localResponse(plain, isSuccess || isReliable(response)),
+      );
+    }
+    if (status < 200) {
+      if (exchange.isInitial && !dialog.isConfirmed) dialog.expectWithin(dialog.limits.ringingMs, 'timeout');
+      return;
+    }
+    if (!isSuccess) {
+      exchange.fail();
+      if (exchange.isInitial) dialog.end(status === 487 ? 'cancelled' : 'failed');
+      return;
+    }
+    if (exchange.method === 'BYE') dialog.end('bye');
+    this.#succeed(dialog, exchange, response);
+  }
+
+  /** A request of the application on its way out. Undefined: of no concern here. */
+  sendRequest(request: SipRequest, signalling: Signalling): Outgoing | undefined {
+    const { method } = request;
+    const isInitial = method === 'INVITE' && toTag(request) === undefined;
+    const dialog = isInitial
+      ? this.outgoingInvite(request, signalling)
+      : this.table.find(callId(request), fromTag(request), toTag(request));
+    if (!dialog) return undefined;
+    this.table.mark(request, dialog);
+    const { seq } = cseqOf(request);
+    dialog.localSeq = Math.max(dialog.localSeq, seq);
+    const sdp = readSdp(request);
+    if (method === 'ACK') {
+      const invite = dialog.invite(false, seq);
+      if (invite && sdp !== undefined && invite.offer === 'remote') {
+        this.#fileEdit(request, dialog, sdp, (plain) => invite.localAnswer(plain));
+      }
+      if (dialog.isConfirmed) dialog.relax();
+      return undefined;
+    }
+    if (method === 'CANCEL') {
+      if (!dialog.isConfirmed) dialog.expectWithin(TRANSACTION_MS, 'cancelled');
+      return undefined;
+    }
+    const exchange = new Exchange(dialog.session, method, seq, false, isInitial);
+    dialog.addExchange(exchange);
+    if (method === 'BYE') dialog.end('bye');
+    else if (sdp !== undefined) this.#sendSdp(request, dialog, exchange, sdp);
+    const first = { dialog, exchange };
+    const forks = isInitial ? new Forks(first, (response) => this.#openFork(first, response)) : undefined;
+    return { request, ...first, forks, declined: new Set(), isRefused: false };
+  }
+
+  /** Whose response this is; undefined: of a fork that has lost, or of one too many. */
+  forkOf(outgoing: Outgoing, response: SipResponse): Fork | undefined {
+    const { forks } = outgoing;
+    return forks && response.status > 100 && response.status < 300 ? forks.of(response) : outgoing;
+  }
+
+  /** A response to a request of ours, made by the peer or by the package. Returns why a 2xx is refused, if it is. */
+  receiveResponse(outgoing: Outgoing, response: SipResponse, signalling: Signalling): Refusal | undefined {
+    const { status } = response;
+    const fork = this.forkOf(outgoing, response);
+    if (status <= 100 || !fork) return undefined;
+    const { dialog, exchange } = fork;
+    const isSuccess = status >= 200 && status < 300;
+    this.table.mark(response, dialog);
+    const sdp = status < 300 ? readSdp(response) : undefined;
+    if (sdp !== undefined && exchange.refusal === undefined) {
+      exchange.remoteResponse(this.#trusted(dialog, sdp, signalling), isSuccess || isReliable(response));
+    }
+    if (status < 200) {
+      if (exchange.isInitial && !dialog.isConfirmed) dialog.expectWithin(dialog.limits.ringingMs, 'timeout');
+      return undefined;
+    }
+    if (isSuccess) {
+      if (exchange.method === 'INVITE') dialog.learnAsCaller(response);
+      outgoing.forks?.win(fork);
+      this.#succeed(dialog, exchange, response);
+      return exchange.refusal;
+    }
+    exchange.fail();
+    if (exchange.isInitial) {
+      outgoing.forks?.fail(status === 487 ? 'cancelled' : 'failed');
+      this.#failCall(dialog, status);
+    }
+    // RFC 3261 12.2.1.2: the peer knows no such dialog.
+    else if (status === 481) dialog.end('failed');
+    return undefined;
+  }
+
+  endAll(): void {
+    for (const dialog of [...this.table.dialogs()]) dialog.end('destroyed');
+  }
+
+  #receiveInvite(request: SipRequest, remote: SipFlow, signalling: Signalling): Refusal | undefined {
+    const dialog = this.#open(request, signalling, false);
+    this.table.mark(request, dialog);
+    dialog.flow = remote;
+    dialog.remoteSeq = cseqOf(request).seq;
+    dialog.learnAsCallee(request);
+    const exchange = this.#begin(request, dialog, true);
+    const sdp = readSdp(request);
+    return sdp === undefined ? undefined : exchange.remoteRequest(this.#trusted(dialog, sdp, signalling));
+  }
+
+  #receiveInDialog(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {
+    const sdp = readSdp(request);
+    const pending = dialog.pendingOffer();
+    const exchange = this.#begin(request, dialog, false);
+    const { method } = request;
+    if (method === 'INVITE') dialog.learnAsCallee(request);
+    if (method === 'PRACK' && sdp !== undefined) {
+      const invite = dialog.invite(true, rackCseq(request) ?? NaN);
+      const description = this.#trusted(dialog, sdp, signalling);
+      return invite?.owesAnswer('remote')
+        ? invite.remoteAnswer(description)
+        : exchange.remoteRequest(description);
+    }
+    if ((method !== 'INVITE' && method !== 'UPDATE') || sdp === undefined) return undefined;
+    // RFC 3261 14.2 and RFC 3311 5.2: one offer at a time.
+    if (pending) {
+      const isGlare = pending.offer === 'local';
+      return { status: isGlare ? 491 : 500, warning: 'another offer of this dialog has no answer yet' };
+    }
+    return exchange.remoteRequest(this.#trusted(dialog, sdp, signalling));
+  }
+
+  #receiveAck(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {
+    if (dialog.isConfirmed) dialog.relax();
+    const invite = dialog.invite(true, cseqOf(request).seq);
+    const sdp = readSdp(request);
+    if (!invite?.owesAnswer('remote')) return undefined;
+    if (sdp !== undefined) return invite.remoteAnswer(this.#trusted(dialog, sdp, signalling));
+    invite.fail();
+    return undefined;
+  }
+
+  #begin(request: SipRequest, dialog: Dialog, isInitial: boolean): Exchange {
+    const exchange = new Exchange(dialog.session, request.method, cseqOf(request).seq, true, isInitial);
+    dialog.addExchange(exchange);
+    this.table.addIncoming(transactionKey(request), { dialog, exchange });
+    return exchange;
+  }
+
+  #open(request: SipMessage, signalling: Signalling, isOutgoing: boolean): Dialog {
+    const { role = 'verifier', policy } = this.options;
+    const call = callId(request);
+    const session = this.latchkey.createSession({ call, role, signalling, ...(policy && { policy }) });
+    return this.#file(session, request, signalling, isOutgoing);
+  }
+
+  /** One more that answers: another session for the same offer, or one of its own where the offers are the peers'. */
+  #openFork({ dialog, exchange }: Fork, response: SipMessage): Fork | undefined {
+    if (dialog.isEnded) return undefined;
+    const { signalling } = dialog;
+    const hasOffered = exchange.offer === 'local';
+    const opened = hasOffered
+      ? this.#file(dialog.session.fork(), response, signalling, true)
+      : this.#open(response, signalling, true);
+    const fork = new Exchange(opened.session, exchange.method, exchange.seq, false, true);
+    if (hasOffered) fork.offer = 'local';
+    opened.addExchange(fork);
+    return { dialog: opened, exchange: fork };
+  }
+
+  #file(session: Session, message: SipMessage, signalling: Signalling, isOutgoing: boolean): Dialog {
+    const id = callId(message);
+    const dialog = new Dialog(id, session, signalling, isOutgoing, this.options, (ended, reason) => {
+      this.table.remove(ended);
+      this.observer.onEnd(ended, reason);
+    });
+    if (isOutgoing) dialog.localTag = fromTag(message);
+    else dialog.remoteTag = fromTag(message);
+    this.table.add(dialog);
+    this.table.mark(message, dialog);
+    this.observer.onSession(session, message);
+    return dialog;
+  }
+
+  #sendSdp(request: SipRequest, dialog: Dialog, exchange: Exchange, sdp: string): void {
+    if (request.method === 'PRACK') {
+      const invite = dialog.invite(false, rackCseq(request) ?? NaN);
+      const isAnswer = invite?.owesAnswer('local') ?? false;
+      this.#fileEdit(request, dialog, sdp, (plain) =>
+        invite && isAnswer ? invite.localAnswer(plain) : exchange.localRequest(plain),
+      );
+    } else if (request.method === 'INVITE' || request.method === 'UPDATE') {
+      this.#fileEdit(request, dialog, sdp, (plain) => exchange.localRequest(plain));
+    }
+  }
+
+  #fileEdit(
+    message: SipMessage,
+    dialog: Dialog,
+    sdp: string,
+    edit: (sdp: string) => string | undefined,
+  ): void {
+    // What the application hands over may be our own text of before, in a message that it uses again.
+    const bare = stripLatch(sdp);
+    const latched = replaceSdp(message, edit(bare) ?? bare);
+    const original = message.content ?? '';
+    this.edits.set(message, { dialog, latched, plain: replaceSdp(message, bare), original });
+  }
+
+  /** A description as far as its hop can be trusted: what came in clear brings no secret to a call set up otherwise. */
+  #trusted(dialog: Dialog, sdp: string, signalling: Signalling): string {
+    return signalling === 'clear' && dialog.signalling !== 'clear' ? stripLatch(sdp) : sdp;
+  }
+
+  #succeed(dialog: Dialog, exchange: Exchange, response: SipResponse): void {
+    const { method } = exchange;
+    if (method === 'INVITE') {
+      const isRepeated = dialog.isConfirmed && exchange.isInitial;
+      dialog.isConfirmed = true;
+      if (!isRepeated) dialog.expectWithin(TRANSACTION_MS, 'timeout');
+    }
+    if (method === 'INVITE' || method === 'UPDATE') dialog.refreshWithin(sessionExpiresMs(response));
+    // An answer may still come in the ACK where the offer stood in a response; else it is too late for one.
+    const isOfferInResponse =
+      method === 'INVITE' && exchange.offer === (exchange.isIncoming ? 'local' : 'remote');
+    if (exchange.state === 'open' && exchange.offer !== 'none' && !isOfferInResponse && !exchange.refusal)
+      exchange.fail();
+  }
+
+  #failCall(dialog: Dialog, status: number): void {
+    if (!isTriedAgain(status)) return dialog.end(status === 487 ? 'cancelled' : 'failed');
+    dialog.remoteTag = undefined;
+    dialog.expectWithin(TRANSACTION_MS, 'failed');
+  }
+
+  /** The session of a message's dialog. */
+  sessionOf(message: SipMessage): Session | undefined {
+    const known = this.table.ofMessage(message);
+    if (known) return known.session;
+    if (message.method !== undefined)
+      return this.table.find(callId(message), fromTag(message), toTag(message))?.session;
+    const incoming = methodOf(message) === '' ? undefined : this.table.incoming(transactionKey(message));
+    return (incoming?.dialog ?? this.table.find(callId(message), toTag(message), fromTag(message)))?.session;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * How far a hop can be trusted with the secret (protocol.md 2: "encrypted on this hop", or "the hop is loopback").
+ * Judges by the listener and the addresses only; a header never makes a hop safer than it is.
+ */
+import type { SipFlow } from './message-types.js';
+
+export type Signalling = 'encrypted' | 'loopback' | 'clear';
+
+/** True for 127/8, ::1 and their IPv4-mapped forms. A name is never loopback: what it resolves to is. */
+export function isLoopback(address: string | undefined): boolean {
+  if (address === undefined) return false;
+  const bare = address
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/^::ffff:/, '');
+  return bare === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
+}
+
+const UNSPECIFIED = new Set(['0.0.0.0', '::', '']);
+
+/**
+ * The hop to, or from, one address.
+ *
+ * The package reports WSS as `WS`; which of the two it is depends on the listener. A WebSocket that this side dials is
+ * never encrypted: the package can only dial `ws:`.
+ */
+export function hopSignalling(flow: SipFlow, isWssListener: boolean): Signalling {
+  const protocol = flow.protocol.toUpperCase();
+  if (protocol === 'TLS') return 'encrypted';
+  if (protocol === 'WS' && isWssListener && flow.local !== undefined) return 'encrypted';
+  const local = flow.local?.address;
+  // A datagram from 127/8 comes from this machine even where the socket is bound to all addresses.
+  const isLocalEnd = local === undefined || UNSPECIFIED.has(local) || isLoopback(local);
+  return isLoopback(flow.address ?? flow.host) && isLocalEnd ? 'loopback' : 'clear';
+}
