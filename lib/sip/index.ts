@@ -31,3 +31,14 @@ export {
 } from './message.js';
 export type * from './message-types.js';
 export type { Refusal } from './offer-answer.js';
+export type {
+  Arrival,
+  EndedCall,
+  Fault,
+  ListenerAddress,
+  ListenerProtocol,
+  RejectedCall,
+  SipSignalling,
+  SipSignallingEvents,
+  SipStack,
+} from './signalling.js';

@@ -6,17 +6,20 @@ import { EventEmitter } from 'node:events';
 import { LatchkeyError } from '../../lib/index.js';
 import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
 import { Calls, fromTag, toTag } from '../../lib/sip/index.js';
-import type { EndReason, OnRequest, SipMessage, SipRequest } from '../../lib/sip/index.js';
+import type {
+  OnRequest,
+  SipMessage,
+  SipRequest,
+  SipSignalling,
+  SipSignallingEvents,
+} from '../../lib/sip/index.js';
 import type { SipOptions, SipPackage } from './sip-types.js';
 import { Stack } from './stack.js';
 import { expectedSignalling, nextHop, resolveHop } from './target.js';
 import type { Resolve } from './target.js';
 
-export type { EndReason } from '../../lib/sip/index.js';
-export type { Signalling } from '../../lib/sip/index.js';
 export { hopSignalling, isLoopback } from '../../lib/sip/index.js';
-export type { ListenerAddress, ListenerProtocol } from './listeners.js';
-export type * from '../../lib/sip/message-types.js';
+export type * from '../../lib/sip/index.js';
 export type * from './sip-types.js';
 export type { Stack } from './stack.js';
 export type { Resolve, Target } from './target.js';
@@ -34,38 +37,6 @@ export interface LatchSipOptions {
   resolve?: Resolve;
 }
 
-export interface EndedCall {
-  readonly session: Session;
-  /** The Call-ID. */
-  readonly call: string;
-  /** `timeout`, `expired` and `silence` mean that nobody has said BYE: that is then for the application to do. */
-  readonly reason: EndReason;
-}
-
-export interface RejectedCall {
-  readonly session: Session | undefined;
-  readonly call: string;
-  readonly status: number;
-  readonly warning: string;
-  /** The request or response of the peer that was not accepted. */
-  readonly message: SipMessage;
-}
-
-export interface Fault {
-  /** The transport, or the part, where it happened. */
-  readonly where: string;
-  readonly error: unknown;
-}
-
-export interface LatchSipEvents {
-  /** A session was made, before anything was read into it or written out of it. */
-  session: [session: Session, message: SipMessage];
-  ended: [call: EndedCall];
-  rejected: [call: RejectedCall];
-  /** A frame that was dropped, an exception that was caught, a flow that was gone. For logs: nothing is to be done. */
-  fault: [fault: Fault];
-}
-
 const DEFAULT_RINGING_MS = 200_000;
 const DEFAULT_SILENCE_MS = 60_000;
 
@@ -77,7 +48,7 @@ function checkMs(value: number | undefined, name: string, fallback: number): num
 }
 
 /** Made by `latchSip`. */
-export class LatchSip extends EventEmitter<LatchSipEvents> {
+export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSignalling {
   readonly #sip: SipPackage;
   readonly #calls: Calls;
   readonly #resolve: Resolve;
@@ -146,7 +117,7 @@ export class LatchSip extends EventEmitter<LatchSipEvents> {
   }
 
   /** A listener that throws must not break the loop that the event comes from. */
-  #tell<K extends keyof LatchSipEvents>(name: K, ...args: LatchSipEvents[K]): void {
+  #tell<K extends keyof SipSignallingEvents>(name: K, ...args: SipSignallingEvents[K]): void {
     try {
       (this as EventEmitter).emit(name, ...args);
     } catch (error) {

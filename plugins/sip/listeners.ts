@@ -10,18 +10,10 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { guardDatagrams, guardStream, guardWebSocket } from './guard-stream.js';
 import type { GuardSite, WebSocketLike } from './guard-stream.js';
-import type { SipFlow } from '../../lib/sip/index.js';
+import type { ListenerAddress, ListenerProtocol, SipFlow } from '../../lib/sip/index.js';
 import type { SipOptions } from './sip-types.js';
 import { withSwapped } from './swap.js';
 import type { Swap } from './swap.js';
-
-export type ListenerProtocol = 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS';
-
-export interface ListenerAddress {
-  readonly protocol: ListenerProtocol;
-  readonly address: string;
-  readonly port: number;
-}
 
 interface Listening {
   readonly protocol: ListenerProtocol;

@@ -17,6 +17,8 @@ import {
   toTag,
 } from '../../lib/sip/index.js';
 import type {
+  ListenerAddress,
+  SipStack,
   Calls,
   Dialog,
   OnRequest,
@@ -36,7 +38,6 @@ import { Dialling } from './dialling.js';
 import { DEFAULT_LIMITS } from './frame.js';
 import type { GuardSite } from './guard-stream.js';
 import { Listeners } from './listeners.js';
-import type { ListenerAddress } from './listeners.js';
 import { Sender } from './sender.js';
 import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
 import { unveilViaAddresses } from './via-address.js';
@@ -58,7 +59,7 @@ const REASONS: Record<number, string> = {
   500: 'Server Internal Error',
 };
 
-export class Stack {
+export class Stack implements SipStack {
   readonly #site: StackSite;
   readonly #options: SipOptions;
   readonly #onRequest: OnRequest;
