@@ -1,14 +1,16 @@
 /*
- * The room of captures, re-exported under one name: read and write captures, find the calls in them, and make RTP to play. Importing
- * it loads no third-party package.
+ * Reads and writes captures, finds the calls in them, and makes RTP to play. Importing it loads no third-party package.
  */
-export * from './capture-analysis.js';
-export * from './capture-file.js';
-export * from './capture-reader.js';
-export type * from './capture-report.js';
-export * from './media-packet.js';
-export * from './mu-law.js';
-export * from './pcap-writer.js';
-export * from './rtp-play.js';
-export * from './traffic.js';
-export * from './wav.js';
+export { CaptureAnalysis } from './capture-analysis.js';
+export type { CaptureFindings } from './capture-analysis.js';
+export { readCaptureFile, readDatagrams } from './capture-file.js';
+export type { CapturedDatagrams } from './capture-file.js';
+export { CaptureReader } from './capture-reader.js';
+export type { CallReport, CaptureReport, OutcomeReport, StreamReport } from './capture-report.js';
+export { packetizePcmu, playTone, repeatMedia } from './media-packet.js';
+export type { MediaOptions, MediaPacket } from './media-packet.js';
+export { encodeMuLaw } from './mu-law.js';
+export { PcapWriter } from './pcap-writer.js';
+export { playFromCapture } from './rtp-play.js';
+export type { CapturedDatagram, CapturedSip, CaptureSink, CaptureSummary, SkipReason } from './traffic.js';
+export { playFromWav } from './wav.js';

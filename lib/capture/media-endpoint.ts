@@ -3,7 +3,6 @@
  * one that sends to whoever spoke first, one that follows whoever spoke last. It forecasts, and judges nobody.
  */
 import type { TransportAddress } from '../wire/address.js';
-import type { MediaStream } from './media-stream.js';
 
 /** One source of RTP as a blind latch sees it, with the packets that it would have been sent. */
 export interface LatchTarget {
@@ -18,8 +17,6 @@ export interface LatchTarget {
 const TARGETS_MAX = 64;
 
 export class MediaEndpoint {
-  /** The RTP streams that go here, by SSRC. */
-  readonly streams = new Map<number, MediaStream>();
   readonly #targets: LatchTarget[] = [];
   #first: LatchTarget | undefined;
   #newest: LatchTarget | undefined;

@@ -14,9 +14,16 @@ export const STREAMS_MAX = 16_384;
 const PROBATION_MAX = 4096;
 const ENDPOINTS_MAX = 65_536;
 
+/** An endpoint and the RTP streams that go there, by SSRC. */
+interface Place {
+  readonly endpoint: MediaEndpoint;
+  readonly streams: Map<number, MediaStream>;
+}
+
 export class MediaLedger {
-  readonly #endpoints = new Map<string, Map<number, MediaEndpoint>>();
-  #endpointCount = 0;
+  /** By IP address, then by port. */
+  readonly #places = new Map<string, Map<number, Place>>();
+  #placeCount = 0;
   readonly #streams = new Set<MediaStream>();
   /** In the order in which they appeared. */
   readonly #probation = new Set<MediaStream>();
@@ -30,12 +37,12 @@ export class MediaLedger {
   }
 
   endpoint(address: TransportAddress): MediaEndpoint | undefined {
-    return this.#endpoints.get(address.address)?.get(address.port);
+    return this.#place(address)?.endpoint;
   }
 
   /** One datagram that `classifyPacket` calls `rtp`. */
   handleRtp({ payload, source, destination, timeMs }: CapturedDatagram): void {
-    const to = this.#endpointOf(destination);
+    const to = this.#placeOf(destination);
     if (!to) {
       this.unlistedPackets++;
       return;
@@ -44,22 +51,22 @@ export class MediaLedger {
     const stream = to.streams.get(ssrc) ?? this.#begin(ssrc, to, timeMs);
     let from = stream.find(source);
     if (!from && stream.sources.length < SOURCES_MAX) {
-      const endpoint = this.#endpointOf(source);
+      const endpoint = this.#placeOf(source)?.endpoint;
       if (endpoint) {
-        from = new MediaSource(endpoint.address, timeMs, endpoint, to.targetOf(endpoint.address));
+        from = new MediaSource(endpoint.address, timeMs, endpoint, to.endpoint.targetOf(endpoint.address));
         stream.sources.push(from);
       }
     }
     if (from) {
-      to.noteReceived(from.target);
+      to.endpoint.noteReceived(from.target);
       from.from.noteSent();
     }
     stream.add(from, readUint16(payload, 2), payload[1]! & 0x7f, timeMs);
     if (from?.count.advances === 2) this.#confirm(stream);
   }
 
-  #begin(ssrc: number, to: MediaEndpoint, nowMs: number): MediaStream {
-    const stream = new MediaStream(ssrc, to, nowMs);
+  #begin(ssrc: number, to: Place, nowMs: number): MediaStream {
+    const stream = new MediaStream(ssrc, to.endpoint, nowMs);
     to.streams.set(ssrc, stream);
     this.#probation.add(stream);
     if (this.#probation.size > PROBATION_MAX) {
@@ -77,20 +84,25 @@ export class MediaLedger {
 
   #drop(stream: MediaStream): void {
     this.#probation.delete(stream);
-    stream.destination.streams.delete(stream.ssrc);
+    this.#place(stream.destination.address)?.streams.delete(stream.ssrc);
     this.unlistedPackets += stream.packets;
     this.unlistedStreams++;
   }
 
-  #endpointOf(address: TransportAddress): MediaEndpoint | undefined {
-    let ports = this.#endpoints.get(address.address);
+  #place(address: TransportAddress): Place | undefined {
+    return this.#places.get(address.address)?.get(address.port);
+  }
+
+  #placeOf(address: TransportAddress): Place | undefined {
+    let ports = this.#places.get(address.address);
     const known = ports?.get(address.port);
     if (known) return known;
-    if (this.#endpointCount === ENDPOINTS_MAX) return undefined;
-    if (!ports) this.#endpoints.set(address.address, (ports = new Map<number, MediaEndpoint>()));
+    if (this.#placeCount === ENDPOINTS_MAX) return undefined;
+    if (!ports) this.#places.set(address.address, (ports = new Map<number, Place>()));
     const endpoint = new MediaEndpoint({ address: address.address, port: address.port });
-    ports.set(address.port, endpoint);
-    this.#endpointCount++;
-    return endpoint;
+    const place = { endpoint, streams: new Map<number, MediaStream>() };
+    ports.set(address.port, place);
+    this.#placeCount++;
+    return place;
   }
 }

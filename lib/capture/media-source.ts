@@ -3,8 +3,7 @@
  * may send them.
  */
 import type { TransportAddress } from '../wire/address.js';
-import type { MediaEndpoint } from './media-endpoint.js';
-import type { LatchTarget } from './media-endpoint.js';
+import type { LatchTarget, MediaEndpoint } from './media-endpoint.js';
 import { SequenceCount } from './sequence-count.js';
 
 export class MediaSource {

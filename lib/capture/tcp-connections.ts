@@ -5,6 +5,7 @@
 import type { TransportAddress } from '../wire/address.js';
 import { formatAddress } from '../wire/address.js';
 import type { SkipCount } from './skip-count.js';
+import type { TcpSegment } from './tcp-segment.js';
 import { TcpStream } from './tcp-stream.js';
 import type { CapturedSip } from './traffic.js';
 
@@ -12,20 +13,6 @@ import type { CapturedSip } from './traffic.js';
 const MAX_STREAMS = 8192;
 /** What all of them together may hold of data that waits for more. */
 const MAX_HELD_BYTES = 32 << 20;
-
-/** One TCP segment; its data are `bytes` from `start` up to, not including, `end`. */
-export interface TcpSegment {
-  readonly timeMs: number;
-  readonly source: TransportAddress;
-  readonly destination: TransportAddress;
-  readonly sequence: number;
-  /** The sequence number of the other direction up to which all has arrived. */
-  readonly acknowledged: number | undefined;
-  readonly isOpening: boolean;
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
 
 export class TcpConnections {
   readonly #onSip: (message: CapturedSip) => void;

@@ -5,7 +5,7 @@
 import type { TransportAddress } from '../wire/address.js';
 import { SignallingStream } from './signalling-stream.js';
 import type { SkipCount } from './skip-count.js';
-import type { TcpSegment } from './tcp-connections.js';
+import type { TcpSegment } from './tcp-segment.js';
 import type { CapturedSip, SkipReason } from './traffic.js';
 
 /** Out of order: as many segments and bytes as a window of a usual connection holds. */
