@@ -2,7 +2,7 @@
 // the wire know no clock and no process.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -112,6 +112,10 @@ function reach(entry: string, extension: string): { files: Set<string>; packages
   return { files, packages };
 }
 
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((text, i) => text === other[i]);
+}
+
 describe('walls', () => {
   it('each file of lib and plugins imports only what its room may', () => {
     assert.ok(sources.length > 100);
@@ -171,6 +175,24 @@ describe('walls', () => {
       const { files, packages } = reach('dist/lib/index.d.ts', '.d.ts');
       assert.ok(files.size > 40);
       assert.deepEqual([...packages], []);
+    });
+
+    it('every source map carries the sources that it names', () => {
+      const folder = join(root, 'dist');
+      const maps = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        name.endsWith('.js.map'),
+      );
+      assert.ok(maps.length > 100);
+      for (const name of maps) {
+        const path = join(folder, name);
+        const map = JSON.parse(readFileSync(path, 'utf8')) as {
+          sources: string[];
+          sourcesContent?: string[];
+        };
+        const sources = map.sources.map((source) => readFileSync(join(dirname(path), source), 'utf8'));
+        assert.ok(isSame(map.sourcesContent ?? [], sources), name);
+        assert.match(readFileSync(path.slice(0, -4), 'utf8'), /\n\/\/# sourceMappingURL=[\w-]+\.js\.map\s*$/);
+      }
     });
 
     it('the root, the core, the wire and the plugins load where no package is installed', () => {

@@ -4,7 +4,6 @@ import {
   classifyPacket,
   encodeHello,
   encodeResponse,
-  isFingerprintValid,
   isLatchIntegrityValid,
   parseLatchMessage,
   parseRtcp,
@@ -14,6 +13,7 @@ import {
   readRtpPayloadType,
   readRtpSsrc,
 } from '../../lib/wire/index.js';
+import { isFingerprintValid } from '../../lib/wire/fingerprint.js';
 import { Prng } from '../support/prng.js';
 import { equal, hmacSha256 } from './digests.js';
 import { RFC_MESSAGES } from './rfc-messages.js';

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import zlib from 'node:zlib';
-import {
-  crc32,
-  encodeStun,
-  isIntegritySha256Valid,
-  isIntegrityValid,
-  parseStun,
-} from '../../lib/wire/index.js';
+import { parseStun } from '../../lib/wire/index.js';
+import { crc32 } from '../../lib/wire/fingerprint.js';
+import { isIntegritySha256Valid, isIntegrityValid } from '../../lib/wire/integrity.js';
+import { encodeStun } from '../../lib/wire/stun-encoder.js';
 import { equal, hmacSha1, hmacSha256 } from './digests.js';
 import { readShared, requireShared } from './shared-material.js';
 

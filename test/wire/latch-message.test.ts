@@ -6,15 +6,14 @@ import {
   encodeHello,
   encodeKeepalive,
   encodeResponse,
-  encodeStun,
   encodeWelcome,
-  encodeXorMappedAddress,
   isLatchIntegrityValid,
   parseLatchMessage,
   type LatchMessage,
   type StunClass,
-  type StunSpec,
 } from '../../lib/wire/index.js';
+import { encodeXorMappedAddress } from '../../lib/wire/stun-attributes.js';
+import { encodeStun, type StunSpec } from '../../lib/wire/stun-encoder.js';
 import { bitFlips, equal, hmacSha1, hmacSha256, truncations } from './digests.js';
 import { LONG_TERM_REQUEST, RFC_MESSAGES, SHA256_REQUEST } from './rfc-messages.js';
 

@@ -1,26 +1,22 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { ATTRIBUTE, findAttribute, formatIp, parseStun, type Result } from '../../lib/wire/index.js';
+import { isComprehensionRequired } from '../../lib/wire/stun-attribute-types.js';
 import {
-  ATTRIBUTE,
   encodeErrorCode,
   encodePriority,
   encodeUseCandidate,
   encodeUsername,
   encodeXorMappedAddress,
-  findAttribute,
-  formatIp,
-  isComprehensionRequired,
   isUseCandidate,
   parseErrorCode,
   parseLatchChallenge,
   parseLatchProof,
   parsePriority,
-  parseStun,
   parseTieBreaker,
   parseUsername,
   parseXorMappedAddress,
-  type Result,
-} from '../../lib/wire/index.js';
+} from '../../lib/wire/stun-attributes.js';
 import {
   SAMPLE_IPV4_RESPONSE,
   SAMPLE_IPV6_RESPONSE,

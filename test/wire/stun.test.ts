@@ -2,16 +2,15 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
   ATTRIBUTE,
-  encodeStun,
   findAttribute,
-  isFingerprintValid,
-  isIntegritySha256Valid,
-  isIntegrityValid,
   parseStun,
-  stunType,
   type StunClass,
   type StunMessage,
 } from '../../lib/wire/index.js';
+import { isFingerprintValid } from '../../lib/wire/fingerprint.js';
+import { isIntegritySha256Valid, isIntegrityValid } from '../../lib/wire/integrity.js';
+import { stunType } from '../../lib/wire/stun.js';
+import { encodeStun } from '../../lib/wire/stun-encoder.js';
 import { bitFlips, equal, hmacSha1, hmacSha256, truncations } from './digests.js';
 import {
   LONG_TERM_REQUEST,

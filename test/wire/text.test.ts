@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { asciiBytes, asciiText, decodeBase64url, encodeBase64url } from '../../lib/wire/index.js';
+import { asciiBytes, decodeBase64url, encodeBase64url } from '../../lib/wire/index.js';
+import { asciiText } from '../../lib/wire/ascii.js';
 
 describe('ascii', () => {
   it('is one byte a character, both ways', () => {
