@@ -1,9 +1,10 @@
 // The public face of latchkey. Everything that a server, a client or a plugin needs is here; the machine without
 // sockets is `latchkey/core`, the bytes are `latchkey/wire`. Importing this loads no third-party package.
-export { createLatchkey } from './net/latchkey.js';
+export { createLatchkey } from './net/net-latchkey.js';
+export type { CountersSnapshot } from './net/counters.js';
 export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.js';
 export type { LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';
-export type { DescriptionType, LatchEventOf, LatchEvents, Session } from './net/session.js';
+export type { DescriptionType, LatchEventOf, LatchEvents, Session, StreamStatus } from './net/session.js';
 export type { MediaPort, MediaPortEvents } from './net/media-port.js';
 export type { Guard } from './net/guard/guard.js';
 export { nodeCrypto, createNodeRandom } from './net/node-crypto.js';
@@ -25,7 +26,6 @@ export type {
   MappingView,
   NatChange,
   Policy,
-  StreamStatus,
   Suite,
   Verdict,
 } from './core/index.js';

@@ -2,7 +2,7 @@
 // is to send, to tell and to wait for, and when it breaks.
 import { createCounters } from '../../lib/core/index.js';
 import type { Component, Counters, Engine, LatchEvent, Port, Transmit } from '../../lib/core/index.js';
-import { Latchkey } from '../../lib/net/latchkey.js';
+import { NetLatchkey } from '../../lib/net/net-latchkey.js';
 import type { Session } from '../../lib/net/session.js';
 import type { TransportAddress } from '../../lib/wire/index.js';
 
@@ -152,7 +152,7 @@ export interface FakeCall {
 /** A latchkey on the fake engine. */
 export class FakeWorld {
   readonly engine = new FakeEngine();
-  readonly latchkey = new Latchkey(this.engine as unknown as Engine);
+  readonly latchkey = new NetLatchkey(this.engine as unknown as Engine);
 
   /** A session with the fake component of its first stream. */
   call(component: 1 | 2 = 1, media = 0): FakeCall {

@@ -22,7 +22,7 @@ class FakeCall implements WatchedCall {
   isSending = true;
   isAnswering = true;
   asked = 0;
-  readonly stream: WatchedCall['session']['streams'][number] = { counters: createCounters() };
+  readonly stream = { counters: createCounters() };
   #isVerified = false;
 
   set isVerified(isVerified: boolean) {

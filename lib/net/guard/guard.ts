@@ -1,83 +1,20 @@
-// A stream's hold on a guarded socket: what `session.guard(socket)` gives. The work is the layer's; this counts
-// who still wants it.
-import type { RemoteInfo, Socket } from 'node:dgram';
-import type { Component, Counters } from '../../core/index.js';
-import type { GuardLayer } from './guard-layer.js';
-import type { Consumer } from '../shared-socket.js';
+// A stream's hold on a guarded socket, as the application sees it. Types only; the work is done in net-guard.ts.
+import type { Socket } from 'node:dgram';
+import type { CountersSnapshot } from '../counters.js';
 
-export interface GuardSite {
-  readonly media: number;
-  readonly component: 1 | 2;
-  readonly core: Component;
-  readonly layer: GuardLayer;
-  readonly onReleased: () => void;
-}
-
-/** Made by `session.guard(socket)`. */
-export class Guard implements Consumer {
+/** One stream's guard around a socket. Made by `session.guard(socket)`. */
+export interface Guard {
   /** Index of the m= section. */
   readonly media: number;
+  /** 1 for RTP, or RTP with RTCP; 2 for RTCP alone. */
   readonly component: 1 | 2;
-  readonly #site: GuardSite;
-  #holds = 1;
-  #isAttached = true;
-
-  /** Made by `session.guard`, not by hand. */
-  constructor(site: GuardSite) {
-    this.media = site.media;
-    this.component = site.component;
-    this.#site = site;
-    site.layer.hold();
-    try {
-      site.layer.attach(site.core, this);
-    } catch (error) {
-      site.layer.release();
-      throw error;
-    }
-  }
-
-  get socket(): Socket {
-    return this.#site.layer.socket;
-  }
-
-  get counters(): Counters {
-    return this.#site.core.counters;
-  }
+  readonly socket: Socket;
+  /** Packets of this stream: a copy. */
+  readonly counters: CountersSnapshot;
 
   /**
    * Takes this guard off. With the last one of a socket everything is as before `guard()`: the socket's methods, its
    * listeners, a connection. One made by `latchkey.createSocket()` stays shut instead. Again: does nothing.
    */
-  unguard(): void {
-    if (this.#holds === 0 || --this.#holds > 0) return;
-    this.#detach();
-    this.#site.onReleased();
-    this.#site.layer.release();
-  }
-
-  /** For the session: guarded once more for the same stream. */
-  hold(): void {
-    this.#holds++;
-  }
-
-  /** For the session: it is closed. The socket stays guarded: what its peer's address is worth has not changed. */
-  onSessionClosed(): void {
-    this.#detach();
-  }
-
-  /** For the socket below. */
-  deliver(bytes: Buffer, info: RemoteInfo): boolean {
-    return this.#site.layer.pass(this.#site.core, bytes, info);
-  }
-
-  /** For the socket below. */
-  onSocketClosed(): void {
-    this.#detach();
-  }
-
-  #detach(): void {
-    if (!this.#isAttached) return;
-    this.#isAttached = false;
-    this.#site.layer.detach(this.#site.core);
-  }
+  unguard(): void;
 }

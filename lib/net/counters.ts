@@ -1,0 +1,11 @@
+// What a reader is shown of the counters: a copy of its own, frozen, so that nobody outside changes what was counted.
+import type { Counters, DropReason } from '../core/index.js';
+
+/** The counters as they were when they were asked for. In packets. */
+export interface CountersSnapshot extends Readonly<Omit<Counters, 'dropped'>> {
+  readonly dropped: Readonly<Record<DropReason, number>>;
+}
+
+export function snapshotOf(counters: Counters): CountersSnapshot {
+  return Object.freeze({ ...counters, dropped: Object.freeze({ ...counters.dropped }) });
+}

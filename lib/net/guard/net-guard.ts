@@ -1,0 +1,77 @@
+// A stream's hold on a guarded socket: what `session.guard(socket)` gives. The work is the layer's; this counts
+// who still wants it.
+import type { RemoteInfo, Socket } from 'node:dgram';
+import type { Component } from '../../core/index.js';
+import { snapshotOf } from '../counters.js';
+import type { CountersSnapshot } from '../counters.js';
+import type { Guard } from './guard.js';
+import type { GuardLayer } from './guard-layer.js';
+import type { Consumer } from '../shared-socket.js';
+
+export interface GuardSite {
+  readonly media: number;
+  readonly component: 1 | 2;
+  readonly core: Component;
+  readonly layer: GuardLayer;
+  readonly onReleased: () => void;
+}
+
+export class NetGuard implements Guard, Consumer {
+  readonly media: number;
+  readonly component: 1 | 2;
+  readonly #site: GuardSite;
+  #holds = 1;
+  #isAttached = true;
+
+  constructor(site: GuardSite) {
+    this.media = site.media;
+    this.component = site.component;
+    this.#site = site;
+    site.layer.hold();
+    try {
+      site.layer.attach(site.core, this);
+    } catch (error) {
+      site.layer.release();
+      throw error;
+    }
+  }
+
+  get socket(): Socket {
+    return this.#site.layer.socket;
+  }
+
+  get counters(): CountersSnapshot {
+    return snapshotOf(this.#site.core.counters);
+  }
+
+  unguard(): void {
+    if (this.#holds === 0 || --this.#holds > 0) return;
+    this.#detach();
+    this.#site.onReleased();
+    this.#site.layer.release();
+  }
+
+  /** For the session: guarded once more for the same stream. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  /** For the session: it is closed. The socket stays guarded: what its peer's address is worth has not changed. */
+  onSessionClosed(): void {
+    this.#detach();
+  }
+
+  deliver(bytes: Buffer, info: RemoteInfo): boolean {
+    return this.#site.layer.pass(this.#site.core, bytes, info);
+  }
+
+  onSocketClosed(): void {
+    this.#detach();
+  }
+
+  #detach(): void {
+    if (!this.#isAttached) return;
+    this.#isAttached = false;
+    this.#site.layer.detach(this.#site.core);
+  }
+}

@@ -1,0 +1,145 @@
+// One latchkey: the engine, the loop, the sockets and all sessions. It opens no socket unasked and no port of its own.
+import { EventEmitter } from 'node:events';
+import type { Socket, SocketOptions, SocketType } from 'node:dgram';
+import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
+import type { LatchEvent, Session as CoreSession } from '../core/index.js';
+import { snapshotOf } from './counters.js';
+import type { CountersSnapshot } from './counters.js';
+import { createGuardedSocket } from './guard/guarded-socket.js';
+import type { Latchkey, LatchkeyEvents, MessageListener } from './latchkey.js';
+import { Loop } from './loop.js';
+import type { LoopOutput } from './loop.js';
+import { NetSession } from './net-session.js';
+import { createNodeRandom, nodeCrypto } from './node-crypto.js';
+import { checkLatchkeyOptions, checkSessionOptions } from './options.js';
+import type { LatchkeyOptions, SessionOptions } from './options.js';
+import type { Session } from './session.js';
+import { SharedSockets } from './shared-socket.js';
+
+export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchkey {
+  readonly #engine: Engine;
+  readonly #sessions = new Map<string, NetSession>();
+  readonly #sockets: SharedSockets;
+  readonly #ended: NetSession[] = [];
+  #hasWarned = false;
+  #isClosed = false;
+
+  constructor(engine: Engine) {
+    super();
+    this.#engine = engine;
+    const output: LoopOutput = {
+      onTransmit: ({ port, bytes, destination }) => this.#sockets.transmit(port, bytes, destination),
+      onDelivery: (delivery) => this.#sockets.deliver(delivery),
+      onEvent: (event) => this.#announce(event),
+      onDrained: () => this.#forgetEnded(),
+      onFault: (fault) => this.#onFault(fault),
+    };
+    this.#sockets = new SharedSockets(new Loop(engine, output));
+  }
+
+  get sessions(): ReadonlyMap<string, Session> {
+    return this.#sessions;
+  }
+
+  get counters(): CountersSnapshot {
+    const total = addCounters(createCounters(), this.#engine.counters);
+    return snapshotOf(addCounters(total, this.#sockets.residue.counters));
+  }
+
+  createSession(options: SessionOptions): Session {
+    this.#checkOpen();
+    return this.#adopt(this.#engine.createSession(checkSessionOptions(options)));
+  }
+
+  createSocket(options: SocketOptions | SocketType, listener?: MessageListener): Socket {
+    this.#checkOpen();
+    return createGuardedSocket(this.#sockets, options, listener);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    for (const session of [...this.#sessions.values()]) session.close();
+    this.#isClosed = true;
+    this.#sockets.releaseAll();
+    this.#sockets.loop.stop();
+  }
+
+  #adopt(core: CoreSession): NetSession {
+    const session = new NetSession({
+      core,
+      sockets: this.#sockets,
+      onListenerError: this.#onListenerError,
+      onEnded: (ended) => this.#ended.push(ended),
+      fork: () => this.#adopt(this.#engine.forkSession(core)),
+    });
+    this.#sessions.set(session.id, session);
+    this.#sockets.loop.drain();
+    return session;
+  }
+
+  #announce(event: LatchEvent): void {
+    const session = this.#sessions.get(event.session);
+    if (event.type === 'closed') session?.onEnd();
+    for (const emitter of session ? [session, this] : [this]) {
+      this.#emitTo(emitter, event.type, event);
+      this.#emitTo(emitter, 'event', event);
+    }
+  }
+
+  #emitTo(emitter: EventEmitter, name: LatchEvent['type'] | 'event', event: LatchEvent): void {
+    try {
+      emitter.emit(name, event);
+    } catch (error) {
+      this.#onListenerError(error);
+    }
+  }
+
+  readonly #onListenerError = (error: unknown): void => {
+    if (this.listenerCount('listenerError') > 0) {
+      try {
+        this.emit('listenerError', error);
+        return;
+      } catch {
+        // A listener of 'listenerError' that throws has had its turn: its victim surfaces as below.
+      }
+    }
+    process.nextTick(() => {
+      throw error;
+    });
+  };
+
+  /** Not sooner than its last event is given out. */
+  #forgetEnded(): void {
+    if (this.#ended.length === 0) return;
+    for (const { id } of this.#ended) this.#sessions.delete(id);
+    this.#ended.length = 0;
+  }
+
+  #onFault(fault: unknown): void {
+    this.#sockets.residue.counters.dropped.internal++;
+    if (this.listenerCount('fault') > 0) {
+      try {
+        this.emit('fault', fault);
+      } catch (error) {
+        this.#onListenerError(error);
+      }
+    } else if (!this.#hasWarned) {
+      this.#hasWarned = true;
+      process.emitWarning(fault instanceof Error ? fault : String(fault), 'LatchkeyFault');
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the latchkey is closed');
+  }
+}
+
+/**
+ * Makes a latchkey: one a process, for all its calls.
+ * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
+ */
+export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
+  const { directTarget, ...rest } = checkLatchkeyOptions(options);
+  const engineOptions = directTarget === undefined ? rest : { ...rest, isDirectTarget: directTarget };
+  return new NetLatchkey(new Engine(engineOptions, nodeCrypto, createNodeRandom()));
+}

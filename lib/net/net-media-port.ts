@@ -1,0 +1,120 @@
+// One stream on a socket of its own or on a shared one: takes what the engine accepted for it, and sends to wherever the
+// engine says that the peer is. Refuses to send anywhere else: it takes no address.
+import { EventEmitter } from 'node:events';
+import type { RemoteInfo, Socket } from 'node:dgram';
+import { LatchkeyError } from '../core/index.js';
+import type { Component } from '../core/index.js';
+import type { TransportAddress } from '../wire/index.js';
+import { snapshotOf } from './counters.js';
+import type { CountersSnapshot } from './counters.js';
+import type { MediaPort, MediaPortEvents } from './media-port.js';
+import type { Consumer, SharedSocket, SharedSockets } from './shared-socket.js';
+import { isConnected } from './socket-address.js';
+
+export interface MediaPortSite {
+  readonly media: number;
+  readonly component: 1 | 2;
+  readonly core: Component;
+  readonly sockets: SharedSockets;
+  readonly onListenerError: (error: unknown) => void;
+  readonly onClosed: () => void;
+}
+
+export class NetMediaPort extends EventEmitter<MediaPortEvents> implements MediaPort, Consumer {
+  readonly media: number;
+  readonly component: 1 | 2;
+  readonly #site: MediaPortSite;
+  #shared: SharedSocket;
+  #isClosed = false;
+
+  constructor(site: MediaPortSite, socket: Socket) {
+    super();
+    this.media = site.media;
+    this.component = site.component;
+    this.#site = site;
+    this.#shared = this.#attach(socket);
+  }
+
+  get local(): TransportAddress {
+    return this.#shared.local;
+  }
+
+  get counters(): CountersSnapshot {
+    return snapshotOf(this.#site.core.counters);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  send(bytes: Uint8Array): boolean {
+    if (!(bytes instanceof Uint8Array))
+      throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');
+    if (this.#isClosed) return false;
+    const { core, sockets } = this.#site;
+    const destination = sockets.loop.destination(core, bytes);
+    if (destination === undefined) return false;
+    const isSent = this.#shared.transmit(bytes, destination, this.#onSent);
+    if (!isSent) core.counters.dropped.sendError++;
+    return isSent;
+  }
+
+  rebind(socket: Socket): void {
+    if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the media port is closed');
+    const { core, sockets } = this.#site;
+    const old = this.#shared;
+    if (old.socket !== socket) {
+      this.#shared = this.#attach(socket);
+      old.detach(core);
+    }
+    core.handleLocalChange(sockets.loop.nowMs());
+    sockets.loop.drain();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#shared.detach(this.#site.core);
+    this.#ended();
+  }
+
+  deliver(bytes: Buffer, info: RemoteInfo): boolean {
+    try {
+      return this.emit('packet', bytes, info);
+    } catch (error) {
+      this.#site.onListenerError(error);
+      return true;
+    }
+  }
+
+  onSocketClosed(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#ended();
+  }
+
+  #attach(socket: Socket): SharedSocket {
+    if (isConnected(socket))
+      throw new LatchkeyError(
+        'LATCHKEY_SOCKET',
+        'the socket is connected: a mapping could not be heard. Bind it, do not connect it',
+      );
+    const shared = this.#site.sockets.of(socket);
+    shared.attach(this.#site.core, this);
+    return shared;
+  }
+
+  #ended(): void {
+    this.#site.onClosed();
+    try {
+      this.emit('close');
+    } catch (error) {
+      this.#site.onListenerError(error);
+    }
+  }
+
+  /** One function for all packets: what the kernel refuses later is counted. */
+  readonly #onSent = (error: Error | null): void => {
+    if (error) this.#site.core.counters.dropped.sendError++;
+  };
+}

@@ -1,0 +1,156 @@
+// One call on its sockets: hands descriptions, packets and time to the core's session. It adds no rule of its own; what
+// the protocol asks is decided by the core.
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:dgram';
+import { LatchkeyError } from '../core/index.js';
+import type { Component, Session as CoreSession, Verdict } from '../core/index.js';
+import { snapshotOf } from './counters.js';
+import type { CountersSnapshot } from './counters.js';
+import type { Guard } from './guard/guard.js';
+import { GuardLayer } from './guard/guard-layer.js';
+import { NetGuard } from './guard/net-guard.js';
+import type { MediaPort } from './media-port.js';
+import { NetMediaPort } from './net-media-port.js';
+import { checkWhere } from './options.js';
+import type { Where } from './options.js';
+import type { DescriptionType, LatchEvents, Session, StreamStatus } from './session.js';
+import type { SharedSockets } from './shared-socket.js';
+
+export interface SessionSite {
+  readonly core: CoreSession;
+  readonly sockets: SharedSockets;
+  readonly onListenerError: (error: unknown) => void;
+  readonly onEnded: (session: NetSession) => void;
+  readonly fork: () => NetSession;
+}
+
+export class NetSession extends EventEmitter<LatchEvents> implements Session {
+  readonly #site: SessionSite;
+  readonly #ports = new Map<Component, NetMediaPort>();
+  readonly #guards = new Map<Component, NetGuard>();
+  #isClosed = false;
+
+  constructor(site: SessionSite) {
+    super();
+    this.#site = site;
+  }
+
+  get id(): string {
+    return this.#site.core.id;
+  }
+
+  get call(): string {
+    return this.#site.core.call;
+  }
+
+  get protection(): CoreSession['protection'] {
+    return this.#site.core.protection;
+  }
+
+  get streams(): readonly StreamStatus[] {
+    return this.#site.core.streams.map((stream) => ({ ...stream, counters: snapshotOf(stream.counters) }));
+  }
+
+  get counters(): CountersSnapshot {
+    return snapshotOf(this.#site.core.counters);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  setRemote(sdp: string, type?: DescriptionType): Verdict {
+    this.#checkOpen();
+    const { core, sockets } = this.#site;
+    try {
+      return core.setRemote(sdp, sockets.loop.nowMs(), type);
+    } finally {
+      this.#changed();
+    }
+  }
+
+  setLocal(sdp: string, type?: DescriptionType): string {
+    this.#checkOpen();
+    const { core, sockets } = this.#site;
+    try {
+      return core.setLocal(sdp, sockets.loop.nowMs(), type);
+    } finally {
+      this.#changed();
+    }
+  }
+
+  rollback(): void {
+    this.#checkOpen();
+    this.#site.core.rollback();
+    this.#changed();
+  }
+
+  fork(): Session {
+    this.#checkOpen();
+    return this.#site.fork();
+  }
+
+  bind(socket: Socket, where?: Where): MediaPort {
+    this.#checkOpen();
+    const { media, component } = checkWhere(where);
+    const { core: session, sockets, onListenerError } = this.#site;
+    const core = session.component(media, component);
+    this.#checkFree(core);
+    const onClosed = () => this.#ports.delete(core);
+    const port = new NetMediaPort({ media, component, core, sockets, onListenerError, onClosed }, socket);
+    this.#ports.set(core, port);
+    return port;
+  }
+
+  guard(socket: Socket, where?: Where): Guard {
+    this.#checkOpen();
+    const { media, component } = checkWhere(where);
+    const core = this.#site.core.component(media, component);
+    const present = this.#guards.get(core);
+    if (present?.socket === socket) {
+      present.hold();
+      return present;
+    }
+    this.#checkFree(core);
+    const layer = GuardLayer.of(socket, this.#site.sockets);
+    const onReleased = () => this.#guards.delete(core);
+    const guard = new NetGuard({ media, component, core, layer, onReleased });
+    this.#guards.set(core, guard);
+    return guard;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    const { core, sockets } = this.#site;
+    core.close(sockets.loop.nowMs());
+    this.onEnd();
+    this.#changed();
+  }
+
+  /** For the latchkey: the core has closed this session, by us or by itself. */
+  onEnd(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#site.onEnded(this);
+    for (const port of [...this.#ports.values()]) port.close();
+    for (const guard of [...this.#guards.values()]) guard.onSessionClosed();
+  }
+
+  /** Whatever was looked up by address may be stale, and the core may have something to say. */
+  #changed(): void {
+    this.#site.sockets.loop.epoch++;
+    this.#site.sockets.loop.drain();
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
+  }
+
+  #checkFree(core: Component): void {
+    if (this.#ports.has(core) || this.#guards.has(core))
+      throw new LatchkeyError(
+        'LATCHKEY_STATE',
+        'this stream has a socket already: use rebind(), or let go of it first',
+      );
+  }
+}
