@@ -5,7 +5,7 @@ import type { Counters } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import type { DirectTargetRule, DirectTargets } from './route/direct-targets.js';
 import type { LatchEvent } from './events.js';
-import type { Suite } from './proof/keys.js';
+import type { Suite } from './suite.js';
 import type { Port } from './route/port.js';
 
 /** What a verifier does with a peer that does not speak latch: protocol.md 7. */

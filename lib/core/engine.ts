@@ -20,7 +20,7 @@ import { DirectTargets, isDefaultDirectTarget } from './route/direct-targets.js'
 import type { LatchEvent } from './events.js';
 import { readSsrc } from './route/heard-ssrcs.js';
 import { ufragKey } from './proof/ice-generation.js';
-import { SUITES } from './proof/keys.js';
+import { SUITES } from './suite.js';
 import { Port } from './route/port.js';
 import type { SessionOptions } from './exchange/session-types.js';
 import { Session } from './exchange/session.js';

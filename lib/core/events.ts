@@ -1,7 +1,7 @@
 // What the core tells about a session. No event carries a secret, a word or a proof.
 import type { TransportAddress } from '../wire/index.js';
-import type { Suite } from './proof/keys.js';
-import type { Signalling } from './exchange/session-types.js';
+import type { Signalling } from './call-place.js';
+import type { Suite } from './suite.js';
 
 export type ComponentId = 1 | 2;
 

@@ -1,6 +1,7 @@
 // The core's face: the protocol as a machine without I/O, for those who bring sockets and a clock of their own.
 export { Component } from './path/component.js';
 export type { Protection } from './path/component.js';
+export type { Signalling } from './call-place.js';
 export type { EngineOptions, Policy } from './context.js';
 export { addCounters, createCounters, DROP_REASONS } from './counters.js';
 export type { Counters, DropReason } from './counters.js';
@@ -12,8 +13,10 @@ export type { Delivery, Transmit } from './engine.js';
 export { ERROR_CODES, LatchkeyError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
-export { computeProof, deriveKeys, isSuite, SUITES } from './proof/keys.js';
-export type { KeyInput, Keys, ProofInput, Suite } from './proof/keys.js';
+export { computeProof, deriveKeys } from './proof/keys.js';
+export type { KeyInput, Keys, ProofInput } from './proof/keys.js';
+export { isSuite, SUITES } from './suite.js';
+export type { Suite } from './suite.js';
 export { Port } from './route/port.js';
 export { Secret } from './proof/secret.js';
 export { Session } from './exchange/session.js';
@@ -21,7 +24,6 @@ export type {
   Role,
   SessionOptions,
   SessionProtection,
-  Signalling,
   StreamStatus,
   Verdict,
 } from './exchange/session-types.js';

@@ -4,7 +4,7 @@ import type { LatchAttribute, Sdp, SdpMedia } from '../../wire/index.js';
 import type { Context, EngineOptions } from '../context.js';
 import { chooseSuite, createOwnHalf, isSamePeer, latchLines, type Agreement } from '../proof/credentials.js';
 import { createIceHalf, iceLines, type IceAgreement } from '../proof/ice-generation.js';
-import { isSuite } from '../proof/keys.js';
+import { isSuite } from '../suite.js';
 import type { Transport } from './transport.js';
 
 /** One transport that offer and answer both have. */

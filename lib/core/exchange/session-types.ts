@@ -1,6 +1,7 @@
 // What a session is made with, what it answers, and what it tells of its streams.
 import type { TransportAddress } from '../../wire/index.js';
 import type { Protection } from '../path/component.js';
+import type { Signalling } from '../call-place.js';
 import type { Policy } from '../context.js';
 import type { Counters } from '../counters.js';
 import type { ComponentId, NatChange } from '../events.js';
@@ -8,14 +9,13 @@ import type { ComponentId, NatChange } from '../events.js';
 /** What protects a call. `direct`: latch, and no NAT on any stream. */
 export type SessionProtection = Protection['kind'] | 'direct' | 'pending';
 export type Role = 'verifier' | 'prover';
-export type Signalling = 'encrypted' | 'loopback' | 'clear';
 
 export interface SessionOptions {
   /** The application's name for the call, for events. */
   readonly call?: string;
   /** A verifier challenges the peer; a prover only proves itself. Both prove themselves to a peer that challenges. */
   readonly role?: Role;
-  /** What this hop of the signalling is: secrets go over `clear` only where the owner allowed it by name. */
+  /** What this hop of the signalling is. */
   readonly signalling: Signalling;
   readonly policy?: Policy;
 }

@@ -10,6 +10,7 @@ import {
   type SectionKey,
 } from '../../wire/index.js';
 import type { Component } from '../path/component.js';
+import type { CallPlace, Signalling } from '../call-place.js';
 import type { Context, Policy } from '../context.js';
 import { addCounters, createCounters, type Counters } from '../counters.js';
 import { chooseSuite, latchLines } from '../proof/credentials.js';
@@ -31,12 +32,12 @@ import { Transport } from './transport.js';
 type SdpType = 'offer' | 'answer';
 const ACCEPTED: Verdict = { accepted: true };
 
-export class Session {
+export class Session implements CallPlace {
   readonly id: string;
   readonly call: string;
   readonly role: Role;
   readonly policy: Policy;
-  /** Our own address in the SDP that this peer got, for rule 5.7. */
+  readonly signalling: Signalling;
   advertised: string | undefined;
   readonly #transports = new Map<number, Transport>();
   #state: 'stable' | 'have-local-offer' | 'have-remote-offer' | 'closed' = 'stable';
@@ -52,6 +53,7 @@ export class Session {
   ) {
     this.id = encodeBase64url(randomBytes(context.random, 9));
     this.call = options.call ?? this.id;
+    this.signalling = options.signalling;
     this.role = options.role ?? 'verifier';
     this.policy = options.policy ?? context.options.policy;
   }
@@ -298,7 +300,7 @@ export class Session {
 
   /** Without encryption on this hop no `a=latch` is sent or accepted (protocol.md 2). */
   get #isSecure(): boolean {
-    return this.options.signalling !== 'clear' || this.context.options.allowInsecureSignalling;
+    return this.signalling !== 'clear' || this.context.options.allowInsecureSignalling;
   }
 
   #transport(media: number): Transport {

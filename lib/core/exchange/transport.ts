@@ -30,7 +30,7 @@ import {
   type IceGeneration,
   type IceHalf,
 } from '../proof/ice-generation.js';
-import type { Suite } from '../proof/keys.js';
+import type { Suite } from '../suite.js';
 import { Secret } from '../proof/secret.js';
 import type { Session } from './session.js';
 

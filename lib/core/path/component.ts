@@ -8,6 +8,7 @@ import {
   type PacketClass,
   type TransportAddress,
 } from '../../wire/index.js';
+import type { CallPlace } from '../call-place.js';
 import { BlindLatch } from './blind-latch.js';
 import type { Context } from '../context.js';
 import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
@@ -24,7 +25,6 @@ import { OwnTags } from '../route/own-tags.js';
 import { PayloadRoute, type PreviousPath } from '../route/payload-route.js';
 import { ProverPair } from './prover-pair.js';
 import type { ProverHost } from './prover.js';
-import type { Session } from '../exchange/session.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
 import { Verifier } from './verifier.js';
 
@@ -60,7 +60,7 @@ export class Component implements VerifierHost, ProverHost {
   #heard = new HeardSsrcs(this);
 
   constructor(
-    readonly session: Session,
+    readonly session: CallPlace,
     readonly media: number,
     readonly component: ComponentId,
     private readonly context: Context,

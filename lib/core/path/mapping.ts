@@ -19,7 +19,7 @@ export class Mapping {
       ...(signalled && { signalled }),
       nat: natBetween(signalled, remote),
       ...(suite && { suite }),
-      signalling: session.options.signalling,
+      signalling: session.signalling,
     };
     const previous = this.#last;
     this.#last = remote;

@@ -4,7 +4,7 @@ import type { DropReason } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
 import type { DirectTargets } from '../route/direct-targets.js';
 import type { ComponentId, MappingView } from '../events.js';
-import type { Signalling } from '../exchange/session-types.js';
+import type { CallPlace } from '../call-place.js';
 
 export type VerifierEvent =
   | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired'; readonly remote: TransportAddress }
@@ -17,7 +17,7 @@ export type VerifierEvent =
 
 export interface VerifierHost {
   readonly component: ComponentId;
-  readonly session: { readonly options: { readonly signalling: Signalling } };
+  readonly session: CallPlace;
   /** The address in the peer's SDP, from which rule 5.6 maps. */
   readonly signalled: TransportAddress | undefined;
   readonly crypto: Crypto;

@@ -3,7 +3,8 @@
 import { encodeBase64url, formatChallenge, formatLatch, type LatchAttribute } from '../../wire/index.js';
 import { randomBytes, type Crypto, type Random } from '../crypto.js';
 import type { Generation } from './generation.js';
-import { deriveKeys, isSuite, type Suite } from './keys.js';
+import { isSuite, type Suite } from '../suite.js';
+import { deriveKeys } from './keys.js';
 import { Secret } from './secret.js';
 
 const SECRET_BYTES = 32;

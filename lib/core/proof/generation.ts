@@ -1,6 +1,7 @@
 // One generation of a transport: a pair of tags, the keys of their secrets, and the words that travelled in SDP
 // (protocol.md 1, 2, 3). What either role needs to speak, in one immutable value.
-import type { Keys, Suite } from './keys.js';
+import type { Suite } from '../suite.js';
+import type { Keys } from './keys.js';
 
 export interface Generation {
   readonly ownTag: string;

@@ -1,15 +1,8 @@
 // Keys and proofs: protocol.md 3, byte for byte. Pure functions of their arguments.
 import { asciiBytes } from '../../wire/index.js';
 import type { Crypto } from '../crypto.js';
+import type { Suite } from '../suite.js';
 import { Secret } from './secret.js';
-
-/** The proofs we speak, in the order in which we prefer them. */
-export const SUITES = ['HMAC-SHA-256', 'AES-256'] as const;
-export type Suite = (typeof SUITES)[number];
-
-export function isSuite(name: string): name is Suite {
-  return (SUITES as readonly string[]).includes(name);
-}
 
 export interface Keys {
   readonly integrity: Secret;

@@ -3,7 +3,7 @@
 import type { IceCheck, IceResponse, LatchMessage, TransportAddress } from '../../wire/index.js';
 import type { Challenge } from './challenge.js';
 import type { DropReason } from '../counters.js';
-import type { Suite } from './keys.js';
+import type { Suite } from '../suite.js';
 
 /** What a peer says unasked, with its secret: a hello or keepalive, or a check of ICE. */
 export type GreetingMessage = Extract<LatchMessage, { kind: 'hello' | 'keepalive' }> | IceCheck;
