@@ -1,7 +1,7 @@
 // Candidate paths of one component and the places they take: protocol.md 5.1, 5.3, 5.4 and 5.9. Holds no keys
 // and sends nothing.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
-import { ActivePath } from './active-path.js';
+import { VerifiedPath } from './verified-path.js';
 import { silenceMs, type Ask } from './trial.js';
 import { CANDIDATE_LIFETIME_MS, type Challenge } from '../proof/challenge.js';
 import type { Random } from '../crypto.js';
@@ -124,9 +124,9 @@ export class Candidate {
   }
 
   /** The path that it becomes by its answer; undefined while it has none. */
-  pathOf(rankMs: number, nowMs: number, random: Random): ActivePath | undefined {
+  pathOf(rankMs: number, nowMs: number, random: Random): VerifiedPath | undefined {
     const { remote, answer, nomination } = this;
-    return answer && new ActivePath(remote, answer, rankMs, nomination, nowMs, random);
+    return answer && new VerifiedPath(remote, answer, rankMs, nomination, nowMs, random);
   }
 
   /** Fresh hello before known media before all else (protocol.md 5.9). A hello goes stale when a later one is accepted. */

@@ -1,7 +1,7 @@
 // Paths that ICE has verified beside the active one: payload is taken from them, and one of them may be nominated
 // (protocol.md 8.1). Each must be verified anew within the time after which consent would expire (RFC 7675).
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
-import type { ActivePath } from './active-path.js';
+import type { VerifiedPath } from './verified-path.js';
 import type { VerifierHost } from './verifier-host.js';
 
 const STANDBY_MS = 30_000;
@@ -9,11 +9,11 @@ const STANDBY_MS = 30_000;
 const MAX_STANDBYS = 4;
 
 export class StandbyPaths {
-  #list: { readonly path: ActivePath; readonly untilMs: number }[] = [];
+  #list: { readonly path: VerifiedPath; readonly untilMs: number }[] = [];
 
   constructor(private readonly host: Pick<VerifierHost, 'keep'>) {}
 
-  add(path: ActivePath, nowMs: number): void {
+  add(path: VerifiedPath, nowMs: number): void {
     const untilMs = nowMs + STANDBY_MS;
     this.#list = this.#list.filter(
       (one) => one.untilMs > nowMs && !isSameAddress(one.path.remote, path.remote),
@@ -23,7 +23,7 @@ export class StandbyPaths {
     this.host.keep({ remote: path.remote, untilMs });
   }
 
-  find(remote: TransportAddress, nowMs: number): ActivePath | undefined {
+  find(remote: TransportAddress, nowMs: number): VerifiedPath | undefined {
     return this.#list.find(({ path, untilMs }) => untilMs > nowMs && isSameAddress(path.remote, remote))
       ?.path;
   }
@@ -35,7 +35,7 @@ export class StandbyPaths {
     }
   }
 
-  remove(path: ActivePath): void {
+  remove(path: VerifiedPath): void {
     this.#list = this.#list.filter((one) => one.path !== path);
   }
 

@@ -1,6 +1,6 @@
 // The question put to the path in use while a candidate is on trial: protocol.md 5.11. Says when to ask again and how long
 // to wait, and holds the media of that time for the switch; sends and delivers nothing.
-import type { ActivePath } from './active-path.js';
+import type { VerifiedPath } from './verified-path.js';
 import type { Challenge } from '../proof/challenge.js';
 
 const SWITCH_ROUND_TRIPS = 1.5;
@@ -16,7 +16,7 @@ export class Ask {
   readonly #arrived: Uint8Array[] = [];
 
   constructor(
-    readonly path: ActivePath,
+    readonly path: VerifiedPath,
     readonly challenge: Challenge,
     /** Within 60 s of a conflict: the switch waits longer. */
     private readonly isCautious: boolean,

@@ -1,10 +1,11 @@
 // The verifier of one component: protocol.md 5. Decides which address has proved itself and carries the media.
 // It routes nothing and knows no sockets: its host sends, registers and tells.
 import { isSameAddress, isSameBytes, type TransportAddress } from '../../wire/index.js';
-import type { ActivePath } from './active-path.js';
+import { CONSENT_SCHEDULE_MS, decideConsent } from './consent.js';
+import type { VerifiedPath } from './verified-path.js';
 import { Ask } from './trial.js';
 import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Sign } from './candidate.js';
-import { ASK_SCHEDULE_MS, CANDIDATE_SCHEDULE_MS, ONCE_MS, type Challenge } from '../proof/challenge.js';
+import { ASK_SCHEDULE_MS, CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
 import type { AnswerMessage, Challenger, GreetingMessage } from '../proof/scheme.js';
 import { LeftPaths } from './left-paths.js';
 import { Mapping } from './mapping.js';
@@ -20,7 +21,7 @@ const DOUBT_MS = 5000;
 
 export class Verifier {
   #challenger: Challenger;
-  #active: ActivePath | undefined;
+  #active: VerifiedPath | undefined;
   #candidates = new CandidateTable();
   #left = new LeftPaths();
   #standbys: StandbyPaths;
@@ -120,7 +121,7 @@ export class Verifier {
   /** A response to something outstanding, from the address that was asked; any other is dropped (protocol.md 5.2). */
   handleAnswer(message: AnswerMessage, source: TransportAddress, nowMs: number): void {
     const isAnswered = ({ transaction }: Challenge): boolean => isSameBytes(transaction, message.transaction);
-    const isAsked = (path: Candidate | ActivePath): boolean => path.outstanding.some(isAnswered);
+    const isAsked = (path: Candidate | VerifiedPath): boolean => path.outstanding.some(isAnswered);
     const active = this.#active && isAsked(this.#active) ? this.#active : undefined;
     const candidate = active ? undefined : [...this.#candidates].find(isAsked);
     const challenge = (active ?? candidate)?.outstanding.find(isAnswered);
@@ -203,7 +204,7 @@ export class Verifier {
   }
 
   /** Rule 5.11: the old path is challenged at the moment when the candidate is. */
-  #ask(candidate: Candidate, path: ActivePath, nowMs: number): Ask {
+  #ask(candidate: Candidate, path: VerifiedPath, nowMs: number): Ask {
     if (candidate.ask) this.#endAsk(candidate.ask);
     const isCautious = nowMs < this.#cautiousUntilMs;
     const scheduleMs = isCautious ? CANDIDATE_SCHEDULE_MS : ASK_SCHEDULE_MS;
@@ -240,7 +241,7 @@ export class Verifier {
   }
 
   /** Both paths answer. With ICE a peer may well have several; else, or where it nominated another, somebody copies packets. */
-  #settleBoth(candidate: Candidate, active: ActivePath, nowMs: number): void {
+  #settleBoth(candidate: Candidate, active: VerifiedPath, nowMs: number): void {
     const isIce = this.#challenger.protection === 'ice';
     if (!isIce || (candidate.nomination < 0 && active.nomination >= 0)) {
       return this.#handleConflict(candidate, active, nowMs);
@@ -251,7 +252,7 @@ export class Verifier {
   }
 
   /** Both paths answer: somebody copies packets. The one verified first keeps the media (protocol.md 5.11). */
-  #handleConflict(candidate: Candidate, active: ActivePath, nowMs: number): void {
+  #handleConflict(candidate: Candidate, active: VerifiedPath, nowMs: number): void {
     this.#cautiousUntilMs = nowMs + CAUTIOUS_PERIOD_MS;
     this.host.emit({ type: 'conflict', remote: candidate.remote });
     if (this.#rankMs(candidate, nowMs) < active.rankMs)
@@ -265,7 +266,7 @@ export class Verifier {
     if (path) this.#switchTo(path, nowMs, takesPrevious);
   }
 
-  #pathOf(candidate: Candidate, nowMs: number): ActivePath | undefined {
+  #pathOf(candidate: Candidate, nowMs: number): VerifiedPath | undefined {
     return candidate.pathOf(this.#rankMs(candidate, nowMs), nowMs, this.host.random);
   }
 
@@ -274,7 +275,7 @@ export class Verifier {
     return this.#left.rankMs(remote, nowMs) ?? nowMs + (elsewhere ? DOUBT_MS : 0);
   }
 
-  #switchTo(path: ActivePath, nowMs: number, takesPrevious: boolean): void {
+  #switchTo(path: VerifiedPath, nowMs: number, takesPrevious: boolean): void {
     const old = this.#active;
     this.#active = path;
     this.#standbys.remove(path);
@@ -290,42 +291,44 @@ export class Verifier {
   }
 
   /** The verified path to this address, if media comes or may come from there. */
-  #verifiedAt(source: TransportAddress, nowMs: number): ActivePath | undefined {
+  #verifiedAt(source: TransportAddress, nowMs: number): VerifiedPath | undefined {
     if (this.#active && isSameAddress(this.#active.remote, source)) return this.#active;
     return this.#standbys.find(source, nowMs);
   }
 
   /** The nominated path with the highest priority carries the media (protocol.md 8.1). */
-  #nominate(path: ActivePath, nomination: number, nowMs: number): void {
+  #nominate(path: VerifiedPath, nomination: number, nowMs: number): void {
     path.nomination = Math.max(path.nomination, nomination);
     if (this.#active && path.nomination > this.#active.nomination) this.#switchTo(path, nowMs, true);
   }
 
-  #handleConsent(path: ActivePath, challenge: Challenge, seenAs: TransportAddress, nowMs: number): void {
+  #handleConsent(path: VerifiedPath, challenge: Challenge, seenAs: TransportAddress, nowMs: number): void {
     const isNewGeneration = challenge === path.recheck;
     path.noteResponse(challenge, nowMs);
     path.serverSeenAs = seenAs;
     if (isNewGeneration) this.#mapping.announce(path, this.#challenger);
   }
 
-  /** Rule 5.8: consent, and its end. */
-  #pumpActive(path: ActivePath, nowMs: number): void {
-    if (nowMs >= path.expiresMs) {
-      this.#release(...path.forgetOutstanding());
-      this.#active = undefined;
-      this.host.deactivate();
-      return this.host.emit({ type: 'expired', remote: path.remote });
-    }
+  /** Asks the active path what is due, and ends it where rule 5.8 says so. */
+  #pumpActive(path: VerifiedPath, nowMs: number): void {
+    const decision = decideConsent(path.consent, nowMs);
+    if (decision === 'expire') return this.#expire(path);
     if (path.recheck && path.recheck.nextMs <= nowMs) {
       path.recheck.noteSent(nowMs);
       this.host.transmit('challenges', path.recheck.bytes, path.remote);
     }
-    if (nowMs >= path.nextConsentMs) {
-      const challenge = this.#challenger.create(path.remote, ONCE_MS);
-      challenge.noteSent(nowMs);
-      this.host.transmit('challenges', challenge.bytes, path.remote);
-      this.#release(...path.noteConsentSent(challenge, nowMs, this.host.random));
-    }
+    if (decision === 'wait') return;
+    const challenge = this.#challenger.create(path.remote, CONSENT_SCHEDULE_MS);
+    challenge.noteSent(nowMs);
+    this.host.transmit('challenges', challenge.bytes, path.remote);
+    this.#release(...path.consent.noteSent(challenge, nowMs));
+  }
+
+  #expire(path: VerifiedPath): void {
+    this.#release(...path.forgetOutstanding());
+    this.#active = undefined;
+    this.host.deactivate();
+    this.host.emit({ type: 'expired', remote: path.remote });
   }
 
   #forget(candidate: Candidate): void {

@@ -7,8 +7,6 @@ export const CANDIDATE_SCHEDULE_MS: readonly number[] = [0, 100, 300, 700, 1500,
 export const CANDIDATE_LIFETIME_MS = 4700;
 /** The old path is asked twice: protocol.md 5.11. */
 export const ASK_SCHEDULE_MS: readonly number[] = [0, 15];
-/** A consent challenge is sent once: protocol.md 5.8. */
-export const ONCE_MS: readonly number[] = [0];
 
 export class Challenge {
   #sent = 0;

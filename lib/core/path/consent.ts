@@ -1,0 +1,90 @@
+// Rule 5.8 of protocol.md, whole: consent. The path in use is asked again and again whether its owner still answers there.
+// When it has not answered for too long, media to it stops. This file says when to ask and when to stop; it sends nothing
+// and judges no answer: whether a response is valid is the scheme's to say.
+import { randomFraction, type Random } from '../crypto.js';
+import type { Challenge } from '../proof/challenge.js';
+
+const INTERVAL_MS = 5000;
+/** Intervals differ by chance, so that many calls do not ask at the same moment. */
+const SPREAD = { from: 0.8, to: 1.2 };
+const EXPIRY_MS = 30_000;
+/** After a pause of the whole process, time alone says nothing about the peer: so many questions must have gone out too. */
+const EXPIRY_CHALLENGES = 4;
+/** An answer may come later than the next challenge, on paths of more than 4 s: two are waited for. */
+const MAX_OUTSTANDING = 2;
+/** Each consent challenge is sent once: the next one makes up for a lost one. */
+export const CONSENT_SCHEDULE_MS: readonly number[] = [0];
+
+export interface ConsentState {
+  /** When the path last answered anything that it was asked. */
+  readonly lastResponseMs: number;
+  /** Challenges sent since then. */
+  readonly unansweredCount: number;
+  /** When the next challenge is due. */
+  readonly askMs: number;
+}
+
+export type ConsentDecision = 'wait' | 'ask' | 'expire';
+
+export function decideConsent(state: ConsentState, nowMs: number): ConsentDecision {
+  if (nowMs >= expiryMs(state)) return 'expire';
+  return nowMs >= state.askMs ? 'ask' : 'wait';
+}
+
+/** When the path expires if it stays silent; Infinity while too few challenges have gone out. */
+function expiryMs({ unansweredCount, lastResponseMs }: ConsentState): number {
+  return unansweredCount >= EXPIRY_CHALLENGES ? lastResponseMs + EXPIRY_MS : Infinity;
+}
+
+/** What rule 5.8 remembers of one path. */
+export class Consent implements ConsentState {
+  lastResponseMs: number;
+  unansweredCount = 0;
+  askMs: number;
+  #outstanding: Challenge[] = [];
+
+  /** The path has just been verified, which is an answer. */
+  constructor(
+    private readonly random: Random,
+    nowMs: number,
+  ) {
+    this.lastResponseMs = nowMs;
+    this.askMs = this.#nextAskMs(nowMs);
+  }
+
+  get outstanding(): readonly Challenge[] {
+    return this.#outstanding;
+  }
+
+  /** Notes a challenge sent; returns those that are no longer waited for. */
+  noteSent(challenge: Challenge, nowMs: number): readonly Challenge[] {
+    this.unansweredCount++;
+    this.askMs = this.#nextAskMs(nowMs);
+    this.#outstanding.push(challenge);
+    return this.#outstanding.splice(0, this.#outstanding.length - MAX_OUTSTANDING);
+  }
+
+  /** Any valid response from this path counts: to a consent challenge, to a new generation's, to rule 5.11's question. */
+  noteResponse(challenge: Challenge, nowMs: number): void {
+    this.lastResponseMs = nowMs;
+    this.unansweredCount = 0;
+    this.#outstanding = this.#outstanding.filter((other) => other !== challenge);
+  }
+
+  /** What was asked under old keys, or on a path that is left, is no longer waited for. */
+  forgetOutstanding(): readonly Challenge[] {
+    const forgotten = this.#outstanding;
+    this.#outstanding = [];
+    return forgotten;
+  }
+
+  /** When there is something to decide. */
+  get nextMs(): number {
+    return Math.min(this.askMs, expiryMs(this));
+  }
+
+  #nextAskMs(nowMs: number): number {
+    const factor = SPREAD.from + (SPREAD.to - SPREAD.from) * randomFraction(this.random);
+    return nowMs + INTERVAL_MS * factor;
+  }
+}
