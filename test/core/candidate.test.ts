@@ -43,9 +43,11 @@ describe('candidates (protocol.md 5.9)', () => {
 
   it('a proven candidate and one that has answered are displaced by nothing (protocol.md 5.3)', () => {
     const table = new CandidateTable();
-    const answer = { atMs: 0, rttMs: 1, serverSeenAs: { address: '203.0.113.1', port: 1 } };
-    for (let i = 0; i < MAX_CANDIDATES; i++)
-      table.admit(candidate(i % 2 ? { isProven: true } : { answer }), 9, 0);
+    for (let i = 0; i < MAX_CANDIDATES; i++) {
+      const one = candidate(i % 2 ? { isProven: true } : {});
+      if (i % 2 === 0) one.trial.noteAnswer(one.challenge, { address: '203.0.113.1', port: 1 }, 0);
+      table.admit(one, 9, 0);
+    }
     assert.equal(table.admit(candidate({ counter: 9 }), 9, 0).isAdmitted, false);
   });
 

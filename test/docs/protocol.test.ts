@@ -6,11 +6,8 @@ import {
   DIRECT_DATAGRAMS,
   MAX_CANDIDATES,
 } from '../../lib/core/path/candidate.js';
-import {
-  ASK_SCHEDULE_MS,
-  CANDIDATE_LIFETIME_MS,
-  CANDIDATE_SCHEDULE_MS,
-} from '../../lib/core/proof/challenge.js';
+import { CANDIDATE_LIFETIME_MS, CANDIDATE_SCHEDULE_MS } from '../../lib/core/proof/challenge.js';
+import { ASK_SCHEDULE_MS } from '../../lib/core/path/trial.js';
 import { ATTRIBUTE } from '../../lib/wire/stun-attribute-types.js';
 import { byteExamples } from './byte-examples.js';
 import { readText, section } from './repository.js';

@@ -1,8 +1,8 @@
 // Candidate paths of one component and the places they take: protocol.md 5.1, 5.3, 5.4 and 5.9. Holds no keys
 // and sends nothing.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
+import { Trial } from './trial.js';
 import { VerifiedPath } from './verified-path.js';
-import { silenceMs, type Ask } from './trial.js';
 import { CANDIDATE_LIFETIME_MS, type Challenge } from '../proof/challenge.js';
 import type { Random } from '../crypto.js';
 
@@ -30,14 +30,8 @@ export class Candidate {
   nomination = -1;
   /** A due transmission did not fit the budget and waits for bytes. */
   isBlocked = false;
-  ask: Ask | undefined;
-  /** Where its challenge was answered from first: it may hand challenges on to whoever is there. */
-  elsewhere: TransportAddress | undefined;
-  /** That one is a candidate too, and is waited for. */
-  givesWay = false;
-  /** Set when it has answered its challenge. */
-  answer:
-    { readonly atMs: number; readonly rttMs: number; readonly serverSeenAs: TransportAddress } | undefined;
+  /** What it, and others about it, have answered: protocol.md 5.11. */
+  readonly trial = new Trial();
 
   constructor(
     readonly remote: TransportAddress,
@@ -53,30 +47,10 @@ export class Candidate {
     this.isBlocked = false;
   }
 
-  /** A valid response: its own, or the old path's to the question about it. */
-  noteAnswer(challenge: Challenge, serverSeenAs: TransportAddress, nowMs: number): void {
-    const rttMs = nowMs - (challenge.firstSentMs ?? nowMs);
-    if (challenge === this.challenge) this.answer = { atMs: nowMs, rttMs, serverSeenAs };
-    else this.ask?.noteAnswer(nowMs);
-  }
-
-  /** A valid response came from another address than the one that was asked. */
-  noteElsewhere(challenge: Challenge, source: TransportAddress): void {
-    if (challenge === this.challenge) this.elsewhere = source;
-  }
-
-  noteRival({ remote }: Candidate): void {
-    if (this.isAnsweredFrom(remote)) this.givesWay = true;
-  }
-
-  isAnsweredFrom(remote: TransportAddress): boolean {
-    return this.elsewhere !== undefined && isSameAddress(this.elsewhere, remote);
-  }
-
   /** What may still be answered about it. */
   get outstanding(): readonly Challenge[] {
-    const { answer, challenge, ask } = this;
-    return [...(answer ? [] : [challenge]), ...(ask && !ask.isAnswered ? [ask.challenge] : [])];
+    const { answer, asked } = this.trial;
+    return [...(answer ? [] : [this.challenge]), ...(asked && !asked.isAnswered ? [asked.challenge] : [])];
   }
 
   fitsBudget(sizeBytes: number): boolean {
@@ -100,32 +74,21 @@ export class Candidate {
     return true;
   }
 
-  /** Payload of one that has answered and waits for the old path. False where it is not held. */
-  holdArrived(bytes: Uint8Array): boolean {
-    return this.answer !== undefined && this.ask !== undefined && this.ask.holdArrived(bytes);
-  }
-
   /** When it is forgotten: 4700 ms after its first challenge, or after its last byte while that waits for more. */
   get endsMs(): number {
     return (this.challenge.firstSentMs ?? this.lastReceivedMs) + CANDIDATE_LIFETIME_MS;
   }
 
   get nextMs(): number {
-    const askMs = this.ask?.nextMs ?? Infinity;
-    if (this.answer) return Math.min(this.switchMs, askMs);
-    return Math.min(this.isBlocked ? Infinity : this.challenge.nextMs, this.endsMs, askMs);
-  }
-
-  /** When it may take the media, having answered, if the old path is silent (protocol.md 5.11). */
-  get switchMs(): number {
-    const { ask, answer, givesWay } = this;
-    if (!answer) return Infinity;
-    return (ask?.switchMs(answer.rttMs) ?? answer.atMs) + (givesWay ? silenceMs(answer.rttMs) : 0);
+    const trialMs = this.trial.nextMs;
+    if (this.trial.answer) return trialMs;
+    return Math.min(this.isBlocked ? Infinity : this.challenge.nextMs, this.endsMs, trialMs);
   }
 
   /** The path that it becomes by its answer; undefined while it has none. */
   pathOf(rankMs: number, nowMs: number, random: Random): VerifiedPath | undefined {
-    const { remote, answer, nomination } = this;
+    const { remote, nomination } = this;
+    const { answer } = this.trial;
     return answer && new VerifiedPath(remote, answer, rankMs, nomination, nowMs, random);
   }
 
@@ -171,14 +134,14 @@ export class CandidateTable {
   }
 
   /** Payload goes to the active path: copied for every question that is open about that path. The per-packet path. */
-  holdSent(bytes: Uint8Array): void {
+  keepSent(bytes: Uint8Array): void {
     if (this.#list.length === 0) return;
     let copy: Uint8Array | undefined;
-    for (const { ask } of this.#list) {
-      if (!ask || ask.isAnswered) continue;
+    for (const { trial } of this.#list) {
+      if (!trial.asked || trial.asked.isAnswered) continue;
       // A copy also of a Buffer, whose own slice() is none.
       copy ??= new Uint8Array(bytes);
-      ask.holdSent(copy);
+      trial.asked.keepSent(copy);
     }
   }
 
@@ -190,7 +153,7 @@ export class CandidateTable {
   #worst(highestCounter: number): Candidate | undefined {
     let worst: Candidate | undefined;
     for (const candidate of this.#list) {
-      if (candidate.isProven || candidate.answer) continue;
+      if (candidate.isProven || candidate.trial.answer) continue;
       if (!worst || candidate.rank(highestCounter) < worst.rank(highestCounter)) worst = candidate;
     }
     return worst;

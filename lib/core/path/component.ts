@@ -214,7 +214,7 @@ export class Component implements VerifierHost, ProverHost {
     }
     this.counters.received++;
     if (!this.handleElsewhere(bytes, kind, source, nowMs)) this.drop('candidateRefused');
-    else if (!this.#verifier?.holdArrived(source, bytes)) this.drop('unverified');
+    else if (!this.#verifier?.keepArrived(source, bytes)) this.drop('unverified');
     return false;
   }
 

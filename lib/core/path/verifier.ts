@@ -3,30 +3,23 @@
 import { isSameAddress, isSameBytes, type TransportAddress } from '../../wire/index.js';
 import { CONSENT_SCHEDULE_MS, decideConsent } from './consent.js';
 import type { VerifiedPath } from './verified-path.js';
-import { Ask } from './trial.js';
 import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Sign } from './candidate.js';
-import { ASK_SCHEDULE_MS, CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
+import { CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
 import type { AnswerMessage, Challenger, GreetingMessage } from '../proof/scheme.js';
-import { LeftPaths } from './left-paths.js';
 import { Mapping } from './mapping.js';
 import { StandbyPaths } from './standby-paths.js';
+import { AskedPath, askScheduleMs, decideTrial, TrialHistory, type TrialState } from './trial.js';
 import type { VerifierHost } from './verifier-host.js';
 
 /** Payload of the path before is still taken for this long after a switch: protocol.md 5.5. */
 const PREVIOUS_PATH_MS = 5000;
-/** After a conflict the old path has longer to answer: protocol.md 5.11. */
-const CAUTIOUS_PERIOD_MS = 60_000;
-/** Where another answered first: of two paths that answer, that of the other may be verified so much later. */
-const DOUBT_MS = 5000;
-
 export class Verifier {
   #challenger: Challenger;
   #active: VerifiedPath | undefined;
   #candidates = new CandidateTable();
-  #left = new LeftPaths();
+  #history = new TrialHistory();
   #standbys: StandbyPaths;
   #mapping: Mapping;
-  #cautiousUntilMs = -Infinity;
 
   constructor(
     private readonly host: VerifierHost,
@@ -61,7 +54,7 @@ export class Verifier {
     const newcomer = new Candidate(remote, this.#challenger.create(remote, CANDIDATE_SCHEDULE_MS), nowMs);
     newcomer.freeDatagrams = DIRECT_DATAGRAMS;
     const isClaimed = directTargets.claim(remote.address, newcomer, nowMs);
-    if (isClaimed && this.#admit(newcomer, nowMs)) return this.#pump(newcomer, nowMs);
+    if (isClaimed && this.#admit(newcomer, nowMs)) return this.#settle(newcomer, nowMs);
     directTargets.release(remote.address, newcomer);
     this.#release(newcomer.challenge);
   }
@@ -88,8 +81,7 @@ export class Verifier {
       candidate.sentBytes += reply.length;
       this.host.transmit('welcomes', reply, source);
     }
-    this.#pump(candidate, nowMs);
-    if (candidate.answer) this.#settle(candidate, nowMs);
+    this.#settle(candidate, nowMs);
   }
 
   /**
@@ -109,13 +101,13 @@ export class Verifier {
         : this.#candidateAt(source, nowMs, kind === 'known-media' ? { isKnownMedia: true } : {});
     if (!candidate) return kind === 'other';
     candidate.noteReceived(sizeBytes, nowMs);
-    this.#pump(candidate, nowMs);
+    if (!candidate.trial.answer) this.#settle(candidate, nowMs);
     return true;
   }
 
   /** Payload of a candidate that may take the media within moments. False: it is dropped. */
-  holdArrived(source: TransportAddress, bytes: Uint8Array): boolean {
-    return this.#candidates.find(source)?.holdArrived(bytes) ?? false;
+  keepArrived(source: TransportAddress, bytes: Uint8Array): boolean {
+    return this.#candidates.find(source)?.trial.keepArrived(bytes) ?? false;
   }
 
   /** A response to something outstanding, from the address that was asked; any other is dropped (protocol.md 5.2). */
@@ -129,28 +121,27 @@ export class Verifier {
     const fault = this.#challenger.fault(message, challenge);
     if (fault) return this.host.drop(fault);
     if (!isSameAddress(challenge.destination, source)) {
-      candidate?.noteElsewhere(challenge, source);
-      const rival = this.#candidates.find(source);
-      if (rival) candidate?.noteRival(rival);
+      if (candidate) this.#noteRelayedAnswer(candidate, challenge, source);
       return this.host.drop('wrongSource');
     }
     this.#release(challenge);
     this.host.claim(source);
     if (active) return this.#handleConsent(active, challenge, message.mapped, nowMs);
-    candidate?.noteAnswer(challenge, message.mapped, nowMs);
-    if (candidate) this.#settle(candidate, nowMs);
+    if (!candidate) return;
+    if (challenge === candidate.challenge) candidate.trial.noteAnswer(challenge, message.mapped, nowMs);
+    else candidate.trial.asked?.noteAnswer(nowMs);
+    this.#settle(candidate, nowMs);
   }
 
   /** Payload that goes to the active path. */
   handleSend(bytes: Uint8Array): void {
-    this.#candidates.holdSent(bytes);
+    this.#candidates.keepSent(bytes);
   }
 
   handleTimeout(nowMs: number): void {
     for (const candidate of this.#candidates) {
-      if (candidate.ask) this.#pumpAsk(candidate.ask, nowMs);
-      if (candidate.answer) this.#settle(candidate, nowMs);
-      else this.#pump(candidate, nowMs);
+      if (candidate.trial.asked) this.#pumpAsked(candidate.trial.asked, nowMs);
+      this.#settle(candidate, nowMs);
     }
     if (this.#active) this.#pumpActive(this.#active, nowMs);
   }
@@ -168,7 +159,7 @@ export class Verifier {
     if (this.#active) this.#release(...this.#active.forgetOutstanding());
     this.#active = undefined;
     this.#standbys.clear();
-    this.#left.clear();
+    this.#history.forgetPaths();
     this.host.deactivate();
   }
 
@@ -186,16 +177,15 @@ export class Verifier {
     if (displaced) this.#forget(displaced);
     if (!isAdmitted) this.#release(newcomer.challenge);
     else {
-      for (const candidate of this.#candidates) candidate.noteRival(newcomer);
+      for (const { trial } of this.#candidates) trial.noteRival(newcomer.remote);
       this.host.emit({ type: 'candidate', remote: newcomer.remote });
     }
     return isAdmitted;
   }
 
-  /** Sends what is due to a candidate and allowed by its bytes, and ends it in time (protocol.md 5.2, 5.4). */
-  #pump(candidate: Candidate, nowMs: number): void {
-    if (candidate.answer) return;
-    if (nowMs >= candidate.endsMs) return this.#forget(candidate);
+  /** Sends the candidate's challenge where that is due, and allowed by its bytes (protocol.md 5.2, 5.4). */
+  #challenge(candidate: Candidate, nowMs: number): void {
+    if (candidate.trial.answer) return;
     const isFirst = candidate.challenge.firstSentMs === undefined;
     const takeFree = (): boolean => this.host.directTargets.take(candidate.remote.address, nowMs);
     if (!candidate.takeTransmission(nowMs, takeFree)) return;
@@ -203,61 +193,91 @@ export class Verifier {
     if (isFirst && this.#active) this.#ask(candidate, this.#active, nowMs);
   }
 
-  /** Rule 5.11: the old path is challenged at the moment when the candidate is. */
-  #ask(candidate: Candidate, path: VerifiedPath, nowMs: number): Ask {
-    if (candidate.ask) this.#endAsk(candidate.ask);
-    const isCautious = nowMs < this.#cautiousUntilMs;
-    const scheduleMs = isCautious ? CANDIDATE_SCHEDULE_MS : ASK_SCHEDULE_MS;
-    const challenge = this.#challenger.create(path.remote, scheduleMs);
-    const ask = new Ask(path, challenge, isCautious);
-    candidate.ask = ask;
-    this.#pumpAsk(ask, nowMs);
-    return ask;
+  /** Rule 5.11: the path in use is challenged at the moment when the candidate is. */
+  #ask({ trial }: Candidate, path: VerifiedPath, nowMs: number): void {
+    if (trial.asked) this.#endAsked(trial.asked);
+    const isCautious = this.#history.isCautious(nowMs);
+    const challenge = this.#challenger.create(path.remote, askScheduleMs(isCautious));
+    trial.asked = new AskedPath(path, challenge, isCautious);
+    this.#pumpAsked(trial.asked, nowMs);
   }
 
-  #pumpAsk(ask: Ask, nowMs: number): void {
-    if (ask.takeTransmission(nowMs)) this.host.transmit('challenges', ask.challenge.bytes, ask.path.remote);
+  #pumpAsked(asked: AskedPath, nowMs: number): void {
+    if (asked.takeTransmission(nowMs))
+      this.host.transmit('challenges', asked.challenge.bytes, asked.path.remote);
   }
 
-  /**
-   * Decides about a candidate that has answered: take the media, wait for the old path, or conflict (protocol.md 5.11). Rule 5.11
-   * does not hold back a path that ICE nominates above the active one (8.1).
-   */
+  #endAsked(asked: AskedPath): void {
+    this.#release(asked.challenge);
+    asked.takeArrived().forEach(() => this.host.drop('unverified'));
+  }
+
+  /** A valid response to the candidate's challenge, or to the question about it, came from an address that was not asked. */
+  #noteRelayedAnswer(candidate: Candidate, challenge: Challenge, source: TransportAddress): void {
+    if (challenge === candidate.challenge) candidate.trial.noteRelayedAnswer(source);
+    if (this.#candidates.find(source)) candidate.trial.noteRival(source);
+  }
+
+  /** Does with a candidate what rule 5.11 decides. */
   #settle(candidate: Candidate, nowMs: number): void {
-    if (!candidate.answer) return;
+    switch (decideTrial(this.#stateOf(candidate, nowMs), nowMs)) {
+      case 'wait':
+        return this.#challenge(candidate, nowMs);
+      case 'forget':
+        return this.#forget(candidate);
+      case 'ask':
+        if (this.#active) this.#ask(candidate, this.#active, nowMs);
+        return this.#settle(candidate, nowMs);
+      case 'switch':
+        return this.#takeOver(candidate, nowMs);
+      case 'prefer':
+        return this.#activate(candidate, nowMs);
+      case 'stand-by':
+        return this.#standBy(candidate, nowMs);
+      case 'conflict':
+        this.#noteConflict(candidate, nowMs);
+        return this.#forget(candidate);
+      case 'return':
+        this.#noteConflict(candidate, nowMs);
+        return this.#activate(candidate, nowMs, { takesPrevious: false });
+    }
+  }
+
+  #stateOf(candidate: Candidate, nowMs: number): TrialState {
+    const { trial, nomination, endsMs } = candidate;
     const active = this.#active;
-    if (active ? candidate.nomination > active.nomination : nowMs >= candidate.switchMs)
-      return this.#activate(candidate, nowMs);
-    if (!active) return;
-    const ask = candidate.ask?.path === active ? candidate.ask : this.#ask(candidate, active, nowMs);
-    // What was asked of the candidate was new: who has answered it from the old path's address is there.
-    const isOldPathAlive = ask.isAnswered || candidate.isAnsweredFrom(active.remote);
-    if (isOldPathAlive) return this.#settleBoth(candidate, active, nowMs);
-    if (nowMs < candidate.switchMs) return;
-    const arrived = ask.takeArrived();
+    const isElsewhereNominated = active !== undefined && nomination < 0 && active.nomination >= 0;
+    return {
+      answer: trial.answer,
+      endsMs,
+      givesWay: trial.givesWay,
+      rankMs: this.#rankMs(candidate, nowMs),
+      isNominatedAbove: active !== undefined && nomination > active.nomination,
+      mayStandBy: this.#challenger.protection === 'ice' && !isElsewhereNominated,
+      old: active && trial.oldPath(active),
+    };
+  }
+
+  /** The path in use was silent: the media moves, and with it what was kept of both directions meanwhile. */
+  #takeOver(candidate: Candidate, nowMs: number): void {
+    const { asked } = candidate.trial;
+    const isAboutActive = asked !== undefined && asked.path === this.#active;
+    const arrived = isAboutActive ? asked.takeArrived() : [];
     this.#activate(candidate, nowMs);
-    for (const bytes of ask.sent) this.host.transmit('resent', bytes, candidate.remote);
+    if (!isAboutActive) return;
+    for (const bytes of asked.sent) this.host.transmit('resent', bytes, candidate.remote);
     for (const bytes of arrived) this.host.deliver(bytes, candidate.remote);
   }
 
-  /** Both paths answer. With ICE a peer may well have several; else, or where it nominated another, somebody copies packets. */
-  #settleBoth(candidate: Candidate, active: VerifiedPath, nowMs: number): void {
-    const isIce = this.#challenger.protection === 'ice';
-    if (!isIce || (candidate.nomination < 0 && active.nomination >= 0)) {
-      return this.#handleConflict(candidate, active, nowMs);
-    }
+  #noteConflict(candidate: Candidate, nowMs: number): void {
+    this.#history.noteConflict(nowMs);
+    this.host.emit({ type: 'conflict', remote: candidate.remote });
+  }
+
+  #standBy(candidate: Candidate, nowMs: number): void {
     this.#forget(candidate);
     const path = this.#pathOf(candidate, nowMs);
     if (path) this.#standbys.add(path, nowMs);
-  }
-
-  /** Both paths answer: somebody copies packets. The one verified first keeps the media (protocol.md 5.11). */
-  #handleConflict(candidate: Candidate, active: VerifiedPath, nowMs: number): void {
-    this.#cautiousUntilMs = nowMs + CAUTIOUS_PERIOD_MS;
-    this.host.emit({ type: 'conflict', remote: candidate.remote });
-    if (this.#rankMs(candidate, nowMs) < active.rankMs)
-      this.#activate(candidate, nowMs, { takesPrevious: false });
-    else this.#forget(candidate);
   }
 
   #activate(candidate: Candidate, nowMs: number, { takesPrevious = true } = {}): void {
@@ -270,9 +290,8 @@ export class Verifier {
     return candidate.pathOf(this.#rankMs(candidate, nowMs), nowMs, this.host.random);
   }
 
-  /** When it was first verified (protocol.md 5.11); one that may hand challenges on gives the other time to come. */
-  #rankMs({ remote, elsewhere }: Candidate, nowMs: number): number {
-    return this.#left.rankMs(remote, nowMs) ?? nowMs + (elsewhere ? DOUBT_MS : 0);
+  #rankMs({ remote, trial }: Candidate, nowMs: number): number {
+    return this.#history.rankMs(remote, trial, nowMs);
   }
 
   #switchTo(path: VerifiedPath, nowMs: number, takesPrevious: boolean): void {
@@ -282,7 +301,7 @@ export class Verifier {
     this.host.activate(path.remote);
     this.#standbys.keepAll(nowMs);
     if (old) {
-      this.#left.note(old.remote, old.rankMs, nowMs);
+      this.#history.noteLeft(old.remote, old.rankMs, nowMs);
       this.#release(...old.forgetOutstanding());
       if (this.#challenger.protection === 'ice') this.#standbys.add(old, nowMs);
       else if (takesPrevious) this.host.keep({ remote: old.remote, untilMs: nowMs + PREVIOUS_PATH_MS });
@@ -334,13 +353,8 @@ export class Verifier {
   #forget(candidate: Candidate): void {
     this.#candidates.remove(candidate);
     this.#release(candidate.challenge);
-    if (candidate.ask) this.#endAsk(candidate.ask);
+    if (candidate.trial.asked) this.#endAsked(candidate.trial.asked);
     this.host.directTargets.release(candidate.remote.address, candidate);
-  }
-
-  #endAsk(ask: Ask): void {
-    this.#release(ask.challenge);
-    ask.takeArrived().forEach(() => this.host.drop('unverified'));
   }
 
   #forgetCandidates(): void {

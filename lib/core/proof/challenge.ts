@@ -5,8 +5,6 @@ import type { TransportAddress } from '../../wire/index.js';
 export const CANDIDATE_SCHEDULE_MS: readonly number[] = [0, 100, 300, 700, 1500, 3100];
 /** When a candidate that did not answer is forgotten: protocol.md 5.2. */
 export const CANDIDATE_LIFETIME_MS = 4700;
-/** The old path is asked twice: protocol.md 5.11. */
-export const ASK_SCHEDULE_MS: readonly number[] = [0, 15];
 
 export class Challenge {
   #sent = 0;
