@@ -14,7 +14,7 @@ import type { Context } from '../context.js';
 import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
 import type { DirectTargets } from '../route/direct-targets.js';
-import { challengerOf } from '../proof/schemes.js';
+import { schemeOf } from '../proof/scheme-of.js';
 import { endOf, type ComponentId } from '../events.js';
 import type { Generation } from '../proof/generation.js';
 import { HeardSsrcs } from '../route/heard-ssrcs.js';
@@ -305,10 +305,10 @@ export class Component implements VerifierHost, ProverHost {
 
   #startGeneration(protection: Extract<Protection, { generation: unknown }>, nowMs: number): void {
     this.#renewTags();
-    const challenger = challengerOf(this, protection);
-    if (!challenger) this.#stopVerifier();
-    else if (this.#verifier) this.#verifier.handleGeneration(challenger, nowMs);
-    else this.#verifier = new Verifier(this, challenger, nowMs);
+    const scheme = schemeOf(this, protection);
+    if (!scheme) this.#stopVerifier();
+    else if (this.#verifier) this.#verifier.handleGeneration(scheme, nowMs);
+    else this.#verifier = new Verifier(this, scheme, nowMs);
     this.provers.follow(protection.kind === 'latch' ? protection.generation : undefined, nowMs);
     this.#renewTags();
     this.#judgeKeptHellos(nowMs);

@@ -1,7 +1,7 @@
 // The mapping of the peer, as events tell of it: both views of it, and whether it is another than before.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
 import type { VerifiedPath } from './verified-path.js';
-import type { Challenger } from '../proof/scheme.js';
+import type { Scheme } from '../proof/scheme.js';
 import { natBetween } from '../events.js';
 import type { VerifierHost } from './verifier-host.js';
 
@@ -11,7 +11,7 @@ export class Mapping {
   constructor(private readonly host: Pick<VerifierHost, 'signalled' | 'session' | 'emit'>) {}
 
   /** The path carries the media from now on, or has proved itself under new keys. */
-  announce(path: VerifiedPath, { protection, suite }: Challenger): void {
+  announce(path: VerifiedPath, { protection, suite }: Scheme): void {
     const { remote, serverSeenAs, rttMs } = path;
     const { signalled, session } = this.host;
     const view = {

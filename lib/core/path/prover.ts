@@ -47,8 +47,8 @@ export interface ProverHost {
   drop(reason: DropReason): void;
 }
 
-type Challenge = Extract<LatchMessage, { kind: 'challenge' }>;
-type Welcome = Extract<LatchMessage, { kind: 'welcome' }>;
+type ChallengeMessage = Extract<LatchMessage, { kind: 'challenge' }>;
+type WelcomeMessage = Extract<LatchMessage, { kind: 'welcome' }>;
 
 export class Prover {
   /** A challenge of this generation has been answered: the generation before may be forgotten (protocol.md 5.10). */
@@ -78,7 +78,7 @@ export class Prover {
   }
 
   /** Answers a challenge that verifies and comes from where the media goes; anything else is dropped (protocol.md 6.2). */
-  handleChallenge(message: Challenge, source: TransportAddress, nowMs: number): void {
+  handleChallenge(message: ChallengeMessage, source: TransportAddress, nowMs: number): void {
     const { destination } = this.host;
     if (!destination || !isSameAddress(destination, source)) return this.host.drop('wrongSource');
     if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
@@ -90,7 +90,7 @@ export class Prover {
   }
 
   /** A welcome counts only for an outstanding hello; one that shows another mapping asks for a fresh hello (protocol.md 6.4). */
-  handleWelcome(message: Welcome, source: TransportAddress, nowMs: number): void {
+  handleWelcome(message: WelcomeMessage, source: TransportAddress, nowMs: number): void {
     const { destination } = this.host;
     const index = this.#outstanding.findIndex((one) => isSameBytes(one, message.transaction));
     const transaction = this.#outstanding[index];

@@ -5,7 +5,7 @@ import { CONSENT_SCHEDULE_MS, decideConsent } from './consent.js';
 import type { VerifiedPath } from './verified-path.js';
 import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Sign } from './candidate.js';
 import { CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
-import type { AnswerMessage, Challenger, GreetingMessage } from '../proof/scheme.js';
+import type { AnswerMessage, Scheme, GreetingMessage } from '../proof/scheme.js';
 import { Mapping } from './mapping.js';
 import { StandbyPaths } from './standby-paths.js';
 import { AskedPath, askScheduleMs, decideTrial, TrialHistory, type TrialState } from './trial.js';
@@ -14,7 +14,7 @@ import type { VerifierHost } from './verifier-host.js';
 /** Payload of the path before is still taken for this long after a switch: protocol.md 5.5. */
 const PREVIOUS_PATH_MS = 5000;
 export class Verifier {
-  #challenger: Challenger;
+  #scheme: Scheme;
   #active: VerifiedPath | undefined;
   #candidates = new CandidateTable();
   #history = new TrialHistory();
@@ -23,23 +23,23 @@ export class Verifier {
 
   constructor(
     private readonly host: VerifierHost,
-    challenger: Challenger,
+    scheme: Scheme,
     nowMs: number,
   ) {
-    this.#challenger = challenger;
+    this.#scheme = scheme;
     this.#standbys = new StandbyPaths(host);
     this.#mapping = new Mapping(host);
     this.handleSignalled(nowMs);
   }
 
   /** A new pair of keys: the active path is challenged at once and carries the media meanwhile (protocol.md 5.10). */
-  handleGeneration(challenger: Challenger, nowMs: number): void {
-    this.#challenger = challenger;
+  handleGeneration(scheme: Scheme, nowMs: number): void {
+    this.#scheme = scheme;
     this.#forgetCandidates();
     this.#standbys.clear();
     if (this.#active) {
       this.#release(...this.#active.forgetOutstanding());
-      this.#active.recheck = challenger.create(this.#active.remote, CANDIDATE_SCHEDULE_MS);
+      this.#active.recheck = scheme.createChallenge(this.#active.remote, CANDIDATE_SCHEDULE_MS);
       this.#pumpActive(this.#active, nowMs);
     }
     this.handleSignalled(nowMs);
@@ -51,7 +51,11 @@ export class Verifier {
     if (!remote || remote.port === 0 || !this.host.isDirectTarget(remote.address)) return;
     if (this.#active && isSameAddress(this.#active.remote, remote)) return;
     if (this.#candidates.find(remote)) return;
-    const newcomer = new Candidate(remote, this.#challenger.create(remote, CANDIDATE_SCHEDULE_MS), nowMs);
+    const newcomer = new Candidate(
+      remote,
+      this.#scheme.createChallenge(remote, CANDIDATE_SCHEDULE_MS),
+      nowMs,
+    );
     newcomer.freeDatagrams = DIRECT_DATAGRAMS;
     const isClaimed = directTargets.claim(remote.address, newcomer, nowMs);
     if (isClaimed && this.#admit(newcomer, nowMs)) return this.#settle(newcomer, nowMs);
@@ -61,7 +65,7 @@ export class Verifier {
 
   /** A hello, a keepalive or a check that names this generation (protocol.md 5.1, 5.3, 8.1). */
   handleGreeting(message: GreetingMessage, source: TransportAddress, nowMs: number): void {
-    const greeting = this.#challenger.greet(message, source);
+    const greeting = this.#scheme.greet(message, source);
     if (typeof greeting === 'string') return this.host.drop(greeting);
     const { counter, reply, nomination, sizeBytes } = greeting;
     const verified = this.#verifiedAt(source, nowMs);
@@ -73,7 +77,7 @@ export class Verifier {
       return verified ? this.#nominate(verified, nomination, nowMs) : this.host.drop('candidateRefused');
     }
     candidate.noteReceived(sizeBytes, nowMs);
-    if (greeting.proof && this.#challenger.spendWord(greeting.proof)) {
+    if (greeting.proof && this.#scheme.spendWord(greeting.proof)) {
       candidate.isProven = true;
       this.host.emit({ type: 'proven', remote: source });
     }
@@ -118,7 +122,7 @@ export class Verifier {
     const candidate = active ? undefined : [...this.#candidates].find(isAsked);
     const challenge = (active ?? candidate)?.outstanding.find(isAnswered);
     if (!challenge) return this.host.drop('staleTransaction');
-    const fault = this.#challenger.fault(message, challenge);
+    const fault = this.#scheme.fault(message, challenge);
     if (fault) return this.host.drop(fault);
     if (!isSameAddress(challenge.destination, source)) {
       if (candidate) this.#noteRelayedAnswer(candidate, challenge, source);
@@ -166,13 +170,13 @@ export class Verifier {
   #candidateAt(source: TransportAddress, nowMs: number, sign: Sign): Candidate | undefined {
     const present = this.#candidates.find(source);
     if (present) return Object.assign(present, sign);
-    const challenge = this.#challenger.create(source, CANDIDATE_SCHEDULE_MS);
+    const challenge = this.#scheme.createChallenge(source, CANDIDATE_SCHEDULE_MS);
     const newcomer = Object.assign(new Candidate(source, challenge, nowMs), sign);
     return this.#admit(newcomer, nowMs) ? newcomer : undefined;
   }
 
   #admit(newcomer: Candidate, nowMs: number): boolean {
-    const { highestCounter } = this.#challenger;
+    const { highestCounter } = this.#scheme;
     const { isAdmitted, displaced } = this.#candidates.admit(newcomer, highestCounter, nowMs);
     if (displaced) this.#forget(displaced);
     if (!isAdmitted) this.#release(newcomer.challenge);
@@ -197,7 +201,7 @@ export class Verifier {
   #ask({ trial }: Candidate, path: VerifiedPath, nowMs: number): void {
     if (trial.asked) this.#endAsked(trial.asked);
     const isCautious = this.#history.isCautious(nowMs);
-    const challenge = this.#challenger.create(path.remote, askScheduleMs(isCautious));
+    const challenge = this.#scheme.createChallenge(path.remote, askScheduleMs(isCautious));
     trial.asked = new AskedPath(path, challenge, isCautious);
     this.#pumpAsked(trial.asked, nowMs);
   }
@@ -253,7 +257,7 @@ export class Verifier {
       givesWay: trial.givesWay,
       rankMs: this.#rankMs(candidate, nowMs),
       isNominatedAbove: active !== undefined && nomination > active.nomination,
-      mayStandBy: this.#challenger.protection === 'ice' && !isElsewhereNominated,
+      mayStandBy: this.#scheme.protection === 'ice' && !isElsewhereNominated,
       old: active && trial.oldPath(active),
     };
   }
@@ -303,10 +307,10 @@ export class Verifier {
     if (old) {
       this.#history.noteLeft(old.remote, old.rankMs, nowMs);
       this.#release(...old.forgetOutstanding());
-      if (this.#challenger.protection === 'ice') this.#standbys.add(old, nowMs);
+      if (this.#scheme.protection === 'ice') this.#standbys.add(old, nowMs);
       else if (takesPrevious) this.host.keep({ remote: old.remote, untilMs: nowMs + PREVIOUS_PATH_MS });
     }
-    this.#mapping.announce(path, this.#challenger);
+    this.#mapping.announce(path, this.#scheme);
   }
 
   /** The verified path to this address, if media comes or may come from there. */
@@ -325,7 +329,7 @@ export class Verifier {
     const isNewGeneration = challenge === path.recheck;
     path.noteResponse(challenge, nowMs);
     path.serverSeenAs = seenAs;
-    if (isNewGeneration) this.#mapping.announce(path, this.#challenger);
+    if (isNewGeneration) this.#mapping.announce(path, this.#scheme);
   }
 
   /** Asks the active path what is due, and ends it where rule 5.8 says so. */
@@ -337,7 +341,7 @@ export class Verifier {
       this.host.transmit('challenges', path.recheck.bytes, path.remote);
     }
     if (decision === 'wait') return;
-    const challenge = this.#challenger.create(path.remote, CONSENT_SCHEDULE_MS);
+    const challenge = this.#scheme.createChallenge(path.remote, CONSENT_SCHEDULE_MS);
     challenge.noteSent(nowMs);
     this.host.transmit('challenges', challenge.bytes, path.remote);
     this.#release(...path.consent.noteSent(challenge, nowMs));

@@ -8,7 +8,7 @@ import {
   type TransportAddress,
 } from '../../wire/index.js';
 import { Challenge } from './challenge.js';
-import type { AnswerMessage, Challenger, Greeting, GreetingMessage } from './scheme.js';
+import type { AnswerMessage, Scheme, Greeting, GreetingMessage } from './scheme.js';
 import type { DropReason } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import { hostPriority, type IceGeneration } from './ice-generation.js';
@@ -17,7 +17,7 @@ import type { VerifierHost } from '../path/verifier-host.js';
 /** Transactions of checks remembered, so that a recorded one is known as stale: some 20 minutes of consent checks. */
 const MAX_SEEN = 256;
 
-export class IceChallenger implements Challenger {
+export class IceScheme implements Scheme {
   readonly protection = 'ice';
   readonly suite = undefined;
   highestCounter = -1;
@@ -28,7 +28,7 @@ export class IceChallenger implements Challenger {
     private readonly generation: IceGeneration,
   ) {}
 
-  create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
+  createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
     const { own, peer, tieBreaker } = this.generation;
     const transaction = randomBytes(this.host.random, 12);
     const priority = hostPriority(this.host.component);

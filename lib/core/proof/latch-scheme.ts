@@ -1,5 +1,5 @@
-// The challenger of latch itself, under one generation's keys: challenges, welcomes, integrity and proofs
-// (protocol.md 3, 4). Keeps no state of paths.
+// Latch itself as a scheme, under one generation's keys: challenges, welcomes, integrity and proofs (protocol.md 3, 4).
+// It knows of no path: whose address proves itself is the verifier's matter.
 import {
   encodeChallenge,
   encodeWelcome,
@@ -8,14 +8,14 @@ import {
   type TransportAddress,
 } from '../../wire/index.js';
 import { Challenge } from './challenge.js';
-import type { AnswerMessage, Challenger, Greeting, GreetingMessage } from './scheme.js';
+import type { AnswerMessage, Scheme, Greeting, GreetingMessage } from './scheme.js';
 import type { DropReason } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import type { Generation } from './generation.js';
 import { computeProof } from './keys.js';
 import type { VerifierHost } from '../path/verifier-host.js';
 
-export class LatchChallenger implements Challenger {
+export class LatchScheme implements Scheme {
   readonly protection = 'latch';
   highestCounter = -1;
   #isWordSpent = false;
@@ -32,7 +32,7 @@ export class LatchChallenger implements Challenger {
     return this.generation.suite;
   }
 
-  create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
+  createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
     const transaction = randomBytes(this.host.random, 12);
     const word = randomBytes(this.host.random, 16);
     const { peerTag, ownTag } = this.generation;

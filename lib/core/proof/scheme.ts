@@ -23,13 +23,13 @@ export interface Greeting {
   readonly nomination: number;
 }
 
-export interface Challenger {
+export interface Scheme {
   readonly protection: 'latch' | 'ice';
   readonly suite: Suite | undefined;
   /** The highest counter of a greeting so far, -1 before the first. */
   readonly highestCounter: number;
   /** A challenge of its own transaction, whose answer the host routes back from now on. */
-  create(destination: TransportAddress, scheduleMs: readonly number[]): Challenge;
+  createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge;
   /** The greeting, or why it is dropped. */
   greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason;
   /** Why a message does not answer the challenge, wherever it comes from (protocol.md 5.2); undefined where it does. */
