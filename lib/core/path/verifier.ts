@@ -257,7 +257,7 @@ export class Verifier {
       givesWay: trial.givesWay,
       rankMs: this.#rankMs(candidate, nowMs),
       isNominatedAbove: active !== undefined && nomination > active.nomination,
-      mayStandBy: this.#scheme.protection === 'ice' && !isElsewhereNominated,
+      mayStandBy: this.#scheme.mayHaveSeveralPaths && !isElsewhereNominated,
       old: active && trial.oldPath(active),
     };
   }
@@ -307,7 +307,7 @@ export class Verifier {
     if (old) {
       this.#history.noteLeft(old.remote, old.rankMs, nowMs);
       this.#release(...old.forgetOutstanding());
-      if (this.#scheme.protection === 'ice') this.#standbys.add(old, nowMs);
+      if (this.#scheme.mayHaveSeveralPaths) this.#standbys.add(old, nowMs);
       else if (takesPrevious) this.host.keep({ remote: old.remote, untilMs: nowMs + PREVIOUS_PATH_MS });
     }
     this.#mapping.announce(path, this.#scheme);

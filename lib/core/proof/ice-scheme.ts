@@ -19,6 +19,7 @@ const MAX_SEEN = 256;
 
 export class IceScheme implements Scheme {
   readonly protection = 'ice';
+  readonly mayHaveSeveralPaths = true;
   readonly suite = undefined;
   highestCounter = -1;
   #seen = new Set<string>();

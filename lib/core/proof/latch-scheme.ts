@@ -17,6 +17,7 @@ import type { VerifierHost } from '../path/verifier-host.js';
 
 export class LatchScheme implements Scheme {
   readonly protection = 'latch';
+  readonly mayHaveSeveralPaths = false;
   highestCounter = -1;
   #isWordSpent = false;
   readonly #sdpProof: Uint8Array | undefined;

@@ -25,6 +25,11 @@ export interface Greeting {
 
 export interface Scheme {
   readonly protection: 'latch' | 'ice';
+  /**
+   * Its peer may answer on several paths at once, and payload is taken from each of them. Where it may not, two paths that
+   * answer mean that somebody copies packets (protocol.md 5.11, 8.1).
+   */
+  readonly mayHaveSeveralPaths: boolean;
   readonly suite: Suite | undefined;
   /** The highest counter of a greeting so far, -1 before the first. */
   readonly highestCounter: number;
