@@ -12,8 +12,8 @@ import {
   type TransportAddress,
 } from '../wire/index.js';
 import { Agenda } from './agenda.js';
-import type { Component } from './path/component.js';
-import type { Context, EngineOptions } from './context.js';
+import type { Component, ComponentContext, ComponentPort } from './path/component.js';
+import type { EngineOptions } from './context.js';
 import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import { DirectTargets, isDefaultDirectTarget } from './route/direct-targets.js';
@@ -27,7 +27,7 @@ import { Session } from './exchange/session.js';
 
 /** One datagram to send from a port. */
 export interface Transmit {
-  readonly port: Port;
+  readonly port: ComponentPort;
   readonly bytes: Uint8Array;
   readonly destination: TransportAddress;
 }
@@ -53,7 +53,7 @@ export class Engine {
   readonly #deliveries: Delivery[] = [];
   readonly #events: LatchEvent[] = [];
   readonly #sessions = new Set<Session>();
-  readonly #context: Context;
+  readonly #context: ComponentContext;
 
   constructor(options: Partial<EngineOptions>, crypto: Crypto, random: Random) {
     this.#context = {
@@ -71,12 +71,12 @@ export class Engine {
   }
 
   /** One bound socket. */
-  openPort(local: TransportAddress): Port {
-    return new Port(local);
+  openPort(local: TransportAddress): ComponentPort {
+    return new Port<Component>(local);
   }
 
   /** The socket is gone: the components behind it neither send nor receive until they are attached to another. */
-  closePort(port: Port, nowMs: number): void {
+  closePort(port: ComponentPort, nowMs: number): void {
     for (const component of [...port.components]) component.detach(nowMs);
   }
 
@@ -105,7 +105,7 @@ export class Engine {
    * of the protocol, was dropped and counted, or is held for `pollDelivery`. The address may be an IPv4-mapped IPv6 address.
    */
   handleDatagram(
-    port: Port,
+    port: ComponentPort,
     bytes: Uint8Array,
     address: string,
     remotePort: number,
@@ -120,11 +120,11 @@ export class Engine {
     }
     const route = port.route(ip, remotePort);
     if (route && nowMs <= route.untilMs) {
-      route.component.accept(bytes, kind, nowMs);
+      route.owner.accept(bytes, kind, nowMs);
       if (route.untilMs !== Infinity) {
-        route.component.handleElsewhere(bytes, kind, { address: ip, port: remotePort }, nowMs);
+        route.owner.handleElsewhere(bytes, kind, { address: ip, port: remotePort }, nowMs);
       }
-      return route.component;
+      return route.owner;
     }
     return this.#handleStray(port, bytes, kind, { address: ip, port: remotePort });
   }
@@ -155,7 +155,7 @@ export class Engine {
   }
 
   #handleStray(
-    port: Port,
+    port: ComponentPort,
     bytes: Uint8Array,
     kind: PacketClass,
     source: TransportAddress,
@@ -172,7 +172,7 @@ export class Engine {
   }
 
   /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */
-  #handleStun(port: Port, bytes: Uint8Array, source: TransportAddress): undefined {
+  #handleStun(port: ComponentPort, bytes: Uint8Array, source: TransportAddress): undefined {
     const latch = parseLatchMessage(bytes);
     const parsed = !latch.ok && latch.error.code === 'not-latch' ? parseIceMessage(bytes) : latch;
     if (!parsed.ok) {
@@ -190,7 +190,7 @@ export class Engine {
   }
 
   #handleNamed(
-    port: Port,
+    port: ComponentPort,
     bytes: Uint8Array,
     message: Extract<LatchMessage | IceMessage, { username: unknown }>,
     source: TransportAddress,

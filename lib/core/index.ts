@@ -1,6 +1,7 @@
 // The core's face: the protocol as a machine without I/O, for those who bring sockets and a clock of their own.
 export { Component } from './path/component.js';
-export type { Protection } from './path/component.js';
+export type { ComponentPort as Port } from './path/component.js';
+export type { Protection } from './proof/protection.js';
 export type { Signalling } from './call-place.js';
 export type { EngineOptions, Policy } from './context.js';
 export { addCounters, createCounters, DROP_REASONS } from './counters.js';
@@ -17,7 +18,6 @@ export { computeProof, deriveKeys } from './proof/keys.js';
 export type { KeyInput, Keys, ProofInput } from './proof/keys.js';
 export { isSuite, SUITES } from './suite.js';
 export type { Suite } from './suite.js';
-export { Port } from './route/port.js';
 export { Secret } from './proof/secret.js';
 export { Session } from './exchange/session.js';
 export type {

@@ -1,6 +1,6 @@
 // What a session is made with, what it answers, and what it tells of its streams.
 import type { TransportAddress } from '../../wire/index.js';
-import type { Protection } from '../path/component.js';
+import type { Protection } from '../proof/protection.js';
 import type { Signalling } from '../call-place.js';
 import type { Policy } from '../context.js';
 import type { Counters } from '../counters.js';

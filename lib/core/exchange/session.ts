@@ -9,9 +9,9 @@ import {
   type SdpMedia,
   type SectionKey,
 } from '../../wire/index.js';
-import type { Component } from '../path/component.js';
+import type { Component, ComponentContext } from '../path/component.js';
 import type { CallPlace, Signalling } from '../call-place.js';
-import type { Context, Policy } from '../context.js';
+import type { Policy } from '../context.js';
 import { addCounters, createCounters, type Counters } from '../counters.js';
 import { chooseSuite, latchLines } from '../proof/credentials.js';
 import { randomBytes } from '../crypto.js';
@@ -48,7 +48,7 @@ export class Session implements CallPlace {
 
   constructor(
     readonly options: SessionOptions,
-    private readonly context: Context,
+    private readonly context: ComponentContext,
     private readonly onClose: () => void,
   ) {
     this.id = encodeBase64url(randomBytes(context.random, 9));

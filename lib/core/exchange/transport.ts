@@ -8,8 +8,8 @@ import {
   type SdpMedia,
   type TransportAddress,
 } from '../../wire/index.js';
-import { Component, type Protection } from '../path/component.js';
-import type { Context } from '../context.js';
+import { Component, type ComponentContext } from '../path/component.js';
+import type { Protection } from '../proof/protection.js';
 import {
   copyOwnHalf,
   createGeneration,
@@ -48,7 +48,7 @@ export class Transport {
   constructor(
     readonly session: Session,
     readonly media: number,
-    private readonly context: Context,
+    private readonly context: ComponentContext,
   ) {}
 
   get components(): Iterable<Component> {

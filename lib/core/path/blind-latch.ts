@@ -7,11 +7,11 @@ export class BlindLatch {
 
   /**
    * @param payloadTypes what the offer/answer negotiated for this component's stream
-   * @param rtpAddress for RTCP on its own port: the IP address that the RTP component is locked to, once it is
+   * @param rtp for RTCP on its own port: the RTP of the same stream, and the IP address that this is locked to, once it is
    */
   constructor(
     private readonly payloadTypes: ReadonlySet<number>,
-    private readonly rtpAddress?: () => string | undefined,
+    private readonly rtp?: { readonly latchedAddress: string | undefined },
   ) {}
 
   get locked(): TransportAddress | undefined {
@@ -26,7 +26,7 @@ export class BlindLatch {
   }
 
   #matches(bytes: Uint8Array, kind: PacketClass, source: TransportAddress): boolean {
-    if (this.rtpAddress) return kind === 'rtcp' && this.rtpAddress() === source.address;
+    if (this.rtp) return kind === 'rtcp' && this.rtp.latchedAddress === source.address;
     return kind === 'rtp' && this.payloadTypes.has(readRtpPayloadType(bytes));
   }
 }

@@ -16,9 +16,8 @@ import type { Crypto, Random } from '../crypto.js';
 import type { DirectTargets } from '../route/direct-targets.js';
 import { schemeOf } from '../proof/scheme-of.js';
 import { endOf, type ComponentId } from '../events.js';
-import type { Generation } from '../proof/generation.js';
 import { HeardSsrcs } from '../route/heard-ssrcs.js';
-import type { IceGeneration } from '../proof/ice-generation.js';
+import type { Protection } from '../proof/protection.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from '../route/port.js';
 import { OwnTags } from '../route/own-tags.js';
@@ -28,13 +27,18 @@ import type { ProverHost } from './prover.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
 import { Verifier } from './verifier.js';
 
-/** What protects a component's payload, and what that needs. */
-export type Protection =
-  | { readonly kind: 'latch'; readonly generation: Generation }
-  | { readonly kind: 'ice'; readonly generation: IceGeneration }
-  | { readonly kind: 'none' }
-  | { readonly kind: 'legacy'; readonly payloadTypes: ReadonlySet<number>; readonly rtp?: Component }
-  | { readonly kind: 'closed' };
+/** What the engine is to a component, beside what all share: it sends, hands over, and wakes. */
+export interface ComponentContext extends Context {
+  readonly directTargets: DirectTargets;
+  transmit(port: ComponentPort, bytes: Uint8Array, destination: TransportAddress): void;
+  /** Payload that was held at first, for the application of the component. */
+  deliver(component: Component, bytes: Uint8Array, source: TransportAddress): void;
+  /** Looks again when the component wants to be woken. */
+  wake(component: Component): void;
+}
+
+/** One bound socket, and the components behind it. */
+export type ComponentPort = Port<Component>;
 
 export class Component implements VerifierHost, ProverHost {
   readonly crypto: Crypto;
@@ -48,27 +52,27 @@ export class Component implements VerifierHost, ProverHost {
   lastArrivedMs = -Infinity;
   /** Where the peer says it saw our challenge come from, once a path is verified. */
   serverSeenAs: TransportAddress | undefined;
-  #port: Port | undefined;
-  #route = new PayloadRoute(this);
+  #port: ComponentPort | undefined;
+  #route = new PayloadRoute<Component>(this);
   #protection: Protection = { kind: 'closed' };
   #verifier: Verifier | undefined;
   readonly provers = new ProverPair(this);
   #blind: BlindLatch | undefined;
-  #tags = new OwnTags(this);
+  #tags = new OwnTags<Component>(this);
   /** Hellos under the tag of an offer of ours, until its answer tells their key. */
   readonly keptHellos = new KeptHellos();
-  #heard = new HeardSsrcs(this);
+  #heard = new HeardSsrcs<Component>(this);
 
   constructor(
     readonly session: CallPlace,
     readonly media: number,
     readonly component: ComponentId,
-    private readonly context: Context,
+    private readonly context: ComponentContext,
   ) {
     ({ crypto: this.crypto, random: this.random, directTargets: this.directTargets } = context);
   }
 
-  get port(): Port | undefined {
+  get port(): ComponentPort | undefined {
     return this.#port;
   }
 
@@ -81,6 +85,11 @@ export class Component implements VerifierHost, ProverHost {
     return this.#verifier && this.#route.remote;
   }
 
+  /** The IP address that a blind latch is locked to, for the RTCP that follows it. */
+  get latchedAddress(): string | undefined {
+    return this.#blind?.locked?.address;
+  }
+
   /** Where a prover speaks: where its media goes, or will go once the peer's address is verified. */
   get destination(): TransportAddress | undefined {
     return this.#route.remote ?? this.signalled;
@@ -91,7 +100,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   /** Puts the component behind a socket. On another one than before, a prover has moved and a verifier begins again. */
-  attach(port: Port, nowMs: number): void {
+  attach(port: ComponentPort, nowMs: number): void {
     if (port === this.#port) return;
     const hasMoved = this.#port !== undefined;
     this.detach(nowMs);
@@ -144,7 +153,7 @@ export class Component implements VerifierHost, ProverHost {
       if (protection.kind === 'legacy' && before.kind !== 'legacy') {
         this.deactivate();
         const { rtp, payloadTypes } = protection;
-        this.#blind = new BlindLatch(payloadTypes, rtp && (() => rtp.#blind?.locked?.address));
+        this.#blind = new BlindLatch(payloadTypes, rtp);
       }
     }
     this.#sendUnproven();

@@ -39,7 +39,7 @@ export class Verifier {
     this.#standbys.clear();
     if (this.#active) {
       this.#release(...this.#active.forgetOutstanding());
-      this.#active.recheck = scheme.createChallenge(this.#active.remote, CANDIDATE_SCHEDULE_MS);
+      this.#active.recheck = this.#createChallenge(this.#active.remote, CANDIDATE_SCHEDULE_MS);
       this.#pumpActive(this.#active, nowMs);
     }
     this.handleSignalled(nowMs);
@@ -51,11 +51,7 @@ export class Verifier {
     if (!remote || remote.port === 0 || !this.host.isDirectTarget(remote.address)) return;
     if (this.#active && isSameAddress(this.#active.remote, remote)) return;
     if (this.#candidates.find(remote)) return;
-    const newcomer = new Candidate(
-      remote,
-      this.#scheme.createChallenge(remote, CANDIDATE_SCHEDULE_MS),
-      nowMs,
-    );
+    const newcomer = new Candidate(remote, this.#createChallenge(remote, CANDIDATE_SCHEDULE_MS), nowMs);
     newcomer.freeDatagrams = DIRECT_DATAGRAMS;
     const isClaimed = directTargets.claim(remote.address, newcomer, nowMs);
     if (isClaimed && this.#admit(newcomer, nowMs)) return this.#settle(newcomer, nowMs);
@@ -170,7 +166,7 @@ export class Verifier {
   #candidateAt(source: TransportAddress, nowMs: number, sign: Sign): Candidate | undefined {
     const present = this.#candidates.find(source);
     if (present) return Object.assign(present, sign);
-    const challenge = this.#scheme.createChallenge(source, CANDIDATE_SCHEDULE_MS);
+    const challenge = this.#createChallenge(source, CANDIDATE_SCHEDULE_MS);
     const newcomer = Object.assign(new Candidate(source, challenge, nowMs), sign);
     return this.#admit(newcomer, nowMs) ? newcomer : undefined;
   }
@@ -201,7 +197,7 @@ export class Verifier {
   #ask({ trial }: Candidate, path: VerifiedPath, nowMs: number): void {
     if (trial.asked) this.#endAsked(trial.asked);
     const isCautious = this.#history.isCautious(nowMs);
-    const challenge = this.#scheme.createChallenge(path.remote, askScheduleMs(isCautious));
+    const challenge = this.#createChallenge(path.remote, askScheduleMs(isCautious));
     trial.asked = new AskedPath(path, challenge, isCautious);
     this.#pumpAsked(trial.asked, nowMs);
   }
@@ -341,7 +337,7 @@ export class Verifier {
       this.host.transmit('challenges', path.recheck.bytes, path.remote);
     }
     if (decision === 'wait') return;
-    const challenge = this.#scheme.createChallenge(path.remote, CONSENT_SCHEDULE_MS);
+    const challenge = this.#createChallenge(path.remote, CONSENT_SCHEDULE_MS);
     challenge.noteSent(nowMs);
     this.host.transmit('challenges', challenge.bytes, path.remote);
     this.#release(...path.consent.noteSent(challenge, nowMs));
@@ -363,6 +359,13 @@ export class Verifier {
 
   #forgetCandidates(): void {
     for (const candidate of this.#candidates) this.#forget(candidate);
+  }
+
+  /** A fresh challenge, whose answer comes back to us from now on. */
+  #createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
+    const challenge = this.#scheme.createChallenge(destination, scheduleMs);
+    this.host.expect(challenge.transaction);
+    return challenge;
   }
 
   #release(...challenges: readonly Challenge[]): void {

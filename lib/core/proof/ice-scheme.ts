@@ -8,11 +8,10 @@ import {
   type TransportAddress,
 } from '../../wire/index.js';
 import { Challenge } from './challenge.js';
-import type { AnswerMessage, Scheme, Greeting, GreetingMessage } from './scheme.js';
+import type { AnswerMessage, Scheme, Greeting, GreetingMessage, SchemeHost } from './scheme.js';
 import type { DropReason } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import { hostPriority, type IceGeneration } from './ice-generation.js';
-import type { VerifierHost } from '../path/verifier-host.js';
 
 /** Transactions of checks remembered, so that a recorded one is known as stale: some 20 minutes of consent checks. */
 const MAX_SEEN = 256;
@@ -25,7 +24,7 @@ export class IceScheme implements Scheme {
   #seen = new Set<string>();
 
   constructor(
-    private readonly host: VerifierHost,
+    private readonly host: SchemeHost,
     private readonly generation: IceGeneration,
   ) {}
 
@@ -35,7 +34,6 @@ export class IceScheme implements Scheme {
     const priority = hostPriority(this.host.component);
     const fields = { recipient: peer.ufrag, sender: own.ufrag, priority, tieBreaker, transaction };
     const bytes = encodeIceCheck(fields, peer.pwd.reveal(), this.host.crypto.hmacSha1);
-    this.host.expect(transaction);
     return new Challenge(destination, transaction, transaction, bytes, scheduleMs);
   }
 

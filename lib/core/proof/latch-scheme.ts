@@ -8,12 +8,11 @@ import {
   type TransportAddress,
 } from '../../wire/index.js';
 import { Challenge } from './challenge.js';
-import type { AnswerMessage, Scheme, Greeting, GreetingMessage } from './scheme.js';
+import type { AnswerMessage, Scheme, Greeting, GreetingMessage, SchemeHost } from './scheme.js';
 import type { DropReason } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import type { Generation } from './generation.js';
 import { computeProof } from './keys.js';
-import type { VerifierHost } from '../path/verifier-host.js';
 
 export class LatchScheme implements Scheme {
   readonly protection = 'latch';
@@ -23,7 +22,7 @@ export class LatchScheme implements Scheme {
   readonly #sdpProof: Uint8Array | undefined;
 
   constructor(
-    private readonly host: VerifierHost,
+    private readonly host: SchemeHost,
     private readonly generation: Generation,
   ) {
     this.#sdpProof = generation.ownWord && this.#proofOver(generation.ownWord);
@@ -42,7 +41,6 @@ export class LatchScheme implements Scheme {
       this.generation.keys.integrity.reveal(),
       this.host.crypto.hmacSha256,
     );
-    this.host.expect(transaction);
     return new Challenge(destination, transaction, word, bytes, scheduleMs);
   }
 

@@ -1,13 +1,12 @@
 // Which scheme a verifier asks, by what the peer brought: latch where it proves itself to us, or ICE.
-import type { Scheme } from './scheme.js';
-import type { Protection } from '../path/component.js';
+import type { Scheme, SchemeHost } from './scheme.js';
+import type { Protection } from './protection.js';
 import { IceScheme } from './ice-scheme.js';
 import { LatchScheme } from './latch-scheme.js';
-import type { VerifierHost } from '../path/verifier-host.js';
 
 /** Undefined where we challenge nobody: we only prove ourselves. */
 export function schemeOf(
-  host: VerifierHost,
+  host: SchemeHost,
   protection: Extract<Protection, { generation: unknown }>,
 ): Scheme | undefined {
   if (protection.kind === 'ice') return new IceScheme(host, protection.generation);

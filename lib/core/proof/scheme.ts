@@ -3,6 +3,8 @@
 import type { IceCheck, IceResponse, LatchMessage, TransportAddress } from '../../wire/index.js';
 import type { Challenge } from './challenge.js';
 import type { DropReason } from '../counters.js';
+import type { Crypto, Random } from '../crypto.js';
+import type { ComponentId } from '../events.js';
 import type { Suite } from '../suite.js';
 
 /** What a peer says unasked, with its secret: a hello or keepalive, or a check of ICE. */
@@ -23,6 +25,13 @@ export interface Greeting {
   readonly nomination: number;
 }
 
+/** What a scheme needs of the component that it speaks for. */
+export interface SchemeHost {
+  readonly component: ComponentId;
+  readonly crypto: Crypto;
+  readonly random: Random;
+}
+
 export interface Scheme {
   readonly protection: 'latch' | 'ice';
   /**
@@ -33,7 +42,7 @@ export interface Scheme {
   readonly suite: Suite | undefined;
   /** The highest counter of a greeting so far, -1 before the first. */
   readonly highestCounter: number;
-  /** A challenge of its own transaction, whose answer the host routes back from now on. */
+  /** A fresh challenge with a transaction of its own. */
   createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge;
   /** The greeting, or why it is dropped. */
   greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason;

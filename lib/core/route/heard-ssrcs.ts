@@ -1,28 +1,27 @@
 // The SSRCs last heard on a component's active path, by which a port for many sessions tells whose media comes
 // from a new address (protocol.md 5.1). A hint only: it never makes an address trusted.
 import { readRtcpSsrc, readRtpSsrc, type PacketClass } from '../../wire/index.js';
-import type { Component } from '../path/component.js';
 import type { Port } from './port.js';
 
 /** A bundle carries several; a peer that holds the keys may send any number. */
 const MAX_SSRCS = 8;
 
-export class HeardSsrcs {
+export class HeardSsrcs<Owner> {
   #ssrcs: number[] = [];
   #last: number | undefined;
 
-  constructor(private readonly component: Component) {}
+  constructor(private readonly owner: Owner) {}
 
   /** Called for every accepted packet: one with the SSRC of the packet before costs one comparison. */
-  note(bytes: Uint8Array, kind: PacketClass, port: Port | undefined): void {
+  note(bytes: Uint8Array, kind: PacketClass, port: Port<Owner> | undefined): void {
     const ssrc = readSsrc(bytes, kind);
     if (ssrc === this.#last || ssrc === undefined) return;
     this.#last = ssrc;
     if (this.#ssrcs.includes(ssrc)) return;
     const oldest = this.#ssrcs.length === MAX_SSRCS ? this.#ssrcs.shift() : undefined;
-    if (oldest !== undefined) port?.removeSsrc(oldest, this.component);
+    if (oldest !== undefined) port?.removeSsrc(oldest, this.owner);
     this.#ssrcs.push(ssrc);
-    port?.addSsrc(ssrc, this.component);
+    port?.addSsrc(ssrc, this.owner);
   }
 
   /** What a packet from another address looks like: media heard here before, other media, or neither. */
@@ -33,14 +32,14 @@ export class HeardSsrcs {
   }
 
   /** Its component moved to another port: what was heard goes with it. */
-  move(from: Port | undefined, to: Port | undefined): void {
+  move(from: Port<Owner> | undefined, to: Port<Owner> | undefined): void {
     for (const ssrc of this.#ssrcs) {
-      from?.removeSsrc(ssrc, this.component);
-      to?.addSsrc(ssrc, this.component);
+      from?.removeSsrc(ssrc, this.owner);
+      to?.addSsrc(ssrc, this.owner);
     }
   }
 
-  clear(port: Port | undefined): void {
+  clear(port: Port<Owner> | undefined): void {
     this.move(port, undefined);
     this.#ssrcs = [];
     this.#last = undefined;

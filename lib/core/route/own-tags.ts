@@ -1,6 +1,6 @@
 // The names under which messages may come to a component: the tags of its generations, or the user fragments of ICE,
 // and the tag of an offer that awaits its answer. Keeps the port's table in step.
-import type { Component, Protection } from '../path/component.js';
+import type { Protection } from '../proof/protection.js';
 import type { Generation } from '../proof/generation.js';
 import { ufragKey } from '../proof/ice-generation.js';
 import type { Port } from './port.js';
@@ -11,16 +11,16 @@ interface Names {
   readonly peer: string;
 }
 
-export class OwnTags {
+export class OwnTags<Owner> {
   #names: readonly Names[] = [];
   #keys = new Set<string>();
   /** The tag of an offer of ours that is not answered yet. */
   awaiting: string | undefined;
 
-  constructor(private readonly component: Component) {}
+  constructor(private readonly owner: Owner) {}
 
   /** `former`: generations whose prover still answers (protocol.md 5.10). */
-  renew(protection: Protection, former: readonly Generation[], port: Port | undefined): void {
+  renew(protection: Protection, former: readonly Generation[], port: Port<Owner> | undefined): void {
     const generations = protection.kind === 'latch' ? [protection.generation, ...former] : former;
     const names = generations.map(({ ownTag, peerTag }) => ({ own: ownTag, peer: peerTag }));
     if (protection.kind === 'ice') {
@@ -38,10 +38,10 @@ export class OwnTags {
     return this.#names.some(({ own, peer }) => own === ownTag && peer === peerTag);
   }
 
-  move(from: Port | undefined, to: Port | undefined): void {
+  move(from: Port<Owner> | undefined, to: Port<Owner> | undefined): void {
     for (const key of this.#keys) {
-      from?.removeTag(key, this.component);
-      to?.addTag(key, this.component);
+      from?.removeTag(key, this.owner);
+      to?.addTag(key, this.owner);
     }
   }
 }

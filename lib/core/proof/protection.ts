@@ -1,0 +1,15 @@
+// What protects the payload of one component, and what that needs. A value: it does nothing.
+import type { Generation } from './generation.js';
+import type { IceGeneration } from './ice-generation.js';
+
+export type Protection =
+  | { readonly kind: 'latch'; readonly generation: Generation }
+  | { readonly kind: 'ice'; readonly generation: IceGeneration }
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'legacy';
+      readonly payloadTypes: ReadonlySet<number>;
+      /** For RTCP on a port of its own: the RTP of the same stream, whose IP address it follows. */
+      readonly rtp?: { readonly latchedAddress: string | undefined };
+    }
+  | { readonly kind: 'closed' };
