@@ -5,7 +5,7 @@
  * came after the server's. Two readings of the same capture: one for a `ChallengeSurvey`, one for this.
  */
 import { Engine, LatchkeyError } from '../core/index.js';
-import type { Component, Crypto, LatchEvent, Port, Session } from '../core/index.js';
+import type { Component, Crypto, LatchEvent, Port, SdpSession } from '../core/index.js';
 import { formatAddress } from '../wire/address.js';
 import type { TransportAddress } from '../wire/address.js';
 import { parseSdp, stripLatch } from '../wire/sdp.js';
@@ -49,7 +49,7 @@ export interface DriveSummary {
 
 interface Leg {
   readonly plan: DrivePlan;
-  readonly session: Session;
+  readonly session: SdpSession;
   readonly components: Set<Component>;
   /** The peer's tags and fragments of the last exchange: while they stay, so do ours (protocol.md 2). */
   peer?: string;

@@ -1,8 +1,27 @@
-// What a path may know of the call that it belongs to: its names, and what the signalling says. Values only; the call
-// itself stays out of its reach.
+// What a path may know of the call that it belongs to: its names, and what the signalling has told of the peer. It reads and
+// changes nothing; the call itself stays out of its reach.
 
 /** What the hop is that carries the descriptions: secrets go over `clear` only where the owner allowed it by name. */
 export type Signalling = 'encrypted' | 'loopback' | 'clear';
+
+/**
+ * Over what the peer's description came to us. `proxy`: its address is what a proxy said of it, and no connection of ours
+ * stands with it.
+ */
+export const PEER_TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss', 'https', 'proxy'] as const;
+export type PeerTransport = (typeof PEER_TRANSPORTS)[number];
+
+/**
+ * What became of a question that the signalling put to the peer in the dialog: a final answer, a refusal, 491 (the peer is
+ * asking itself: ask again later), or none in time.
+ */
+export const QUESTION_OUTCOMES = ['answered', 'refused', 'pending', 'unanswered'] as const;
+export type QuestionOutcome = (typeof QUESTION_OUTCOMES)[number];
+
+export interface AskedQuestion {
+  readonly outcome: QuestionOutcome;
+  readonly atMs: number;
+}
 
 export interface CallPlace {
   readonly id: string;
@@ -11,4 +30,13 @@ export interface CallPlace {
   readonly signalling: Signalling;
   /** Our own address as this peer was told it, for protocol.md 5.7. */
   readonly advertised: string | undefined;
+  /** The IP address that the peer's last description came from; undefined where nobody told. */
+  readonly peerAddress: string | undefined;
+  readonly peerTransport: PeerTransport | undefined;
+  /** The dialog is confirmed, by an ACK or the 2xx to our own INVITE. */
+  readonly isConfirmed: boolean;
+  /** What became of the last question in the dialog. */
+  readonly lastQuestion: AskedQuestion | undefined;
+  /** Somebody receives at this IP address: protocol.md 8. */
+  isShown(address: string): boolean;
 }

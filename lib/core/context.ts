@@ -1,12 +1,17 @@
 // What every part of the engine shares: options, crypto, chance, the time of the call being handled, and where events go.
 import type { Counters } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
-import type { DirectTargetRule } from './route/direct-targets.js';
 import type { LatchEvent } from './events.js';
 import type { Suite } from './suite.js';
 
 /** What a verifier does with a peer that does not speak latch: protocol.md 7. */
 export type Policy = 'require' | 'prefer' | 'legacy';
+
+/** A verifier challenges the peer; a prover only proves itself. Both prove themselves to a peer that challenges. */
+export type Role = 'verifier' | 'prover';
+
+/** May this address out of what the peer said be challenged unasked, given ours as it was told? See protocol.md 5.7. */
+export type DirectTargetRule = (address: string, advertised: string | undefined) => boolean;
 
 export interface EngineOptions {
   readonly policy: Policy;

@@ -12,6 +12,8 @@ import {
   type TransportAddress,
 } from '../wire/index.js';
 import { Agenda } from './agenda.js';
+import type { Agreement } from './call/agreement.js';
+import { EngineCall, type CallOptions } from './call/engine-call.js';
 import type { Component, ComponentContext, ComponentPort } from './path/component.js';
 import type { EngineOptions } from './context.js';
 import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
@@ -22,8 +24,7 @@ import { readSsrc } from './route/heard-ssrcs.js';
 import { ufragKey } from './proof/ice-generation.js';
 import { SUITES } from './suite.js';
 import { Port } from './route/port.js';
-import type { SessionOptions } from './exchange/session-types.js';
-import { Session } from './exchange/session.js';
+import { SdpSession } from './exchange/sdp-session.js';
 
 /** One datagram to send from a port. */
 export interface Transmit {
@@ -52,7 +53,7 @@ export class Engine {
   readonly #transmits: Transmit[] = [];
   readonly #deliveries: Delivery[] = [];
   readonly #events: LatchEvent[] = [];
-  readonly #sessions = new Set<Session>();
+  readonly #calls = new Set<EngineCall>();
   readonly #context: ComponentContext;
 
   constructor(options: Partial<EngineOptions>, crypto: Crypto, random: Random) {
@@ -80,23 +81,40 @@ export class Engine {
     for (const component of [...port.components]) component.detach(nowMs);
   }
 
-  createSession(options: SessionOptions): Session {
-    const session = new Session(options, this.#context, () => this.#sessions.delete(session));
-    this.#sessions.add(session);
-    return session;
+  /** A call with one peer, whatever its signalling: nothing flows until `agree`. Throws LATCHKEY_OPTION. */
+  openCall(options: CallOptions): EngineCall {
+    const call = new EngineCall(options, this.#context, () => this.#calls.delete(call));
+    this.#calls.add(call);
+    return call;
+  }
+
+  /**
+   * Carries out what was agreed on for one transport of a call, in place of what was before. The same halves of secrets again
+   * change nothing; a new one on either side starts a new generation (protocol.md 2, 5.10). The engine copies what it needs:
+   * whoever made the agreement forgets its secrets when it likes. Throws LATCHKEY_OPTION, and then nothing has changed, and
+   * LATCHKEY_CLOSED.
+   *
+   * @param media numbers the transports of the call, from 0; with SDP, the index of the m= section
+   */
+  agree(call: EngineCall, media: number, agreement: Agreement, nowMs: number): void {
+    this.#context.nowMs = nowMs;
+    call.agree(media, agreement, nowMs);
+  }
+
+  /** A call whose agreements come out of offers and answers in SDP. Throws LATCHKEY_OPTION. */
+  createSession(options: CallOptions): SdpSession {
+    return new SdpSession(options, (each) => this.openCall(each), this.#context);
   }
 
   /** For a further answer to the session's pending offer: a session of its own (protocol.md 2). */
-  forkSession(of: Session): Session {
-    const session = of.fork(() => this.#sessions.delete(session));
-    this.#sessions.add(session);
-    return session;
+  forkSession(of: SdpSession): SdpSession {
+    return of.fork();
   }
 
-  /** The sums of all sessions, those that are closed included, and of what belongs to none. */
+  /** The sums of all calls, those that are closed included, and of what belongs to none. */
   get counters(): Counters {
     const total = addCounters(createCounters(), this.#context.residue);
-    for (const session of this.#sessions) addCounters(total, session.counters);
+    for (const call of this.#calls) addCounters(total, call.counters);
     return total;
   }
 

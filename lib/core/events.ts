@@ -44,6 +44,8 @@ export interface MappingView {
 export type LatchEvent = EventBase &
   (
     | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' | 'legacy' }
+    /** Nothing proves where the peer is: told at the answer, once a call. */
+    | { readonly type: 'unprotected' }
     /** What protected the stream until now; absent where nothing had been agreed on. */
     | { readonly type: 'closed'; readonly protection?: EndProtection }
     | ({ readonly type: 'verified' | 'direct' } & MappingView)

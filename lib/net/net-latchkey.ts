@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket, SocketOptions, SocketType } from 'node:dgram';
 import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
-import type { LatchEvent, Session as CoreSession } from '../core/index.js';
+import type { LatchEvent, SdpSession } from '../core/index.js';
 import { snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
 import { createGuardedSocket } from './guard/guarded-socket.js';
@@ -64,7 +64,7 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
     this.#sockets.loop.stop();
   }
 
-  #adopt(core: CoreSession): NetSession {
+  #adopt(core: SdpSession): NetSession {
     const session = new NetSession({
       core,
       sockets: this.#sockets,

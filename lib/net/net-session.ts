@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
-import type { Component, Session as CoreSession, Verdict } from '../core/index.js';
+import type { CallProtection, Component, SdpSession, Verdict } from '../core/index.js';
 import { snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
 import type { Guard } from './guard/guard.js';
@@ -17,7 +17,7 @@ import type { DescriptionType, LatchEvents, Session, StreamStatus } from './sess
 import type { SharedSockets } from './shared-socket.js';
 
 export interface SessionSite {
-  readonly core: CoreSession;
+  readonly core: SdpSession;
   readonly sockets: SharedSockets;
   readonly onListenerError: (error: unknown) => void;
   readonly onEnded: (session: NetSession) => void;
@@ -43,7 +43,7 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
     return this.#site.core.call;
   }
 
-  get protection(): CoreSession['protection'] {
+  get protection(): CallProtection {
     return this.#site.core.protection;
   }
 

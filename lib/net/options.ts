@@ -1,12 +1,9 @@
 // What a caller may ask for, checked by hand: a wrong option is told by its name and by what it accepts, at
 // once and not in the middle of a call. Refuses unknown names too: a misspelt policy must not mean the default.
 import { LatchkeyError, SUITES, isSuite } from '../core/index.js';
-import type { Policy, SessionOptions as CoreSessionOptions, Suite } from '../core/index.js';
+import type { Policy, Role, Signalling, Suite } from '../core/index.js';
 
-/** `'verifier'`: challenges the peer's addresses. `'prover'`: only proves its own. */
-export type Role = NonNullable<CoreSessionOptions['role']>;
-/** How the hop that carries the SDP is protected: a secret travels over `'clear'` only where that was allowed by name. */
-export type Signalling = CoreSessionOptions['signalling'];
+export type { Role, Signalling };
 
 /** Options of `createLatchkey`. All have a default. */
 export interface LatchkeyOptions {

@@ -3,11 +3,11 @@
 import type { Socket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type {
+  CallProtection,
   LatchEvent,
   LatchEventType,
   StreamStatus as CountedStream,
   Verdict,
-  Session as CoreSession,
 } from '../core/index.js';
 import type { CountersSnapshot } from './counters.js';
 import type { Guard } from './guard/guard.js';
@@ -37,7 +37,7 @@ export interface Session extends EventEmitter<LatchEvents> {
   /** Your name for the call. */
   readonly call: string;
   /** What protects the call's media; `'pending'` until that is known. */
-  readonly protection: CoreSession['protection'];
+  readonly protection: CallProtection;
   /** How each stream stands at this moment: a copy. */
   readonly streams: readonly StreamStatus[];
   /** Packets of all streams, those that are gone included: a copy. */

@@ -5,7 +5,7 @@ import {
   LatchkeyError,
   type EngineOptions,
   type LatchEvent,
-  type Session,
+  type SdpSession,
 } from '../../lib/core/index.js';
 import { parseSdp, type Sdp } from '../../lib/wire/index.js';
 import { testCrypto } from '../support/crypto.js';
@@ -37,7 +37,7 @@ const serverSdp = (media: Partial<MediaDescription> = {}): string =>
 /** Without any of our lines. */
 const bare = (text: string): string => text.replace(/a=latch.*\r\n/g, '');
 
-function meet(server: Session, client: Session, nowMs = 0): { offer: string; answer: string } {
+function meet(server: SdpSession, client: SdpSession, nowMs = 0): { offer: string; answer: string } {
   const offer = client.setLocal(clientSdp(), nowMs);
   assert.deepEqual(server.setRemote(offer, nowMs), { accepted: true });
   const answer = server.setLocal(serverSdp(), nowMs);

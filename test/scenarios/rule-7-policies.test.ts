@@ -1,6 +1,6 @@
 // protocol.md 7: what the verifier does with a peer that does not speak latch.
 import assert from 'node:assert/strict';
-import type { Policy, Session, Verdict } from '../../lib/core/index.js';
+import type { Policy, SdpSession, Verdict } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import { EngineBench } from '../support/engine-bench.js';
 import { makeRtp, makeSenderReport } from '../support/media.js';
@@ -12,7 +12,7 @@ const secret = Buffer.alloc(32, 0x42).toString('base64url');
 
 interface Plain {
   readonly bench: EngineBench;
-  readonly session: Session;
+  readonly session: SdpSession;
   readonly verdict: Verdict;
   readonly answer: string;
   media(source: TransportAddress, payloadType?: number): boolean;

@@ -7,7 +7,7 @@ import type {
   EngineOptions,
   LatchEvent,
   Port,
-  Session,
+  SdpSession,
   Verdict,
 } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
@@ -109,7 +109,7 @@ export interface VerifierBenchOptions {
 /** A verifier session, and a peer that the test plays itself, with the peer's secret in its hand. */
 export class VerifierBench {
   readonly bench: EngineBench;
-  readonly session: Session;
+  readonly session: SdpSession;
   readonly ports: readonly Port[];
   readonly signalled: TransportAddress;
   readonly suite: Suite;
@@ -320,7 +320,7 @@ export interface ProverBenchOptions {
 /** A prover session that has offered, and a verifier that the test plays itself. */
 export class ProverBench {
   readonly bench: EngineBench;
-  readonly session: Session;
+  readonly session: SdpSession;
   readonly port: Port;
   readonly verifier: TransportAddress = { address: '203.0.113.1', port: 40_000 };
   readonly suite: Suite;

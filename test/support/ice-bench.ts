@@ -1,6 +1,6 @@
 // A verifier session whose peer is a phone with ICE and no latch, on a workbench without a network.
 import assert from 'node:assert/strict';
-import type { Component, Port, Session } from '../../lib/core/index.js';
+import type { Component, Port, SdpSession } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import { EngineBench } from './engine-bench.js';
 import { IcePhone, readServerCheck, type Check } from './ice-phone.js';
@@ -11,7 +11,7 @@ export const MAPPING = { address: '198.51.100.7', port: 30_082 };
 
 export class IceBench {
   readonly bench: EngineBench;
-  readonly session: Session;
+  readonly session: SdpSession;
   readonly port: Port;
   readonly component: Component;
   phone: IcePhone;

@@ -1,6 +1,6 @@
 // A call: the caller's engine proves, the server's verifies, they exchange descriptions, and media flows both ways
 // on both components. The pair keeps what the two have agreed, so that a test can be judge, or traitor.
-import type { Component, Port, Session } from '../../lib/core/index.js';
+import type { Component, Port, SdpSession } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import type { EngineHost } from './engine-host.js';
 import type { Observer } from './engine-host.js';
@@ -36,7 +36,7 @@ export interface Heard {
 
 interface Leg {
   readonly host: EngineHost;
-  session: Session;
+  session: SdpSession;
   readonly stream: MediaStream;
   readonly heard: Heard[];
   ports: readonly Port[];

@@ -1,36 +1,51 @@
 // What an offer and its answer agree on, transport by transport (RFC 3264, protocol.md 2). Looks, and changes nothing:
 // the session carries a plan out only when nothing in it is refused.
-import type { LatchAttribute, Sdp, SdpMedia } from '../../wire/index.js';
-import type { Context, EngineOptions } from '../context.js';
-import { chooseSuite, createOwnHalf, isSamePeer, latchLines, type Agreement } from '../proof/credentials.js';
-import { createIceHalf, iceLines, type IceAgreement } from '../proof/ice-generation.js';
+import {
+  ipRange,
+  parseIp,
+  type LatchAttribute,
+  type Sdp,
+  type SdpMedia,
+  type TransportAddress,
+} from '../../wire/index.js';
+import type { MediaTerms, OpenAgreement } from '../call/agreement.js';
+import type { Context, EngineOptions, Policy } from '../context.js';
+import {
+  chooseSuite,
+  createOwnHalf,
+  DEFAULT_KEEPALIVE_S,
+  halfOf,
+  latchLines,
+  type LatchTerms,
+} from '../proof/credentials.js';
+import { createIceHalf, iceHalfOf, iceLines, type IceTerms } from '../proof/ice-generation.js';
 import { isSuite } from '../suite.js';
-import type { Transport } from './transport.js';
+import type { Halves } from './halves.js';
 
 /** One transport that offer and answer both have. */
 export interface Planned {
-  readonly transport: Transport;
   readonly local: SdpMedia;
   readonly remote: SdpMedia;
-  /** RTCP has a port of its own (RFC 5761). */
-  readonly hasRtcp: boolean;
-  /** What was agreed; undefined where latch is not supported. */
-  readonly agreement: Agreement | undefined;
-  /** Both halves of ICE, where there is no latch, the peer has ICE and we verify (protocol.md 8). */
-  readonly ice: IceAgreement | undefined;
+  readonly agreement: OpenAgreement;
   /** Why the peer's attribute is malformed in this place. */
   readonly fault: string | undefined;
 }
 
-export interface Exchange {
-  readonly local: Sdp;
-  readonly remote: Sdp;
+/** What this side is and may do, in this exchange. */
+export interface Stance {
   readonly weOffered: boolean;
   /** Secrets may travel on this hop: protocol.md 2. */
   readonly isSecure: boolean;
   readonly isVerifier: boolean;
+  readonly policy: Policy;
   /** The peer tag answered for another fork of the same offer. */
   isForeignTag(tag: string): boolean;
+}
+
+/** An offer and its answer, or as much of it as is known. */
+export interface Descriptions {
+  readonly local: Sdp;
+  readonly remote: Sdp;
 }
 
 /** The sections with a transport of their own: BUNDLE groups count once, by their tagged section. */
@@ -40,16 +55,31 @@ export function transportSections(sdp: Sdp): readonly SdpMedia[] {
 
 /** What our offer says of one section: our half of latch where the hop is secure, and of ICE where we verify. */
 export function offerLines(
-  transport: Transport,
+  halves: Halves,
   media: SdpMedia,
-  { isSecure, isVerifier }: Pick<Exchange, 'isSecure' | 'isVerifier'>,
-  { suites, keepaliveS }: EngineOptions,
+  { isSecure, isVerifier }: Stance,
+  { random, options: { suites, keepaliveS } }: Context,
 ): string[] {
-  const lines = isSecure
-    ? latchLines(transport.ownForOffer(isVerifier), { suitesText: suites.join(',') }, keepaliveS)
-    : [];
-  if (isVerifier && !media.ice) lines.push(...iceLines(transport.iceForOffer(), media, isRtp(media)));
+  const lines: string[] = [];
+  if (isSecure) {
+    const own = halves.ownForOffer(random, isVerifier);
+    lines.push(...latchLines(own, { suitesText: suites.join(',') }, keepaliveS));
+  }
+  if (isVerifier && !media.ice) lines.push(...iceLines(halves.iceForOffer(random), media, isRtp(media)));
   return lines;
+}
+
+/** What our answer says of one section. */
+export function answerLines({ agreement, local }: Planned, { keepaliveS }: EngineOptions): string[] {
+  switch (agreement.kind) {
+    case 'latch':
+      return latchLines(agreement.own, { suite: agreement.suite }, keepaliveS);
+    case 'ice':
+      return iceLines(agreement.own, local, agreement.rtcp !== undefined);
+    case 'none':
+    case 'legacy':
+      return [];
+  }
 }
 
 /** Datagrams of another kind (`m=application`) have one component. */
@@ -58,85 +88,131 @@ function isRtp({ protocol }: SdpMedia): boolean {
 }
 
 export function planExchange(
-  exchange: Exchange,
+  stance: Stance,
+  { local: ours, remote: theirs }: Descriptions,
   context: Context,
-  transportOf: (media: number) => Transport,
+  halvesOf: (media: number) => Halves,
 ): readonly Planned[] {
-  const [offer, answer] = exchange.weOffered
-    ? [exchange.local, exchange.remote]
-    : [exchange.remote, exchange.local];
+  const [offer, answer] = stance.weOffered ? [ours, theirs] : [theirs, ours];
+  const advertised = ours.media.find((media) => media.address !== '')?.address;
   const planned: Planned[] = [];
   for (const { index } of transportSections(answer)) {
     if (offer.media[index]?.isRejected !== false) continue;
-    const local = exchange.local.media[index];
-    const remote = exchange.remote.media[index];
+    const local = ours.media[index];
+    const remote = theirs.media[index];
     if (!local || !remote) continue;
-    const transport = transportOf(index);
-    const hasRtcp = isRtp(local) && !(local.rtcpMux && remote.rtcpMux);
-    const latch = exchange.isSecure ? remote.latch : undefined;
-    const fault = latch && latchFault(exchange, context, transport, latch);
-    const agreement =
-      latch && fault === undefined ? agree(exchange, context, transport, latch, remote.challenge) : undefined;
-    const isPlain = !agreement && fault === undefined && !local.ice;
-    const ice = !isPlain ? undefined : agreeIce(exchange, context, transport, remote);
-    planned.push({ transport, local, remote, hasRtcp, agreement, ice, fault });
+    const halves = halvesOf(index);
+    const latch = stance.isSecure ? remote.latch : undefined;
+    const fault = latch && latchFault(stance, context, halves, latch);
+    const media = { ...mediaTerms(local, remote), advertised };
+    planned.push({
+      local,
+      remote,
+      fault,
+      agreement: agreeOn(stance, context, halves, { local, remote, media, fault }),
+    });
   }
   return planned;
 }
 
+interface Section {
+  readonly local: SdpMedia;
+  readonly remote: SdpMedia;
+  readonly media: MediaTerms;
+  readonly fault: string | undefined;
+}
+
+/** The best that both have: latch, then ICE, then what the policy has for a peer with neither (protocol.md 7). */
+function agreeOn(
+  stance: Stance,
+  context: Context,
+  halves: Halves,
+  { local, remote, media, fault }: Section,
+): OpenAgreement {
+  const latch =
+    stance.isSecure && fault === undefined ? agreeOnLatch(stance, context, halves, remote) : undefined;
+  if (latch) return { kind: 'latch', ...media, ...latch };
+  const ice = fault === undefined && !local.ice ? agreeOnIce(stance, context, halves, remote) : undefined;
+  if (ice) return { kind: 'ice', ...media, ...ice };
+  if (stance.policy !== 'legacy') return { kind: 'none', ...media };
+  return { kind: 'legacy', ...media, payloadTypes: payloadTypesOf(local) };
+}
+
+function mediaTerms(local: SdpMedia, remote: SdpMedia): MediaTerms {
+  const { direction, rtcp } = remote;
+  const hasRtcp = isRtp(local) && !(local.rtcpMux && remote.rtcpMux);
+  return {
+    remote: usable(remote.address, remote.port),
+    rtcp: hasRtcp ? { remote: usable(rtcp.address, rtcp.port) } : undefined,
+    expectsMedia: direction === 'sendrecv' || direction === 'sendonly',
+  };
+}
+
+/** The address as a place to send to: not where a hold (0.0.0.0), port 0 or a host name says nothing of the kind. */
+function usable(address: string, port: number): TransportAddress | undefined {
+  if (port === 0 || !parseIp(address) || ipRange(address).range === 'unspecified') return undefined;
+  return { address, port };
+}
+
+function payloadTypesOf({ formats }: SdpMedia): readonly number[] {
+  return formats.map(Number).filter((type) => Number.isInteger(type) && type >= 0 && type <= 127);
+}
+
 /** Why the attribute is malformed in this offer or answer, beyond the ABNF (protocol.md 2). */
 export function latchFault(
-  exchange: Pick<Exchange, 'weOffered' | 'isForeignTag'>,
-  context: Context,
-  transport: Transport,
+  { weOffered, isForeignTag }: Pick<Stance, 'weOffered' | 'isForeignTag'>,
+  { crypto }: Context,
+  halves: Halves,
   latch: LatchAttribute,
 ): string | undefined {
-  const { weOffered } = exchange;
   if (latch.kid === undefined) {
     if (weOffered && latch.suite === undefined) return 'a=latch of an answer names no suite';
     if (!weOffered && latch.suites === undefined) return 'a=latch of an offer names no suites';
   }
-  if (latch.tag === transport.own?.tag) return 'a=latch repeats the tag that it answers';
-  if (weOffered && exchange.isForeignTag(latch.tag)) return 'a=latch has the tag of another answer';
-  const isKnownTag = latch.tag === transport.peer?.tag;
-  if (isKnownTag && !isSamePeer(context.crypto, transport.peer, latch)) {
+  if (latch.tag === halves.own?.tag) return 'a=latch repeats the tag that it answers';
+  if (weOffered && isForeignTag(latch.tag)) return 'a=latch has the tag of another answer';
+  if (halves.isPeerTag(latch.tag) && !halves.isPeer(crypto, latch)) {
     return 'a=latch has a new secret under an old tag';
   }
   return undefined;
 }
 
-function agree(
-  exchange: Exchange,
-  context: Context,
-  transport: Transport,
-  peer: LatchAttribute,
-  peerWord: Uint8Array | undefined,
-): Agreement | undefined {
-  const { weOffered, isVerifier } = exchange;
-  const { suites } = context.options;
+function agreeOnLatch(
+  { weOffered, isVerifier }: Stance,
+  { crypto, random, options: { suites } }: Context,
+  halves: Halves,
+  { latch, challenge }: SdpMedia,
+): LatchTerms | undefined {
+  if (!latch) return undefined;
+  // Where the peer repeats its half, so do we, and the suite stays (protocol.md 2).
+  const known = halves.isPeer(crypto, latch) ? halves : undefined;
+  const keepaliveS = latch.keepaliveS ?? DEFAULT_KEEPALIVE_S;
   if (weOffered) {
-    const { own } = transport;
-    const { suite } = peer;
-    if (!own || peer.kid !== undefined || suite === undefined || !isSuite(suite) || !suites.includes(suite))
-      return;
-    return { own, peer, peerWord, weOffered, offeredSuites: suites.join(','), suite };
+    const { own } = halves;
+    const { suite } = latch;
+    if (!own || latch.kid !== undefined || suite === undefined || !isSuite(suite) || !suites.includes(suite))
+      return undefined;
+    const inForce = known?.suite ?? suite;
+    const peer = halfOf(latch, challenge);
+    return { own, peer, isOfferer: true, offeredSuites: suites.join(','), suite: inForce, keepaliveS };
   }
-  const isPeerKnown = isSamePeer(context.crypto, transport.peer, peer);
-  const suite = (isPeerKnown && transport.suite) || chooseSuite(peer, suites);
-  if (!suite) return;
-  const own = (isPeerKnown && transport.own) || createOwnHalf(context.random, isVerifier);
-  return { own, peer, peerWord, weOffered, offeredSuites: peer.suitesText ?? '', suite };
+  const suite = known?.suite ?? chooseSuite(latch, suites);
+  if (!suite) return undefined;
+  const own = known?.own ?? createOwnHalf(random, isVerifier);
+  const peer = halfOf(latch, challenge);
+  return { own, peer, isOfferer: false, offeredSuites: latch.suitesText ?? '', suite, keepaliveS };
 }
 
 /** ICE is a verifier's matter: a prover does without, and so does a peer that brings none (protocol.md 8.1). */
-function agreeIce(
-  { weOffered, isVerifier }: Exchange,
-  context: Context,
-  transport: Transport,
-  { ice: peer }: SdpMedia,
-): IceAgreement | undefined {
-  if (!peer || !isVerifier) return undefined;
-  if (weOffered) return transport.ownIce && { own: transport.ownIce, peer };
-  const own = transport.isIcePeer(peer) ? transport.ownIce : undefined;
-  return { own: own ?? createIceHalf(context.random), peer };
+function agreeOnIce(
+  { weOffered, isVerifier }: Stance,
+  { crypto, random }: Context,
+  halves: Halves,
+  { ice }: SdpMedia,
+): IceTerms | undefined {
+  if (!ice || !isVerifier) return undefined;
+  const peer = iceHalfOf(ice);
+  if (weOffered) return halves.ownIce && { own: halves.ownIce, peer };
+  const own = halves.isIcePeer(crypto, ice) ? halves.ownIce : undefined;
+  return { own: own ?? createIceHalf(random), peer };
 }

@@ -1,37 +1,47 @@
-// The halves of a generation's secret that the two sides exchange in SDP (protocol.md 2): made, offered, answered,
-// compared, and joined to keys.
+// The halves of a generation's secret that the two sides exchange (protocol.md 2): made, offered, answered, compared,
+// and joined to keys.
 import { encodeBase64url, formatChallenge, formatLatch, type LatchAttribute } from '../../wire/index.js';
 import { randomBytes, type Crypto, type Random } from '../crypto.js';
-import type { Generation } from './generation.js';
 import { isSuite, type Suite } from '../suite.js';
+import type { Generation } from './generation.js';
 import { deriveKeys } from './keys.js';
 import { Secret } from './secret.js';
 
-const SECRET_BYTES = 32;
-const WORD_BYTES = 16;
+export const SECRET_BYTES = 32;
+export const WORD_BYTES = 16;
 /** 95 bits: more than the 64 that makers of tags owe. */
 const TAG_CHARACTERS = 16;
 /** What a prover keeps to where the verifier set nothing: protocol.md 6.3. */
-const DEFAULT_KEEPALIVE_S = 15;
+export const DEFAULT_KEEPALIVE_S = 15;
 
-/** Our half: what `a=latch` and `a=latch-challenge` of ours carry. */
-export interface OwnHalf {
+/** What one side gives the other: what its `a=latch` and `a=latch-challenge` carry, where that is SDP. */
+export interface LatchHalf {
+  /** 8 to 32 letters and digits, unique among the calls of its maker. */
   readonly tag: string;
+  /** 32 bytes of a cryptographic generator. */
   readonly secret: Secret;
-  /** Set where we are a verifier. */
-  readonly word: Uint8Array | undefined;
+  /** 16 such bytes: the challenge of a side that is a verifier. */
+  readonly word: Secret | undefined;
 }
 
-export interface PeerHalf {
-  readonly tag: string;
-  readonly secret: Secret;
+/** All that the two sides must know alike for one generation: whatever brought it, it makes the same keys. */
+export interface LatchTerms {
+  readonly own: LatchHalf;
+  readonly peer: LatchHalf;
+  /** Our half was in the offer, or in what stands for one: the request of an HTTPS client, the DESCRIBE of an RTSP server. */
+  readonly isOfferer: boolean;
+  /** The offered suites exactly as sent, joined by commas. */
+  readonly offeredSuites: string;
+  readonly suite: Suite;
+  /** Seconds between a prover's keepalives, as the verifier set it: 5 to 60. */
+  readonly keepaliveS: number;
 }
 
-export function createOwnHalf(random: Random, isVerifier: boolean): OwnHalf {
+export function createOwnHalf(random: Random, isVerifier: boolean): LatchHalf {
   return {
     tag: createTag(random),
     secret: new Secret(randomBytes(random, SECRET_BYTES)),
-    word: isVerifier ? randomBytes(random, WORD_BYTES) : undefined,
+    word: isVerifier ? new Secret(randomBytes(random, WORD_BYTES)) : undefined,
   };
 }
 
@@ -41,19 +51,29 @@ function createTag(random: Random): string {
   return tag.slice(0, TAG_CHARACTERS);
 }
 
-export function copyOwnHalf(half: OwnHalf): OwnHalf {
-  return { ...half, secret: new Secret(half.secret.reveal().slice()) };
+export function copyHalf({ tag, secret, word }: LatchHalf): LatchHalf {
+  return { tag, secret: secret.copy(), word: word?.copy() };
+}
+
+export function forgetHalf(half: LatchHalf | undefined): void {
+  half?.secret.forget();
+  half?.word?.forget();
+}
+
+/** The peer's half out of its attributes. */
+export function halfOf({ tag, secret }: LatchAttribute, word: Uint8Array | undefined): LatchHalf {
+  return { tag, secret: new Secret(new Uint8Array(secret)), word: word && new Secret(new Uint8Array(word)) };
 }
 
 /** The attribute lines that carry our half: `suites=` in an offer, `suite=` in an answer. A verifier sets the keepalive. */
 export function latchLines(
-  half: OwnHalf,
+  half: LatchHalf,
   params: { readonly suitesText: string } | { readonly suite: Suite },
   keepaliveS: number,
 ): string[] {
   const attribute = { version: 1, tag: half.tag, secret: half.secret.reveal(), ...params } as const;
   if (!half.word) return [formatLatch(attribute)];
-  return [formatLatch({ ...attribute, keepaliveS }), formatChallenge(half.word)];
+  return [formatLatch({ ...attribute, keepaliveS }), formatChallenge(half.word.reveal())];
 }
 
 /** The best suite of an offer that we speak too, if any. A `kid` of ours would be known; without a key store none is. */
@@ -62,32 +82,32 @@ export function chooseSuite(offer: LatchAttribute, ours: readonly Suite[]): Suit
   return offer.suites?.filter(isSuite).find((name) => ours.includes(name));
 }
 
-export function isSamePeer(crypto: Crypto, half: PeerHalf | undefined, attribute: LatchAttribute): boolean {
+export function isSamePeer(crypto: Crypto, half: LatchHalf | undefined, attribute: LatchAttribute): boolean {
   return half?.tag === attribute.tag && crypto.equal(half.secret.reveal(), attribute.secret);
 }
 
-/** What one exchange agreed on for one transport. */
-export interface Agreement {
-  readonly own: OwnHalf;
-  readonly peer: LatchAttribute;
-  readonly peerWord: Uint8Array | undefined;
-  readonly weOffered: boolean;
-  readonly offeredSuites: string;
-  readonly suite: Suite;
+/** Tells a pair of halves from every other without keeping them: the same pair again changes nothing (protocol.md 2). */
+export function pairDigest(crypto: Crypto, { own, peer }: Pick<LatchTerms, 'own' | 'peer'>): Secret {
+  const both = new Uint8Array(2 * SECRET_BYTES);
+  both.set(own.secret.reveal());
+  both.set(peer.secret.reveal(), SECRET_BYTES);
+  const digest = crypto.sha256(both);
+  both.fill(0);
+  return new Secret(digest);
 }
 
-export function createGeneration(crypto: Crypto, agreement: Agreement): Generation {
-  const { own, peer, peerWord, weOffered, offeredSuites, suite } = agreement;
+export function createGeneration(crypto: Crypto, terms: LatchTerms): Generation {
+  const { own, peer, isOfferer, offeredSuites, suite, keepaliveS } = terms;
   const ours = { tag: own.tag, secret: own.secret.reveal() };
-  const theirs = { tag: peer.tag, secret: peer.secret };
-  const [offerer, answerer] = weOffered ? [ours, theirs] : [theirs, ours];
+  const theirs = { tag: peer.tag, secret: peer.secret.reveal() };
+  const [offerer, answerer] = isOfferer ? [ours, theirs] : [theirs, ours];
   return {
     ownTag: own.tag,
     peerTag: peer.tag,
     suite,
     keys: deriveKeys(crypto, { offerer, answerer, offeredSuites, suite }),
-    ownWord: own.word,
-    peerWord,
-    keepaliveS: peer.keepaliveS ?? DEFAULT_KEEPALIVE_S,
+    ownWord: own.word?.copy().reveal(),
+    peerWord: peer.word?.copy().reveal(),
+    keepaliveS,
   };
 }

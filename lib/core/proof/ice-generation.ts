@@ -1,7 +1,7 @@
 // ICE credentials as a secret of the peer's (protocol.md 8.1): made, put into SDP, compared. We are a lite agent
 // (RFC 8445 section 2.5) with one host candidate a component.
 import { asciiBytes, encodeBase64url, type IceCredentials, type SdpMedia } from '../../wire/index.js';
-import { randomBytes, type Random } from '../crypto.js';
+import { randomBytes, type Crypto, type Random } from '../crypto.js';
 import { Secret } from './secret.js';
 
 export interface IceHalf {
@@ -10,16 +10,13 @@ export interface IceHalf {
   readonly pwd: Secret;
 }
 
-/** What an offer and its answer agreed on. */
-export interface IceAgreement {
-  readonly own: IceHalf;
-  readonly peer: IceCredentials;
-}
-
 /** One pair of halves; a new one on either side is an ICE restart (RFC 8445 section 9). */
-export interface IceGeneration {
+export interface IceTerms {
   readonly own: IceHalf;
   readonly peer: IceHalf;
+}
+
+export interface IceGeneration extends IceTerms {
   /** The tie-breaker that a check must carry; our role never changes, so it decides nothing. */
   readonly tieBreaker: Uint8Array;
 }
@@ -36,9 +33,12 @@ export function createIceHalf(random: Random): IceHalf {
   return { ufrag: text(12), pwd: new Secret(asciiBytes(text(24))) };
 }
 
-/** For a fork, which forgets its own. */
 export function copyIceHalf({ ufrag, pwd }: IceHalf): IceHalf {
-  return { ufrag, pwd: new Secret(pwd.reveal().slice()) };
+  return { ufrag, pwd: pwd.copy() };
+}
+
+export function isSameIceHalf(crypto: Crypto, a: IceHalf | undefined, b: IceHalf): boolean {
+  return a?.ufrag === b.ufrag && crypto.equal(a.pwd.reveal(), b.pwd.reveal());
 }
 
 export function iceHalfOf({ ufrag, pwd }: IceCredentials): IceHalf {

@@ -15,6 +15,12 @@ export class Secret {
     return this.#bytes;
   }
 
+  /** For a second holder: each forgets its own. */
+  copy(): Secret {
+    // Not slice(): that of a Buffer copies nothing.
+    return new Secret(new Uint8Array(this.#bytes));
+  }
+
   /** Overwrites the bytes: closing a session forgets its keys at once (protocol.md 5.10). */
   forget(): void {
     this.#bytes.fill(0);

@@ -1,13 +1,12 @@
 // Which signalled addresses may be challenged before anything came from them, and how often, for the whole
 // process: protocol.md 5.7. This is what keeps an SDP from aiming our challenges at a victim.
 import { ipRange } from '../../wire/index.js';
+import type { DirectTargetRule } from '../context.js';
 
 const DATAGRAMS_PER_MINUTE = 10;
 const MINUTE_MS = 60_000;
 /** Bounded memory: with more targets than this within a minute, further ones are refused (fail closed). */
 const MAX_TARGETS = 4096;
-
-export type DirectTargetRule = (address: string, advertised: string | undefined) => boolean;
 
 /** The default of rule 5.7: global addresses, and private ones only in the range of the address we advertised. */
 export const isDefaultDirectTarget: DirectTargetRule = (address, advertised) => {

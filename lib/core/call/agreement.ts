@@ -1,0 +1,49 @@
+// What two sides have agreed on for one transport, as a plain value: what its media is protected by, what that needs, and where
+// the peer says that it is. Offer and answer in SDP give one; so does an HTTPS request, an RTSP SETUP, another process or a
+// store. It holds no reference to anything that runs, and its secrets are in their wrapper: whatever prints it shows none.
+import type { TransportAddress } from '../../wire/index.js';
+import type { LatchTerms } from '../proof/credentials.js';
+import type { IceTerms } from '../proof/ice-generation.js';
+
+/** What every agreement says of the media itself. */
+export interface MediaTerms {
+  /** Where the peer said that its RTP is to go. Absent where it said nothing of use: on hold, or by a name. */
+  readonly remote?: TransportAddress | undefined;
+  /** RTCP has a port of its own, component 2; where it is to go, if that was said. Absent: RTP and RTCP share one (RFC 5761). */
+  readonly rtcp?: { readonly remote?: TransportAddress | undefined } | undefined;
+  /** The peer said that it sends media: then its silence means something (protocol.md 6.4). */
+  readonly expectsMedia: boolean;
+  /** Our own IP address as the peer was told it: it says which private addresses are near (protocol.md 5.7). */
+  readonly advertised?: string | undefined;
+}
+
+/** Latch: keys come out of both halves (protocol.md 2, 3). */
+export interface LatchAgreement extends MediaTerms, LatchTerms {
+  readonly kind: 'latch';
+}
+
+/** ICE's checks in the place of latch; for verifiers only (protocol.md 8.1). */
+export interface IceAgreement extends MediaTerms, IceTerms {
+  readonly kind: 'ice';
+}
+
+/** Nothing proves anything: media goes to `remote`, and is taken from there (protocol.md 7). */
+export interface NoneAgreement extends MediaTerms {
+  readonly kind: 'none';
+}
+
+/** Blind latching, to the first source of RTP with one of these payload types; under the policy `legacy` only. */
+export interface LegacyAgreement extends MediaTerms {
+  readonly kind: 'legacy';
+  readonly payloadTypes: readonly number[];
+}
+
+/** No media here until a later agreement: the section was rejected. */
+export interface ClosedAgreement {
+  readonly kind: 'closed';
+}
+
+export type Agreement = LatchAgreement | IceAgreement | NoneAgreement | LegacyAgreement | ClosedAgreement;
+
+/** Agreements under which media may flow. */
+export type OpenAgreement = Exclude<Agreement, ClosedAgreement>;

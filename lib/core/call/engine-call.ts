@@ -1,0 +1,261 @@
+// One call with one peer, as it runs: its components, what protects each, what they count, and what the signalling tells of
+// the peer. It takes agreements and carries them out; it reads no SDP and answers nobody.
+import { encodeBase64url, type TransportAddress } from '../../wire/index.js';
+import type { AskedQuestion, CallPlace, PeerTransport, QuestionOutcome, Signalling } from '../call-place.js';
+import type { Policy, Role } from '../context.js';
+import { addCounters, createCounters, type Counters } from '../counters.js';
+import { randomBytes } from '../crypto.js';
+import { LatchkeyError } from '../errors.js';
+import { natBetween, type ComponentId, type NatChange } from '../events.js';
+import type { Component, ComponentContext } from '../path/component.js';
+import type { Protection } from '../proof/protection.js';
+import type { Agreement } from './agreement.js';
+import { checkAgreement } from './agreement-check.js';
+import { PeerFacts, type PeerSource } from './peer-facts.js';
+import { Transport } from './transport.js';
+
+export interface CallOptions {
+  /** The application's name for the call, for events; its id unless set. */
+  readonly call?: string | undefined;
+  /** A verifier challenges the peer; a prover only proves itself. Both prove themselves to a peer that challenges. */
+  readonly role?: Role | undefined;
+  /** What the hop is over which the two agree. */
+  readonly signalling: Signalling;
+  /** In place of the engine's. */
+  readonly policy?: Policy | undefined;
+  /** Where the peer's first description comes from, if that is known: see `EngineCall.peer`. */
+  readonly peer?: PeerSource | undefined;
+}
+
+/** What protects a call. `direct`: latch, and no NAT on any stream. */
+export type CallProtection = Protection['kind'] | 'direct' | 'pending';
+
+export interface StreamStatus {
+  readonly media: number;
+  readonly component: ComponentId;
+  readonly protection: Protection['kind'];
+  readonly signalled?: TransportAddress;
+  readonly mapping?: TransportAddress;
+  readonly serverSeenAs?: TransportAddress;
+  readonly nat?: NatChange;
+  /** As a prover: where the peer says that it sees us, by its last welcome. */
+  readonly seenAs?: TransportAddress;
+  /** As a prover: a challenge of the peer's was answered. */
+  readonly hasProven: boolean;
+  readonly counters: Counters;
+}
+
+/** Made by `Engine.openCall`. */
+export class EngineCall implements CallPlace {
+  readonly id: string;
+  readonly call: string;
+  readonly role: Role;
+  readonly signalling: Signalling;
+  readonly policy: Policy;
+  advertised: string | undefined;
+  readonly #transports = new Map<number, Transport>();
+  readonly #peer = new PeerFacts();
+  #isClosed = false;
+  #hasToldUnprotected = false;
+
+  constructor(
+    options: CallOptions,
+    private readonly context: ComponentContext,
+    private readonly onClose: () => void,
+  ) {
+    this.id = encodeBase64url(randomBytes(context.random, 9));
+    this.call = options.call ?? this.id;
+    this.role = options.role ?? 'verifier';
+    this.signalling = options.signalling;
+    this.policy = options.policy ?? context.options.policy;
+    if (options.peer) this.#peer.noteSource(options.peer);
+  }
+
+  /** The component of one m= section, or of what stands for one. Attach a port to it. */
+  component(media: number, component: ComponentId): Component {
+    return this.#transport(media).component(component);
+  }
+
+  /** Without encryption on this hop no secret of latch is sent or accepted (protocol.md 2). */
+  get isSecure(): boolean {
+    return this.signalling !== 'clear' || this.context.options.allowInsecureSignalling;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** What protects the call: that of its least protected stream. */
+  get protection(): CallProtection {
+    if (this.#isClosed) return 'closed';
+    const streams = this.streams.filter((stream) => stream.protection !== 'closed');
+    const kinds = ['none', 'legacy', 'ice'] as const;
+    const least = kinds.find((kind) => streams.some((stream) => stream.protection === kind));
+    if (least) return least;
+    if (streams.length === 0) return 'pending';
+    return streams.every((stream) => stream.nat === 'none') ? 'direct' : 'latch';
+  }
+
+  get streams(): readonly StreamStatus[] {
+    return this.components.map((component) => {
+      const {
+        media,
+        component: id,
+        kind: protection,
+        counters,
+        signalled,
+        mapping,
+        serverSeenAs,
+      } = component;
+      const { seenAs, hasProven } = component.provers;
+      return {
+        ...{ media, component: id, protection, hasProven, counters },
+        ...(signalled && { signalled }),
+        ...(mapping && { mapping, nat: natBetween(signalled, mapping) }),
+        ...(mapping && serverSeenAs && { serverSeenAs }),
+        ...(seenAs && { seenAs }),
+      };
+    });
+  }
+
+  get components(): readonly Component[] {
+    const transports = [...this.#transports.values()].sort((a, b) => a.media - b.media);
+    return transports.flatMap((transport) => [...transport.components]);
+  }
+
+  get counters(): Counters {
+    return this.components.reduce((sum, { counters }) => addCounters(sum, counters), createCounters());
+  }
+
+  get peerAddress(): string | undefined {
+    return this.#peer.address;
+  }
+
+  get peerTransport(): PeerTransport | undefined {
+    return this.#peer.transport;
+  }
+
+  get isConfirmed(): boolean {
+    return this.#peer.isConfirmed;
+  }
+
+  get lastQuestion(): AskedQuestion | undefined {
+    return this.#peer.lastQuestion;
+  }
+
+  isShown(address: string): boolean {
+    return this.#peer.isShown(address);
+  }
+
+  /**
+   * Where the description came from that is about to be agreed on, and over what. A connection shows its address by itself.
+   * Tell it with every description. Throws LATCHKEY_OPTION, LATCHKEY_CLOSED.
+   */
+  peer(source: PeerSource): void {
+    this.#checkOpen();
+    this.#peer.noteSource(source);
+  }
+
+  /** The dialog is confirmed: the ACK has come, or the 2xx to our own INVITE. Throws LATCHKEY_CLOSED. */
+  confirm(): void {
+    this.#checkOpen();
+    this.#peer.isConfirmed = true;
+  }
+
+  /** Somebody receives at this IP address (protocol.md 8). Throws LATCHKEY_OPTION, LATCHKEY_CLOSED. */
+  shown(address: string): void {
+    this.#checkOpen();
+    this.#peer.noteShown(address);
+  }
+
+  /** What became of a question that the signalling put in the dialog. Throws LATCHKEY_OPTION, LATCHKEY_CLOSED. */
+  asked(outcome: QuestionOutcome, nowMs: number): void {
+    this.#checkOpen();
+    this.#peer.noteQuestion(outcome, nowMs);
+  }
+
+  /**
+   * An offer of ours is out that has this tag of ours in it, or none: hellos that come before the agreement are kept until then
+   * (protocol.md 4).
+   */
+  awaitAnswer(media: number, ownTag: string | undefined): void {
+    this.#checkOpen();
+    this.#transport(media).awaitAnswer(ownTag);
+  }
+
+  /** The offer failed: nothing is waited for any more, and all is as before it. */
+  endWait(): void {
+    for (const transport of this.#transports.values()) transport.endWait();
+  }
+
+  /** Puts the components that this call has in common with another behind the same ports: it is a fork of it. */
+  attachLike(other: EngineCall, nowMs: number): void {
+    for (const { media, component, port } of other.components) {
+      if (port) this.component(media, component).attach(port, nowMs);
+    }
+  }
+
+  /** Whether `agree` would take it; changes nothing. Throws LATCHKEY_OPTION, LATCHKEY_CLOSED. */
+  check(agreement: Agreement): void {
+    this.#checkOpen();
+    checkAgreement(agreement, this);
+  }
+
+  /** For the engine, which see. */
+  agree(media: number, agreement: Agreement, nowMs: number): void {
+    this.check(agreement);
+    const transport = agreement.kind === 'closed' ? this.#transports.get(media) : this.#transport(media);
+    if (!transport) return;
+    if (agreement.kind !== 'closed') {
+      this.advertised = agreement.advertised;
+      // protocol.md P10: nobody goes on with less in silence.
+      if (transport.suite && agreement.kind !== 'latch') this.emitDowngrade(media, agreement.kind);
+    }
+    transport.carryOut(agreement, nowMs);
+    if (agreement.kind === 'none') this.#tellUnprotected(media);
+  }
+
+  /** Where events of a transport as a whole are: at its first component. */
+  placeOf(media: number) {
+    const rtp = this.#transports.get(media)?.get(1);
+    return {
+      session: this.id,
+      call: this.call,
+      media,
+      component: 1 as const,
+      ...(rtp?.port && { local: rtp.port.local }),
+      ...(rtp?.signalled && { remote: rtp.signalled }),
+    };
+  }
+
+  emitDowngrade(media: number, to: 'ice' | 'none' | 'legacy' | 'rejected'): void {
+    const reason = 'the peer no longer offers latch';
+    this.context.emit({ type: 'downgraded', ...this.placeOf(media), to, reason });
+  }
+
+  /** Forgets keys, words and paths at once (protocol.md 5.10). */
+  close(nowMs: number): void {
+    if (this.#isClosed) return;
+    this.context.nowMs = nowMs;
+    addCounters(this.context.residue, this.counters);
+    for (const transport of this.#transports.values()) transport.close(nowMs);
+    this.#isClosed = true;
+    this.onClose();
+  }
+
+  #tellUnprotected(media: number): void {
+    if (this.#hasToldUnprotected) return;
+    this.#hasToldUnprotected = true;
+    this.context.emit({ type: 'unprotected', ...this.placeOf(media) });
+  }
+
+  #transport(media: number): Transport {
+    let transport = this.#transports.get(media);
+    if (!transport) this.#transports.set(media, (transport = new Transport(this, media, this.context)));
+    return transport;
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
+  }
+}

@@ -1,0 +1,188 @@
+// One transport of a call at work: a media port with its one or two components, and the generation in force on it. It is told
+// what was agreed on, and sets its components to it; how that came about it does not know.
+import { normaliseIp, type TransportAddress } from '../../wire/index.js';
+import type { CallPlace } from '../call-place.js';
+import { randomBytes } from '../crypto.js';
+import type { ComponentId } from '../events.js';
+import { Component, type ComponentContext } from '../path/component.js';
+import { createGeneration, pairDigest, type LatchTerms } from '../proof/credentials.js';
+import type { Generation } from '../proof/generation.js';
+import { copyIceHalf, isSameIceHalf, type IceGeneration, type IceTerms } from '../proof/ice-generation.js';
+import type { Protection } from '../proof/protection.js';
+import type { Secret } from '../proof/secret.js';
+import type { Suite } from '../suite.js';
+import type { Agreement, IceAgreement, LegacyAgreement, MediaTerms } from './agreement.js';
+
+/** A generation, and by what another pair of halves is told from its own. */
+interface InForce {
+  readonly generation: Generation;
+  readonly digest: Secret;
+}
+
+export class Transport {
+  #latch: InForce | undefined;
+  /** Keys of the generation before: a prover still answers with them until the new one is challenged. */
+  #former: Generation | undefined;
+  #ice: IceGeneration | undefined;
+  /** Our offer is pending, with this tag in it if it has one. */
+  #awaited: { readonly tag: string | undefined } | undefined;
+  readonly #components = new Map<ComponentId, Component>();
+
+  constructor(
+    private readonly place: CallPlace,
+    readonly media: number,
+    private readonly context: ComponentContext,
+  ) {}
+
+  get components(): Iterable<Component> {
+    return this.#components.values();
+  }
+
+  get(id: ComponentId): Component | undefined {
+    return this.#components.get(id);
+  }
+
+  /** The suite of the generation in force. */
+  get suite(): Suite | undefined {
+    return this.#latch?.generation.suite;
+  }
+
+  component(id: ComponentId): Component {
+    let component = this.#components.get(id);
+    if (!component) {
+      component = new Component(this.place, this.media, id, this.context);
+      this.#components.set(id, component);
+      if (this.#awaited) component.awaitAnswer(this.#awaited.tag);
+    }
+    return component;
+  }
+
+  /** An offer of ours is out: hellos that name its tag are kept until the agreement comes (protocol.md 4). */
+  awaitAnswer(ownTag: string | undefined): void {
+    this.#awaited = { tag: ownTag };
+    for (const component of this.#components.values()) component.awaitAnswer(ownTag);
+  }
+
+  endWait(): void {
+    this.#awaited = undefined;
+    for (const component of this.#components.values()) component.awaitAnswer(undefined);
+  }
+
+  /** Checked before: see `checkAgreement`. */
+  carryOut(agreement: Agreement, nowMs: number): void {
+    switch (agreement.kind) {
+      case 'latch':
+        this.#protect({ kind: 'latch', generation: this.#latchOf(agreement) }, agreement, nowMs);
+        this.#forgetIce();
+        break;
+      case 'ice':
+        this.#checkByIce(agreement, nowMs);
+        this.#forgetLatch();
+        break;
+      case 'none':
+        this.#protect({ kind: 'none' }, agreement, nowMs);
+        this.#forgetGenerations();
+        break;
+      case 'legacy':
+        this.#latchBlindly(agreement, nowMs);
+        this.#forgetGenerations();
+        break;
+      case 'closed':
+        for (const component of this.#components.values()) {
+          component.protect({ kind: 'closed' }, undefined, nowMs);
+        }
+        this.#forgetGenerations();
+        break;
+    }
+    this.endWait();
+  }
+
+  close(nowMs: number): void {
+    for (const component of this.#components.values()) component.close(nowMs);
+    this.#forgetGenerations();
+  }
+
+  /** The generation in force where both halves are those of before, else a new one (protocol.md 2). */
+  #latchOf(terms: LatchTerms): Generation {
+    const { crypto } = this.context;
+    const digest = pairDigest(crypto, terms);
+    const before = this.#latch;
+    if (before && isSamePair(before, terms) && crypto.equal(before.digest.reveal(), digest.reveal())) {
+      digest.forget();
+      return before.generation;
+    }
+    const generation = createGeneration(crypto, terms);
+    forgetKeys(this.#former);
+    before?.digest.forget();
+    this.#former = before?.generation;
+    this.#latch = { generation, digest };
+    return generation;
+  }
+
+  #checkByIce(agreement: IceAgreement, nowMs: number): void {
+    const before = this.#ice;
+    this.#ice = this.#iceOf(agreement);
+    this.#protect({ kind: 'ice', generation: this.#ice }, agreement, nowMs);
+    if (before !== this.#ice) forgetPasswords(before);
+  }
+
+  /** Likewise: a new half on either side is an ICE restart (RFC 8445 section 9). */
+  #iceOf({ own, peer }: IceTerms): IceGeneration {
+    const { crypto, random } = this.context;
+    const before = this.#ice;
+    if (before && isSameIceHalf(crypto, before.own, own) && isSameIceHalf(crypto, before.peer, peer)) {
+      return before;
+    }
+    const tieBreaker = randomBytes(random, 8);
+    return { own: copyIceHalf(own), peer: copyIceHalf(peer), tieBreaker };
+  }
+
+  #latchBlindly(agreement: LegacyAgreement, nowMs: number): void {
+    const payloadTypes = new Set(agreement.payloadTypes);
+    const rtp = this.component(1);
+    this.#protect({ kind: 'legacy', payloadTypes }, agreement, nowMs, { kind: 'legacy', payloadTypes, rtp });
+  }
+
+  #protect(protection: Protection, media: MediaTerms, nowMs: number, rtcpProtection = protection): void {
+    const rtp = this.component(1);
+    rtp.expectsMedia = media.expectsMedia;
+    rtp.protect(protection, normalised(media.remote), nowMs);
+    if (media.rtcp) this.component(2).protect(rtcpProtection, normalised(media.rtcp.remote), nowMs);
+    else this.#components.get(2)?.protect({ kind: 'closed' }, undefined, nowMs);
+  }
+
+  #forgetGenerations(): void {
+    this.#forgetLatch();
+    this.#forgetIce();
+  }
+
+  #forgetLatch(): void {
+    forgetKeys(this.#former);
+    forgetKeys(this.#latch?.generation);
+    this.#latch?.digest.forget();
+    this.#former = this.#latch = undefined;
+  }
+
+  #forgetIce(): void {
+    forgetPasswords(this.#ice);
+    this.#ice = undefined;
+  }
+}
+
+function isSamePair({ generation }: InForce, { own, peer }: LatchTerms): boolean {
+  return generation.ownTag === own.tag && generation.peerTag === peer.tag;
+}
+
+function forgetKeys(generation: Generation | undefined): void {
+  generation?.keys.integrity.forget();
+  generation?.keys.proof.forget();
+}
+
+function forgetPasswords(generation: IceGeneration | undefined): void {
+  generation?.own.pwd.forget();
+  generation?.peer.pwd.forget();
+}
+
+function normalised(remote: TransportAddress | undefined): TransportAddress | undefined {
+  return remote && { address: normaliseIp(remote.address), port: remote.port };
+}

@@ -1,0 +1,100 @@
+// The halves of secrets that the two sides have told each other in SDP for one transport: ours, which every later offer repeats
+// (protocol.md 2), and the peer's, by which a repeated description is known. What runs has keys of its own.
+import type { IceCredentials, LatchAttribute } from '../../wire/index.js';
+import type { Agreement } from '../call/agreement.js';
+import type { Crypto, Random } from '../crypto.js';
+import { copyHalf, createOwnHalf, forgetHalf, isSamePeer, type LatchHalf } from '../proof/credentials.js';
+import {
+  copyIceHalf,
+  createIceHalf,
+  iceHalfOf,
+  isSameIceHalf,
+  type IceHalf,
+} from '../proof/ice-generation.js';
+import type { Suite } from '../suite.js';
+
+export class Halves {
+  #own: LatchHalf | undefined;
+  #peer: LatchHalf | undefined;
+  /** That of the generation in force. */
+  #suite: Suite | undefined;
+  #ownIce: IceHalf | undefined;
+  #peerIce: IceHalf | undefined;
+
+  get own(): LatchHalf | undefined {
+    return this.#own;
+  }
+
+  get suite(): Suite | undefined {
+    return this.#suite;
+  }
+
+  get ownIce(): IceHalf | undefined {
+    return this.#ownIce;
+  }
+
+  /** Our half for an offer: the one in force is repeated, so that a re-offer changes nothing. */
+  ownForOffer(random: Random, isVerifier: boolean): LatchHalf {
+    this.#own ??= createOwnHalf(random, isVerifier);
+    return this.#own;
+  }
+
+  iceForOffer(random: Random): IceHalf {
+    this.#ownIce ??= createIceHalf(random);
+    return this.#ownIce;
+  }
+
+  /** The attribute has the tag of the half in force. */
+  isPeerTag(tag: string): boolean {
+    return this.#peer?.tag === tag;
+  }
+
+  /** The attribute repeats the half in force. */
+  isPeer(crypto: Crypto, attribute: LatchAttribute): boolean {
+    return isSamePeer(crypto, this.#peer, attribute);
+  }
+
+  /** These are the credentials in force: others are an ICE restart. */
+  isIcePeer(crypto: Crypto, credentials: IceCredentials): boolean {
+    return isSameIceHalf(crypto, this.#peerIce, iceHalfOf(credentials));
+  }
+
+  /** What was agreed on is in force now. */
+  note(agreement: Agreement): void {
+    const { peer, peerIce } = { peer: this.#peer, peerIce: this.#peerIce };
+    this.#peer = this.#peerIce = this.#suite = undefined;
+    switch (agreement.kind) {
+      case 'latch':
+        if (agreement.own !== this.#own) forgetHalf(this.#own);
+        this.#own = agreement.own;
+        this.#peer = agreement.peer;
+        this.#suite = agreement.suite;
+        break;
+      case 'ice':
+        if (agreement.own !== this.#ownIce) this.#ownIce?.pwd.forget();
+        this.#ownIce = agreement.own;
+        this.#peerIce = agreement.peer;
+        break;
+      case 'none':
+      case 'legacy':
+      case 'closed':
+        break;
+    }
+    forgetHalf(peer);
+    peerIce?.pwd.forget();
+  }
+
+  /** For another answer to the same offer: the same halves of ours, nothing of the peer's. */
+  fork(): Halves {
+    const fork = new Halves();
+    fork.#own = this.#own && copyHalf(this.#own);
+    fork.#ownIce = this.#ownIce && copyIceHalf(this.#ownIce);
+    return fork;
+  }
+
+  forget(): void {
+    for (const half of [this.#own, this.#peer]) forgetHalf(half);
+    for (const half of [this.#ownIce, this.#peerIce]) half?.pwd.forget();
+    this.#own = this.#peer = this.#suite = this.#ownIce = this.#peerIce = undefined;
+  }
+}

@@ -1,0 +1,295 @@
+// A call whose agreements come out of SDP: the offer/answer exchange (RFC 3264) as far as latching needs it. Reads the peer's
+// attributes, adds ours, applies the policy, and has the call carry out what was agreed. A failed exchange changes nothing.
+import { parseSdp, spliceLatch, type Sdp, type SdpMedia, type SectionKey } from '../../wire/index.js';
+import type { CallOptions, CallProtection, EngineCall, StreamStatus } from '../call/engine-call.js';
+import type { PeerSource } from '../call/peer-facts.js';
+import type { QuestionOutcome } from '../call-place.js';
+import type { Context, Policy, Role } from '../context.js';
+import type { Counters } from '../counters.js';
+import { LatchkeyError } from '../errors.js';
+import type { ComponentId } from '../events.js';
+import type { Component } from '../path/component.js';
+import { chooseSuite } from '../proof/credentials.js';
+import { ICE_SESSION_LINES } from '../proof/ice-generation.js';
+import { Halves } from './halves.js';
+import {
+  answerLines,
+  latchFault,
+  offerLines,
+  planExchange,
+  transportSections,
+  type Planned,
+  type Stance,
+} from './negotiation.js';
+import type { Verdict } from './verdict.js';
+
+type SdpType = 'offer' | 'answer';
+const ACCEPTED: Verdict = { accepted: true };
+
+/** Made by `Engine.createSession`. */
+export class SdpSession {
+  readonly #call: EngineCall;
+  readonly #halves = new Map<number, Halves>();
+  #state: 'stable' | 'have-local-offer' | 'have-remote-offer' = 'stable';
+  /** The offer of the pending exchange or, for an answer that is repeated, of the last one. */
+  #offer: { readonly sdp: Sdp; readonly isOurs: boolean } | undefined;
+  /** Peer tags of the answers to our offer, shared with its forks: a tag known from another answer is malformed. */
+  #answered = new Map<string, SdpSession>();
+
+  constructor(
+    private readonly options: CallOptions,
+    private readonly openCall: (options: CallOptions) => EngineCall,
+    private readonly context: Context,
+  ) {
+    this.#call = openCall(options);
+  }
+
+  get id(): string {
+    return this.#call.id;
+  }
+
+  get call(): string {
+    return this.#call.call;
+  }
+
+  get role(): Role {
+    return this.#call.role;
+  }
+
+  get policy(): Policy {
+    return this.#call.policy;
+  }
+
+  get isClosed(): boolean {
+    return this.#call.isClosed;
+  }
+
+  /** What protects the call: that of its least protected stream. */
+  get protection(): CallProtection {
+    return this.#call.protection;
+  }
+
+  get streams(): readonly StreamStatus[] {
+    return this.#call.streams;
+  }
+
+  get counters(): Counters {
+    return this.#call.counters;
+  }
+
+  /**
+   * Reads the peer's description. A verdict that is not accepted changes nothing. `type` is inferred from the state where it is
+   * not given; an answer may be repeated (a 183 and its 200).
+   */
+  setRemote(text: string, nowMs: number, type?: SdpType): Verdict {
+    this.#begin(nowMs);
+    const parsed = parseSdp(text);
+    if (!parsed.ok) return this.#reject(400, parsed.error.message);
+    const isAnswer = (type ?? (this.#state === 'have-local-offer' ? 'answer' : 'offer')) === 'answer';
+    if (isAnswer) return this.#handleAnswer(parsed.value, nowMs);
+    return this.#handleOffer(parsed.value);
+  }
+
+  /** Our own description, with our attributes in it. The same description in the same state gives the same text. */
+  setLocal(text: string, nowMs: number, type?: SdpType): string {
+    this.#begin(nowMs);
+    const parsed = parseSdp(text);
+    if (!parsed.ok) throw new LatchkeyError('LATCHKEY_SDP', parsed.error.message);
+    const isAnswer = (type ?? (this.#state === 'have-remote-offer' ? 'answer' : 'offer')) === 'answer';
+    return isAnswer ? this.#makeAnswer(parsed.value, nowMs) : this.#makeOffer(parsed.value);
+  }
+
+  /** The pending offer failed: everything is as before it (protocol.md 2). */
+  rollback(): void {
+    if (this.isClosed || this.#state === 'stable') return;
+    if (this.#state === 'have-local-offer') this.#call.endWait();
+    this.#offer = undefined;
+    this.#state = 'stable';
+  }
+
+  component(media: number, component: ComponentId): Component {
+    return this.#call.component(media, component);
+  }
+
+  /** See `EngineCall.peer`: tell it before each description of the peer's is read. */
+  peer(source: PeerSource): void {
+    this.#call.peer(source);
+  }
+
+  /** See `EngineCall.confirm`. */
+  confirm(): void {
+    this.#call.confirm();
+  }
+
+  /** See `EngineCall.shown`. */
+  shown(address: string): void {
+    this.#call.shown(address);
+  }
+
+  /** See `EngineCall.asked`. */
+  asked(outcome: QuestionOutcome, nowMs: number): void {
+    this.#call.asked(outcome, nowMs);
+  }
+
+  /** For another answer to our pending offer, with its own peer tag, keys and paths (protocol.md 2). */
+  fork(): SdpSession {
+    if (!this.#offer?.isOurs) throw new LatchkeyError('LATCHKEY_STATE', 'only an offer of ours can fork');
+    // Another peer answers: nothing of what was told of this one holds for it.
+    const fork = new SdpSession({ ...this.options, peer: undefined }, this.openCall, this.context);
+    for (const [media, halves] of this.#halves) {
+      fork.#halves.set(media, halves.fork());
+      fork.#call.awaitAnswer(media, halves.own?.tag);
+    }
+    fork.#call.attachLike(this.#call, this.context.nowMs);
+    fork.#offer = this.#offer;
+    fork.#answered = this.#answered;
+    fork.#state = 'have-local-offer';
+    return fork;
+  }
+
+  /** Forgets keys, words and paths at once (protocol.md 5.10). */
+  close(nowMs: number): void {
+    if (this.isClosed) return;
+    this.#call.close(nowMs);
+    for (const halves of this.#halves.values()) halves.forget();
+    this.#offer = undefined;
+  }
+
+  #makeOffer(sdp: Sdp): string {
+    if (this.#state === 'have-remote-offer') {
+      throw new LatchkeyError(
+        'LATCHKEY_STATE',
+        "the peer's offer is pending: answer it or roll it back first",
+      );
+    }
+    const lines = new Map<SectionKey, readonly string[]>();
+    for (const media of sdp.media) {
+      if (media.port === 0) continue;
+      const halves = this.#halvesOf(media.index);
+      lines.set(media.index, offerLines(halves, media, this.#stance(true), this.context));
+      if (halves.ownIce) lines.set('session', ICE_SESSION_LINES);
+      this.#call.awaitAnswer(media.index, halves.own?.tag);
+    }
+    this.#offer = { sdp, isOurs: true };
+    this.#answered = new Map<string, SdpSession>();
+    this.#state = 'have-local-offer';
+    return spliceLatch(sdp, lines);
+  }
+
+  #makeAnswer(sdp: Sdp, nowMs: number): string {
+    if (!this.#offer || this.#offer.isOurs) {
+      throw new LatchkeyError('LATCHKEY_STATE', 'there is no offer of the peer to answer');
+    }
+    const plan = this.#plan(sdp, this.#offer.sdp, false);
+    const bare = plan.find(({ agreement }) => agreement.kind === 'none');
+    if (bare && this.policy === 'require') {
+      // The peer's offer was judged by its groups; an answer that takes a section out of one leaves it without latch.
+      const place = `media ${bare.local.index}`;
+      throw new LatchkeyError(
+        'LATCHKEY_SDP',
+        `latch is required and the offer has none for ${place} alone: answer it in its group, or with port 0`,
+      );
+    }
+    const lines = new Map<SectionKey, readonly string[]>();
+    for (const planned of plan) {
+      lines.set(planned.local.index, answerLines(planned, this.context.options));
+      if (planned.agreement.kind === 'ice') lines.set('session', ICE_SESSION_LINES);
+    }
+    this.#carryOut(plan, nowMs);
+    return spliceLatch(sdp, lines);
+  }
+
+  #handleAnswer(sdp: Sdp, nowMs: number): Verdict {
+    if (!this.#offer?.isOurs) {
+      throw new LatchkeyError('LATCHKEY_STATE', 'there is no offer of ours to be answered');
+    }
+    const plan = this.#plan(this.#offer.sdp, sdp, true);
+    for (const { fault, agreement, remote } of plan) {
+      const refusal = this.#judge(remote, fault, agreement.kind === 'latch');
+      if (refusal) return refusal;
+    }
+    for (const { agreement } of plan) {
+      if (agreement.kind === 'latch') this.#answered.set(agreement.peer.tag, this);
+    }
+    this.#carryOut(plan, nowMs);
+    return ACCEPTED;
+  }
+
+  #handleOffer(sdp: Sdp): Verdict {
+    if (this.#state === 'have-local-offer') {
+      throw new LatchkeyError('LATCHKEY_STATE', 'an offer came while ours is pending: roll ours back first');
+    }
+    for (const media of transportSections(sdp)) {
+      const latch = this.#call.isSecure ? media.latch : undefined;
+      const fault =
+        latch && latchFault(this.#stance(false), this.context, this.#halvesOf(media.index), latch);
+      const isSupported =
+        latch !== undefined && chooseSuite(latch, this.context.options.suites) !== undefined;
+      const refusal = this.#judge(media, fault, isSupported);
+      if (refusal) return refusal;
+    }
+    this.#offer = { sdp, isOurs: false };
+    this.#state = 'have-remote-offer';
+    return ACCEPTED;
+  }
+
+  #plan(local: Sdp, remote: Sdp, weOffered: boolean): readonly Planned[] {
+    const descriptions = { local, remote };
+    return planExchange(this.#stance(weOffered), descriptions, this.context, (media) =>
+      this.#halvesOf(media),
+    );
+  }
+
+  #stance(weOffered: boolean): Stance {
+    return {
+      weOffered,
+      isSecure: this.#call.isSecure,
+      isVerifier: this.role === 'verifier',
+      policy: this.policy,
+      isForeignTag: (tag) => (this.#answered.get(tag) ?? this) !== this,
+    };
+  }
+
+  /** Malformed is an error, absence is the policy's to judge (protocol.md 2, 7). */
+  #judge(media: SdpMedia, fault: string | undefined, isSupported: boolean): Verdict | undefined {
+    if (fault !== undefined) return this.#reject(400, `${fault} (media ${media.index})`, media.index);
+    if (isSupported || this.policy !== 'require') return undefined;
+    if (this.#halves.get(media.index)?.suite) this.#call.emitDowngrade(media.index, 'rejected');
+    const reason = this.#call.isSecure
+      ? 'the peer offers no latch that we support'
+      : 'the signalling is not encrypted';
+    return this.#reject(488, `latch is required and ${reason} (media ${media.index})`, media.index);
+  }
+
+  #carryOut(plan: readonly Planned[], nowMs: number): void {
+    // All or nothing: what the call would not take is found before any of it is carried out.
+    for (const { agreement } of plan) this.#call.check(agreement);
+    for (const { agreement, remote } of plan) {
+      this.#call.agree(remote.index, agreement, nowMs);
+      this.#halvesOf(remote.index).note(agreement);
+    }
+    const used = new Set(plan.map(({ remote }) => remote.index));
+    for (const [media, halves] of this.#halves) {
+      if (used.has(media)) continue;
+      this.#call.agree(media, { kind: 'closed' }, nowMs);
+      halves.note({ kind: 'closed' });
+    }
+    this.#state = 'stable';
+  }
+
+  #reject(status: 400 | 488, warning: string, media = 0): Verdict {
+    this.context.emit({ type: 'rejected', ...this.#call.placeOf(media), status, warning });
+    return { accepted: false, status, warning };
+  }
+
+  #halvesOf(media: number): Halves {
+    let halves = this.#halves.get(media);
+    if (!halves) this.#halves.set(media, (halves = new Halves()));
+    return halves;
+  }
+
+  #begin(nowMs: number): void {
+    if (this.isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
+    this.context.nowMs = nowMs;
+  }
+}
