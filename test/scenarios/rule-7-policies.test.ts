@@ -76,6 +76,54 @@ describe('rule 7: policies', () => {
     assert.equal(call.bench.sent.length, 0, 'nothing is asked of a peer without keys');
   });
 
+  it('prefer: that nothing protects it is told at the answer, once a call', () => {
+    const call = callWith('prefer');
+    const told = (): unknown[] =>
+      call.bench.eventsOf('unprotected').map(({ call: name, remote }) => [name, remote]);
+    assert.deepEqual(told(), [['plain', signalled]]);
+    call.session.setRemote(
+      makeSdp({ address: '198.51.100.81', media: [{ port: 5004, isMuxed: true }] }),
+      2000,
+    );
+    call.session.setLocal(
+      makeSdp({ address: '203.0.113.1', media: [{ port: 40_000, isMuxed: true }] }),
+      2000,
+    );
+    call.bench.drain();
+    assert.equal(told().length, 1);
+  });
+
+  it('what latch, ICE or blind latching serves is not called unprotected', () => {
+    const ice = ['a=ice-ufrag:abcd', `a=ice-pwd:${'p'.repeat(22)}`];
+    const latch = [`a=latch:1 longenoughtag1 ${secret} suites=AES-256`];
+    for (const [policy, lines, protection] of [
+      ['prefer', ice, 'ice'],
+      ['prefer', latch, 'latch'],
+      ['legacy', [], 'legacy'],
+    ] as const) {
+      const { session, bench } = callWith(policy, lines);
+      assert.equal(session.protection, protection);
+      assert.equal(bench.eventsOf('unprotected').length, 0);
+    }
+  });
+
+  it("require: an answer that takes a section out of the offer's group is refused to its maker, and nothing flows (P10)", () => {
+    const bench = new EngineBench({ policy: 'require' });
+    const session = bench.engine.createSession({ signalling: 'encrypted' });
+    const bundled = (lines: readonly string[]) => [
+      { port: 5004, isMuxed: true, lines: ['a=mid:a', ...lines] },
+      { kind: 'video' as const, port: 5004, isMuxed: true, lines: ['a=mid:b'] },
+    ];
+    const latch = `a=latch:1 longenoughtag1 ${secret} suites=AES-256`;
+    const offer = { address: signalled.address, lines: ['a=group:BUNDLE a b'], media: bundled([latch]) };
+    assert.ok(session.setRemote(makeSdp(offer), 0).accepted);
+    const apart = makeSdp({ address: '203.0.113.1', media: bundled([]) });
+    assert.throws(() => session.setLocal(apart, 0), { code: 'LATCHKEY_SDP' });
+    assert.equal(session.protection, 'pending');
+    session.setLocal(makeSdp({ address: '203.0.113.1', lines: offer.lines, media: bundled([]) }), 0);
+    assert.equal(session.protection, 'latch');
+  });
+
   it('legacy: latched to the first source whose RTP has a negotiated payload type, and never moved', () => {
     const call = callWith('legacy');
     const component = call.session.component(0, 1);
