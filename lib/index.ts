@@ -17,6 +17,7 @@ export {
   createCounters,
 } from './core/index.js';
 export type {
+  CallProtection,
   ComponentId,
   Counters,
   DropReason,
@@ -25,7 +26,10 @@ export type {
   LatchEventType,
   MappingView,
   NatChange,
+  PeerSource,
+  PeerTransport,
   Policy,
+  QuestionOutcome,
   Suite,
   Verdict,
 } from './core/index.js';

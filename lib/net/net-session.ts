@@ -3,7 +3,14 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
-import type { CallProtection, Component, SdpSession, Verdict } from '../core/index.js';
+import type {
+  CallProtection,
+  Component,
+  PeerSource,
+  QuestionOutcome,
+  SdpSession,
+  Verdict,
+} from '../core/index.js';
 import { snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
 import type { Guard } from './guard/guard.js';
@@ -11,7 +18,7 @@ import { GuardLayer } from './guard/guard-layer.js';
 import { NetGuard } from './guard/net-guard.js';
 import type { MediaPort } from './media-port.js';
 import { NetMediaPort } from './net-media-port.js';
-import { checkWhere } from './options.js';
+import { checkIp, checkOutcome, checkPeer, checkWhere } from './options.js';
 import type { Where } from './options.js';
 import type { DescriptionType, LatchEvents, Session, StreamStatus } from './session.js';
 import type { SharedSockets } from './shared-socket.js';
@@ -117,6 +124,32 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
     const guard = new NetGuard({ media, component, core, layer, onReleased });
     this.#guards.set(core, guard);
     return guard;
+  }
+
+  peer(source: PeerSource): void {
+    this.#checkOpen();
+    this.#site.core.peer(checkPeer(source));
+    this.#changed();
+  }
+
+  confirm(): void {
+    this.#checkOpen();
+    this.#site.core.confirm();
+    this.#changed();
+  }
+
+  shown(address: string): void {
+    this.#checkOpen();
+    checkIp('address', address);
+    this.#site.core.shown(address);
+    this.#changed();
+  }
+
+  asked(outcome: QuestionOutcome): void {
+    this.#checkOpen();
+    checkOutcome(outcome);
+    this.#site.core.asked(outcome, this.#site.sockets.loop.nowMs());
+    this.#changed();
   }
 
   close(): void {

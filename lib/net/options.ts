@@ -1,7 +1,8 @@
 // What a caller may ask for, checked by hand: a wrong option is told by its name and by what it accepts, at
 // once and not in the middle of a call. Refuses unknown names too: a misspelt policy must not mean the default.
-import { LatchkeyError, SUITES, isSuite } from '../core/index.js';
-import type { Policy, Role, Signalling, Suite } from '../core/index.js';
+import { LatchkeyError, PEER_TRANSPORTS, QUESTION_OUTCOMES, SUITES, isSuite } from '../core/index.js';
+import type { PeerSource, Policy, QuestionOutcome, Role, Signalling, Suite } from '../core/index.js';
+import { parseIp } from '../wire/index.js';
 
 export type { Role, Signalling };
 
@@ -29,6 +30,8 @@ export interface SessionOptions {
   readonly role?: Role | undefined;
   /** For this session only, in place of the latchkey's. */
   readonly policy?: Policy | undefined;
+  /** Where the peer's first description came from, and over what, if you know: see `session.peer`. */
+  readonly peer?: PeerSource | undefined;
 }
 
 /** Which stream of a session: index of its m= section, and 1 for RTP (or RTP with RTCP), 2 for RTCP alone. */
@@ -83,11 +86,12 @@ export interface CheckedSessionOptions {
   readonly role: Role;
   readonly signalling: Signalling;
   readonly policy?: Policy;
+  readonly peer?: PeerSource;
 }
 
 export function checkSessionOptions(given: SessionOptions): CheckedSessionOptions {
-  checkNames('createSession', given, ['call', 'role', 'signalling', 'policy']);
-  const { call, role = 'verifier', signalling, policy } = given;
+  checkNames('createSession', given, ['call', 'role', 'signalling', 'policy', 'peer']);
+  const { call, role = 'verifier', signalling, policy, peer } = given;
   if (call !== undefined && typeof call !== 'string') refuse('call', 'a string', call);
   if (!ROLES.includes(role)) refuse('role', oneOf(ROLES), role);
   if (!SIGNALLING.includes(signalling)) refuse('signalling', oneOf(SIGNALLING), signalling);
@@ -97,7 +101,24 @@ export function checkSessionOptions(given: SessionOptions): CheckedSessionOption
     signalling,
     ...(call === undefined ? {} : { call }),
     ...(policy === undefined ? {} : { policy }),
+    ...(peer === undefined ? {} : { peer: checkPeer(peer) }),
   };
+}
+
+export function checkPeer(given: PeerSource): PeerSource {
+  checkNames('peer', given, ['address', 'transport']);
+  const { address, transport } = given;
+  if (!PEER_TRANSPORTS.includes(transport)) refuse('transport', oneOf(PEER_TRANSPORTS), transport);
+  if (address !== undefined) checkIp('address', address);
+  return { address, transport };
+}
+
+export function checkIp(name: string, address: string): void {
+  if (typeof address !== 'string' || !parseIp(address)) refuse(name, 'an IP address', address);
+}
+
+export function checkOutcome(outcome: QuestionOutcome): void {
+  if (!QUESTION_OUTCOMES.includes(outcome)) refuse('outcome', oneOf(QUESTION_OUTCOMES), outcome);
 }
 
 export function checkWhere(given: Where = {}): { media: number; component: 1 | 2 } {

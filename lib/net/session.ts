@@ -6,6 +6,8 @@ import type {
   CallProtection,
   LatchEvent,
   LatchEventType,
+  PeerSource,
+  QuestionOutcome,
   StreamStatus as CountedStream,
   Verdict,
 } from '../core/index.js';
@@ -97,6 +99,38 @@ export interface Session extends EventEmitter<LatchEvents> {
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
   guard(socket: Socket, where?: Where): Guard;
+
+  /**
+   * Where the peer's description came from that you are about to give to `setRemote`, and over what: for a message over a
+   * connection the address of its other end, for UDP the source of the datagram. Of a proxy that you trust say
+   * `{ address, transport: 'proxy' }` with the address that it names, or none. Tell it again with each description.
+   * It moves no media by itself: it says what may be believed of a peer without a key (docs/protocol.md, section 8).
+   * @throws LatchkeyError LATCHKEY_OPTION for what is no IP address, or an unknown transport
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  peer(source: PeerSource): void;
+
+  /**
+   * The dialog is confirmed: its ACK has come, or the 2xx to your own INVITE.
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  confirm(): void;
+
+  /**
+   * The peer receives at this IP address, as an answer of its own from there has shown. The other end of a TCP, TLS or WebSocket
+   * connection is shown by `peer`.
+   * @throws LatchkeyError LATCHKEY_OPTION for what is no IP address
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  shown(address: string): void;
+
+  /**
+   * What became of a question that you put to the peer in the dialog (OPTIONS, re-INVITE): `'answered'`, `'refused'`, `'pending'`
+   * for a 491, `'unanswered'` where nothing came in time, or 408 or 481.
+   * @throws LatchkeyError LATCHKEY_OPTION for another outcome
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  asked(outcome: QuestionOutcome): void;
 
   /** The call is over: its keys, words and paths are forgotten. Guarded sockets stay shut to it until `unguard()`. Idempotent. */
   close(): void;

@@ -44,6 +44,10 @@ describe('net: options', () => {
     ['policy', 'none', /"policy"/],
     ['call', 12, /"call" accepts a string/],
     ['roles', 'prover', /no option "roles"/],
+    ['peer', { address: 'phone.example', transport: 'udp' }, /"address" accepts an IP address; it is 'phone/],
+    ['peer', { address: '192.0.2.1', transport: 'UDP' }, /"transport" accepts 'udp', .*'proxy'; it is 'UDP'/],
+    ['peer', { address: '192.0.2.1', transport: 'udp', port: 5060 }, /peer has no option "port"/],
+    ['peer', '192.0.2.1', /"peer" accepts an object/],
   ];
   for (const [name, value, message] of sessionOptions) {
     it(`createSession tells what is wrong with ${name}: ${JSON.stringify(value)}`, () => {
@@ -68,6 +72,30 @@ describe('net: options', () => {
     );
   });
 
+  it('what a session is told of its peer is checked, and not taken when it is over', () => {
+    const session = createLatchkey().createSession({ signalling: 'encrypted' });
+    assert.match(
+      refusal(() => session.peer({ transport: 'sctp' } as never)),
+      /"transport"/,
+    );
+    assert.match(
+      refusal(() => session.shown('192.0.2.256')),
+      /"address" accepts an IP address/,
+    );
+    assert.match(
+      refusal(() => session.asked('perhaps' as never)),
+      /"outcome" accepts 'answered', 'refused', 'pending', 'unanswered'/,
+    );
+    session.peer({ address: '::ffff:192.0.2.1', transport: 'udp' });
+    session.peer({ transport: 'proxy' });
+    session.confirm();
+    session.shown('192.0.2.1');
+    session.asked('answered');
+    session.close();
+    for (const act of [() => session.confirm(), () => session.shown('192.0.2.1')])
+      assert.throws(act, { code: 'LATCHKEY_CLOSED' });
+  });
+
   it('accepts all that is right', () => {
     const latchkey = createLatchkey({
       policy: 'require',
@@ -81,6 +109,7 @@ describe('net: options', () => {
       role: 'prover',
       signalling: 'clear',
       policy: 'legacy',
+      peer: { address: '192.0.2.1', transport: 'https' },
     });
     assert.equal(session.call, 'a@b');
     assert.equal(session.protection, 'pending');
