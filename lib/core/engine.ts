@@ -14,7 +14,7 @@ import {
 import { Agenda } from './agenda.js';
 import type { Agreement } from './call/agreement.js';
 import { EngineCall, type CallOptions } from './call/engine-call.js';
-import type { Component, ComponentContext, ComponentPort } from './path/component.js';
+import type { Component, ComponentContext, ComponentPath, ComponentPort } from './path/component.js';
 import type { EngineOptions } from './context.js';
 import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
@@ -36,6 +36,8 @@ export interface Transmit {
 /** Payload that was held while its source was on trial, and is the application's now. */
 export interface Delivery {
   readonly component: Component;
+  /** Where it arrived. */
+  readonly port: ComponentPort;
   readonly bytes: Uint8Array;
   readonly source: TransportAddress;
 }
@@ -65,7 +67,8 @@ export class Engine {
       residue: createCounters(),
       nowMs: 0,
       transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
-      deliver: (component, bytes, source) => this.#deliveries.push({ component, bytes, source }),
+      deliver: (component, bytes, { port, remote: source }) =>
+        this.#deliveries.push({ component, port, bytes, source }),
       emit: (event) => this.#events.push(event),
       wake: (component) => this.#agenda.set(component, component.nextMs),
     };
@@ -76,9 +79,9 @@ export class Engine {
     return new Port<Component>(local);
   }
 
-  /** The socket is gone: the components behind it neither send nor receive until they are attached to another. */
+  /** The socket is gone: the components behind it use their other one, or neither send nor receive until they are attached to one. */
   closePort(port: ComponentPort, nowMs: number): void {
-    for (const component of [...port.components]) component.detach(nowMs);
+    for (const component of [...port.components]) component.removePort(port, nowMs);
   }
 
   /** A call with one peer, whatever its signalling: nothing flows until `agree`. Throws LATCHKEY_OPTION. */
@@ -133,18 +136,19 @@ export class Engine {
     const kind = classifyPacket(bytes);
     this.#context.nowMs = nowMs;
     if (kind === 'stun') {
-      this.#handleStun(port, bytes, { address: ip, port: remotePort });
+      this.#handleStun(bytes, { port, remote: { address: ip, port: remotePort } });
       return undefined;
     }
     const route = port.route(ip, remotePort);
     if (route && nowMs <= route.untilMs) {
       route.owner.accept(bytes, kind, nowMs);
       if (route.untilMs !== Infinity) {
-        route.owner.handleElsewhere(bytes, kind, { address: ip, port: remotePort }, nowMs);
+        const path = { port, remote: { address: ip, port: remotePort } };
+        route.owner.handleElsewhere(bytes, kind, path, nowMs);
       }
       return route.owner;
     }
-    return this.#handleStray(port, bytes, kind, { address: ip, port: remotePort });
+    return this.#handleStray(bytes, kind, { port, remote: { address: ip, port: remotePort } });
   }
 
   handleTimeout(nowMs: number): void {
@@ -172,25 +176,21 @@ export class Engine {
     return this.#agenda.nextMs();
   }
 
-  #handleStray(
-    port: ComponentPort,
-    bytes: Uint8Array,
-    kind: PacketClass,
-    source: TransportAddress,
-  ): Component | undefined {
+  #handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath): Component | undefined {
+    const { port } = path;
     const ssrc = readSsrc(bytes, kind);
     const owner = port.only ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc));
     if (!owner) {
       this.#context.residue.received++;
       return this.#drop('unroutable');
     }
-    if (!owner.handleStray(bytes, kind, source, this.#context.nowMs)) return undefined;
+    if (!owner.handleStray(bytes, kind, path, this.#context.nowMs)) return undefined;
     owner.accept(bytes, kind, this.#context.nowMs);
     return owner;
   }
 
   /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */
-  #handleStun(port: ComponentPort, bytes: Uint8Array, source: TransportAddress): undefined {
+  #handleStun(bytes: Uint8Array, path: ComponentPath): undefined {
     const latch = parseLatchMessage(bytes);
     const parsed = !latch.ok && latch.error.code === 'not-latch' ? parseIceMessage(bytes) : latch;
     if (!parsed.ok) {
@@ -200,33 +200,33 @@ export class Engine {
       );
     }
     const message = parsed.value;
-    if ('username' in message) return this.#handleNamed(port, bytes, message, source);
-    const component = port.byTransaction(message.transaction);
+    if ('username' in message) return this.#handleNamed(bytes, message, path);
+    // A response comes to the socket that the challenge went out of, or to nobody (protocol.md 5.2).
+    const component = path.port.byTransaction(message.transaction);
     if (!component) return this.#drop('staleTransaction');
-    component.handleMessage(message, source, this.#context.nowMs);
+    component.handleMessage(message, path, this.#context.nowMs);
     return undefined;
   }
 
   #handleNamed(
-    port: ComponentPort,
     bytes: Uint8Array,
     message: Extract<LatchMessage | IceMessage, { username: unknown }>,
-    source: TransportAddress,
+    path: ComponentPath,
   ): undefined {
     const isIce = message.kind === 'check';
     const recipient = isIce ? ufragKey(message.username.recipient) : message.username.recipient;
     const sender = isIce ? ufragKey(message.username.sender) : message.username.sender;
     const waiting: Component[] = [];
-    for (const component of port.byTag(recipient) ?? []) {
+    for (const component of path.port.byTag(recipient) ?? []) {
       const knows = component.knows(recipient, sender);
       if (knows === 'now') {
-        component.handleMessage(message, source, this.#context.nowMs);
+        component.handleMessage(message, path, this.#context.nowMs);
         return undefined;
       }
       if (knows === 'later') waiting.push(component);
     }
     if (waiting.length === 0 || message.kind === 'challenge' || isIce) return this.#drop('unknownTags');
-    for (const component of waiting) component.keptHellos.keep(bytes, source);
+    for (const component of waiting) component.keptHellos.keep(bytes, path);
     return undefined;
   }
 

@@ -8,17 +8,18 @@ import {
 } from '../../lib/core/path/candidate.js';
 import { CANDIDATE_SCHEDULE_MS, Challenge } from '../../lib/core/proof/challenge.js';
 
+const socket = { local: { address: '203.0.113.1', port: 40_000 } };
 let port = 1000;
 function candidate(sign: Partial<Candidate> = {}, nowMs = 0): Candidate {
-  const remote = { address: '198.51.100.1', port: port++ };
+  const path = { port: socket, remote: { address: '198.51.100.1', port: port++ } };
   const challenge = new Challenge(
-    remote,
+    path,
     new Uint8Array(12),
     new Uint8Array(16),
     new Uint8Array(116),
     CANDIDATE_SCHEDULE_MS,
   );
-  return Object.assign(new Candidate(remote, challenge, nowMs), sign);
+  return Object.assign(new Candidate(path, challenge, nowMs), sign);
 }
 
 describe('candidates (protocol.md 5.9)', () => {

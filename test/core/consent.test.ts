@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { Consent, decideConsent, type ConsentDecision } from '../../lib/core/path/consent.js';
 import { Challenge } from '../../lib/core/proof/challenge.js';
 
-const remote = { address: '198.51.100.7', port: 20_000 };
+const path = {
+  port: { local: { address: '203.0.113.1', port: 40_000 } },
+  remote: { address: '198.51.100.7', port: 20_000 },
+};
 const challenge = (): Challenge =>
-  new Challenge(remote, new Uint8Array(12), new Uint8Array(16), new Uint8Array(116), [0]);
+  new Challenge(path, new Uint8Array(12), new Uint8Array(16), new Uint8Array(116), [0]);
 /** Chance at its lowest and at its highest. */
 const lowest = { fill: (bytes: Uint8Array) => void bytes.fill(0) };
 const highest = { fill: (bytes: Uint8Array) => void bytes.fill(255) };

@@ -16,6 +16,9 @@ import { VerifiedPath } from '../../lib/core/path/verified-path.js';
 import { CANDIDATE_SCHEDULE_MS, Challenge } from '../../lib/core/proof/challenge.js';
 
 const at = (port: number) => ({ address: '198.51.100.1', port });
+const socket = { local: { address: '203.0.113.1', port: 40_000 } };
+const otherSocket = { local: { address: '203.0.113.1', port: 40_002 } };
+const to = (port: number) => ({ port: socket, remote: at(port) });
 const random = { fill: (bytes: Uint8Array) => void bytes.fill(0) };
 
 const unanswered: TrialState = {
@@ -97,9 +100,9 @@ describe('rule 5.11: the decision', () => {
 
 describe('rule 5.11: the path in use, while it is asked', () => {
   const challenge = (scheduleMs: readonly number[]): Challenge =>
-    new Challenge(at(1), new Uint8Array(12), new Uint8Array(16), new Uint8Array(116), scheduleMs);
+    new Challenge(to(1), new Uint8Array(12), new Uint8Array(16), new Uint8Array(116), scheduleMs);
   const path = (): VerifiedPath =>
-    new VerifiedPath(at(1), { rttMs: 10, serverSeenAs: at(9) }, 0, -1, 0, random);
+    new VerifiedPath(to(1), { rttMs: 10, serverSeenAs: at(9) }, 0, -1, 0, random);
 
   it('is asked at once and again 15 ms later, or as rule 5.2 has it within a minute of a conflict', () => {
     for (const [isCautious, dueMs] of [
@@ -156,30 +159,32 @@ describe('rule 5.11: what is remembered from trial to trial', () => {
 
   it('a path left keeps its rank for 30 s', () => {
     const history = new TrialHistory();
-    history.noteLeft(at(1), 5, 1000);
-    assert.equal(history.rankMs(at(1), new Trial(), 30_999), 5);
-    assert.equal(history.rankMs(at(1), new Trial(), 31_000), 31_000);
-    assert.equal(history.rankMs(at(2), new Trial(), 1000), 1000);
+    history.noteLeft(to(1), 5, 1000);
+    assert.equal(history.rankMs(to(1), new Trial(), 30_999), 5);
+    assert.equal(history.rankMs(to(1), new Trial(), 31_000), 31_000);
+    assert.equal(history.rankMs(to(2), new Trial(), 1000), 1000);
+    const elsewhere = { port: otherSocket, remote: at(1) };
+    assert.equal(history.rankMs(elsewhere, new Trial(), 1000), 1000, 'the same address at another socket');
   });
 
   it('a path whose challenge was answered from elsewhere first counts as verified 5 s later', () => {
     const history = new TrialHistory();
     const trial = new Trial();
     trial.noteRelayedAnswer(at(3));
-    assert.equal(history.rankMs(at(2), trial, 1000), 6000);
-    history.noteLeft(at(2), 5, 1000);
-    assert.equal(history.rankMs(at(2), trial, 1000), 5, 'one that was left has its rank already');
+    assert.equal(history.rankMs(to(2), trial, 1000), 6000);
+    history.noteLeft(to(2), 5, 1000);
+    assert.equal(history.rankMs(to(2), trial, 1000), 5, 'one that was left has its rank already');
   });
 
   it('paths left are a bounded number, the oldest forgotten first', () => {
     const history = new TrialHistory();
-    for (let port = 1; port <= 9; port++) history.noteLeft(at(port), -port, 0);
-    assert.equal(history.rankMs(at(1), new Trial(), 0), 0);
-    assert.equal(history.rankMs(at(9), new Trial(), 0), -9);
-    history.noteLeft(at(9), -4, 0);
-    assert.equal(history.rankMs(at(9), new Trial(), 0), -4, 'noted again, not twice');
-    assert.equal(history.rankMs(at(2), new Trial(), 0), -2);
+    for (let port = 1; port <= 9; port++) history.noteLeft(to(port), -port, 0);
+    assert.equal(history.rankMs(to(1), new Trial(), 0), 0);
+    assert.equal(history.rankMs(to(9), new Trial(), 0), -9);
+    history.noteLeft(to(9), -4, 0);
+    assert.equal(history.rankMs(to(9), new Trial(), 0), -4, 'noted again, not twice');
+    assert.equal(history.rankMs(to(2), new Trial(), 0), -2);
     history.forgetPaths();
-    assert.equal(history.rankMs(at(9), new Trial(), 0), 0);
+    assert.equal(history.rankMs(to(9), new Trial(), 0), 0);
   });
 });

@@ -1,6 +1,7 @@
 // Candidate paths of one component and the places they take: protocol.md 5.1, 5.3, 5.4 and 5.9. Holds no keys
 // and sends nothing.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
+import { isSamePath, type LocalPort, type Path } from './path.js';
 import { Trial } from './trial.js';
 import { VerifiedPath } from './verified-path.js';
 import { CANDIDATE_LIFETIME_MS, type Challenge } from '../proof/challenge.js';
@@ -14,7 +15,9 @@ export const AMPLIFICATION_LIMIT = 3;
 /** Datagrams that rule 5.7 allows to the signalled address before anything came from it. */
 export const DIRECT_DATAGRAMS = 3;
 
-export class Candidate {
+export class Candidate implements Path {
+  readonly port: LocalPort;
+  readonly remote: TransportAddress;
   receivedBytes = 0;
   sentBytes = 0;
   lastReceivedMs: number;
@@ -34,10 +37,11 @@ export class Candidate {
   readonly trial = new Trial();
 
   constructor(
-    readonly remote: TransportAddress,
+    path: Path,
     readonly challenge: Challenge,
     nowMs: number,
   ) {
+    ({ port: this.port, remote: this.remote } = path);
     this.lastReceivedMs = nowMs;
   }
 
@@ -87,9 +91,8 @@ export class Candidate {
 
   /** The path that it becomes by its answer; undefined while it has none. */
   pathOf(rankMs: number, nowMs: number, random: Random): VerifiedPath | undefined {
-    const { remote, nomination } = this;
     const { answer } = this.trial;
-    return answer && new VerifiedPath(remote, answer, rankMs, nomination, nowMs, random);
+    return answer && new VerifiedPath(this, answer, rankMs, this.nomination, nowMs, random);
   }
 
   /** Fresh hello before known media before all else (protocol.md 5.9). A hello goes stale when a later one is accepted. */
@@ -112,8 +115,13 @@ export class CandidateTable {
     return [...this.#list][Symbol.iterator]();
   }
 
-  find(remote: TransportAddress): Candidate | undefined {
-    return this.#list.find((candidate) => isSameAddress(candidate.remote, remote));
+  find(path: Path): Candidate | undefined {
+    return this.#list.find((candidate) => isSamePath(candidate, path));
+  }
+
+  /** Whether one has this remote address, at whichever of our sockets. */
+  hasRemote(remote: TransportAddress): boolean {
+    return this.#list.some((candidate) => isSameAddress(candidate.remote, remote));
   }
 
   /** Takes the newcomer in, displacing a worse one where all places are taken (protocol.md 5.9). */

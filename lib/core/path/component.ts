@@ -15,13 +15,15 @@ import { createCounters, type Counters, type DropReason, type OwnTransmission } 
 import type { Crypto, Random } from '../crypto.js';
 import type { DirectTargets } from '../route/direct-targets.js';
 import { schemeOf } from '../proof/scheme-of.js';
+import { LatchkeyError } from '../errors.js';
 import { endOf, type ComponentId } from '../events.js';
 import { HeardSsrcs } from '../route/heard-ssrcs.js';
 import type { Protection } from '../proof/protection.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from '../route/port.js';
 import { OwnTags } from '../route/own-tags.js';
-import { PayloadRoute, type PreviousPath } from '../route/payload-route.js';
+import type { LocalPort, Path } from './path.js';
+import { PayloadRoute, type RoutedPath } from '../route/payload-route.js';
 import { ProverPair } from './prover-pair.js';
 import type { ProverHost } from './prover.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
@@ -32,13 +34,19 @@ export interface ComponentContext extends Context {
   readonly directTargets: DirectTargets;
   transmit(port: ComponentPort, bytes: Uint8Array, destination: TransportAddress): void;
   /** Payload that was held at first, for the application of the component. */
-  deliver(component: Component, bytes: Uint8Array, source: TransportAddress): void;
+  deliver(component: Component, bytes: Uint8Array, path: ComponentPath): void;
   /** Looks again when the component wants to be woken. */
   wake(component: Component): void;
 }
 
 /** One bound socket, and the components behind it. */
 export type ComponentPort = Port<Component>;
+
+/** Where a datagram came in, and from whom; or goes out, and to whom. */
+export type ComponentPath = RoutedPath<Component>;
+
+/** While media moves from one socket of ours to another, both are open. */
+const MAX_PORTS = 2;
 
 export class Component implements VerifierHost, ProverHost {
   readonly crypto: Crypto;
@@ -52,7 +60,8 @@ export class Component implements VerifierHost, ProverHost {
   lastArrivedMs = -Infinity;
   /** Where the peer says it saw our challenge come from, once a path is verified. */
   serverSeenAs: TransportAddress | undefined;
-  #port: ComponentPort | undefined;
+  /** The sockets that it is behind: none, one, or for a while two. */
+  #ports: readonly ComponentPort[] = [];
   #route = new PayloadRoute<Component>(this);
   #protection: Protection = { kind: 'closed' };
   #verifier: Verifier | undefined;
@@ -72,8 +81,14 @@ export class Component implements VerifierHost, ProverHost {
     ({ crypto: this.crypto, random: this.random, directTargets: this.directTargets } = context);
   }
 
+  /** The socket that payload leaves from: that of the path in use; where none is, the one that it had first. */
   get port(): ComponentPort | undefined {
-    return this.#port;
+    return this.#route.path?.port ?? this.#ports[0];
+  }
+
+  /** All sockets that it listens at. */
+  get ports(): readonly ComponentPort[] {
+    return this.#ports;
   }
 
   get kind(): Protection['kind'] {
@@ -82,7 +97,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The proven address; undefined where none is, or where nothing proves addresses. */
   get mapping(): TransportAddress | undefined {
-    return this.#verifier && this.#route.remote;
+    return this.#verifier && this.#route.path?.remote;
   }
 
   /** The IP address that a blind latch is locked to, for the RTCP that follows it. */
@@ -92,38 +107,60 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Where a prover speaks: where its media goes, or will go once the peer's address is verified. */
   get destination(): TransportAddress | undefined {
-    return this.#route.remote ?? this.signalled;
+    return this.#route.path?.remote ?? this.signalled;
   }
 
   isDirectTarget(address: string): boolean {
     return this.context.options.isDirectTarget(address, this.session.advertised);
   }
 
-  /** Puts the component behind a socket. On another one than before, a prover has moved and a verifier begins again. */
+  /** Puts the component behind this socket alone. On another one than before, a prover has moved and a verifier begins again. */
   attach(port: ComponentPort, nowMs: number): void {
-    if (port === this.#port) return;
-    const hasMoved = this.#port !== undefined;
-    this.detach(nowMs);
-    this.#port = port;
-    port.components.add(this);
-    this.#tags.move(undefined, port);
-    this.#heard.move(undefined, port);
-    this.#sendUnproven();
+    if (this.#ports.length === 1 && this.#ports[0] === port) return;
+    const hasMoved = this.#ports.length > 0;
+    if (!this.#ports.includes(port)) this.detach(nowMs);
+    for (const other of this.#ports) if (other !== port) this.removePort(other, nowMs);
+    this.addPort(port, nowMs);
     if (hasMoved) this.provers.handleLocalChange(nowMs);
     this.context.wake(this);
   }
 
-  /** Its socket is gone: nothing goes out or comes in until it is attached again. */
+  /**
+   * Listens at this socket too. Payload goes on as before until a path at this one is proved; that path then carries it. Throws
+   * LATCHKEY_STATE for a third socket.
+   */
+  addPort(port: ComponentPort, nowMs: number): void {
+    if (this.#ports.includes(port)) return;
+    if (this.#ports.length === MAX_PORTS)
+      throw new LatchkeyError('LATCHKEY_STATE', 'a stream has two sockets already: let go of one first');
+    this.context.nowMs = nowMs;
+    this.#ports = [...this.#ports, port];
+    port.components.add(this);
+    this.#tags.join(port);
+    this.#heard.join(port);
+    this.#sendUnproven();
+    this.#verifier?.handlePortAdded(nowMs);
+    this.context.wake(this);
+  }
+
+  /** Lets go of one socket: what was proved there is forgotten, what was proved at the other one goes on. */
+  removePort(port: ComponentPort, nowMs: number): void {
+    if (!this.#ports.includes(port)) return;
+    if (this.#ports.length === 1) return this.detach(nowMs);
+    this.context.nowMs = nowMs;
+    this.#verifier?.handlePortRemoved(port, nowMs);
+    this.#leave(port);
+    this.#sendUnproven();
+    this.context.wake(this);
+  }
+
+  /** Its sockets are gone: nothing goes out or comes in until it is attached again. */
   detach(nowMs: number): void {
     this.context.nowMs = nowMs;
-    const port = this.#port;
-    if (!port) return;
+    if (this.#ports.length === 0) return;
     this.#verifier?.stop();
     this.deactivate();
-    this.#tags.move(port, undefined);
-    this.#heard.move(port, undefined);
-    port.components.delete(this);
-    this.#port = undefined;
+    for (const port of this.#ports) this.#leave(port);
   }
 
   /** The local address changed under the same socket: the prover says hello at once (protocol.md 6.4). */
@@ -173,25 +210,25 @@ export class Component implements VerifierHost, ProverHost {
     return this.#tags.has(ownTag, peerTag) ? 'now' : this.#tags.awaiting === ownTag ? 'later' : 'no';
   }
 
-  handleMessage(message: LatchMessage | IceMessage, source: TransportAddress, nowMs: number): void {
+  handleMessage(message: LatchMessage | IceMessage, path: ComponentPath, nowMs: number): void {
     switch (message.kind) {
       case 'hello':
       case 'keepalive':
       case 'check':
-        if (this.#verifier) this.#verifier.handleGreeting(message, source, nowMs);
+        if (this.#verifier) this.#verifier.handleGreeting(message, path, nowMs);
         else this.drop('unknownTags');
         break;
       case 'response':
       case 'check-response':
-        if (this.#verifier) this.#verifier.handleAnswer(message, source, nowMs);
+        if (this.#verifier) this.#verifier.handleAnswer(message, path, nowMs);
         else this.drop('staleTransaction');
         break;
       case 'challenge':
-        this.provers.handleChallenge(message, source, nowMs);
+        this.provers.handleChallenge(message, path, nowMs);
         this.#renewTags();
         break;
       case 'welcome':
-        this.provers.handleWelcome(message, source, nowMs);
+        this.provers.handleWelcome(message, path, nowMs);
     }
     this.context.wake(this);
   }
@@ -202,82 +239,85 @@ export class Component implements VerifierHost, ProverHost {
     this.#take(bytes, kind, nowMs);
   }
 
-  deliver(bytes: Uint8Array, source: TransportAddress): void {
+  deliver(bytes: Uint8Array, path: Path): void {
+    const routed = this.#routed(path);
+    if (!routed) return this.drop('unverified');
     this.#take(bytes, classifyPacket(bytes), this.context.nowMs);
-    this.context.deliver(this, bytes, source);
+    this.context.deliver(this, bytes, routed);
   }
 
   #take(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
     this.counters.delivered++;
     this.lastArrivedMs = nowMs;
-    this.#heard.note(bytes, kind, this.#port);
+    this.#heard.note(bytes, kind, this.#ports);
   }
 
-  /** Payload from an address without a route. True where a blind latch locks to it and takes it. */
-  handleStray(bytes: Uint8Array, kind: PacketClass, source: TransportAddress, nowMs: number): boolean {
-    if (this.#blind?.handle(bytes, kind, source)) {
+  /** Payload on a path without a route. True where a blind latch locks to its source and takes it. */
+  handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
+    if (this.#blind?.handle(bytes, kind, path.remote)) {
       this.counters.legacy++;
-      this.activate(source);
-      this.context.emit({ type: 'legacy', ...this.#place, remote: source });
+      this.activate(path);
+      this.context.emit({ type: 'legacy', ...this.#place, ...endsOf(path) });
       return true;
     }
     this.counters.received++;
-    if (!this.handleElsewhere(bytes, kind, source, nowMs)) this.drop('candidateRefused');
-    else if (!this.#verifier?.keepArrived(source, bytes)) this.drop('unverified');
+    if (!this.handleElsewhere(bytes, kind, path, nowMs)) this.drop('candidateRefused');
+    else if (!this.#verifier?.keepArrived(path, bytes)) this.drop('unverified');
     return false;
   }
 
   /** Payload from elsewhere than the active path, the path before it included, may make a candidate (protocol.md 5.1). */
-  handleElsewhere(bytes: Uint8Array, kind: PacketClass, source: TransportAddress, nowMs: number): boolean {
+  handleElsewhere(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
     const looks = this.#heard.kindOf(bytes, kind);
-    const isKnown = this.#verifier?.handlePayload(source, bytes.length, looks, nowMs) ?? true;
+    const isKnown = this.#verifier?.handlePayload(path, bytes.length, looks, nowMs) ?? true;
     this.context.wake(this);
     return isKnown;
   }
 
-  /** Where this payload packet goes now (protocol.md 5.6). Undefined: it is dropped, and counted. */
+  /** Where this payload packet goes now, out of `port` (protocol.md 5.6). Undefined: it is dropped, and counted. */
   handleSend(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
-    const remote = this.#route.remote;
-    if (!remote || !this.#port) return this.drop('noPath');
+    const { path } = this.#route;
+    if (!path) return this.drop('noPath');
     this.counters.sent++;
     this.#verifier?.handleSend(bytes);
     this.lastSentMs = nowMs;
-    return remote;
+    return path.remote;
   }
 
   handleTimeout(nowMs: number): void {
-    this.#route.handleTimeout(this.#port, nowMs);
+    this.#route.handleTimeout(nowMs);
     this.#verifier?.handleTimeout(nowMs);
     this.provers.handleTimeout(nowMs);
   }
 
   get nextMs(): number {
-    if (!this.#port) return Infinity;
+    if (this.#ports.length === 0) return Infinity;
     return Math.min(this.#verifier?.nextMs ?? Infinity, this.provers.nextMs, this.#route.nextMs);
   }
 
   /** Forgets keys, words and paths (protocol.md 5.10). */
   close(nowMs: number): void {
-    const end = endOf(this, this.#route.remote);
+    const end = endOf(this, this.#route.path?.remote);
     this.awaitAnswer(undefined);
     this.protect({ kind: 'closed' }, undefined, nowMs);
     this.context.emit({ type: 'closed', ...this.#place, ...end });
     this.detach(nowMs);
   }
 
-  transmit(kind: OwnTransmission, bytes: Uint8Array, destination: TransportAddress): void {
-    if (!this.#port) return;
+  transmit(kind: OwnTransmission, bytes: Uint8Array, path: Path): void {
+    const routed = this.#routed(path);
+    if (!routed) return;
     this.counters[kind]++;
     this.lastSentMs = this.context.nowMs;
-    this.context.transmit(this.#port, bytes, destination);
+    this.context.transmit(routed.port, bytes, routed.remote);
   }
 
-  expect(transaction: Uint8Array): void {
-    this.#port?.addTransaction(transaction, this);
+  expect(transaction: Uint8Array, port: LocalPort): void {
+    this.#attached(port)?.addTransaction(transaction, this);
   }
 
-  forget(transaction: Uint8Array): void {
-    this.#port?.removeTransaction(transaction);
+  forget(transaction: Uint8Array, port: LocalPort): void {
+    this.#attached(port)?.removeTransaction(transaction);
   }
 
   drop(reason: DropReason): undefined {
@@ -285,31 +325,36 @@ export class Component implements VerifierHost, ProverHost {
     return undefined;
   }
 
-  emit(event: VerifierEvent): void {
+  emit(event: VerifierEvent, path: Path): void {
     if ('serverSeenAs' in event) this.serverSeenAs = event.serverSeenAs;
-    this.context.emit({ ...this.#place, ...event });
+    this.context.emit({ ...this.#place, ...endsOf(path), ...event });
   }
 
-  activate(remote: TransportAddress): void {
-    this.#route.open(this.#port, remote);
+  activate(path: Path): void {
+    const routed = this.#routed(path);
+    if (routed) this.#route.open(routed);
+    else this.#route.close();
   }
 
-  keep(path: PreviousPath): void {
-    this.#route.keep(this.#port, path);
+  keep(path: Path, untilMs: number): void {
+    const routed = this.#routed(path);
+    if (routed) this.#route.keep(routed, untilMs);
   }
 
-  claim(remote: TransportAddress): void {
-    this.#route.claim(this.#port, remote);
+  claim(path: Path): void {
+    const routed = this.#routed(path);
+    if (routed) this.#route.claim(routed);
   }
 
   deactivate(): void {
-    this.#route.close(this.#port);
+    this.#route.close();
   }
 
   /** To the signalled address where nobody proves anything to us: a prover's peer, or one without protection (protocol.md 6.5, 7). */
   #sendUnproven(): void {
     if (this.kind !== 'none' && (this.kind !== 'latch' || this.#verifier)) return;
-    return this.signalled ? this.activate(this.signalled) : this.deactivate();
+    const [port] = this.#ports;
+    return port && this.signalled ? this.activate({ port, remote: this.signalled }) : this.deactivate();
   }
 
   #startGeneration(protection: Extract<Protection, { generation: unknown }>, nowMs: number): void {
@@ -325,15 +370,16 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #judgeKeptHellos(nowMs: number): void {
-    for (const { message, source } of this.keptHellos.take()) {
+    for (const { message, path } of this.keptHellos.take()) {
+      const routed = this.#routed(path);
       const { recipient, sender } = message.username;
-      if (this.knows(recipient, sender) === 'now') this.handleMessage(message, source, nowMs);
+      if (routed && this.knows(recipient, sender) === 'now') this.handleMessage(message, routed, nowMs);
       else this.drop('unknownTags');
     }
   }
 
   #renewTags(): void {
-    this.#tags.renew(this.#protection, this.provers.generations, this.#port);
+    this.#tags.renew(this.#protection, this.provers.generations, this.#ports);
   }
 
   #stopVerifier(): void {
@@ -344,13 +390,40 @@ export class Component implements VerifierHost, ProverHost {
   #stopLatch(): void {
     this.#stopVerifier();
     this.provers.stop();
-    this.#heard.clear(this.#port);
+    this.#heard.clear(this.#ports);
     this.#renewTags();
   }
 
+  #attached(port: LocalPort): ComponentPort | undefined {
+    return this.#ports.find((one) => one === port);
+  }
+
+  /** The path with the port's tables; undefined where the component has left that port. */
+  #routed({ port, remote }: Path): ComponentPath | undefined {
+    const attached = this.#attached(port);
+    return attached && { port: attached, remote };
+  }
+
+  #leave(port: ComponentPort): void {
+    this.provers.handlePortRemoved(port);
+    this.#route.leave(port);
+    this.#tags.leave(port);
+    this.#heard.leave(port);
+    port.components.delete(this);
+    this.#ports = this.#ports.filter((one) => one !== port);
+  }
+
   get #place() {
-    const { media, component, session } = this;
-    const local = this.#port && { local: this.#port.local };
+    const { media, component, session, port } = this;
+    const local = port && { local: port.local };
     return { session: session.id, call: session.call, media, component, ...local };
   }
+}
+
+/** Both ends of a path, as events name them. */
+function endsOf({ port, remote }: Path): {
+  readonly local: TransportAddress;
+  readonly remote: TransportAddress;
+} {
+  return { local: port.local, remote };
 }

@@ -15,7 +15,7 @@ export class Mapping {
     const { remote, serverSeenAs, rttMs } = path;
     const { signalled, session } = this.host;
     const view = {
-      ...{ remote, mapping: remote, serverSeenAs, rttMs, protection },
+      ...{ mapping: remote, serverSeenAs, rttMs, protection },
       ...(signalled && { signalled }),
       nat: natBetween(signalled, remote),
       ...(suite && { suite }),
@@ -23,8 +23,9 @@ export class Mapping {
     };
     const previous = this.#last;
     this.#last = remote;
-    if (previous && !isSameAddress(previous, remote)) this.host.emit({ type: 'rebound', previous, ...view });
-    else this.host.emit({ type: 'verified', ...view });
-    if (view.nat === 'none') this.host.emit({ type: 'direct', ...view });
+    if (previous && !isSameAddress(previous, remote))
+      this.host.emit({ type: 'rebound', previous, ...view }, path);
+    else this.host.emit({ type: 'verified', ...view }, path);
+    if (view.nat === 'none') this.host.emit({ type: 'direct', ...view }, path);
   }
 }

@@ -2,6 +2,7 @@
 // the prover answers the old until it has answered the new (protocol.md 5.10).
 import type { LatchMessage, TransportAddress } from '../../wire/index.js';
 import type { Generation } from '../proof/generation.js';
+import type { LocalPort, Path } from './path.js';
 import { Prover, type ProverHost } from './prover.js';
 
 export class ProverPair {
@@ -31,30 +32,27 @@ export class ProverPair {
     this.#current = new Prover(this.host, generation, word, isPathVerified, nowMs);
   }
 
-  handleChallenge(
-    message: Extract<LatchMessage, { kind: 'challenge' }>,
-    source: TransportAddress,
-    nowMs: number,
-  ): void {
+  handleChallenge(message: Extract<LatchMessage, { kind: 'challenge' }>, path: Path, nowMs: number): void {
     const { recipient, sender } = message.username;
     const isFor = ({ generation }: Prover): boolean =>
       generation.ownTag === recipient && generation.peerTag === sender;
-    if (this.#current && isFor(this.#current)) this.#current.handleChallenge(message, source, nowMs);
-    else if (this.#former && isFor(this.#former)) this.#former.handleChallenge(message, source, nowMs);
+    if (this.#current && isFor(this.#current)) this.#current.handleChallenge(message, path, nowMs);
+    else if (this.#former && isFor(this.#former)) this.#former.handleChallenge(message, path, nowMs);
     else this.host.drop('unknownTags');
     if (!this.#current?.isChallenged) return;
     this.#former?.stop();
     this.#former = undefined;
   }
 
-  handleWelcome(
-    message: Extract<LatchMessage, { kind: 'welcome' }>,
-    source: TransportAddress,
-    nowMs: number,
-  ): void {
+  handleWelcome(message: Extract<LatchMessage, { kind: 'welcome' }>, path: Path, nowMs: number): void {
     if (!this.#current) return this.host.drop('staleTransaction');
-    this.#current.handleWelcome(message, source, nowMs);
+    this.#current.handleWelcome(message, path, nowMs);
     this.seenAs = this.#current.mapped ?? this.seenAs;
+  }
+
+  handlePortRemoved(port: LocalPort): void {
+    this.#current?.handlePortRemoved(port);
+    this.#former?.handlePortRemoved(port);
   }
 
   handleLocalChange(nowMs: number): void {

@@ -15,6 +15,7 @@ import { randomBytes, type Crypto, type Random } from '../crypto.js';
 import type { ComponentId } from '../events.js';
 import type { Generation } from '../proof/generation.js';
 import { computeProof } from '../proof/keys.js';
+import type { LocalPort, Path } from './path.js';
 
 /** Hellos until a challenge verifies, from the start: protocol.md 6.1. */
 const HELLO_SERIES_MS: readonly number[] = [0, 50, 150, 350, 750, 1550, 3150];
@@ -30,20 +31,18 @@ export interface ProverHost {
   readonly component: ComponentId;
   readonly crypto: Crypto;
   readonly random: Random;
-  /** Where this component sends its media: the only address that is helloed and whose challenges are answered. */
+  /** The socket that this component sends its media from, and where to: the only address that is helloed and answered. */
+  readonly port: LocalPort | undefined;
   readonly destination: TransportAddress | undefined;
   /** The peer's SDP says that it sends media on this component. */
   readonly expectsMedia: boolean;
   /** When anything last went out to the peer, and when anything last arrived from its media address. */
   readonly lastSentMs: number;
   lastArrivedMs: number;
-  transmit(
-    kind: 'hellos' | 'responses' | 'keepalives',
-    bytes: Uint8Array,
-    destination: TransportAddress,
-  ): void;
-  expect(transaction: Uint8Array): void;
-  forget(transaction: Uint8Array): void;
+  transmit(kind: 'hellos' | 'responses' | 'keepalives', bytes: Uint8Array, path: Path): void;
+  /** A welcome to the transaction comes to this component from now on, if it comes to this socket. */
+  expect(transaction: Uint8Array, port: LocalPort): void;
+  forget(transaction: Uint8Array, port: LocalPort): void;
   drop(reason: DropReason): void;
 }
 
@@ -62,7 +61,7 @@ export class Prover {
   #seriesSent = 0;
   #lastHelloMs = -Infinity;
   #wantsHello = false;
-  #outstanding: Uint8Array[] = [];
+  #outstanding: { readonly transaction: Uint8Array; readonly port: LocalPort }[] = [];
   readonly #sdpProof: Uint8Array;
 
   constructor(
@@ -78,27 +77,27 @@ export class Prover {
   }
 
   /** Answers a challenge that verifies and comes from where the media goes; anything else is dropped (protocol.md 6.2). */
-  handleChallenge(message: ChallengeMessage, source: TransportAddress, nowMs: number): void {
+  handleChallenge(message: ChallengeMessage, path: Path, nowMs: number): void {
     const { destination } = this.host;
-    if (!destination || !isSameAddress(destination, source)) return this.host.drop('wrongSource');
+    if (!destination || !isSameAddress(destination, path.remote)) return this.host.drop('wrongSource');
     if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
     this.isChallenged = true;
     this.host.lastArrivedMs = nowMs;
     const proof = this.#proofOver(message.word);
-    const spec = { mapped: source, proof, transaction: message.transaction };
-    this.host.transmit('responses', encodeResponse(spec, ...this.#integrity()), source);
+    const spec = { mapped: path.remote, proof, transaction: message.transaction };
+    this.host.transmit('responses', encodeResponse(spec, ...this.#integrity()), path);
   }
 
   /** A welcome counts only for an outstanding hello; one that shows another mapping asks for a fresh hello (protocol.md 6.4). */
-  handleWelcome(message: WelcomeMessage, source: TransportAddress, nowMs: number): void {
+  handleWelcome(message: WelcomeMessage, { remote }: Path, nowMs: number): void {
     const { destination } = this.host;
-    const index = this.#outstanding.findIndex((one) => isSameBytes(one, message.transaction));
-    const transaction = this.#outstanding[index];
-    if (!transaction) return this.host.drop('staleTransaction');
-    if (!destination || !isSameAddress(destination, source)) return this.host.drop('wrongSource');
+    const index = this.#outstanding.findIndex((one) => isSameBytes(one.transaction, message.transaction));
+    const hello = this.#outstanding[index];
+    if (!hello) return this.host.drop('staleTransaction');
+    if (!destination || !isSameAddress(destination, remote)) return this.host.drop('wrongSource');
     if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
     this.#outstanding.splice(index, 1);
-    this.host.forget(transaction);
+    this.host.forget(hello.transaction, hello.port);
     this.#isWelcomed = true;
     this.host.lastArrivedMs = nowMs;
     if (this.mapped && !isSameAddress(this.mapped, message.mapped)) this.#wantsHello = true;
@@ -115,15 +114,22 @@ export class Prover {
   }
 
   handleTimeout(nowMs: number): void {
-    const { destination } = this.host;
-    if (!destination) return;
-    if (nowMs >= this.#helloMs()) this.#sendHello(destination, nowMs);
-    else if (nowMs >= this.#keepaliveMs()) this.#sendKeepalive(destination);
+    const { port, destination: remote } = this.host;
+    if (!port || !remote) return;
+    if (nowMs >= this.#helloMs()) this.#sendHello({ port, remote }, nowMs);
+    else if (nowMs >= this.#keepaliveMs()) this.#sendKeepalive({ port, remote });
   }
 
   /** When handleTimeout wants to be called next. */
   get nextMs(): number {
     return this.host.destination ? Math.min(this.#helloMs(), this.#keepaliveMs()) : Infinity;
+  }
+
+  /** A socket is gone: no welcome comes to it any more. */
+  handlePortRemoved(port: LocalPort): void {
+    const isAtPort = (one: { readonly port: LocalPort }): boolean => one.port === port;
+    for (const { transaction } of this.#outstanding.filter(isAtPort)) this.host.forget(transaction, port);
+    this.#outstanding = this.#outstanding.filter((one) => !isAtPort(one));
   }
 
   stop(): void {
@@ -149,17 +155,17 @@ export class Prover {
     return this.host.lastSentMs + this.generation.keepaliveS * 1000;
   }
 
-  #sendHello(destination: TransportAddress, nowMs: number): void {
+  #sendHello(path: Path, nowMs: number): void {
     if (this.#isInSeries) this.#skipMissed(nowMs);
     this.#lastHelloMs = nowMs;
     this.#wantsHello = false;
     const transaction = this.#nextTransaction();
-    this.#outstanding.push(transaction);
-    this.host.expect(transaction);
+    this.#outstanding.push({ transaction, port: path.port });
+    this.host.expect(transaction, path.port);
     const oldest = this.#outstanding.length > MAX_OUTSTANDING ? this.#outstanding.shift() : undefined;
-    if (oldest) this.host.forget(oldest);
+    if (oldest) this.host.forget(oldest.transaction, oldest.port);
     const spec = { ...this.#names(), proof: this.#sdpProof, transaction };
-    this.host.transmit('hellos', encodeHello(spec, ...this.#integrity()), destination);
+    this.host.transmit('hellos', encodeHello(spec, ...this.#integrity()), path);
   }
 
   #skipMissed(nowMs: number): void {
@@ -167,9 +173,9 @@ export class Prover {
     while (this.#seriesStartMs + (HELLO_SERIES_MS[this.#seriesSent] ?? Infinity) <= nowMs);
   }
 
-  #sendKeepalive(destination: TransportAddress): void {
+  #sendKeepalive(path: Path): void {
     const spec = { ...this.#names(), transaction: this.#nextTransaction() };
-    this.host.transmit('keepalives', encodeKeepalive(spec, ...this.#integrity()), destination);
+    this.host.transmit('keepalives', encodeKeepalive(spec, ...this.#integrity()), path);
   }
 
   #names(): { recipient: string; sender: string } {
@@ -198,6 +204,6 @@ export class Prover {
   }
 
   #forgetOutstanding(): void {
-    for (const transaction of this.#outstanding.splice(0)) this.host.forget(transaction);
+    for (const { transaction, port } of this.#outstanding.splice(0)) this.host.forget(transaction, port);
   }
 }

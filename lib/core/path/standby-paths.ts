@@ -1,6 +1,6 @@
 // Paths that ICE has verified beside the active one: payload is taken from them, and one of them may be nominated
 // (protocol.md 8.1). Each must be verified anew within the time after which consent would expire (RFC 7675).
-import { isSameAddress, type TransportAddress } from '../../wire/index.js';
+import { isSamePath, type LocalPort, type Path } from './path.js';
 import type { VerifiedPath } from './verified-path.js';
 import type { VerifierHost } from './verifier-host.js';
 
@@ -15,28 +15,41 @@ export class StandbyPaths {
 
   add(path: VerifiedPath, nowMs: number): void {
     const untilMs = nowMs + STANDBY_MS;
-    this.#list = this.#list.filter(
-      (one) => one.untilMs > nowMs && !isSameAddress(one.path.remote, path.remote),
-    );
+    this.#list = this.#list.filter((one) => one.untilMs > nowMs && !isSamePath(one.path, path));
     if (this.#list.length === MAX_STANDBYS) this.#list.shift();
     this.#list.push({ path, untilMs });
-    this.host.keep({ remote: path.remote, untilMs });
+    this.host.keep(path, untilMs);
   }
 
-  find(remote: TransportAddress, nowMs: number): VerifiedPath | undefined {
-    return this.#list.find(({ path, untilMs }) => untilMs > nowMs && isSameAddress(path.remote, remote))
-      ?.path;
+  find(path: Path, nowMs: number): VerifiedPath | undefined {
+    return this.#list.find((one) => one.untilMs > nowMs && isSamePath(one.path, path))?.path;
   }
 
   /** After a switch, which closed their routes. */
   keepAll(nowMs: number): void {
     for (const { path, untilMs } of this.#list) {
-      if (untilMs > nowMs) this.host.keep({ remote: path.remote, untilMs });
+      if (untilMs > nowMs) this.host.keep(path, untilMs);
     }
   }
 
   remove(path: VerifiedPath): void {
     this.#list = this.#list.filter((one) => one.path !== path);
+  }
+
+  /** A socket of ours is gone, and all paths at it. */
+  removePort(port: LocalPort): void {
+    this.#list = this.#list.filter(({ path }) => path.port !== port);
+  }
+
+  /** The one that ICE nominated with the highest priority, else the newest: protocol.md 8.1. */
+  best(nowMs: number): VerifiedPath | undefined {
+    return this.#list
+      .filter(({ untilMs }) => untilMs > nowMs)
+      .map(({ path }) => path)
+      .reduceRight<VerifiedPath | undefined>(
+        (best, path) => (best && best.nomination >= path.nomination ? best : path),
+        undefined,
+      );
   }
 
   clear(): void {

@@ -4,6 +4,7 @@
 // copies. This file decides and remembers. It sends and delivers nothing: the verifier does what it decides.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
 import { CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
+import { isSamePath, type Path } from './path.js';
 import type { VerifiedPath } from './verified-path.js';
 
 /** The path in use is asked twice: one datagram may be lost. */
@@ -212,7 +213,7 @@ export class Trial {
 /** What one component remembers from trial to trial. */
 export class TrialHistory {
   #cautiousUntilMs = -Infinity;
-  #left: { readonly remote: TransportAddress; readonly rankMs: number; readonly untilMs: number }[] = [];
+  #left: { readonly path: Path; readonly rankMs: number; readonly untilMs: number }[] = [];
 
   noteConflict(nowMs: number): void {
     this.#cautiousUntilMs = nowMs + CAUTION_MS;
@@ -223,15 +224,16 @@ export class TrialHistory {
   }
 
   /** The media has left this path, which was first verified at `rankMs`. */
-  noteLeft(remote: TransportAddress, rankMs: number, nowMs: number): void {
-    this.#left = this.#left.filter((path) => path.untilMs > nowMs && !isSameAddress(path.remote, remote));
+  noteLeft({ port, remote }: Path, rankMs: number, nowMs: number): void {
+    const path = { port, remote };
+    this.#left = this.#left.filter((left) => left.untilMs > nowMs && !isSamePath(left.path, path));
     if (this.#left.length === MAX_LEFT_PATHS) this.#left.shift();
-    this.#left.push({ remote, rankMs, untilMs: nowMs + RANK_KEPT_MS });
+    this.#left.push({ path, rankMs, untilMs: nowMs + RANK_KEPT_MS });
   }
 
   /** When a candidate counts as first verified: of two paths that answer, the earlier keeps the media. */
-  rankMs(remote: TransportAddress, trial: Trial, nowMs: number): number {
-    const left = this.#left.find((path) => path.untilMs > nowMs && isSameAddress(path.remote, remote));
+  rankMs(path: Path, trial: Trial, nowMs: number): number {
+    const left = this.#left.find((one) => one.untilMs > nowMs && isSamePath(one.path, path));
     return left?.rankMs ?? nowMs + (trial.isAnsweredFromElsewhere ? RELAYED_ANSWER_MS : 0);
   }
 

@@ -4,8 +4,11 @@ import type { TransportAddress } from '../../wire/index.js';
 import type { Random } from '../crypto.js';
 import type { Challenge } from '../proof/challenge.js';
 import { Consent } from './consent.js';
+import type { LocalPort, Path } from './path.js';
 
-export class VerifiedPath {
+export class VerifiedPath implements Path {
+  readonly port: LocalPort;
+  readonly remote: TransportAddress;
   readonly consent: Consent;
   /** A challenge under a new generation's key, sent again as rule 5.2 says: protocol.md 5.10. */
   recheck: Challenge | undefined;
@@ -13,7 +16,7 @@ export class VerifiedPath {
   serverSeenAs: TransportAddress;
 
   constructor(
-    readonly remote: TransportAddress,
+    path: Path,
     answer: { readonly rttMs: number; readonly serverSeenAs: TransportAddress },
     /** When it was first verified: of two paths that answer, the earlier keeps the media (protocol.md 5.11). */
     readonly rankMs: number,
@@ -22,6 +25,7 @@ export class VerifiedPath {
     nowMs: number,
     random: Random,
   ) {
+    ({ port: this.port, remote: this.remote } = path);
     ({ rttMs: this.rttMs, serverSeenAs: this.serverSeenAs } = answer);
     this.consent = new Consent(random, nowMs);
   }

@@ -5,15 +5,12 @@ import type { Crypto, Random } from '../crypto.js';
 import type { DirectTargets } from '../route/direct-targets.js';
 import type { ComponentId, MappingView } from '../events.js';
 import type { CallPlace } from '../call-place.js';
+import type { LocalPort, Path } from './path.js';
 
 export type VerifierEvent =
-  | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired'; readonly remote: TransportAddress }
-  | ({ readonly type: 'verified' | 'direct'; readonly remote: TransportAddress } & MappingView)
-  | ({
-      readonly type: 'rebound';
-      readonly remote: TransportAddress;
-      readonly previous: TransportAddress;
-    } & MappingView);
+  | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' }
+  | ({ readonly type: 'verified' | 'direct' } & MappingView)
+  | ({ readonly type: 'rebound'; readonly previous: TransportAddress } & MappingView);
 
 export interface VerifierHost {
   readonly component: ComponentId;
@@ -24,23 +21,22 @@ export interface VerifierHost {
   readonly random: Random;
   readonly directTargets: DirectTargets;
   isDirectTarget(address: string): boolean;
-  transmit(
-    kind: 'welcomes' | 'challenges' | 'resent',
-    bytes: Uint8Array,
-    destination: TransportAddress,
-  ): void;
-  /** Responses to the transaction come to this component from now on. */
-  expect(transaction: Uint8Array): void;
-  forget(transaction: Uint8Array): void;
-  /** Payload goes to `remote` and is taken from it, and from nowhere else. */
-  activate(remote: TransportAddress): void;
+  /** The socket out of which an address is asked that nothing has come from; undefined where there is none. */
+  readonly port: LocalPort | undefined;
+  transmit(kind: 'welcomes' | 'challenges' | 'resent', bytes: Uint8Array, path: Path): void;
+  /** Responses to the transaction come to this component from now on, if they come to this socket. */
+  expect(transaction: Uint8Array, port: LocalPort): void;
+  forget(transaction: Uint8Array, port: LocalPort): void;
+  /** Payload goes over this path and is taken from it, and from nowhere else. */
+  activate(path: Path): void;
   /** Payload is taken from this verified path too, until its time is over. */
-  keep(path: { readonly remote: TransportAddress; readonly untilMs: number }): void;
-  /** The address has answered a challenge: it belongs to this session (protocol.md 5.1). */
-  claim(remote: TransportAddress): void;
+  keep(path: Path, untilMs: number): void;
+  /** The path has answered a challenge: its address, at its socket, belongs to this session (protocol.md 5.1). */
+  claim(path: Path): void;
   deactivate(): void;
   /** Payload that was held goes to the application: it came from what is now the active path. */
-  deliver(bytes: Uint8Array, source: TransportAddress): void;
+  deliver(bytes: Uint8Array, path: Path): void;
   drop(reason: DropReason): void;
-  emit(event: VerifierEvent): void;
+  /** Tells of the path. */
+  emit(event: VerifierEvent, path: Path): void;
 }

@@ -7,8 +7,9 @@ import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Sign } from './candid
 import { CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
 import type { AnswerMessage, Scheme, GreetingMessage } from '../proof/scheme.js';
 import { Mapping } from './mapping.js';
+import { isSamePath, type LocalPort, type Path } from './path.js';
 import { StandbyPaths } from './standby-paths.js';
-import { AskedPath, askScheduleMs, decideTrial, TrialHistory, type TrialState } from './trial.js';
+import { AskedPath, askScheduleMs, decideTrial, TrialHistory, type Trial, type TrialState } from './trial.js';
 import type { VerifierHost } from './verifier-host.js';
 
 /** Payload of the path before is still taken for this long after a switch: protocol.md 5.5. */
@@ -20,6 +21,8 @@ export class Verifier {
   #history = new TrialHistory();
   #standbys: StandbyPaths;
   #mapping: Mapping;
+  /** There was no socket yet to ask the signalled address from. */
+  #isSignalledWaiting = false;
 
   constructor(
     private readonly host: VerifierHost,
@@ -39,7 +42,7 @@ export class Verifier {
     this.#standbys.clear();
     if (this.#active) {
       this.#release(...this.#active.forgetOutstanding());
-      this.#active.recheck = this.#createChallenge(this.#active.remote, CANDIDATE_SCHEDULE_MS);
+      this.#active.recheck = this.#createChallenge(this.#active, CANDIDATE_SCHEDULE_MS);
       this.#pumpActive(this.#active, nowMs);
     }
     this.handleSignalled(nowMs);
@@ -47,11 +50,13 @@ export class Verifier {
 
   /** Rule 5.7: a new signalled address is asked before anything came from it, where allowed; the active path stays. */
   handleSignalled(nowMs: number): void {
-    const { signalled: remote, directTargets } = this.host;
-    if (!remote || remote.port === 0 || !this.host.isDirectTarget(remote.address)) return;
+    const { port, signalled: remote, directTargets } = this.host;
+    this.#isSignalledWaiting = port === undefined;
+    if (!port || !remote || remote.port === 0 || !this.host.isDirectTarget(remote.address)) return;
     if (this.#active && isSameAddress(this.#active.remote, remote)) return;
-    if (this.#candidates.find(remote)) return;
-    const newcomer = new Candidate(remote, this.#createChallenge(remote, CANDIDATE_SCHEDULE_MS), nowMs);
+    if (this.#candidates.hasRemote(remote)) return;
+    const path = { port, remote };
+    const newcomer = new Candidate(path, this.#createChallenge(path, CANDIDATE_SCHEDULE_MS), nowMs);
     newcomer.freeDatagrams = DIRECT_DATAGRAMS;
     const isClaimed = directTargets.claim(remote.address, newcomer, nowMs);
     if (isClaimed && this.#admit(newcomer, nowMs)) return this.#settle(newcomer, nowMs);
@@ -59,27 +64,48 @@ export class Verifier {
     this.#release(newcomer.challenge);
   }
 
+  /** There is a socket: what could not be asked without one is asked now. */
+  handlePortAdded(nowMs: number): void {
+    if (this.#isSignalledWaiting) this.handleSignalled(nowMs);
+  }
+
+  /** A socket is gone, and with it all paths at it. The best of those that are left carries the media. */
+  handlePortRemoved(port: LocalPort, nowMs: number): void {
+    for (const candidate of this.#candidates) {
+      const { asked } = candidate.trial;
+      if (candidate.port === port) this.#forget(candidate);
+      else if (asked?.path.port === port) this.#endAsked(candidate.trial, asked);
+    }
+    this.#standbys.removePort(port);
+    if (this.#active?.port !== port) return;
+    this.#release(...this.#active.forgetOutstanding());
+    this.#active = undefined;
+    this.host.deactivate();
+    const next = this.#standbys.best(nowMs);
+    if (next) this.#switchTo(next, nowMs, false);
+  }
+
   /** A hello, a keepalive or a check that names this generation (protocol.md 5.1, 5.3, 8.1). */
-  handleGreeting(message: GreetingMessage, source: TransportAddress, nowMs: number): void {
-    const greeting = this.#scheme.greet(message, source);
+  handleGreeting(message: GreetingMessage, path: Path, nowMs: number): void {
+    const greeting = this.#scheme.greet(message, path.remote);
     if (typeof greeting === 'string') return this.host.drop(greeting);
     const { counter, reply, nomination, sizeBytes } = greeting;
-    const verified = this.#verifiedAt(source, nowMs);
+    const verified = this.#verifiedAt(path, nowMs);
     const sign = { ...(counter !== undefined && { counter }), ...(nomination >= 0 && { nomination }) };
-    const candidate = verified ? undefined : this.#candidateAt(source, nowMs, sign);
+    const candidate = verified ? undefined : this.#candidateAt(path, nowMs, sign);
     if (!candidate) {
       // A reply is smaller than three times the greeting, so it fits any budget (protocol.md 5.4).
-      if (reply) this.host.transmit('welcomes', reply, source);
+      if (reply) this.host.transmit('welcomes', reply, path);
       return verified ? this.#nominate(verified, nomination, nowMs) : this.host.drop('candidateRefused');
     }
     candidate.noteReceived(sizeBytes, nowMs);
     if (greeting.proof && this.#scheme.spendWord(greeting.proof)) {
       candidate.isProven = true;
-      this.host.emit({ type: 'proven', remote: source });
+      this.host.emit({ type: 'proven' }, path);
     }
     if (reply && candidate.fitsBudget(reply.length)) {
       candidate.sentBytes += reply.length;
-      this.host.transmit('welcomes', reply, source);
+      this.host.transmit('welcomes', reply, path);
     }
     this.#settle(candidate, nowMs);
   }
@@ -89,16 +115,16 @@ export class Verifier {
    * budget of one that is there. False where there was no place for one (5.9).
    */
   handlePayload(
-    source: TransportAddress,
+    path: Path,
     sizeBytes: number,
     kind: 'known-media' | 'media' | 'other',
     nowMs: number,
   ): boolean {
-    if (this.#verifiedAt(source, nowMs)) return true;
+    if (this.#verifiedAt(path, nowMs)) return true;
     const candidate =
       kind === 'other'
-        ? this.#candidates.find(source)
-        : this.#candidateAt(source, nowMs, kind === 'known-media' ? { isKnownMedia: true } : {});
+        ? this.#candidates.find(path)
+        : this.#candidateAt(path, nowMs, kind === 'known-media' ? { isKnownMedia: true } : {});
     if (!candidate) return kind === 'other';
     candidate.noteReceived(sizeBytes, nowMs);
     if (!candidate.trial.answer) this.#settle(candidate, nowMs);
@@ -106,26 +132,26 @@ export class Verifier {
   }
 
   /** Payload of a candidate that may take the media within moments. False: it is dropped. */
-  keepArrived(source: TransportAddress, bytes: Uint8Array): boolean {
-    return this.#candidates.find(source)?.trial.keepArrived(bytes) ?? false;
+  keepArrived(path: Path, bytes: Uint8Array): boolean {
+    return this.#candidates.find(path)?.trial.keepArrived(bytes) ?? false;
   }
 
-  /** A response to something outstanding, from the address that was asked; any other is dropped (protocol.md 5.2). */
-  handleAnswer(message: AnswerMessage, source: TransportAddress, nowMs: number): void {
+  /** A response to something outstanding, on the path that was asked; any other is dropped (protocol.md 5.2). */
+  handleAnswer(message: AnswerMessage, path: Path, nowMs: number): void {
     const isAnswered = ({ transaction }: Challenge): boolean => isSameBytes(transaction, message.transaction);
-    const isAsked = (path: Candidate | VerifiedPath): boolean => path.outstanding.some(isAnswered);
+    const isAsked = (one: Candidate | VerifiedPath): boolean => one.outstanding.some(isAnswered);
     const active = this.#active && isAsked(this.#active) ? this.#active : undefined;
     const candidate = active ? undefined : [...this.#candidates].find(isAsked);
     const challenge = (active ?? candidate)?.outstanding.find(isAnswered);
     if (!challenge) return this.host.drop('staleTransaction');
     const fault = this.#scheme.fault(message, challenge);
     if (fault) return this.host.drop(fault);
-    if (!isSameAddress(challenge.destination, source)) {
-      if (candidate) this.#noteRelayedAnswer(candidate, challenge, source);
+    if (!isSamePath(challenge.path, path)) {
+      if (candidate) this.#noteRelayedAnswer(candidate, challenge, path.remote);
       return this.host.drop('wrongSource');
     }
     this.#release(challenge);
-    this.host.claim(source);
+    this.host.claim(path);
     if (active) return this.#handleConsent(active, challenge, message.mapped, nowMs);
     if (!candidate) return;
     if (challenge === candidate.challenge) candidate.trial.noteAnswer(challenge, message.mapped, nowMs);
@@ -163,11 +189,11 @@ export class Verifier {
     this.host.deactivate();
   }
 
-  #candidateAt(source: TransportAddress, nowMs: number, sign: Sign): Candidate | undefined {
-    const present = this.#candidates.find(source);
+  #candidateAt(path: Path, nowMs: number, sign: Sign): Candidate | undefined {
+    const present = this.#candidates.find(path);
     if (present) return Object.assign(present, sign);
-    const challenge = this.#createChallenge(source, CANDIDATE_SCHEDULE_MS);
-    const newcomer = Object.assign(new Candidate(source, challenge, nowMs), sign);
+    const challenge = this.#createChallenge(path, CANDIDATE_SCHEDULE_MS);
+    const newcomer = Object.assign(new Candidate(path, challenge, nowMs), sign);
     return this.#admit(newcomer, nowMs) ? newcomer : undefined;
   }
 
@@ -178,7 +204,7 @@ export class Verifier {
     if (!isAdmitted) this.#release(newcomer.challenge);
     else {
       for (const { trial } of this.#candidates) trial.noteRival(newcomer.remote);
-      this.host.emit({ type: 'candidate', remote: newcomer.remote });
+      this.host.emit({ type: 'candidate' }, newcomer);
     }
     return isAdmitted;
   }
@@ -189,25 +215,25 @@ export class Verifier {
     const isFirst = candidate.challenge.firstSentMs === undefined;
     const takeFree = (): boolean => this.host.directTargets.take(candidate.remote.address, nowMs);
     if (!candidate.takeTransmission(nowMs, takeFree)) return;
-    this.host.transmit('challenges', candidate.challenge.bytes, candidate.remote);
+    this.host.transmit('challenges', candidate.challenge.bytes, candidate);
     if (isFirst && this.#active) this.#ask(candidate, this.#active, nowMs);
   }
 
   /** Rule 5.11: the path in use is challenged at the moment when the candidate is. */
   #ask({ trial }: Candidate, path: VerifiedPath, nowMs: number): void {
-    if (trial.asked) this.#endAsked(trial.asked);
+    if (trial.asked) this.#endAsked(trial, trial.asked);
     const isCautious = this.#history.isCautious(nowMs);
-    const challenge = this.#createChallenge(path.remote, askScheduleMs(isCautious));
+    const challenge = this.#createChallenge(path, askScheduleMs(isCautious));
     trial.asked = new AskedPath(path, challenge, isCautious);
     this.#pumpAsked(trial.asked, nowMs);
   }
 
   #pumpAsked(asked: AskedPath, nowMs: number): void {
-    if (asked.takeTransmission(nowMs))
-      this.host.transmit('challenges', asked.challenge.bytes, asked.path.remote);
+    if (asked.takeTransmission(nowMs)) this.host.transmit('challenges', asked.challenge.bytes, asked.path);
   }
 
-  #endAsked(asked: AskedPath): void {
+  #endAsked(trial: Trial, asked: AskedPath): void {
+    trial.asked = undefined;
     this.#release(asked.challenge);
     asked.takeArrived().forEach(() => this.host.drop('unverified'));
   }
@@ -215,7 +241,7 @@ export class Verifier {
   /** A valid response to the candidate's challenge, or to the question about it, came from an address that was not asked. */
   #noteRelayedAnswer(candidate: Candidate, challenge: Challenge, source: TransportAddress): void {
     if (challenge === candidate.challenge) candidate.trial.noteRelayedAnswer(source);
-    if (this.#candidates.find(source)) candidate.trial.noteRival(source);
+    if (this.#candidates.hasRemote(source)) candidate.trial.noteRival(source);
   }
 
   /** Does with a candidate what rule 5.11 decides. */
@@ -265,13 +291,13 @@ export class Verifier {
     const arrived = isAboutActive ? asked.takeArrived() : [];
     this.#activate(candidate, nowMs);
     if (!isAboutActive) return;
-    for (const bytes of asked.sent) this.host.transmit('resent', bytes, candidate.remote);
-    for (const bytes of arrived) this.host.deliver(bytes, candidate.remote);
+    for (const bytes of asked.sent) this.host.transmit('resent', bytes, candidate);
+    for (const bytes of arrived) this.host.deliver(bytes, candidate);
   }
 
   #noteConflict(candidate: Candidate, nowMs: number): void {
     this.#history.noteConflict(nowMs);
-    this.host.emit({ type: 'conflict', remote: candidate.remote });
+    this.host.emit({ type: 'conflict' }, candidate);
   }
 
   #standBy(candidate: Candidate, nowMs: number): void {
@@ -290,29 +316,29 @@ export class Verifier {
     return candidate.pathOf(this.#rankMs(candidate, nowMs), nowMs, this.host.random);
   }
 
-  #rankMs({ remote, trial }: Candidate, nowMs: number): number {
-    return this.#history.rankMs(remote, trial, nowMs);
+  #rankMs(candidate: Candidate, nowMs: number): number {
+    return this.#history.rankMs(candidate, candidate.trial, nowMs);
   }
 
   #switchTo(path: VerifiedPath, nowMs: number, takesPrevious: boolean): void {
     const old = this.#active;
     this.#active = path;
     this.#standbys.remove(path);
-    this.host.activate(path.remote);
+    this.host.activate(path);
     this.#standbys.keepAll(nowMs);
     if (old) {
-      this.#history.noteLeft(old.remote, old.rankMs, nowMs);
+      this.#history.noteLeft(old, old.rankMs, nowMs);
       this.#release(...old.forgetOutstanding());
       if (this.#scheme.mayHaveSeveralPaths) this.#standbys.add(old, nowMs);
-      else if (takesPrevious) this.host.keep({ remote: old.remote, untilMs: nowMs + PREVIOUS_PATH_MS });
+      else if (takesPrevious) this.host.keep(old, nowMs + PREVIOUS_PATH_MS);
     }
     this.#mapping.announce(path, this.#scheme);
   }
 
-  /** The verified path to this address, if media comes or may come from there. */
-  #verifiedAt(source: TransportAddress, nowMs: number): VerifiedPath | undefined {
-    if (this.#active && isSameAddress(this.#active.remote, source)) return this.#active;
-    return this.#standbys.find(source, nowMs);
+  /** The same path where it is verified, if media comes or may come over it. */
+  #verifiedAt(path: Path, nowMs: number): VerifiedPath | undefined {
+    if (this.#active && isSamePath(this.#active, path)) return this.#active;
+    return this.#standbys.find(path, nowMs);
   }
 
   /** The nominated path with the highest priority carries the media (protocol.md 8.1). */
@@ -334,12 +360,12 @@ export class Verifier {
     if (decision === 'expire') return this.#expire(path);
     if (path.recheck && path.recheck.nextMs <= nowMs) {
       path.recheck.noteSent(nowMs);
-      this.host.transmit('challenges', path.recheck.bytes, path.remote);
+      this.host.transmit('challenges', path.recheck.bytes, path);
     }
     if (decision === 'wait') return;
-    const challenge = this.#createChallenge(path.remote, CONSENT_SCHEDULE_MS);
+    const challenge = this.#createChallenge(path, CONSENT_SCHEDULE_MS);
     challenge.noteSent(nowMs);
-    this.host.transmit('challenges', challenge.bytes, path.remote);
+    this.host.transmit('challenges', challenge.bytes, path);
     this.#release(...path.consent.noteSent(challenge, nowMs));
   }
 
@@ -347,13 +373,13 @@ export class Verifier {
     this.#release(...path.forgetOutstanding());
     this.#active = undefined;
     this.host.deactivate();
-    this.host.emit({ type: 'expired', remote: path.remote });
+    this.host.emit({ type: 'expired' }, path);
   }
 
   #forget(candidate: Candidate): void {
     this.#candidates.remove(candidate);
     this.#release(candidate.challenge);
-    if (candidate.trial.asked) this.#endAsked(candidate.trial.asked);
+    if (candidate.trial.asked) this.#endAsked(candidate.trial, candidate.trial.asked);
     this.host.directTargets.release(candidate.remote.address, candidate);
   }
 
@@ -362,13 +388,13 @@ export class Verifier {
   }
 
   /** A fresh challenge, whose answer comes back to us from now on. */
-  #createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
-    const challenge = this.#scheme.createChallenge(destination, scheduleMs);
-    this.host.expect(challenge.transaction);
+  #createChallenge(path: Path, scheduleMs: readonly number[]): Challenge {
+    const challenge = this.#scheme.createChallenge(path, scheduleMs);
+    this.host.expect(challenge.transaction, path.port);
     return challenge;
   }
 
   #release(...challenges: readonly Challenge[]): void {
-    for (const challenge of challenges) this.host.forget(challenge.transaction);
+    for (const { transaction, path } of challenges) this.host.forget(transaction, path.port);
   }
 }

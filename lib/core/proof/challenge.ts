@@ -1,5 +1,5 @@
 // One challenge: a fresh word, its transaction, and when to send it again. It neither sends nor verifies.
-import type { TransportAddress } from '../../wire/index.js';
+import type { Path } from '../path/path.js';
 
 /** Transmissions of a challenge to a candidate, from the first: protocol.md 5.2. */
 export const CANDIDATE_SCHEDULE_MS: readonly number[] = [0, 100, 300, 700, 1500, 3100];
@@ -11,7 +11,8 @@ export class Challenge {
   #firstSentMs: number | undefined;
 
   constructor(
-    readonly destination: TransportAddress,
+    /** Out of which socket of ours it goes, and where to. */
+    readonly path: Path,
     readonly transaction: Uint8Array,
     readonly word: Uint8Array,
     readonly bytes: Uint8Array,

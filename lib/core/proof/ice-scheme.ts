@@ -7,6 +7,7 @@ import {
   isIceIntegrityValid,
   type TransportAddress,
 } from '../../wire/index.js';
+import type { Path } from '../path/path.js';
 import { Challenge } from './challenge.js';
 import type { AnswerMessage, Scheme, Greeting, GreetingMessage, SchemeHost } from './scheme.js';
 import type { DropReason } from '../counters.js';
@@ -28,13 +29,13 @@ export class IceScheme implements Scheme {
     private readonly generation: IceGeneration,
   ) {}
 
-  createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
+  createChallenge(path: Path, scheduleMs: readonly number[]): Challenge {
     const { own, peer, tieBreaker } = this.generation;
     const transaction = randomBytes(this.host.random, 12);
     const priority = hostPriority(this.host.component);
     const fields = { recipient: peer.ufrag, sender: own.ufrag, priority, tieBreaker, transaction };
     const bytes = encodeIceCheck(fields, peer.pwd.reveal(), this.host.crypto.hmacSha1);
-    return new Challenge(destination, transaction, transaction, bytes, scheduleMs);
+    return new Challenge(path, transaction, transaction, bytes, scheduleMs);
   }
 
   greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason {

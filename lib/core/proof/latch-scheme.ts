@@ -7,6 +7,7 @@ import {
   type LatchMessage,
   type TransportAddress,
 } from '../../wire/index.js';
+import type { Path } from '../path/path.js';
 import { Challenge } from './challenge.js';
 import type { AnswerMessage, Scheme, Greeting, GreetingMessage, SchemeHost } from './scheme.js';
 import type { DropReason } from '../counters.js';
@@ -32,7 +33,7 @@ export class LatchScheme implements Scheme {
     return this.generation.suite;
   }
 
-  createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge {
+  createChallenge(path: Path, scheduleMs: readonly number[]): Challenge {
     const transaction = randomBytes(this.host.random, 12);
     const word = randomBytes(this.host.random, 16);
     const { peerTag, ownTag } = this.generation;
@@ -41,7 +42,7 @@ export class LatchScheme implements Scheme {
       this.generation.keys.integrity.reveal(),
       this.host.crypto.hmacSha256,
     );
-    return new Challenge(destination, transaction, word, bytes, scheduleMs);
+    return new Challenge(path, transaction, word, bytes, scheduleMs);
   }
 
   greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason {

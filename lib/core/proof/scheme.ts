@@ -1,6 +1,7 @@
 // What a verifier asks of the secret that its peer brought: to make challenges, to judge answers and greetings.
 // The rules of section 5 stay the same whatever plays hello, challenge and response (protocol.md 5, 8).
 import type { IceCheck, IceResponse, LatchMessage, TransportAddress } from '../../wire/index.js';
+import type { Path } from '../path/path.js';
 import type { Challenge } from './challenge.js';
 import type { DropReason } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
@@ -43,7 +44,7 @@ export interface Scheme {
   /** The highest counter of a greeting so far, -1 before the first. */
   readonly highestCounter: number;
   /** A fresh challenge with a transaction of its own. */
-  createChallenge(destination: TransportAddress, scheduleMs: readonly number[]): Challenge;
+  createChallenge(path: Path, scheduleMs: readonly number[]): Challenge;
   /** The greeting, or why it is dropped. */
   greet(message: GreetingMessage, source: TransportAddress): Greeting | DropReason;
   /** Why a message does not answer the challenge, wherever it comes from (protocol.md 5.2); undefined where it does. */

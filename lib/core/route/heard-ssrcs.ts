@@ -13,15 +13,15 @@ export class HeardSsrcs<Owner> {
   constructor(private readonly owner: Owner) {}
 
   /** Called for every accepted packet: one with the SSRC of the packet before costs one comparison. */
-  note(bytes: Uint8Array, kind: PacketClass, port: Port<Owner> | undefined): void {
+  note(bytes: Uint8Array, kind: PacketClass, ports: readonly Port<Owner>[]): void {
     const ssrc = readSsrc(bytes, kind);
     if (ssrc === this.#last || ssrc === undefined) return;
     this.#last = ssrc;
     if (this.#ssrcs.includes(ssrc)) return;
     const oldest = this.#ssrcs.length === MAX_SSRCS ? this.#ssrcs.shift() : undefined;
-    if (oldest !== undefined) port?.removeSsrc(oldest, this.owner);
+    if (oldest !== undefined) for (const port of ports) port.removeSsrc(oldest, this.owner);
     this.#ssrcs.push(ssrc);
-    port?.addSsrc(ssrc, this.owner);
+    for (const port of ports) port.addSsrc(ssrc, this.owner);
   }
 
   /** What a packet from another address looks like: media heard here before, other media, or neither. */
@@ -31,16 +31,17 @@ export class HeardSsrcs<Owner> {
     return this.#ssrcs.includes(ssrc) ? 'known-media' : 'media';
   }
 
-  /** Its component moved to another port: what was heard goes with it. */
-  move(from: Port<Owner> | undefined, to: Port<Owner> | undefined): void {
-    for (const ssrc of this.#ssrcs) {
-      from?.removeSsrc(ssrc, this.owner);
-      to?.addSsrc(ssrc, this.owner);
-    }
+  /** What was heard at one port is known at every port of its component. */
+  join(port: Port<Owner>): void {
+    for (const ssrc of this.#ssrcs) port.addSsrc(ssrc, this.owner);
   }
 
-  clear(port: Port<Owner> | undefined): void {
-    this.move(port, undefined);
+  leave(port: Port<Owner>): void {
+    for (const ssrc of this.#ssrcs) port.removeSsrc(ssrc, this.owner);
+  }
+
+  clear(ports: readonly Port<Owner>[]): void {
+    for (const port of ports) this.leave(port);
     this.#ssrcs = [];
     this.#last = undefined;
   }

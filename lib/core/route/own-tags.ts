@@ -1,5 +1,5 @@
 // The names under which messages may come to a component: the tags of its generations, or the user fragments of ICE,
-// and the tag of an offer that awaits its answer. Keeps the port's table in step.
+// and the tag of an offer that awaits its answer. Keeps the tables of its ports in step.
 import type { Protection } from '../proof/protection.js';
 import type { Generation } from '../proof/generation.js';
 import { ufragKey } from '../proof/ice-generation.js';
@@ -20,28 +20,29 @@ export class OwnTags<Owner> {
   constructor(private readonly owner: Owner) {}
 
   /** `former`: generations whose prover still answers (protocol.md 5.10). */
-  renew(protection: Protection, former: readonly Generation[], port: Port<Owner> | undefined): void {
+  renew(protection: Protection, former: readonly Generation[], ports: readonly Port<Owner>[]): void {
     const generations = protection.kind === 'latch' ? [protection.generation, ...former] : former;
     const names = generations.map(({ ownTag, peerTag }) => ({ own: ownTag, peer: peerTag }));
     if (protection.kind === 'ice') {
       const { own, peer } = protection.generation;
       names.push({ own: ufragKey(own.ufrag), peer: ufragKey(peer.ufrag) });
     }
-    this.move(port, undefined);
+    for (const port of ports) this.leave(port);
     this.#names = names;
     this.#keys = new Set(names.map(({ own }) => own));
     if (this.awaiting !== undefined) this.#keys.add(this.awaiting);
-    this.move(undefined, port);
+    for (const port of ports) this.join(port);
   }
 
   has(ownTag: string, peerTag: string): boolean {
     return this.#names.some(({ own, peer }) => own === ownTag && peer === peerTag);
   }
 
-  move(from: Port<Owner> | undefined, to: Port<Owner> | undefined): void {
-    for (const key of this.#keys) {
-      from?.removeTag(key, this.owner);
-      to?.addTag(key, this.owner);
-    }
+  join(port: Port<Owner>): void {
+    for (const key of this.#keys) port.addTag(key, this.owner);
+  }
+
+  leave(port: Port<Owner>): void {
+    for (const key of this.#keys) port.removeTag(key, this.owner);
   }
 }
