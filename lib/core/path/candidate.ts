@@ -1,5 +1,5 @@
-// Candidate paths of one component and the places they take: protocol.md 5.1, 5.3, 5.4 and 5.9. Holds no keys
-// and sends nothing.
+// Candidates: paths that may be the peer's and have not proved it yet. How much may be sent to one (protocol.md 5.4), how many
+// there may be, and who makes room for whom (5.9). It holds no keys and sends nothing.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
 import { isSamePath, type LocalPort, type Path } from './path.js';
 import { Trial } from './trial.js';
@@ -31,9 +31,9 @@ export class Candidate implements Path {
   isProven = false;
   /** The priority with which ICE nominated it; -1 where it did not (protocol.md 8.1). */
   nomination = -1;
-  /** A due transmission did not fit the budget and waits for bytes. */
+  /** Its challenge is due, but may not be sent before more bytes have come from it. */
   isBlocked = false;
-  /** What it, and others about it, have answered: protocol.md 5.11. */
+  /** What it has answered, and what others have answered about it: protocol.md 5.11. */
   readonly trial = new Trial();
 
   constructor(
@@ -102,7 +102,7 @@ export class Candidate implements Path {
   }
 }
 
-/** What a datagram says about who sends it; what it does not say stays as it was. */
+/** What a datagram says for its sender: how good a claim it has to one of the few places. What it does not say stays as it was. */
 export type Sign = Partial<Pick<Candidate, 'counter' | 'isKnownMedia' | 'nomination'>>;
 
 export class CandidateTable {
@@ -141,7 +141,7 @@ export class CandidateTable {
     return { isAdmitted: true, displaced: worst };
   }
 
-  /** Payload goes to the active path: copied for every question that is open about that path. The per-packet path. */
+  /** Payload goes to the active path: one copy for all candidates about which that path is being asked. Runs for every packet. */
   keepSent(bytes: Uint8Array): void {
     if (this.#list.length === 0) return;
     let copy: Uint8Array | undefined;

@@ -1,5 +1,6 @@
-// One component of one transport: where its payload goes and what is taken as its payload, by the rules of the
-// protection that it has. It is the host of a verifier, a prover or a blind latch.
+// One component of one transport: RTP, or RTCP on a port of its own (protocol.md 1). What protects it decides where its
+// payload goes and whose payload is taken: a verifier where the peer must prove itself, a prover where we must, a blind latch,
+// or nothing. It is their host: it sends for them, keeps the tables of its ports in step, and tells of them in events.
 import {
   classifyPacket,
   isSameAddress,
@@ -233,12 +234,13 @@ export class Component implements VerifierHost, ProverHost {
     this.context.wake(this);
   }
 
-  /** Payload on a route of ours: accepted. The per-packet path: no look-up, no allocation. */
+  /** Payload on a route of ours is accepted. Every packet of a call comes through here: no look-up, no allocation. */
   accept(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
     this.counters.received++;
     this.#take(bytes, kind, nowMs);
   }
 
+  /** Payload that was kept while its source was on trial. */
   deliver(bytes: Uint8Array, path: Path): void {
     const routed = this.#routed(path);
     if (!routed) return this.drop('unverified');

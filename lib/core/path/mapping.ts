@@ -1,4 +1,5 @@
-// The mapping of the peer, as events tell of it: both views of it, and whether it is another than before.
+// What events tell of the peer's mapping: where we see the peer, where it sees us, what its NAT changed, and whether the mapping
+// is another than the last one told.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
 import type { VerifiedPath } from './verified-path.js';
 import type { Scheme } from '../proof/scheme.js';

@@ -1,5 +1,5 @@
-// A component's prover and, while the new generation has not been challenged yet, the one of the generation before:
-// the prover answers the old until it has answered the new (protocol.md 5.10).
+// A component's prover. After new keys were agreed on there are two: the peer may still ask under the old keys, and is answered
+// until it has asked under the new ones (protocol.md 5.10).
 import type { LatchMessage, TransportAddress } from '../../wire/index.js';
 import type { Generation } from '../proof/generation.js';
 import type { LocalPort, Path } from './path.js';

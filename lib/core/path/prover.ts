@@ -1,5 +1,6 @@
-// The prover of one component: protocol.md 6. Says hello, answers challenges from the address it sends its media
-// to, keeps the mapping open, and notices when the mapping may have changed. It knows no sockets.
+// The prover of one component, usually the client behind a NAT: protocol.md 6. It says hello, answers challenges that come from
+// the address to which its media goes and no others, keeps the NAT's mapping open, and notices when that may have changed.
+// It knows no sockets.
 import {
   encodeHello,
   encodeKeepalive,
@@ -17,10 +18,10 @@ import type { Generation } from '../proof/generation.js';
 import { computeProof } from '../proof/keys.js';
 import type { LocalPort, Path } from './path.js';
 
-/** Hellos until a challenge verifies, from the start: protocol.md 6.1. */
+/** When hellos go out until a valid challenge has come, from the start of a generation: protocol.md 6.1. */
 const HELLO_SERIES_MS: readonly number[] = [0, 50, 150, 350, 750, 1550, 3150];
 const HELLO_INTERVAL_MS = 3000;
-/** Rule 6.4: how long nothing may arrive before a fresh hello, with media expected and without. */
+/** A fresh hello goes out when nothing has arrived for so long, with media expected and without: protocol.md 6.4. */
 const SILENCE_MS = 1000;
 const IDLE_MS = 7000;
 const FRESH_HELLO_SPACING_MS = 1000;

@@ -1,5 +1,5 @@
-// Paths that ICE has verified beside the active one: payload is taken from them, and one of them may be nominated
-// (protocol.md 8.1). Each must be verified anew within the time after which consent would expire (RFC 7675).
+// Verified paths beside the active one, of a peer that may have several: payload is taken from them, and ICE may nominate one
+// of them later (protocol.md 8.1). Nobody asks them for consent, so each is forgotten 30 s after it was verified (RFC 7675).
 import { isSamePath, type LocalPort, type Path } from './path.js';
 import type { VerifiedPath } from './verified-path.js';
 import type { VerifierHost } from './verifier-host.js';

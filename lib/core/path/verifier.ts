@@ -1,5 +1,7 @@
-// The verifier of one component: protocol.md 5. Decides which address has proved itself and carries the media.
-// It routes nothing and knows no sockets: its host sends, registers and tells.
+// The verifier of one component: the side that will send media to an address which it has not seen proven (protocol.md 5).
+// It keeps the candidates and the paths that have proved themselves, and carries out what the rules decide: when to ask again
+// is decided in consent.ts (5.8), who gets the media in trial.ts (5.11), whether an answer is valid by a scheme. It has no
+// sockets and routes nothing: its host, the component, sends, routes and tells.
 import { isSameAddress, isSameBytes, type TransportAddress } from '../../wire/index.js';
 import { CONSENT_SCHEDULE_MS, decideConsent } from './consent.js';
 import type { VerifiedPath } from './verified-path.js';
@@ -12,8 +14,9 @@ import { StandbyPaths } from './standby-paths.js';
 import { AskedPath, askScheduleMs, decideTrial, TrialHistory, type Trial, type TrialState } from './trial.js';
 import type { VerifierHost } from './verifier-host.js';
 
-/** Payload of the path before is still taken for this long after a switch: protocol.md 5.5. */
+/** After a switch, packets that were on their way over the old path are still taken for this long: protocol.md 5.5. */
 const PREVIOUS_PATH_MS = 5000;
+
 export class Verifier {
   #scheme: Scheme;
   #active: VerifiedPath | undefined;
@@ -43,7 +46,7 @@ export class Verifier {
     if (this.#active) {
       this.#release(...this.#active.forgetOutstanding());
       this.#active.recheck = this.#createChallenge(this.#active, CANDIDATE_SCHEDULE_MS);
-      this.#pumpActive(this.#active, nowMs);
+      this.#attendActive(this.#active, nowMs);
     }
     this.handleSignalled(nowMs);
   }
@@ -94,7 +97,7 @@ export class Verifier {
     const sign = { ...(counter !== undefined && { counter }), ...(nomination >= 0 && { nomination }) };
     const candidate = verified ? undefined : this.#candidateAt(path, nowMs, sign);
     if (!candidate) {
-      // A reply is smaller than three times the greeting, so it fits any budget (protocol.md 5.4).
+      // No budget needs to be looked at: a reply is smaller than three times the greeting that it answers (protocol.md 5.4).
       if (reply) this.host.transmit('welcomes', reply, path);
       return verified ? this.#nominate(verified, nomination, nowMs) : this.host.drop('candidateRefused');
     }
@@ -131,7 +134,7 @@ export class Verifier {
     return true;
   }
 
-  /** Payload of a candidate that may take the media within moments. False: it is dropped. */
+  /** Keeps payload of a candidate that has answered and may have the media within moments. False: it was not kept. */
   keepArrived(path: Path, bytes: Uint8Array): boolean {
     return this.#candidates.find(path)?.trial.keepArrived(bytes) ?? false;
   }
@@ -159,17 +162,17 @@ export class Verifier {
     this.#settle(candidate, nowMs);
   }
 
-  /** Payload that goes to the active path. */
+  /** The application's payload goes to the active path; while that is asked about a candidate, a copy is kept. */
   handleSend(bytes: Uint8Array): void {
     this.#candidates.keepSent(bytes);
   }
 
   handleTimeout(nowMs: number): void {
     for (const candidate of this.#candidates) {
-      if (candidate.trial.asked) this.#pumpAsked(candidate.trial.asked, nowMs);
+      if (candidate.trial.asked) this.#sendQuestion(candidate.trial.asked, nowMs);
       this.#settle(candidate, nowMs);
     }
-    if (this.#active) this.#pumpActive(this.#active, nowMs);
+    if (this.#active) this.#attendActive(this.#active, nowMs);
   }
 
   /** When handleTimeout wants to be called; Infinity where nothing is waited for. */
@@ -225,10 +228,10 @@ export class Verifier {
     const isCautious = this.#history.isCautious(nowMs);
     const challenge = this.#createChallenge(path, askScheduleMs(isCautious));
     trial.asked = new AskedPath(path, challenge, isCautious);
-    this.#pumpAsked(trial.asked, nowMs);
+    this.#sendQuestion(trial.asked, nowMs);
   }
 
-  #pumpAsked(asked: AskedPath, nowMs: number): void {
+  #sendQuestion(asked: AskedPath, nowMs: number): void {
     if (asked.takeTransmission(nowMs)) this.host.transmit('challenges', asked.challenge.bytes, asked.path);
   }
 
@@ -354,8 +357,8 @@ export class Verifier {
     if (isNewGeneration) this.#mapping.announce(path, this.#scheme);
   }
 
-  /** Asks the active path what is due, and ends it where rule 5.8 says so. */
-  #pumpActive(path: VerifiedPath, nowMs: number): void {
+  /** Asks the active path what is due, under a new key (5.10) or for consent (5.8), and ends it where 5.8 says so. */
+  #attendActive(path: VerifiedPath, nowMs: number): void {
     const decision = decideConsent(path.consent, nowMs);
     if (decision === 'expire') return this.#expire(path);
     if (path.recheck && path.recheck.nextMs <= nowMs) {

@@ -1,4 +1,4 @@
-// One challenge: a fresh word, its transaction, and when to send it again. It neither sends nor verifies.
+// One challenge: the message that asks one path for a proof, and when to send it again. It neither sends nor verifies.
 import type { Path } from '../path/path.js';
 
 /** Transmissions of a challenge to a candidate, from the first: protocol.md 5.2. */

@@ -1,5 +1,5 @@
-// ICE's connectivity checks as hello, challenge and response: a lite agent in the controlled role (RFC 8445,
-// protocol.md 8.1). The 96-bit transaction of its checks is the word. Keeps no state of paths.
+// ICE as a scheme: its connectivity checks play hello, challenge and response (RFC 8445, protocol.md 8.1). We are a lite agent in
+// the controlled role; the 96-bit transaction of our check is the word. It knows of no path: that is the verifier's matter.
 import {
   encodeIceCheck,
   encodeIceResponse,

@@ -12,7 +12,7 @@ interface OtherPath<Owner> extends RoutedPath<Owner> {
   readonly untilMs: number;
 }
 
-/** Verified paths beside the one in use: one before it, or those that ICE has verified (protocol.md 8.1). */
+/** Paths beside the one in use: the one before it, or those that a peer with ICE has verified (protocol.md 8.1). */
 const MAX_OTHERS = 4;
 
 export class PayloadRoute<Owner> {
