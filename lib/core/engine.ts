@@ -13,12 +13,14 @@ import {
 } from '../wire/index.js';
 import { Agenda } from './agenda.js';
 import type { Agreement } from './call/agreement.js';
-import { EngineCall, type CallOptions } from './call/engine-call.js';
+import type { CallHandle, CallOptions } from './call/call-handle.js';
+import { EngineCall } from './call/engine-call.js';
 import type { Component, ComponentContext, ComponentPath, ComponentPort } from './path/component.js';
 import type { EngineOptions } from './context.js';
 import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import { DirectTargets, isDefaultDirectTarget } from './route/direct-targets.js';
+import { LatchkeyError } from './errors.js';
 import type { LatchEvent } from './events.js';
 import { readSsrc } from './route/heard-ssrcs.js';
 import { ufragKey } from './proof/ice-generation.js';
@@ -84,34 +86,38 @@ export class Engine {
     for (const component of [...port.components]) component.removePort(port, nowMs);
   }
 
-  /** A call with one peer, whatever its signalling: nothing flows until `agree`. Throws LATCHKEY_OPTION. */
-  openCall(options: CallOptions): EngineCall {
-    const call = new EngineCall(options, this.#context, () => this.#calls.delete(call));
-    this.#calls.add(call);
-    return call;
+  /**
+   * A call with one peer, whatever its signalling: nothing flows until `agree`.
+   * @throws LatchkeyError LATCHKEY_OPTION for a `peer` that is none
+   */
+  openCall(options: CallOptions): CallHandle {
+    return this.#openCall(options);
   }
 
   /**
    * Carries out what was agreed on for one transport of a call, in place of what was before. The same halves of secrets again
    * change nothing; a new one on either side starts a new generation (protocol.md 2, 5.10). The engine copies what it needs:
-   * whoever made the agreement forgets its secrets when it likes. Throws LATCHKEY_OPTION, and then nothing has changed, and
-   * LATCHKEY_CLOSED.
+   * whoever made the agreement forgets its secrets when it likes.
    *
    * @param media numbers the transports of the call, from 0; with SDP, the index of the m= section
+   * @throws LatchkeyError LATCHKEY_OPTION for an agreement that cannot be carried out; then nothing has changed
+   * @throws LatchkeyError LATCHKEY_CLOSED for a call that is over, or another engine's
    */
-  agree(call: EngineCall, media: number, agreement: Agreement, nowMs: number): void {
+  agree(call: CallHandle, media: number, agreement: Agreement, nowMs: number): void {
+    if (!(call instanceof EngineCall) || !this.#calls.has(call))
+      throw new LatchkeyError('LATCHKEY_CLOSED', "the call is over, or another engine's");
+    if (!Number.isInteger(media) || media < 0)
+      throw new LatchkeyError('LATCHKEY_OPTION', '"media" accepts the number of a transport, from 0');
     this.#context.nowMs = nowMs;
     call.agree(media, agreement, nowMs);
   }
 
-  /** A call whose agreements come out of offers and answers in SDP. Throws LATCHKEY_OPTION. */
+  /**
+   * A call whose agreements come out of offers and answers in SDP.
+   * @throws LatchkeyError LATCHKEY_OPTION for a `peer` that is none
+   */
   createSession(options: CallOptions): SdpSession {
-    return new SdpSession(options, (each) => this.openCall(each), this.#context);
-  }
-
-  /** For a further answer to the session's pending offer: a session of its own (protocol.md 2). */
-  forkSession(of: SdpSession): SdpSession {
-    return of.fork();
+    return new SdpSession(options, (each) => this.#openCall(each), this.#context);
   }
 
   /** The sums of all calls, those that are closed included, and of what belongs to none. */
@@ -174,6 +180,12 @@ export class Engine {
   /** When handleTimeout wants to be called, in the caller's milliseconds; undefined where nothing is waited for. */
   pollTimeout(): number | undefined {
     return this.#agenda.nextMs();
+  }
+
+  #openCall(options: CallOptions): EngineCall {
+    const call = new EngineCall(options, this.#context, () => this.#calls.delete(call));
+    this.#calls.add(call);
+    return call;
   }
 
   #handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath): Component | undefined {

@@ -9,7 +9,7 @@ export type {
   MediaTerms,
   NoneAgreement,
 } from './call/agreement.js';
-export type { CallOptions, CallProtection, EngineCall, StreamStatus } from './call/engine-call.js';
+export type { CallHandle, CallOptions, CallProtection, StreamStatus } from './call/call-handle.js';
 export type { PeerSource } from './call/peer-facts.js';
 export { PEER_TRANSPORTS, QUESTION_OUTCOMES } from './call-place.js';
 export type { AskedQuestion, CallPlace, PeerTransport, QuestionOutcome, Signalling } from './call-place.js';
@@ -26,7 +26,7 @@ export type { Delivery, Transmit } from './engine.js';
 export { ERROR_CODES, LatchkeyError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
-export { SdpSession } from './exchange/sdp-session.js';
+export type { SdpSession } from './exchange/sdp-session.js';
 export type { Verdict } from './exchange/verdict.js';
 export { createOwnHalf } from './proof/credentials.js';
 export type { LatchHalf, LatchTerms } from './proof/credentials.js';

@@ -70,7 +70,7 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
       sockets: this.#sockets,
       onListenerError: this.#onListenerError,
       onEnded: (ended) => this.#ended.push(ended),
-      fork: () => this.#adopt(this.#engine.forkSession(core)),
+      fork: () => this.#adopt(core.fork()),
     });
     this.#sessions.set(session.id, session);
     this.#sockets.loop.drain();

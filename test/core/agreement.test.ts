@@ -4,7 +4,7 @@ import { createIceHalf, createOwnHalf, Secret } from '../../lib/core/index.js';
 import type {
   Agreement,
   Component,
-  EngineCall,
+  CallHandle,
   EngineOptions,
   LatchAgreement,
   LatchHalf,
@@ -48,7 +48,7 @@ class HandMade {
   readonly stage = new Stage({ isMuxed: true });
   readonly client: EngineHost;
   readonly server: EngineHost;
-  readonly calls: { readonly client: EngineCall; readonly server: EngineCall };
+  readonly calls: { readonly client: CallHandle; readonly server: CallHandle };
   readonly halves: { readonly client: LatchHalf; readonly server: LatchHalf };
 
   constructor(options: Partial<EngineOptions> = {}) {
@@ -217,7 +217,13 @@ describe('agreements without SDP', () => {
     const scene = new HandMade();
     scene.calls.server.close(scene.nowMs);
     scene.server.drain();
-    assert.throws(() => scene.agree('server', { kind: 'closed' }), { code: 'LATCHKEY_CLOSED' });
+    const closed: Agreement = { kind: 'closed' };
+    assert.throws(() => scene.agree('server', closed), { code: 'LATCHKEY_CLOSED' });
+    const { engine } = scene.server;
+    const foreign = (): void => engine.agree(scene.calls.client, 0, closed, scene.nowMs);
+    assert.throws(foreign, { code: 'LATCHKEY_CLOSED' });
+    const nowhere = (): void => scene.client.engine.agree(scene.calls.client, -1, closed, scene.nowMs);
+    assert.throws(nowhere, { code: 'LATCHKEY_OPTION' });
     assert.equal(scene.server.engine.counters.received, 0);
   });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Engine, PEER_TRANSPORTS, QUESTION_OUTCOMES } from '../../lib/core/index.js';
 import type {
   CallOptions,
-  EngineCall,
+  CallHandle,
   PeerSource,
   QuestionOutcome,
   SdpSession,
@@ -16,7 +16,7 @@ function engine(): Engine {
   return new Engine({}, testCrypto, new Prng(1));
 }
 
-function call(options: Partial<CallOptions> = {}): EngineCall {
+function call(options: Partial<CallOptions> = {}): CallHandle {
   return engine().openCall({ signalling: 'encrypted', ...options });
 }
 

@@ -313,8 +313,8 @@ describe('forks (protocol.md 2)', () => {
     const port = made.openPort({ address: '203.0.113.1', port: 40000 });
     server.component(0, 1).attach(port, 0);
     const offer = server.setLocal(serverSdp({ isMuxed: true }), 0);
-    const fork = made.forkSession(server);
-    const third = made.forkSession(server);
+    const fork = server.fork();
+    const third = server.fork();
     const answers = [4, 5].map((seed) => {
       const phone = engine({}, seed).createSession({ signalling: 'encrypted', role: 'prover' });
       phone.setRemote(offer, 0);
@@ -330,10 +330,21 @@ describe('forks (protocol.md 2)', () => {
     assert.equal(port.components.size, 2);
   });
 
+  it('a fork listens where the session does: at both sockets, where there are two', () => {
+    const made = engine();
+    const session = made.createSession({ signalling: 'encrypted' });
+    const [first, second] = [40_000, 40_002].map((port) => made.openPort({ address: '203.0.113.1', port }));
+    assert.ok(first && second);
+    session.component(0, 1).attach(first, 0);
+    session.component(0, 1).addPort(second, 0);
+    session.setLocal(serverSdp({ isMuxed: true }), 0);
+    assert.deepEqual(session.fork().component(0, 1).ports, [first, second]);
+  });
+
   it('only an offer of ours forks', () => {
     const made = engine();
     const session = made.createSession({ signalling: 'encrypted' });
-    assert.throws(() => made.forkSession(session), { code: 'LATCHKEY_STATE' });
+    assert.throws(() => session.fork(), { code: 'LATCHKEY_STATE' });
   });
 });
 

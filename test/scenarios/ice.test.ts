@@ -188,7 +188,7 @@ describe('ICE (protocol.md 8.1)', () => {
     const { engine } = new EngineBench();
     const session = engine.createSession({ signalling: 'clear' });
     session.setLocal(makeSdp({ address: SERVER.address, media: [{ port: 40_000, isMuxed: true }] }), 0);
-    const fork = engine.forkSession(session);
+    const fork = session.fork();
     for (const [one, name] of [
       [session, 'desk'],
       [fork, 'mobile'],

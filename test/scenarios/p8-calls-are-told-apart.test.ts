@@ -202,7 +202,7 @@ describe('P8: calls are told apart', () => {
       const offer = session.setLocal(plain, bench.nowMs, 'offer');
       const [offered] = readLatchLines(offer);
       assert.ok(offered);
-      const legs = [session, bench.engine.forkSession(session)].map((leg, i) => {
+      const legs = [session, session.fork()].map((leg, i) => {
         const secret = Buffer.alloc(32, i + 1).toString('base64url');
         const answer = makeSdp({
           address: `10.0.0.${i + 2}`,
@@ -237,7 +237,7 @@ describe('P8: calls are told apart', () => {
       assert.equal(new Set(legs.map(({ leg }) => leg.id)).size, 2);
       const line = `a=latch:1 forktag0001 ${Buffer.alloc(32, 9).toString('base64url')} suite=${suite}`;
       const echo = makeSdp({ address: '10.0.0.9', media: [{ port: 5004, isMuxed: true, lines: [line] }] });
-      const verdict = bench.engine.forkSession(session).setRemote(echo, bench.nowMs, 'answer');
+      const verdict = session.fork().setRemote(echo, bench.nowMs, 'answer');
       assert.ok(!verdict.accepted && verdict.status === 400, 'a second answer with a tag already known');
     });
 

@@ -1,52 +1,21 @@
 // One call with one peer, as it runs: its components, what protects each, what they count, and what the signalling tells of
 // the peer. It takes agreements and carries them out; it reads no SDP and answers nobody.
-import { encodeBase64url, type TransportAddress } from '../../wire/index.js';
-import type { AskedQuestion, CallPlace, PeerTransport, QuestionOutcome, Signalling } from '../call-place.js';
+import { encodeBase64url } from '../../wire/index.js';
+import type { AskedQuestion, PeerTransport, QuestionOutcome, Signalling } from '../call-place.js';
 import type { Policy, Role } from '../context.js';
 import { addCounters, createCounters, type Counters } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import { LatchkeyError } from '../errors.js';
-import { natBetween, type ComponentId, type NatChange } from '../events.js';
+import { natBetween, type ComponentId } from '../events.js';
 import type { Component, ComponentContext } from '../path/component.js';
-import type { Protection } from '../proof/protection.js';
 import type { Agreement } from './agreement.js';
 import { checkAgreement } from './agreement-check.js';
+import type { CallHandle, CallOptions, CallProtection, StreamStatus } from './call-handle.js';
 import { PeerFacts, type PeerSource } from './peer-facts.js';
 import { Transport } from './transport.js';
 
-export interface CallOptions {
-  /** The application's name for the call, for events; its id unless set. */
-  readonly call?: string | undefined;
-  /** A verifier challenges the peer; a prover only proves itself. Both prove themselves to a peer that challenges. */
-  readonly role?: Role | undefined;
-  /** What the hop is over which the two agree. */
-  readonly signalling: Signalling;
-  /** In place of the engine's. */
-  readonly policy?: Policy | undefined;
-  /** Where the peer's first description comes from, if that is known: see `EngineCall.peer`. */
-  readonly peer?: PeerSource | undefined;
-}
-
-/** What protects a call. `direct`: latch, and no NAT on any stream. */
-export type CallProtection = Protection['kind'] | 'direct' | 'pending';
-
-export interface StreamStatus {
-  readonly media: number;
-  readonly component: ComponentId;
-  readonly protection: Protection['kind'];
-  readonly signalled?: TransportAddress;
-  readonly mapping?: TransportAddress;
-  readonly serverSeenAs?: TransportAddress;
-  readonly nat?: NatChange;
-  /** As a prover: where the peer says that it sees us, by its last welcome. */
-  readonly seenAs?: TransportAddress;
-  /** As a prover: a challenge of the peer's was answered. */
-  readonly hasProven: boolean;
-  readonly counters: Counters;
-}
-
 /** Made by `Engine.openCall`. */
-export class EngineCall implements CallPlace {
+export class EngineCall implements CallHandle {
   readonly id: string;
   readonly call: string;
   readonly role: Role;
@@ -58,11 +27,13 @@ export class EngineCall implements CallPlace {
   #isClosed = false;
   #hasToldUnprotected = false;
 
-  constructor(
-    options: CallOptions,
-    private readonly context: ComponentContext,
-    private readonly onClose: () => void,
-  ) {
+  readonly #context: ComponentContext;
+  readonly #onClose: () => void;
+
+  /** Throws LATCHKEY_OPTION. */
+  constructor(options: CallOptions, context: ComponentContext, onClose: () => void) {
+    this.#context = context;
+    this.#onClose = onClose;
     this.id = encodeBase64url(randomBytes(context.random, 9));
     this.call = options.call ?? this.id;
     this.role = options.role ?? 'verifier';
@@ -71,21 +42,19 @@ export class EngineCall implements CallPlace {
     if (options.peer) this.#peer.noteSource(options.peer);
   }
 
-  /** The component of one m= section, or of what stands for one. Attach a port to it. */
   component(media: number, component: ComponentId): Component {
     return this.#transport(media).component(component);
   }
 
   /** Without encryption on this hop no secret of latch is sent or accepted (protocol.md 2). */
   get isSecure(): boolean {
-    return this.signalling !== 'clear' || this.context.options.allowInsecureSignalling;
+    return this.signalling !== 'clear' || this.#context.options.allowInsecureSignalling;
   }
 
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** What protects the call: that of its least protected stream. */
   get protection(): CallProtection {
     if (this.#isClosed) return 'closed';
     const streams = this.streams.filter((stream) => stream.protection !== 'closed');
@@ -147,51 +116,39 @@ export class EngineCall implements CallPlace {
     return this.#peer.isShown(address);
   }
 
-  /**
-   * Where the description came from that is about to be agreed on, and over what. A connection shows its address by itself.
-   * Tell it with every description. Throws LATCHKEY_OPTION, LATCHKEY_CLOSED.
-   */
   peer(source: PeerSource): void {
     this.#checkOpen();
     this.#peer.noteSource(source);
   }
 
-  /** The dialog is confirmed: the ACK has come, or the 2xx to our own INVITE. Throws LATCHKEY_CLOSED. */
   confirm(): void {
     this.#checkOpen();
     this.#peer.isConfirmed = true;
   }
 
-  /** Somebody receives at this IP address (protocol.md 8). Throws LATCHKEY_OPTION, LATCHKEY_CLOSED. */
   shown(address: string): void {
     this.#checkOpen();
     this.#peer.noteShown(address);
   }
 
-  /** What became of a question that the signalling put in the dialog. Throws LATCHKEY_OPTION, LATCHKEY_CLOSED. */
   asked(outcome: QuestionOutcome, nowMs: number): void {
     this.#checkOpen();
     this.#peer.noteQuestion(outcome, nowMs);
   }
 
-  /**
-   * An offer of ours is out that has this tag of ours in it, or none: hellos that come before the agreement are kept until then
-   * (protocol.md 4).
-   */
   awaitAnswer(media: number, ownTag: string | undefined): void {
     this.#checkOpen();
     this.#transport(media).awaitAnswer(ownTag);
   }
 
-  /** The offer failed: nothing is waited for any more, and all is as before it. */
   endWait(): void {
     for (const transport of this.#transports.values()) transport.endWait();
   }
 
   /** Puts the components that this call has in common with another behind the same ports: it is a fork of it. */
   attachLike(other: EngineCall, nowMs: number): void {
-    for (const { media, component, port } of other.components) {
-      if (port) this.component(media, component).attach(port, nowMs);
+    for (const { media, component, ports } of other.components) {
+      for (const port of ports) this.component(media, component).addPort(port, nowMs);
     }
   }
 
@@ -230,28 +187,27 @@ export class EngineCall implements CallPlace {
 
   emitDowngrade(media: number, to: 'ice' | 'none' | 'legacy' | 'rejected'): void {
     const reason = 'the peer no longer offers latch';
-    this.context.emit({ type: 'downgraded', ...this.placeOf(media), to, reason });
+    this.#context.emit({ type: 'downgraded', ...this.placeOf(media), to, reason });
   }
 
-  /** Forgets keys, words and paths at once (protocol.md 5.10). */
   close(nowMs: number): void {
     if (this.#isClosed) return;
-    this.context.nowMs = nowMs;
-    addCounters(this.context.residue, this.counters);
+    this.#context.nowMs = nowMs;
+    addCounters(this.#context.residue, this.counters);
     for (const transport of this.#transports.values()) transport.close(nowMs);
     this.#isClosed = true;
-    this.onClose();
+    this.#onClose();
   }
 
   #tellUnprotected(media: number): void {
     if (this.#hasToldUnprotected) return;
     this.#hasToldUnprotected = true;
-    this.context.emit({ type: 'unprotected', ...this.placeOf(media) });
+    this.#context.emit({ type: 'unprotected', ...this.placeOf(media) });
   }
 
   #transport(media: number): Transport {
     let transport = this.#transports.get(media);
-    if (!transport) this.#transports.set(media, (transport = new Transport(this, media, this.context)));
+    if (!transport) this.#transports.set(media, (transport = new Transport(this, media, this.#context)));
     return transport;
   }
 

@@ -1,7 +1,8 @@
 // A call whose agreements come out of SDP: the offer/answer exchange (RFC 3264) as far as latching needs it. Reads the peer's
 // attributes, adds ours, applies the policy, and has the call carry out what was agreed. A failed exchange changes nothing.
 import { parseSdp, spliceLatch, type Sdp, type SdpMedia, type SectionKey } from '../../wire/index.js';
-import type { CallOptions, CallProtection, EngineCall, StreamStatus } from '../call/engine-call.js';
+import type { CallOptions, CallProtection, StreamStatus } from '../call/call-handle.js';
+import type { EngineCall } from '../call/engine-call.js';
 import type { PeerSource } from '../call/peer-facts.js';
 import type { QuestionOutcome } from '../call-place.js';
 import type { Context, Policy, Role } from '../context.js';
@@ -36,11 +37,14 @@ export class SdpSession {
   /** Peer tags of the answers to our offer, shared with its forks: a tag known from another answer is malformed. */
   #answered = new Map<string, SdpSession>();
 
-  constructor(
-    private readonly options: CallOptions,
-    private readonly openCall: (options: CallOptions) => EngineCall,
-    private readonly context: Context,
-  ) {
+  readonly #options: CallOptions;
+  readonly #openCall: (options: CallOptions) => EngineCall;
+  readonly #context: Context;
+
+  constructor(options: CallOptions, openCall: (options: CallOptions) => EngineCall, context: Context) {
+    this.#options = options;
+    this.#openCall = openCall;
+    this.#context = context;
     this.#call = openCall(options);
   }
 
@@ -111,22 +115,22 @@ export class SdpSession {
     return this.#call.component(media, component);
   }
 
-  /** See `EngineCall.peer`: tell it before each description of the peer's is read. */
+  /** See `CallHandle.peer`: tell it before each description of the peer's is read. */
   peer(source: PeerSource): void {
     this.#call.peer(source);
   }
 
-  /** See `EngineCall.confirm`. */
+  /** See `CallHandle.confirm`. */
   confirm(): void {
     this.#call.confirm();
   }
 
-  /** See `EngineCall.shown`. */
+  /** See `CallHandle.shown`. */
   shown(address: string): void {
     this.#call.shown(address);
   }
 
-  /** See `EngineCall.asked`. */
+  /** See `CallHandle.asked`. */
   asked(outcome: QuestionOutcome, nowMs: number): void {
     this.#call.asked(outcome, nowMs);
   }
@@ -135,12 +139,12 @@ export class SdpSession {
   fork(): SdpSession {
     if (!this.#offer?.isOurs) throw new LatchkeyError('LATCHKEY_STATE', 'only an offer of ours can fork');
     // Another peer answers: nothing of what was told of this one holds for it.
-    const fork = new SdpSession({ ...this.options, peer: undefined }, this.openCall, this.context);
+    const fork = new SdpSession({ ...this.#options, peer: undefined }, this.#openCall, this.#context);
     for (const [media, halves] of this.#halves) {
       fork.#halves.set(media, halves.fork());
       fork.#call.awaitAnswer(media, halves.own?.tag);
     }
-    fork.#call.attachLike(this.#call, this.context.nowMs);
+    fork.#call.attachLike(this.#call, this.#context.nowMs);
     fork.#offer = this.#offer;
     fork.#answered = this.#answered;
     fork.#state = 'have-local-offer';
@@ -166,7 +170,7 @@ export class SdpSession {
     for (const media of sdp.media) {
       if (media.port === 0) continue;
       const halves = this.#halvesOf(media.index);
-      lines.set(media.index, offerLines(halves, media, this.#stance(true), this.context));
+      lines.set(media.index, offerLines(halves, media, this.#stance(true), this.#context));
       if (halves.ownIce) lines.set('session', ICE_SESSION_LINES);
       this.#call.awaitAnswer(media.index, halves.own?.tag);
     }
@@ -192,7 +196,7 @@ export class SdpSession {
     }
     const lines = new Map<SectionKey, readonly string[]>();
     for (const planned of plan) {
-      lines.set(planned.local.index, answerLines(planned, this.context.options));
+      lines.set(planned.local.index, answerLines(planned, this.#context.options));
       if (planned.agreement.kind === 'ice') lines.set('session', ICE_SESSION_LINES);
     }
     this.#carryOut(plan, nowMs);
@@ -222,9 +226,9 @@ export class SdpSession {
     for (const media of transportSections(sdp)) {
       const latch = this.#call.isSecure ? media.latch : undefined;
       const fault =
-        latch && latchFault(this.#stance(false), this.context, this.#halvesOf(media.index), latch);
+        latch && latchFault(this.#stance(false), this.#context, this.#halvesOf(media.index), latch);
       const isSupported =
-        latch !== undefined && chooseSuite(latch, this.context.options.suites) !== undefined;
+        latch !== undefined && chooseSuite(latch, this.#context.options.suites) !== undefined;
       const refusal = this.#judge(media, fault, isSupported);
       if (refusal) return refusal;
     }
@@ -235,7 +239,7 @@ export class SdpSession {
 
   #plan(local: Sdp, remote: Sdp, weOffered: boolean): readonly Planned[] {
     const descriptions = { local, remote };
-    return planExchange(this.#stance(weOffered), descriptions, this.context, (media) =>
+    return planExchange(this.#stance(weOffered), descriptions, this.#context, (media) =>
       this.#halvesOf(media),
     );
   }
@@ -278,7 +282,7 @@ export class SdpSession {
   }
 
   #reject(status: 400 | 488, warning: string, media = 0): Verdict {
-    this.context.emit({ type: 'rejected', ...this.#call.placeOf(media), status, warning });
+    this.#context.emit({ type: 'rejected', ...this.#call.placeOf(media), status, warning });
     return { accepted: false, status, warning };
   }
 
@@ -290,6 +294,6 @@ export class SdpSession {
 
   #begin(nowMs: number): void {
     if (this.isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
-    this.context.nowMs = nowMs;
+    this.#context.nowMs = nowMs;
   }
 }
