@@ -8,7 +8,7 @@ import { readSdp, replaceSdp } from './body.js';
 import { Dialog, TRANSACTION_MS } from './dialog.js';
 import type { DialogLimits, EndReason } from './dialog.js';
 import { DialogTable } from './dialog-table.js';
-import { Exchange } from './offer-answer.js';
+import { OfferAnswer } from './offer-answer.js';
 import type { Refusal } from './offer-answer.js';
 import { Forks, type Fork } from './forks.js';
 import type { Signalling } from './hop.js';
@@ -36,7 +36,7 @@ export interface CallsObserver {
   onEnd(dialog: Dialog, reason: EndReason): void;
 }
 
-/** A request of ours under way; of an INVITE that makes a call `dialog` and `exchange` are the first fork's. */
+/** A request of ours under way; of an INVITE that makes a call `dialog` and `offerAnswer` are the first fork's. */
 export interface Outgoing extends Fork {
   readonly request: SipRequest;
   /** Of an INVITE that makes a call. */
@@ -99,11 +99,11 @@ export class Calls {
   sendResponse(response: SipResponse): void {
     const incoming = this.table.incoming(transactionKey(response));
     if (!incoming) return;
-    const { dialog, exchange } = incoming;
+    const { dialog, offerAnswer } = incoming;
     this.table.mark(response, dialog);
     const { status } = response;
     if (status <= 100) return;
-    if (exchange.isInitial) {
+    if (offerAnswer.isInitial) {
       dialog.localTag ??= toTag(response);
       dialog.local = response.headers.to;
     }
@@ -111,20 +111,21 @@ export class Calls {
     const sdp = status < 300 ? readSdp(response) : undefined;
     if (sdp !== undefined) {
       this.#fileEdit(response, dialog, sdp, (plain) =>
-        exchange.localResponse(plain, isSuccess || isReliable(response)),
+        offerAnswer.localResponse(plain, isSuccess || isReliable(response)),
       );
     }
     if (status < 200) {
-      if (exchange.isInitial && !dialog.isConfirmed) dialog.expectWithin(dialog.limits.ringingMs, 'timeout');
+      if (offerAnswer.isInitial && !dialog.isConfirmed)
+        dialog.expectWithin(dialog.limits.ringingMs, 'timeout');
       return;
     }
     if (!isSuccess) {
-      exchange.fail();
-      if (exchange.isInitial) dialog.end(status === 487 ? 'cancelled' : 'failed');
+      offerAnswer.fail();
+      if (offerAnswer.isInitial) dialog.end(status === 487 ? 'cancelled' : 'failed');
       return;
     }
-    if (exchange.method === 'BYE') dialog.end('bye');
-    this.#succeed(dialog, exchange, response);
+    if (offerAnswer.method === 'BYE') dialog.end('bye');
+    this.#succeed(dialog, offerAnswer, response);
   }
 
   /** A request of the application on its way out. Undefined: of no concern here. */
@@ -151,11 +152,11 @@ export class Calls {
       if (!dialog.isConfirmed) dialog.expectWithin(TRANSACTION_MS, 'cancelled');
       return undefined;
     }
-    const exchange = new Exchange(dialog.session, method, seq, false, isInitial);
-    dialog.addExchange(exchange);
+    const offerAnswer = new OfferAnswer(dialog.session, method, seq, false, isInitial);
+    dialog.addOfferAnswer(offerAnswer);
     if (method === 'BYE') dialog.end('bye');
-    else if (sdp !== undefined) this.#sendSdp(request, dialog, exchange, sdp);
-    const first = { dialog, exchange };
+    else if (sdp !== undefined) this.#sendSdp(request, dialog, offerAnswer, sdp);
+    const first = { dialog, offerAnswer };
     const forks = isInitial ? new Forks(first, (response) => this.#openFork(first, response)) : undefined;
     return { request, ...first, forks, declined: new Set(), isRefused: false };
   }
@@ -171,25 +172,26 @@ export class Calls {
     const { status } = response;
     const fork = this.forkOf(outgoing, response);
     if (status <= 100 || !fork) return undefined;
-    const { dialog, exchange } = fork;
+    const { dialog, offerAnswer } = fork;
     const isSuccess = status >= 200 && status < 300;
     this.table.mark(response, dialog);
     const sdp = status < 300 ? readSdp(response) : undefined;
-    if (sdp !== undefined && exchange.refusal === undefined) {
-      exchange.remoteResponse(this.#trusted(dialog, sdp, signalling), isSuccess || isReliable(response));
+    if (sdp !== undefined && offerAnswer.refusal === undefined) {
+      offerAnswer.remoteResponse(this.#trusted(dialog, sdp, signalling), isSuccess || isReliable(response));
     }
     if (status < 200) {
-      if (exchange.isInitial && !dialog.isConfirmed) dialog.expectWithin(dialog.limits.ringingMs, 'timeout');
+      if (offerAnswer.isInitial && !dialog.isConfirmed)
+        dialog.expectWithin(dialog.limits.ringingMs, 'timeout');
       return undefined;
     }
     if (isSuccess) {
-      if (exchange.method === 'INVITE') dialog.learnAsCaller(response);
+      if (offerAnswer.method === 'INVITE') dialog.learnAsCaller(response);
       outgoing.forks?.win(fork);
-      this.#succeed(dialog, exchange, response);
-      return exchange.refusal;
+      this.#succeed(dialog, offerAnswer, response);
+      return offerAnswer.refusal;
     }
-    exchange.fail();
-    if (exchange.isInitial) {
+    offerAnswer.fail();
+    if (offerAnswer.isInitial) {
       outgoing.forks?.fail(status === 487 ? 'cancelled' : 'failed');
       this.#failCall(dialog, status);
     }
@@ -208,15 +210,15 @@ export class Calls {
     dialog.flow = remote;
     dialog.remoteSeq = cseqOf(request).seq;
     dialog.learnAsCallee(request);
-    const exchange = this.#begin(request, dialog, true);
+    const offerAnswer = this.#begin(request, dialog, true);
     const sdp = readSdp(request);
-    return sdp === undefined ? undefined : exchange.remoteRequest(this.#trusted(dialog, sdp, signalling));
+    return sdp === undefined ? undefined : offerAnswer.remoteRequest(this.#trusted(dialog, sdp, signalling));
   }
 
   #receiveInDialog(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {
     const sdp = readSdp(request);
     const pending = dialog.pendingOffer();
-    const exchange = this.#begin(request, dialog, false);
+    const offerAnswer = this.#begin(request, dialog, false);
     const { method } = request;
     if (method === 'INVITE') dialog.learnAsCallee(request);
     if (method === 'PRACK' && sdp !== undefined) {
@@ -224,7 +226,7 @@ export class Calls {
       const description = this.#trusted(dialog, sdp, signalling);
       return invite?.owesAnswer('remote')
         ? invite.remoteAnswer(description)
-        : exchange.remoteRequest(description);
+        : offerAnswer.remoteRequest(description);
     }
     if ((method !== 'INVITE' && method !== 'UPDATE') || sdp === undefined) return undefined;
     // RFC 3261 14.2 and RFC 3311 5.2: one offer at a time.
@@ -232,7 +234,7 @@ export class Calls {
       const isGlare = pending.offer === 'local';
       return { status: isGlare ? 491 : 500, warning: 'another offer of this dialog has no answer yet' };
     }
-    return exchange.remoteRequest(this.#trusted(dialog, sdp, signalling));
+    return offerAnswer.remoteRequest(this.#trusted(dialog, sdp, signalling));
   }
 
   #receiveAck(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {
@@ -245,11 +247,11 @@ export class Calls {
     return undefined;
   }
 
-  #begin(request: SipRequest, dialog: Dialog, isInitial: boolean): Exchange {
-    const exchange = new Exchange(dialog.session, request.method, cseqOf(request).seq, true, isInitial);
-    dialog.addExchange(exchange);
-    this.table.addIncoming(transactionKey(request), { dialog, exchange });
-    return exchange;
+  #begin(request: SipRequest, dialog: Dialog, isInitial: boolean): OfferAnswer {
+    const offerAnswer = new OfferAnswer(dialog.session, request.method, cseqOf(request).seq, true, isInitial);
+    dialog.addOfferAnswer(offerAnswer);
+    this.table.addIncoming(transactionKey(request), { dialog, offerAnswer });
+    return offerAnswer;
   }
 
   #open(request: SipMessage, signalling: Signalling, isOutgoing: boolean): Dialog {
@@ -260,17 +262,17 @@ export class Calls {
   }
 
   /** One more that answers: another session for the same offer, or one of its own where the offers are the peers'. */
-  #openFork({ dialog, exchange }: Fork, response: SipMessage): Fork | undefined {
+  #openFork({ dialog, offerAnswer }: Fork, response: SipMessage): Fork | undefined {
     if (dialog.isEnded) return undefined;
     const { signalling } = dialog;
-    const hasOffered = exchange.offer === 'local';
+    const hasOffered = offerAnswer.offer === 'local';
     const opened = hasOffered
       ? this.#file(dialog.session.fork(), response, signalling, true)
       : this.#open(response, signalling, true);
-    const fork = new Exchange(opened.session, exchange.method, exchange.seq, false, true);
+    const fork = new OfferAnswer(opened.session, offerAnswer.method, offerAnswer.seq, false, true);
     if (hasOffered) fork.offer = 'local';
-    opened.addExchange(fork);
-    return { dialog: opened, exchange: fork };
+    opened.addOfferAnswer(fork);
+    return { dialog: opened, offerAnswer: fork };
   }
 
   #file(session: Session, message: SipMessage, signalling: Signalling, isOutgoing: boolean): Dialog {
@@ -287,15 +289,15 @@ export class Calls {
     return dialog;
   }
 
-  #sendSdp(request: SipRequest, dialog: Dialog, exchange: Exchange, sdp: string): void {
+  #sendSdp(request: SipRequest, dialog: Dialog, offerAnswer: OfferAnswer, sdp: string): void {
     if (request.method === 'PRACK') {
       const invite = dialog.invite(false, rackCseq(request) ?? NaN);
       const isAnswer = invite?.owesAnswer('local') ?? false;
       this.#fileEdit(request, dialog, sdp, (plain) =>
-        invite && isAnswer ? invite.localAnswer(plain) : exchange.localRequest(plain),
+        invite && isAnswer ? invite.localAnswer(plain) : offerAnswer.localRequest(plain),
       );
     } else if (request.method === 'INVITE' || request.method === 'UPDATE') {
-      this.#fileEdit(request, dialog, sdp, (plain) => exchange.localRequest(plain));
+      this.#fileEdit(request, dialog, sdp, (plain) => offerAnswer.localRequest(plain));
     }
   }
 
@@ -317,19 +319,24 @@ export class Calls {
     return signalling === 'clear' && dialog.signalling !== 'clear' ? stripLatch(sdp) : sdp;
   }
 
-  #succeed(dialog: Dialog, exchange: Exchange, response: SipResponse): void {
-    const { method } = exchange;
+  #succeed(dialog: Dialog, offerAnswer: OfferAnswer, response: SipResponse): void {
+    const { method } = offerAnswer;
     if (method === 'INVITE') {
-      const isRepeated = dialog.isConfirmed && exchange.isInitial;
+      const isRepeated = dialog.isConfirmed && offerAnswer.isInitial;
       dialog.isConfirmed = true;
       if (!isRepeated) dialog.expectWithin(TRANSACTION_MS, 'timeout');
     }
     if (method === 'INVITE' || method === 'UPDATE') dialog.refreshWithin(sessionExpiresMs(response));
     // An answer may still come in the ACK where the offer stood in a response; else it is too late for one.
     const isOfferInResponse =
-      method === 'INVITE' && exchange.offer === (exchange.isIncoming ? 'local' : 'remote');
-    if (exchange.state === 'open' && exchange.offer !== 'none' && !isOfferInResponse && !exchange.refusal)
-      exchange.fail();
+      method === 'INVITE' && offerAnswer.offer === (offerAnswer.isIncoming ? 'local' : 'remote');
+    if (
+      offerAnswer.state === 'open' &&
+      offerAnswer.offer !== 'none' &&
+      !isOfferInResponse &&
+      !offerAnswer.refusal
+    )
+      offerAnswer.fail();
   }
 
   #failCall(dialog: Dialog, status: number): void {

@@ -3,12 +3,12 @@
  * Bounded by the open dialogs: what a dialog filed leaves with it.
  */
 import type { Dialog } from './dialog.js';
-import type { Exchange } from './offer-answer.js';
+import type { OfferAnswer } from './offer-answer.js';
 import type { SipMessage } from './message-types.js';
 
 export interface Incoming {
   readonly dialog: Dialog;
-  readonly exchange: Exchange;
+  readonly offerAnswer: OfferAnswer;
 }
 
 /** Requests of a peer that can still be answered; a BYE-less peer must not fill the memory. */

@@ -3,7 +3,7 @@
  * Knows nothing of sockets; which message does what to it is decided in calls.ts.
  */
 import type { Session } from '../index.js';
-import type { Exchange } from './offer-answer.js';
+import type { OfferAnswer } from './offer-answer.js';
 import type { Signalling } from './hop.js';
 import { cseqOf } from './message.js';
 import type { SipAddress, SipFlow, SipMessage, SipUri } from './message-types.js';
@@ -34,8 +34,8 @@ export interface DialogLimits {
   readonly maxSilenceMs: number;
 }
 
-/** As many exchanges as can be open or repeated at a time; older ones are forgotten. */
-const MAX_EXCHANGES = 8;
+/** As many offers and answers as can be open or repeated at a time; older ones are forgotten. */
+const MAX_OFFER_ANSWERS = 8;
 
 export class Dialog {
   localTag: string | undefined;
@@ -50,7 +50,7 @@ export class Dialog {
   remote: SipAddress | undefined;
   target: string | SipUri | undefined;
   routes: SipAddress[] = [];
-  readonly exchanges: Exchange[] = [];
+  readonly offerAnswers: OfferAnswer[] = [];
   readonly #live = new Set<string>();
   #hasExpired = false;
   #isEnded = false;
@@ -76,21 +76,21 @@ export class Dialog {
     return this.#isEnded;
   }
 
-  addExchange(exchange: Exchange): void {
-    this.exchanges.push(exchange);
-    if (this.exchanges.length > MAX_EXCHANGES) this.exchanges.shift();
+  addOfferAnswer(offerAnswer: OfferAnswer): void {
+    this.offerAnswers.push(offerAnswer);
+    if (this.offerAnswers.length > MAX_OFFER_ANSWERS) this.offerAnswers.shift();
   }
 
   /** The INVITE with this CSeq, in this direction. */
-  invite(isIncoming: boolean, seq: number): Exchange | undefined {
-    return this.exchanges.findLast(
+  invite(isIncoming: boolean, seq: number): OfferAnswer | undefined {
+    return this.offerAnswers.findLast(
       (x) => x.method === 'INVITE' && x.isIncoming === isIncoming && x.seq === seq,
     );
   }
 
   /** An offer that has no answer yet, of whichever side (RFC 3264 4: one at a time). */
-  pendingOffer(): Exchange | undefined {
-    return this.exchanges.findLast((x) => x.offer !== 'none' && x.state === 'open');
+  pendingOffer(): OfferAnswer | undefined {
+    return this.offerAnswers.findLast((x) => x.offer !== 'none' && x.state === 'open');
   }
 
   /** Ends the dialog unless `relax` or another expectation comes first. */
@@ -147,7 +147,7 @@ export class Dialog {
     this.#isEnded = true;
     for (const timer of [this.#deadline, this.#refresh, this.#silence, this.#repeat]) clearTimeout(timer);
     // Their texts carry our half of the secret.
-    this.exchanges.length = 0;
+    this.offerAnswers.length = 0;
     this.onEnd(this, reason);
     this.session.close();
   }

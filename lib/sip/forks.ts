@@ -3,13 +3,13 @@
  * of its own. The first that answers for good wins, and the others end with that. Sends nothing.
  */
 import type { Dialog, EndReason } from './dialog.js';
-import type { Exchange } from './offer-answer.js';
+import type { OfferAnswer } from './offer-answer.js';
 import { toTag } from './message.js';
 import type { SipMessage } from './message-types.js';
 
 export interface Fork {
   readonly dialog: Dialog;
-  readonly exchange: Exchange;
+  readonly offerAnswer: OfferAnswer;
 }
 
 /** As many as a household's phones; whoever answers makes up tags as it likes. */

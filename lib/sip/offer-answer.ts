@@ -11,7 +11,7 @@ export interface Refusal {
   readonly warning: string;
 }
 
-export class Exchange {
+export class OfferAnswer {
   /** Who made the offer. */
   offer: 'none' | 'local' | 'remote' = 'none';
   /** open: an answer is due; settled: answered, failed, or past the point where one could come. */

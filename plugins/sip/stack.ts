@@ -327,9 +327,9 @@ export class Stack implements SipStack {
     const fork = calls.forkOf(outgoing, response);
     if (outgoing.forks && isSuccess && (!fork || outgoing.isRefused))
       return hangUpStray(request, outgoing.declined, response, send, this.#package);
-    const { dialog, exchange } = fork ?? outgoing;
+    const { dialog, offerAnswer } = fork ?? outgoing;
     if (outgoing.isRefused) {
-      if (exchange.method === 'INVITE' && isSuccess) acknowledge(dialog, request, response, send);
+      if (offerAnswer.method === 'INVITE' && isSuccess) acknowledge(dialog, request, response, send);
       return;
     }
     const flow = this.#flows.get(response);
@@ -339,7 +339,7 @@ export class Stack implements SipStack {
     if (!refusal) return deliver(response);
     outgoing.isRefused = true;
     outgoing.declined.add(toTag(response) ?? '');
-    if (exchange.method === 'INVITE') acknowledge(dialog, request, response, send);
+    if (offerAnswer.method === 'INVITE') acknowledge(dialog, request, response, send);
     hangUp(dialog, send, this.#package);
     dialog.end('rejected');
     this.#site.onRejected(dialog, response, refusal);
