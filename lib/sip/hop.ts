@@ -2,9 +2,10 @@
  * How far a hop can be trusted with the secret (protocol.md 2: "encrypted on this hop", or "the hop is loopback").
  * Judges by the listener and the addresses only; a header never makes a hop safer than it is.
  */
+import type { Signalling } from '../index.js';
 import type { SipFlow } from './message-types.js';
 
-export type Signalling = 'encrypted' | 'loopback' | 'clear';
+export type { Signalling } from '../index.js';
 
 /** True for 127/8, ::1 and their IPv4-mapped forms. A name is never loopback: what it resolves to is. */
 export function isLoopback(address: string | undefined): boolean {
@@ -19,14 +20,15 @@ export function isLoopback(address: string | undefined): boolean {
 const UNSPECIFIED = new Set(['0.0.0.0', '::', '']);
 
 /**
- * The hop to, or from, one address.
+ * The hop to, or from, one address. The only place that judges: plugins say what they know of the hop.
  *
- * The package reports WSS as `WS`; which of the two it is depends on the listener. A WebSocket that this side dials is
- * never encrypted: the package can only dial `ws:`.
+ * @param flow Its protocol, the other end by address or name, and our own end where there is a socket already.
+ * @param isWssListener The `sip` package reports WSS as `WS`; which of the two it is depends on the listener. A WebSocket
+ *   that the package dials is never encrypted: it can only dial `ws:`.
  */
-export function hopSignalling(flow: SipFlow, isWssListener: boolean): Signalling {
+export function hopSignalling(flow: SipFlow, isWssListener = false): Signalling {
   const protocol = flow.protocol.toUpperCase();
-  if (protocol === 'TLS') return 'encrypted';
+  if (protocol === 'TLS' || protocol === 'WSS') return 'encrypted';
   if (protocol === 'WS' && isWssListener && flow.local !== undefined) return 'encrypted';
   const local = flow.local?.address;
   // A datagram from 127/8 comes from this machine even where the socket is bound to all addresses.

@@ -5,7 +5,7 @@
  */
 import { lookup, resolveSrv } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { isLoopback } from '../../lib/sip/index.js';
+import { hopSignalling } from '../../lib/sip/index.js';
 import type { Signalling, SipMessage, SipUri } from '../../lib/sip/index.js';
 import type { SipPackage } from './sip-types.js';
 
@@ -97,9 +97,11 @@ export function resolveHop(hop: SipUri): Promise<Target[]> | Target[] {
 /** What a hop promises before it is resolved: enough to choose a session's signalling. Never more than will be used. */
 export function expectedSignalling(hop: SipUri | undefined): Signalling {
   if (!hop) return 'clear';
-  if (transportOf(hop) === 'TLS') return 'encrypted';
+  // The package dials no wss:, whatever the URI asks for: nothing but TLS encrypts a connection of its own.
+  const protocol = transportOf(hop) === 'TLS' ? 'TLS' : 'UDP';
   // RFC 6761 6.3: the name localhost is this machine. Were it not, the send hook would take the secret out again.
-  return isLoopback(hop.host) || hop.host.toLowerCase() === 'localhost' ? 'loopback' : 'clear';
+  const host = hop.host.toLowerCase() === 'localhost' ? '127.0.0.1' : hop.host;
+  return hopSignalling({ protocol, host, port: hop.port ?? NaN });
 }
 
 /** The hop as the package is to see it: one address, one transport, nothing left to resolve. */

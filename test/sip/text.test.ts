@@ -229,6 +229,7 @@ describe('plugins/sip: bytes and text', () => {
     assert.equal(promise('sips:a@example.com'), 'encrypted');
     assert.equal(promise('sips:a@example.com;transport=tcp'), 'encrypted');
     assert.equal(promise('sip:a@example.com'), 'clear');
+    assert.equal(promise('sip:a@example.com;transport=wss'), 'clear', 'the package dials no wss:');
     assert.equal(promise('sip:a@127.0.0.1;transport=udp'), 'loopback');
     assert.equal(promise('sip:a@[::1]:5070'), 'loopback');
     assert.equal(promise('tel:+1'), 'clear');
