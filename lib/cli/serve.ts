@@ -13,10 +13,11 @@ import { EventLog } from './event-log.js';
 import type { Fields } from './event-log.js';
 import { openMediaSockets } from '../server/media-sockets.js';
 import { audioOf, MeetingServer } from '../server/meeting-server.js';
+import { Failure } from '../phone/failure.js';
 import { withPeers } from '../phone/optional-peer.js';
+import { listenOptions } from './listen-options.js';
 import { readServeOptions } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
-import { openSipListeners } from '../../plugins/sip/sip-listeners.js';
 import { SilenceWatch } from '../server/silence-watch.js';
 
 const COUNTERS_EVERY_MS = 5000;
@@ -97,7 +98,7 @@ async function serve(options: ServeOptions): Promise<void> {
       if (UNSAID.includes(reason)) log.print('ended', { session: session.id, call, room: roomName, reason });
     });
     const server = new MeetingServer({
-      ...{ sip, latch, room, rooms, media, advertise: options.advertise },
+      ...{ signalling: latch, room, rooms, media, advertise: options.advertise },
       onRefused: (session, invite, status, warning) => {
         log.print('rejected', { ...placeOf(session, invite), status, warning });
       },
@@ -118,9 +119,10 @@ async function serve(options: ServeOptions): Promise<void> {
       },
     );
     closers.push(() => watch.close());
-    const listeners = await openSipListeners(latch, options, certificate, (...request) =>
-      server.handle(...request),
-    );
+    const listening = latch.listen(listenOptions(options, certificate), (arrival) => server.handle(arrival));
+    const listeners = await listening.catch((error: unknown) => {
+      throw new Failure(error instanceof Error ? error.message : String(error));
+    });
     closers.push(() => listeners.close());
     // One defect met by one caller is not to end the calls of all others; it is told, and counted.
     process.on('uncaughtException', (error) => tellFault('uncaught', error));
@@ -131,7 +133,12 @@ async function serve(options: ServeOptions): Promise<void> {
         'latchkey: --allow-insecure-signalling: whoever reads the signalling can take over the media',
       );
     log.open('listening', {
-      ...Object.fromEntries([...listeners.addresses].map(([protocol, at]) => [protocol.toLowerCase(), at])),
+      ...Object.fromEntries(
+        [...listeners.addresses].map(([protocol, { address, port }]) => [
+          protocol.toLowerCase(),
+          { address, port },
+        ]),
+      ),
       media: mediaAddress(options.listen, media.ports),
       advertise: options.advertise,
       certificate: certificate?.file,

@@ -1,8 +1,17 @@
 // The SIP side of `latchkey serve`: `sip:NAME@host` is the room NAME, `sip:echo@host` your own media back. Answers every
 // request, calls whom it is told to, and ends every call. It registers nobody.
-import { callId, readSdp, toTag } from '../sip/index.js';
-import type { CallUri, SipFlow, SipMessage, SipRequest } from '../sip/index.js';
-import type { EndedCall, LatchSip, SipPackage, Stack } from '../../plugins/sip/index.js';
+import { callId, contactUri, readSdp, respond, toTag } from '../sip/index.js';
+import type {
+  Arrival,
+  CallUri,
+  EndedCall,
+  Reply,
+  SipFlow,
+  SipMessage,
+  SipRequest,
+  SipSignalling,
+  SipStack,
+} from '../sip/index.js';
 import { parseSdp } from '../index.js';
 import type { Session } from '../index.js';
 import type { Rooms } from '../room/index.js';
@@ -13,8 +22,6 @@ import { OutgoingCall } from './outgoing-call.js';
 import type { CallOutcome, OutgoingSite } from './outgoing-call.js';
 import { RoomSeat } from './room-seat.js';
 import type { RoomModule } from './room-seat.js';
-import { reply, SipDialog } from './sip-dialog.js';
-import type { Arrival, Reply } from './sip-dialog.js';
 
 const METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE'];
 const ALLOW = METHODS.join(', ');
@@ -22,8 +29,7 @@ const ALLOW = METHODS.join(', ');
 const EXTENSIONS = ['100rel'];
 
 export interface MeetingServerSite {
-  readonly sip: SipPackage;
-  readonly latch: LatchSip;
+  readonly signalling: SipSignalling;
   readonly room: RoomModule;
   readonly rooms: Rooms;
   readonly media: MediaSockets;
@@ -46,22 +52,22 @@ export class MeetingServer {
 
   constructor(site: MeetingServerSite) {
     this.#site = site;
-    const { sip, room, rooms, media, advertise } = site;
+    const { signalling, room, rooms, media, advertise } = site;
     this.#callSite = {
-      ...{ sip, room, rooms, media, advertise },
+      ...{ room, rooms, media, advertise },
       allow: ALLOW,
-      contact: (arrival) => contactUri(arrival, advertise),
+      contact: (arrival) => contactFor(arrival, advertise),
       onRefused: (...refused) => site.onRefused(...refused),
       onAnswered: (call) => site.onAnswered(call),
       onEnded: (call) => this.#calls.delete(call.session),
     };
     this.#outgoingSite = {
-      latch: site.latch,
+      signalling,
       call: this.#callSite,
       onCall: (call) => this.#calls.set(call.session, call),
       find: (session) => this.#calls.get(session),
     };
-    site.latch.on('ended', (ended) => this.#handleEnded(ended));
+    signalling.on('ended', (ended) => this.#handleEnded(ended));
   }
 
   get calls(): ReadonlyMap<Session, MeetingCall> {
@@ -69,8 +75,7 @@ export class MeetingServer {
   }
 
   /** Handles one request, of any method; never throws. */
-  handle(request: SipRequest, flow: SipFlow, stack: Stack): void {
-    const arrival = { request, flow, stack };
+  handle(arrival: Arrival): void {
     try {
       this.#handle(arrival);
     } catch (error) {
@@ -89,14 +94,15 @@ export class MeetingServer {
   async callOut(
     uri: CallUri,
     room: string,
-    stack: Stack | undefined,
+    stack: SipStack | undefined,
     ringMs: number,
     flow?: SipFlow,
   ): Promise<CallOutcome> {
     if (!stack) return { status: 503, reason: `nothing listens for transport=${uri.transport} here` };
     if (this.#isClosing) return { status: 503, reason: 'the server closes' };
+    const { scheme, transport } = uri;
     const user = encodeURIComponent(room);
-    const contact = contactOf(uri.scheme, user, this.#site.advertise, uri.transport, stack);
+    const contact = contactUri({ scheme, user, host: this.#site.advertise, transport, stack });
     const call = new OutgoingCall(
       { uri, room, stack, contact, ringMs, ...(flow && { flow }) },
       this.#outgoingSite,
@@ -136,22 +142,23 @@ export class MeetingServer {
     const { method } = request;
     if (method === 'INVITE' && toTag(request) === undefined) return this.#invite(arrival);
     const call = this.#callOf(request);
-    if (method === 'ACK') return call?.acknowledge(arrival);
+    if (method === 'ACK') return call?.acknowledge(request);
     const unsupported = unsupportedExtensions(request);
+    const answer = (reply: Reply) => this.#answer(arrival, reply);
     if (!METHODS.includes(method)) {
-      this.#reply(arrival, { status: 405, headers: { allow: ALLOW } });
+      answer({ status: 405, headers: { allow: ALLOW } });
     } else if (unsupported.length > 0 && method !== 'CANCEL') {
-      this.#reply(arrival, { status: 420, headers: { unsupported: unsupported.join(', ') } });
+      answer({ status: 420, headers: { unsupported: unsupported.join(', ') } });
     } else if (method === 'OPTIONS') {
-      this.#reply(arrival, { status: 200, headers: { allow: ALLOW, accept: 'application/sdp' } });
+      answer({ status: 200, headers: { allow: ALLOW, accept: 'application/sdp' } });
     } else if (!call) {
-      this.#reply(arrival, { status: 481 });
+      answer({ status: 481 });
     } else if (method === 'CANCEL') {
-      this.#reply(arrival, { status: 200, tag: call.dialog.tag });
+      answer({ status: 200 });
       call.cancel();
     } else if (method === 'BYE') {
       // The plugin ends the dialog with this answer, and tells us.
-      this.#reply(arrival, { status: 200 });
+      answer({ status: 200 });
     } else {
       call.change(arrival).catch((error: unknown) => this.#fail(arrival, error));
     }
@@ -159,14 +166,14 @@ export class MeetingServer {
 
   #invite(arrival: Arrival): void {
     const { request } = arrival;
-    const session = this.#site.latch.session(request);
+    const dialog = this.#site.signalling.dialog(request);
     const room = roomOf(request);
     const unsupported = unsupportedExtensions(request);
-    const refuse = (answer: Reply & { warning: string }) => {
-      if (session) this.#site.onRefused(session, request, answer.status, answer.warning);
-      this.#reply(arrival, answer);
+    const refuse = (reply: Reply & { warning: string }) => {
+      if (dialog) this.#site.onRefused(dialog.session, request, reply.status, reply.warning);
+      this.#answer(arrival, reply);
     };
-    if (!session || this.#isClosing) {
+    if (!dialog || this.#isClosing) {
       refuse({ status: 503, warning: 'the server closes' });
     } else if (unsupported.length > 0) {
       const names = unsupported.join(', ');
@@ -174,10 +181,9 @@ export class MeetingServer {
     } else if (room === '') {
       refuse({ status: 404, warning: 'the URI names no room: call sip:NAME@host' });
     } else {
-      const dialog = SipDialog.incoming(arrival);
-      const seat = new RoomSeat(room, dialog.callId, session, this.#callSite);
-      const call = new MeetingCall(session, seat, dialog, { kind: 'in', invite: arrival }, this.#callSite);
-      this.#calls.set(session, call);
+      const seat = new RoomSeat(room, dialog.callId, dialog.session, this.#callSite);
+      const call = new MeetingCall(seat, dialog, { kind: 'in', invite: arrival }, this.#callSite);
+      this.#calls.set(dialog.session, call);
       call.start().catch((error: unknown) => {
         this.#fail(arrival, error);
         call.end();
@@ -185,27 +191,26 @@ export class MeetingServer {
     }
   }
 
-  #handleEnded({ session, reason }: EndedCall): void {
-    const call = this.#calls.get(session);
-    // These reasons say that nobody has said BYE.
-    if (reason === 'timeout' || reason === 'expired' || reason === 'silence') void call?.hangUp();
-    else call?.end();
+  /** Where nobody had said BYE, the dialog has. */
+  #handleEnded({ session }: EndedCall): void {
+    this.#calls.get(session)?.end();
   }
 
   #callOf(request: SipRequest): MeetingCall | undefined {
-    if (request.method === 'CANCEL')
-      return [...this.#calls.values()].find((call) => call.isInvitedBy(request));
-    const session = this.#site.latch.session(request);
+    const session = this.#site.signalling.session(request);
     return session && this.#calls.get(session);
   }
 
   #fail(arrival: Arrival, error: unknown): void {
     this.#site.onFault(error);
-    if (arrival.request.method !== 'ACK') this.#reply(arrival, { status: 500 });
+    if (arrival.request.method !== 'ACK') this.#answer(arrival, { status: 500 });
   }
 
-  #reply(arrival: Arrival, answer: Reply): void {
-    reply(this.#site.sip, arrival, answer);
+  /** In the request's dialog, where it has one: with our tag in it. */
+  #answer(arrival: Arrival, reply: Reply): void {
+    const dialog = this.#site.signalling.dialog(arrival.request);
+    if (dialog) dialog.respond(arrival.request, reply);
+    else respond(arrival, reply);
   }
 }
 
@@ -231,17 +236,13 @@ export function audioOf(request: SipMessage): { media: number; remote?: { addres
   return audio ? { media: audio.index, remote: { address: audio.address, port: audio.port } } : { media: 0 };
 }
 
-function contactUri({ request, flow, stack }: Arrival, advertise: string): string {
+function contactFor({ request, flow, stack }: Arrival, host: string): string {
   const uri = typeof request.uri === 'string' ? request.uri : '';
-  const [, schema = 'sip', user = ''] = /^(sips?):([^@]*)@/i.exec(uri) ?? [];
-  return contactOf(schema.toLowerCase(), user, advertise, flow.protocol.toLowerCase(), stack);
-}
-
-/** A flow of a WSS listener calls itself WS, and so does its URI (RFC 7118 section 5). */
-function contactOf(schema: string, user: string, advertise: string, transport: string, stack: Stack): string {
-  const host = advertise.includes(':') ? `[${advertise}]` : advertise;
-  const port = stack.addresses.find(({ protocol }) => protocol.startsWith(transport.toUpperCase()))?.port;
-  return `${schema}:${user}@${host}:${port ?? 5060};transport=${transport}`;
+  const [, scheme = 'sip', user = ''] = /^(sips?):([^@]*)@/i.exec(uri) ?? [];
+  return contactUri({
+    ...{ scheme: scheme.toLowerCase(), user, host, stack },
+    transport: flow.protocol.toLowerCase(),
+  });
 }
 
 function unsupportedExtensions(request: SipRequest): string[] {

@@ -1,20 +1,25 @@
 // A call of the server's own: one INVITE to one URI, every phone that rings for it heard in the room, the first that answers
-// kept. It follows no redirection and knows no password: what it cannot do it reports.
-import { randomBytes } from 'node:crypto';
-import { readSdp } from '../sip/index.js';
-import type { CallUri, SipFlow, SipMessage, SipRequest, SipResponse } from '../sip/index.js';
-import type { LatchSip, Stack } from '../../plugins/sip/index.js';
+// kept. What it cannot do it reports.
+import { Invitation, readSdp, readWarning } from '../sip/index.js';
+import type {
+  CallUri,
+  Dialog,
+  SipFlow,
+  SipRequest,
+  SipResponse,
+  SipSignalling,
+  SipStack,
+} from '../sip/index.js';
 import type { Session } from '../index.js';
 import { MeetingCall } from './meeting-call.js';
 import type { CallSite } from './meeting-call.js';
 import { RoomSeat } from './room-seat.js';
-import { flowRoute, newTag, SipDialog } from './sip-dialog.js';
 
 export interface CallOut {
   readonly uri: CallUri;
   readonly room: string;
   /** By which the call goes out, and where what belongs to it comes in. */
-  readonly stack: Stack;
+  readonly stack: SipStack;
   readonly contact: string;
   /** How long it may ring. */
   readonly ringMs: number;
@@ -32,46 +37,53 @@ export interface CallOutcome {
 }
 
 export interface OutgoingSite {
-  readonly latch: LatchSip;
+  readonly signalling: SipSignalling;
   readonly call: CallSite;
   /** One phone more that may answer; files it by its session. */
   onCall(call: MeetingCall): void;
   find(session: Session): MeetingCall | undefined;
 }
 
-/** Of responses that the sip package makes up, which have no reason phrase. */
+/** Of responses that a stack makes up, which have no reason phrase. */
 const REASONS: Readonly<Record<number, string>> = {
   404: 'there is no such host',
   408: 'no answer',
   416: 'the URI cannot be called',
   430: 'the connection is gone',
-  // The package says so of a 503 that was received, too.
+  // The sip package says so of a 503 that was received, too.
   503: 'it cannot be reached, or takes no calls now',
 };
 
 export class OutgoingCall {
-  readonly invite: SipRequest;
   /** Settles once: with the answer, or why there is none. */
   readonly outcome: Promise<CallOutcome>;
   readonly #options: CallOut;
   readonly #site: OutgoingSite;
-  /** The final response has come. */
-  readonly #final: Promise<void>;
-  #isFinal: () => void = () => undefined;
+  readonly #invitation: Invitation;
   #settle: (outcome: CallOutcome) => void = () => undefined;
   #isSettled = false;
-  #hasProgress = false;
-  #isCancelled = false;
   #first: MeetingCall | undefined;
   readonly #calls: MeetingCall[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: CallOut, site: OutgoingSite) {
+    const { uri, stack, contact, flow } = options;
     this.#options = options;
     this.#site = site;
     this.outcome = new Promise((resolve) => (this.#settle = resolve));
-    this.#final = new Promise((resolve) => (this.#isFinal = resolve));
-    this.invite = this.#createInvite();
+    this.#invitation = new Invitation(
+      site.signalling,
+      { uri, stack, contact, flow, allow: site.call.allow },
+      {
+        onProgress: (response, dialog) => this.#onProgress(response, dialog),
+        onAnswer: (response, dialog) => this.#onAnswer(response, dialog),
+        onFailure: (response) => this.#finish({ status: response.status, reason: reasonOf(response) }),
+      },
+    );
+  }
+
+  get invite(): SipRequest {
+    return this.#invitation.request;
   }
 
   get room(): string {
@@ -79,57 +91,39 @@ export class OutgoingCall {
   }
 
   async start(): Promise<void> {
-    const { latch } = this.#site;
-    const { room, ringMs, stack } = this.#options;
-    const session = latch.session(this.invite);
-    if (!session) throw new Error('the plugin makes a session for every INVITE');
-    const seat = new RoomSeat(room, String(this.invite.headers['call-id']), session, this.#site.call);
-    const first = (this.#first = this.#addCall(session, seat));
+    const { room, ringMs } = this.#options;
+    const dialog = this.#invitation.open();
+    const seat = new RoomSeat(room, dialog.callId, dialog.session, this.#site.call);
+    const first = (this.#first = this.#addCall(dialog, seat));
     await seat.lend(undefined);
     if (first.isEnded) return this.#finish({ status: 503, reason: 'the server closes' });
     const offer = seat.offer();
     if (!offer.ok) return this.#finish({ status: offer.status, reason: offer.warning });
-    this.invite.content = offer.sdp;
     const seconds = Math.round(ringMs / 100) / 10;
     this.#timer = setTimeout(() => void this.giveUp(408, `no answer within ${seconds} s`), ringMs);
-    stack.send(this.invite, (response) => this.#onResponse(offer.sdp, response));
+    this.#invitation.send(offer.sdp);
   }
 
-  /** CANCELs the INVITE, and hangs up on who answers nevertheless. Resolves when the other side knows. */
+  /** Nobody is heard any more, and who answers nevertheless is hung up on. Resolves when the other side knows. */
   giveUp(status = 487, reason = 'given up'): Promise<void> {
     this.#report({ status, reason });
-    if (this.#isCancelled) return this.#final;
-    this.#isCancelled = true;
     for (const call of this.#calls) call.seat.leave();
-    // RFC 3261 9.1: not before a provisional response.
-    if (this.#hasProgress) this.#cancel();
-    return this.#final;
+    return this.#invitation.cancel();
   }
 
-  #onResponse(offer: string, response: SipResponse): void {
-    const { status } = response;
-    if (status < 200 && !this.#hasProgress) {
-      this.#hasProgress = true;
-      if (this.#isCancelled) this.#cancel();
-    }
-    if (status <= 100) return;
-    if (status >= 300) return this.#finish({ status, reason: reasonOf(response) });
-    const call = this.#callOf(response);
-    if (!call) return;
-    call.dialog.learn(response);
+  #onProgress(response: SipResponse, dialog: Dialog | undefined): void {
+    const call = dialog && this.#callOf(dialog);
+    const offer = dialog?.offerAnsweredBy(response);
     const answer = readSdp(response);
-    if (status >= 200) this.#onSuccess(call, offer, answer);
-    else if (answer !== undefined && !this.#isCancelled) call.takeAnswer(offer, answer);
+    if (offer === undefined || answer === undefined || this.#invitation.isCancelled) return;
+    call?.takeAnswer(offer, answer);
   }
 
-  /** The plugin has hung up on all others. */
-  #onSuccess(call: MeetingCall, offer: string, answer: string | undefined): void {
-    call.dialog.acknowledge(1);
-    this.#isFinal();
-    if (call.isConfirmed) return;
-    call.confirm();
-    if (this.#isCancelled) return void call.hangUp();
-    const refusal = answer === undefined ? undefined : call.takeAnswer(offer, answer);
+  #onAnswer(response: SipResponse, dialog: Dialog): void {
+    const call = this.#callOf(dialog);
+    const offer = dialog.offerAnsweredBy(response);
+    const answer = readSdp(response);
+    const refusal = offer === undefined || answer === undefined ? undefined : call.takeAnswer(offer, answer);
     if (refusal || !call.leg) {
       this.#report({ status: 488, reason: refusal?.warning ?? 'the answer has no session description' });
       return void call.hangUp();
@@ -137,18 +131,17 @@ export class OutgoingCall {
     this.#report({ status: 200, reason: 'OK', session: call.session });
   }
 
-  /** The call of the phone that this response is from: one more for each that answers the same INVITE. */
-  #callOf(response: SipResponse): MeetingCall | undefined {
-    const session = this.#site.latch.session(response);
-    if (!session || session.isClosed || !this.#first) return undefined;
-    return this.#site.find(session) ?? this.#addCall(session, this.#first.seat.fork(session));
+  /** The call of this phone: one more for each that answers the same INVITE. */
+  #callOf(dialog: Dialog): MeetingCall {
+    const { session } = dialog;
+    const known = this.#site.find(session);
+    if (known) return known;
+    if (!this.#first) throw new Error('nobody answers before the first call is made');
+    return this.#addCall(dialog, this.#first.seat.fork(session));
   }
 
-  #addCall(session: Session, seat: RoomSeat): MeetingCall {
-    const { stack, contact, flow } = this.#options;
-    const origin = { kind: 'out', contact, giveUp: () => this.giveUp() } as const;
-    const dialog = SipDialog.outgoing(this.invite, stack, flow);
-    const call = new MeetingCall(session, seat, dialog, origin, this.#site.call);
+  #addCall(dialog: Dialog, seat: RoomSeat): MeetingCall {
+    const call = new MeetingCall(seat, dialog, { kind: 'out', giveUp: () => this.giveUp() }, this.#site.call);
     this.#calls.push(call);
     this.#site.onCall(call);
     return call;
@@ -157,7 +150,6 @@ export class OutgoingCall {
   /** There will be no call. */
   #finish(outcome: CallOutcome): void {
     this.#report(outcome);
-    this.#isFinal();
     for (const call of this.#calls) call.end();
   }
 
@@ -167,43 +159,10 @@ export class OutgoingCall {
     this.#isSettled = true;
     this.#settle(outcome);
   }
-
-  #cancel(): void {
-    const { via, from, to, 'call-id': id } = this.invite.headers;
-    if (!via?.[0] || !from || !to) return;
-    const cseq = { seq: 1, method: 'CANCEL' };
-    const route = this.#route;
-    const headers = { via: [via[0]], from, to, 'call-id': String(id), cseq, 'max-forwards': 70, ...route };
-    this.#options.stack.send({ method: 'CANCEL', uri: this.invite.uri, headers }, () => undefined);
-  }
-
-  get #route(): SipMessage['headers'] {
-    const { stack, flow } = this.#options;
-    return flow ? { route: [flowRoute(stack, flow)] } : {};
-  }
-
-  #createInvite(): SipRequest {
-    const { uri, contact } = this.#options;
-    const user = uri.user === undefined ? '' : `${uri.user}@`;
-    const headers: SipMessage['headers'] = {
-      to: { uri: `${uri.scheme}:${user}${uri.host}` },
-      from: { uri: contact.replace(/(?::\d+)?;.*$/, ''), params: { tag: newTag() } },
-      'call-id': randomBytes(12).toString('hex'),
-      cseq: { seq: 1, method: 'INVITE' },
-      contact: [{ uri: contact }],
-      'max-forwards': 70,
-      allow: this.#site.call.allow,
-      accept: 'application/sdp',
-      'content-type': 'application/sdp',
-      ...this.#route,
-    };
-    return { method: 'INVITE', uri: uri.text, headers, content: '' };
-  }
 }
 
-function reasonOf({ status, reason, headers }: SipResponse): string {
-  const warning =
-    typeof headers.warning === 'string' ? /"((?:[^"\\]|\\.)*)"/.exec(headers.warning)?.[1] : undefined;
+function reasonOf(response: SipResponse): string {
+  const { status, reason } = response;
   const said = reason === undefined || reason === '' ? REASONS[status] : reason;
-  return [said ?? `status ${status}`, warning?.replace(/\\(.)/g, '$1')].filter(Boolean).join(': ');
+  return [said ?? `status ${status}`, readWarning(response)].filter(Boolean).join(': ');
 }

@@ -19,12 +19,14 @@ import {
   isReliable,
   isTriedAgain,
   methodOf,
+  inviteKey,
   rackCseq,
   sessionExpiresMs,
   toTag,
   transactionKey,
 } from './message.js';
 import type { SipFlow, SipMessage, SipRequest, SipResponse } from './message-types.js';
+import type { SipStack } from './stack-types.js';
 
 export interface CallsOptions extends DialogLimits {
   readonly role?: Role;
@@ -41,8 +43,6 @@ export interface Outgoing extends Fork {
   readonly request: SipRequest;
   /** Of an INVITE that makes a call. */
   readonly forks: Forks | undefined;
-  /** To tags whose 2xx was hung up by us. */
-  readonly declined: Set<string>;
   /** A 2xx that could not be taken: it has been acknowledged and hung up, and its repetitions are too. */
   isRefused: boolean;
 }
@@ -53,6 +53,13 @@ export interface Edit {
   readonly latched: string;
   readonly plain: string;
   readonly original: string;
+}
+
+/** By what a request goes out. */
+export interface Way {
+  readonly stack: SipStack;
+  /** The open connection that the request names as its next hop. */
+  readonly flow: SipFlow | undefined;
 }
 
 export class Calls {
@@ -74,11 +81,19 @@ export class Calls {
   }
 
   /** A request that the package has not seen before. Returns why it is refused, if it is. */
-  receiveRequest(request: SipRequest, remote: SipFlow, signalling: Signalling): Refusal | undefined {
+  receiveRequest(
+    request: SipRequest,
+    remote: SipFlow,
+    signalling: Signalling,
+    stack?: SipStack,
+  ): Refusal | undefined {
     const tag = toTag(request);
     if (request.method === 'INVITE' && tag === undefined)
-      return this.#receiveInvite(request, remote, signalling);
-    const dialog = this.table.find(callId(request), tag, fromTag(request));
+      return this.#receiveInvite(request, remote, signalling, stack);
+    const dialog =
+      request.method === 'CANCEL'
+        ? this.table.incoming(inviteKey(request))?.dialog
+        : this.table.find(callId(request), tag, fromTag(request));
     if (!dialog) return undefined;
     this.table.mark(request, dialog);
     const { seq } = cseqOf(request);
@@ -88,6 +103,7 @@ export class Calls {
       return undefined;
     }
     dialog.flow = remote;
+    dialog.stack = stack;
     if (request.method === 'ACK') return this.#receiveAck(request, dialog, signalling);
     if (seq < dialog.remoteSeq)
       return { status: 500, warning: 'CSeq is lower than that of an earlier request' };
@@ -129,7 +145,7 @@ export class Calls {
   }
 
   /** A request of the application on its way out. Undefined: of no concern here. */
-  sendRequest(request: SipRequest, signalling: Signalling): Outgoing | undefined {
+  sendRequest(request: SipRequest, signalling: Signalling, way?: Way): Outgoing | undefined {
     const { method } = request;
     const isInitial = method === 'INVITE' && toTag(request) === undefined;
     const dialog = isInitial
@@ -139,13 +155,18 @@ export class Calls {
     this.table.mark(request, dialog);
     const { seq } = cseqOf(request);
     dialog.localSeq = Math.max(dialog.localSeq, seq);
+    dialog.stack = way?.stack;
+    if (isInitial && way?.flow) {
+      dialog.isOnFlow = true;
+      dialog.flow = way.flow;
+    }
     const sdp = readSdp(request);
     if (method === 'ACK') {
       const invite = dialog.invite(false, seq);
       if (invite && sdp !== undefined && invite.offer === 'remote') {
         this.#fileEdit(request, dialog, sdp, (plain) => invite.localAnswer(plain));
       }
-      if (dialog.isConfirmed) dialog.relax();
+      if (dialog.isConfirmed) dialog.acknowledged(seq);
       return undefined;
     }
     if (method === 'CANCEL') {
@@ -158,7 +179,7 @@ export class Calls {
     else if (sdp !== undefined) this.#sendSdp(request, dialog, offerAnswer, sdp);
     const first = { dialog, offerAnswer };
     const forks = isInitial ? new Forks(first, (response) => this.#openFork(first, response)) : undefined;
-    return { request, ...first, forks, declined: new Set(), isRefused: false };
+    return { request, ...first, forks, isRefused: false };
   }
 
   /** Whose response this is; undefined: of a fork that has lost, or of one too many. */
@@ -176,6 +197,10 @@ export class Calls {
     const isSuccess = status >= 200 && status < 300;
     this.table.mark(response, dialog);
     const sdp = status < 300 ? readSdp(response) : undefined;
+    if (status < 300 && isDialogMade(offerAnswer, response))
+      dialog.learnAsCaller(response, offerAnswer.isInitial);
+    if (status < 300 && offerAnswer.localOffer !== undefined)
+      dialog.noteAnswer(response, offerAnswer.localOffer);
     if (sdp !== undefined && offerAnswer.refusal === undefined) {
       offerAnswer.remoteResponse(this.#trusted(dialog, sdp, signalling), isSuccess || isReliable(response));
     }
@@ -185,7 +210,6 @@ export class Calls {
       return undefined;
     }
     if (isSuccess) {
-      if (offerAnswer.method === 'INVITE') dialog.learnAsCaller(response);
       outgoing.forks?.win(fork);
       this.#succeed(dialog, offerAnswer, response);
       return offerAnswer.refusal;
@@ -204,12 +228,18 @@ export class Calls {
     for (const dialog of [...this.table.dialogs()]) dialog.end('destroyed');
   }
 
-  #receiveInvite(request: SipRequest, remote: SipFlow, signalling: Signalling): Refusal | undefined {
+  #receiveInvite(
+    request: SipRequest,
+    remote: SipFlow,
+    signalling: Signalling,
+    stack: SipStack | undefined,
+  ): Refusal | undefined {
     const dialog = this.#open(request, signalling, false);
     this.table.mark(request, dialog);
     dialog.flow = remote;
+    dialog.stack = stack;
     dialog.remoteSeq = cseqOf(request).seq;
-    dialog.learnAsCallee(request);
+    dialog.learnAsCallee(request, true);
     const offerAnswer = this.#begin(request, dialog, true);
     const sdp = readSdp(request);
     return sdp === undefined ? undefined : offerAnswer.remoteRequest(this.#trusted(dialog, sdp, signalling));
@@ -217,31 +247,47 @@ export class Calls {
 
   #receiveInDialog(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {
     const sdp = readSdp(request);
-    const pending = dialog.pendingOffer();
-    const offerAnswer = this.#begin(request, dialog, false);
     const { method } = request;
-    if (method === 'INVITE') dialog.learnAsCallee(request);
+    const conflict = this.#conflict(dialog, method, sdp !== undefined);
+    const offerAnswer = this.#begin(request, dialog, false);
+    dialog.learnAsCallee(request, false);
     if (method === 'PRACK' && sdp !== undefined) {
       const invite = dialog.invite(true, rackCseq(request) ?? NaN);
       const description = this.#trusted(dialog, sdp, signalling);
-      return invite?.owesAnswer('remote')
-        ? invite.remoteAnswer(description)
-        : offerAnswer.remoteRequest(description);
+      if (!invite?.owesAnswer('remote')) return offerAnswer.remoteRequest(description);
+      if (invite.localOffer !== undefined) dialog.noteAnswer(request, invite.localOffer);
+      return invite.remoteAnswer(description);
     }
+    if (conflict) return conflict;
     if ((method !== 'INVITE' && method !== 'UPDATE') || sdp === undefined) return undefined;
-    // RFC 3261 14.2 and RFC 3311 5.2: one offer at a time.
-    if (pending) {
-      const isGlare = pending.offer === 'local';
-      return { status: isGlare ? 491 : 500, warning: 'another offer of this dialog has no answer yet' };
-    }
     return offerAnswer.remoteRequest(this.#trusted(dialog, sdp, signalling));
   }
 
+  /** RFC 3261 14.2 and RFC 3311 5.2: one INVITE and one offer at a time. 491 where ours is first, 500 where theirs is. */
+  #conflict(dialog: Dialog, method: string, hasOffer: boolean): Refusal | undefined {
+    const mayOffer = method === 'INVITE' || (method === 'UPDATE' && hasOffer);
+    const pending = mayOffer ? dialog.pendingOffer() : undefined;
+    if (pending)
+      return {
+        status: pending.offer === 'local' ? 491 : 500,
+        warning: 'another offer of this dialog has no answer yet',
+      };
+    const invite = method === 'INVITE' ? dialog.inviteUnderWay() : undefined;
+    return (
+      invite && {
+        status: invite.isIncoming ? 500 : 491,
+        warning: 'another INVITE of this dialog has no response yet',
+      }
+    );
+  }
+
   #receiveAck(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {
-    if (dialog.isConfirmed) dialog.relax();
-    const invite = dialog.invite(true, cseqOf(request).seq);
+    const { seq } = cseqOf(request);
+    if (dialog.isConfirmed) dialog.acknowledged(seq);
+    const invite = dialog.invite(true, seq);
     const sdp = readSdp(request);
     if (!invite?.owesAnswer('remote')) return undefined;
+    if (invite.localOffer !== undefined) dialog.noteAnswer(request, invite.localOffer);
     if (sdp !== undefined) return invite.remoteAnswer(this.#trusted(dialog, sdp, signalling));
     invite.fail();
     return undefined;
@@ -269,8 +315,15 @@ export class Calls {
     const opened = hasOffered
       ? this.#file(dialog.session.fork(), response, signalling, true)
       : this.#open(response, signalling, true);
+    opened.stack = dialog.stack;
+    opened.flow = dialog.flow;
+    opened.target = dialog.target;
+    opened.isOnFlow = dialog.isOnFlow;
+    opened.contact = dialog.contact;
+    opened.allow = dialog.allow;
     const fork = new OfferAnswer(opened.session, offerAnswer.method, offerAnswer.seq, false, true);
     if (hasOffered) fork.offer = 'local';
+    fork.localOffer = offerAnswer.localOffer;
     opened.addOfferAnswer(fork);
     return { dialog: opened, offerAnswer: fork };
   }
@@ -283,6 +336,7 @@ export class Calls {
     });
     if (isOutgoing) dialog.localTag = fromTag(message);
     else dialog.remoteTag = fromTag(message);
+    if (isOutgoing) dialog.target = message.uri;
     this.table.add(dialog);
     this.table.mark(message, dialog);
     this.observer.onSession(session, message);
@@ -321,6 +375,7 @@ export class Calls {
 
   #succeed(dialog: Dialog, offerAnswer: OfferAnswer, response: SipResponse): void {
     const { method } = offerAnswer;
+    offerAnswer.hasFinal = true;
     if (method === 'INVITE') {
       const isRepeated = dialog.isConfirmed && offerAnswer.isInitial;
       dialog.isConfirmed = true;
@@ -345,13 +400,19 @@ export class Calls {
     dialog.expectWithin(TRANSACTION_MS, 'failed');
   }
 
-  /** The session of a message's dialog. */
-  sessionOf(message: SipMessage): Session | undefined {
+  /** The dialog of a message. */
+  dialogOf(message: SipMessage): Dialog | undefined {
     const known = this.table.ofMessage(message);
-    if (known) return known.session;
+    if (known) return known;
     if (message.method !== undefined)
-      return this.table.find(callId(message), fromTag(message), toTag(message))?.session;
+      return this.table.find(callId(message), fromTag(message), toTag(message));
     const incoming = methodOf(message) === '' ? undefined : this.table.incoming(transactionKey(message));
-    return (incoming?.dialog ?? this.table.find(callId(message), toTag(message), fromTag(message)))?.session;
+    return incoming?.dialog ?? this.table.find(callId(message), toTag(message), fromTag(message));
   }
+}
+
+/** True where this response makes the dialog, early or for good, or moves its target. */
+function isDialogMade({ method, isInitial }: OfferAnswer, response: SipResponse): boolean {
+  if (isInitial) return toTag(response) !== undefined || response.status >= 200;
+  return (method === 'INVITE' || method === 'UPDATE') && response.status >= 200;
 }

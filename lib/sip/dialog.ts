@@ -1,19 +1,31 @@
 /**
- * One dialog: its session, its tags, what a request inside it needs, and the clocks that end it when no BYE comes.
- * Knows nothing of sockets; which message does what to it is decided in calls.ts.
+ * One dialog (RFC 3261 12), for whoever speaks SIP here: the plugin, the distribution server, the phone. Its session, its tags,
+ * route set and CSeqs, the requests inside it, and the clocks that end it when no BYE comes. It knows nothing of sockets; which
+ * message does what to it is decided in calls.ts.
  */
+import { randomInt } from 'node:crypto';
 import type { Session } from '../index.js';
-import type { OfferAnswer } from './offer-answer.js';
 import type { Signalling } from './hop.js';
 import { cseqOf } from './message.js';
-import type { SipAddress, SipFlow, SipMessage, SipUri } from './message-types.js';
+import type {
+  OnResponse,
+  SipAddress,
+  SipFlow,
+  SipMessage,
+  SipRequest,
+  SipResponse,
+  SipUri,
+} from './message-types.js';
+import type { OfferAnswer, Refusal } from './offer-answer.js';
+import { createInDialog, flowRoute } from './request.js';
+import type { Addition } from './request.js';
+import { createLocalResponse, createResponse, newTag } from './response.js';
+import type { Reply } from './response.js';
+import type { SipStack } from './stack-types.js';
+import { SuccessTimer } from './success-timer.js';
 
 /** 64*T1: how long RFC 3261 waits for what should have come (17.1.1.2, 13.3.1.4, 9.1). */
 export const TRANSACTION_MS = 32_000;
-
-/** RFC 3261 17.1.1.1: the round trip that timers start from, and where doubling ends. */
-const T1_MS = 500;
-const T2_MS = 4000;
 
 export type EndReason =
   | 'bye'
@@ -36,6 +48,17 @@ export interface DialogLimits {
 
 /** As many offers and answers as can be open or repeated at a time; older ones are forgotten. */
 const MAX_OFFER_ANSWERS = 8;
+/** RFC 3261 14.1: in steps of 10 ms, for who made the Call-ID and for the other side, so that one of them is first. */
+const GLARE_STEP_MS = 10;
+const GLARE_STEPS = { outgoing: [210, 401], incoming: [0, 201] } as const;
+const GLARE_ATTEMPTS = 4;
+/** RFC 3261 12.2.1.2, and what a stack makes up for a connection that is gone. */
+const GONE: readonly number[] = [408, 481, 430, 503];
+
+/** Requests that move the remote target (RFC 3261 12.2, RFC 3311 5.1), and say where we are reached. */
+function isTargetRefresh(method: string): boolean {
+  return method === 'INVITE' || method === 'UPDATE';
+}
 
 export class Dialog {
   localTag: string | undefined;
@@ -43,21 +66,31 @@ export class Dialog {
   /** Highest CSeq that the peer used in this dialog: older requests are replays (RFC 3261 12.2.2). */
   remoteSeq = 0;
   localSeq = 0;
+  /** A 2xx has been sent or has come. */
   isConfirmed = false;
-  /** The flow of the newest request from the peer. */
+  /** The flow of the newest message from the peer. */
   flow: SipFlow | undefined;
+  /** Requests of ours go by that flow, not to where the target would lead: it may be behind a NAT. */
+  isOnFlow: boolean;
+  /** What the newest message of the dialog came or went by. */
+  stack: SipStack | undefined;
   local: SipAddress | undefined;
   remote: SipAddress | undefined;
   target: string | SipUri | undefined;
   routes: SipAddress[] = [];
+  /** Our Contact, and the methods that we take: in each INVITE and UPDATE of ours, and in the 2xx to one. */
+  contact: string | undefined;
+  allow: string | undefined;
   readonly offerAnswers: OfferAnswer[] = [];
+  /** By messages of the peer: the offer of ours that each was to answer. */
+  readonly #answered = new WeakMap<SipMessage, string>();
   readonly #live = new Set<string>();
+  readonly #success = new SuccessTimer();
   #hasExpired = false;
   #isEnded = false;
   #deadline: NodeJS.Timeout | undefined;
   #refresh: NodeJS.Timeout | undefined;
   #silence: NodeJS.Timeout | undefined;
-  #repeat: NodeJS.Timeout | undefined;
 
   constructor(
     readonly callId: string,
@@ -67,6 +100,7 @@ export class Dialog {
     readonly limits: DialogLimits,
     private readonly onEnd: (dialog: Dialog, reason: EndReason) => void,
   ) {
+    this.isOnFlow = !isOutgoing;
     session.once('closed', () => this.end('closed'));
     if (limits.maxSilenceMs > 0) this.#watchSilence();
     this.expectWithin(limits.ringingMs, 'timeout');
@@ -74,6 +108,88 @@ export class Dialog {
 
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+
+  /** Answered, and not over. */
+  get isUp(): boolean {
+    return this.isConfirmed && !this.#isEnded;
+  }
+
+  /** An INVITE has no final response yet, or an offer no answer: no other may be made now (RFC 3261 14.1, RFC 3264 4). */
+  get isChanging(): boolean {
+    return this.inviteUnderWay() !== undefined || this.pendingOffer() !== undefined;
+  }
+
+  /**
+   * Answers a request of the peer's: with our tag, and in a 2xx to INVITE or UPDATE our Contact. A 2xx to an INVITE is sent
+   * again until its ACK comes.
+   */
+  respond(request: SipRequest, reply: Reply): void {
+    const { stack } = this;
+    if (!stack) return;
+    const tag = (this.localTag ??= newTag());
+    const isOurPlace = isTargetRefresh(request.method) && reply.status > 100 && reply.status < 300;
+    const headers = { ...(isOurPlace && this.#ourPlace), ...reply.headers };
+    stack.send(createResponse(request, { tag, ...reply, headers }, stack.hostname()));
+  }
+
+  /**
+   * Sends a request of ours. `onFinal` hears every final response with the request's CSeq: made-up ones where there is no way
+   * to the peer, and each repetition of a 2xx to an INVITE.
+   */
+  request(
+    method: string,
+    onFinal: (response: SipResponse, seq: number) => void = () => undefined,
+    addition: Addition = {},
+  ): void {
+    const seq = ++this.localSeq;
+    const headers = { ...(isTargetRefresh(method) && this.#ourPlace), ...addition.headers };
+    const isSent = this.#send(method, seq, { ...addition, headers }, (response) => {
+      if (response.status >= 200) onFinal(response, seq);
+    });
+    if (!isSent) process.nextTick(() => onFinal(createLocalResponse(481), seq));
+  }
+
+  /** The ACK to a 2xx; each repetition of that 2xx wants it again (RFC 3261 13.2.2.4). */
+  acknowledge(seq: number, addition: Addition = {}): void {
+    this.#send('ACK', seq, addition);
+  }
+
+  /**
+   * Offers anew by a re-INVITE. Where both sides offer at once, the one that made the Call-ID waits longer, and each tries again
+   * (RFC 3261 14.1). Resolves with the final response, whose 2xx has been acknowledged; after a 481 or a 408 the dialog is over.
+   *
+   * @param describe The offer, made for each attempt; or why there is none.
+   */
+  async modify(describe: () => string | Refusal): Promise<SipResponse> {
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#modifyOnce(describe);
+      if (response.status !== 491 || attempt === GLARE_ATTEMPTS) return response;
+      const [least, end] = GLARE_STEPS[this.isOutgoing ? 'outgoing' : 'incoming'];
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, randomInt(least, end) * GLARE_STEP_MS).unref();
+      });
+    }
+  }
+
+  /** Asks whether the peer is still there (OPTIONS); false where it has no such call, says nothing, or cannot be reached. */
+  isThere(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.request('OPTIONS', ({ status }) => resolve(!GONE.includes(status)));
+    });
+  }
+
+  /** Ends a confirmed dialog by BYE; fulfilled when the peer has answered it, or cannot. */
+  hangUp(): Promise<void> {
+    if (!this.isUp) return Promise.resolve();
+    return new Promise((resolve) => this.request('BYE', () => resolve()));
+  }
+
+  /** Ends the dialog where nobody has said BYE: this side says it, if there is a call to end (RFC 3261 13.3.1.4, 14.2). */
+  giveUp(reason: EndReason): void {
+    const { isUp } = this;
+    this.end(reason);
+    if (isUp) this.request('BYE');
   }
 
   addOfferAnswer(offerAnswer: OfferAnswer): void {
@@ -88,76 +204,127 @@ export class Dialog {
     );
   }
 
+  /** An INVITE, of whichever side, that has no final response yet. */
+  inviteUnderWay(): OfferAnswer | undefined {
+    return this.offerAnswers.findLast(({ method, hasFinal }) => method === 'INVITE' && !hasFinal);
+  }
+
   /** An offer that has no answer yet, of whichever side (RFC 3264 4: one at a time). */
   pendingOffer(): OfferAnswer | undefined {
     return this.offerAnswers.findLast((x) => x.offer !== 'none' && x.state === 'open');
   }
 
-  /** Ends the dialog unless `relax` or another expectation comes first. */
+  /**
+   * The offer of ours, as we wrote it, that this message of the peer's answers, or was to answer: a response, an ACK or a
+   * PRACK. undefined: no offer of ours waits for it, as with an ACK that is repeated.
+   */
+  offerAnsweredBy(message: SipMessage): string | undefined {
+    return this.#answered.get(message);
+  }
+
+  /** For calls.ts. */
+  noteAnswer(message: SipMessage, offer: string): void {
+    this.#answered.set(message, offer);
+  }
+
+  /** Gives the dialog up unless `acknowledged` or another expectation comes first. */
   expectWithin(ms: number, reason: EndReason): void {
     clearTimeout(this.#deadline);
     if (this.#isEnded) return;
-    this.#deadline = setTimeout(() => this.end(reason), ms);
+    this.#deadline = setTimeout(() => this.giveUp(reason), ms);
     this.#deadline.unref();
   }
 
-  /** The ACK has come, or gone out: nothing is waited for. */
-  relax(): void {
-    clearTimeout(this.#deadline);
-    clearTimeout(this.#repeat);
+  /** A 2xx of ours to the INVITE with this CSeq: `send` is called now, and again on the schedule of RFC 3261 13.3.1.4. */
+  repeatUntilAcknowledged(seq: number, send: () => void): void {
+    if (!this.#isEnded) this.#success.start(seq, send);
   }
 
-  /** RFC 3261 13.3.1.4: a 2xx is sent again until its ACK comes. The package leaves that to its user. */
-  repeatUntilAcknowledged(send: () => void, afterMs = T1_MS): void {
-    clearTimeout(this.#repeat);
-    if (this.#isEnded) return;
-    this.#repeat = setTimeout(() => {
-      send();
-      this.repeatUntilAcknowledged(send, Math.min(2 * afterMs, T2_MS));
-    }, afterMs);
-    this.#repeat.unref();
+  /** The ACK has come, or gone out: nothing is waited for. */
+  acknowledged(seq: number): void {
+    clearTimeout(this.#deadline);
+    this.#success.acknowledge(seq);
   }
 
   /** RFC 4028 10: without a refresh within the interval the session has ended. Undefined: no timer any more. */
   refreshWithin(ms: number | undefined): void {
     clearTimeout(this.#refresh);
     if (ms === undefined || this.#isEnded) return;
-    this.#refresh = setTimeout(() => this.end('expired'), ms);
+    this.#refresh = setTimeout(() => this.giveUp('expired'), ms);
     this.#refresh.unref();
   }
 
-  /** What a request of ours needs: the caller's view of a 2xx (RFC 3261 12.1.2). */
-  learnAsCaller(response: SipMessage): void {
+  /**
+   * What a response to a request of ours says of the peer (RFC 3261 12.1.2, 12.2.1.2). The route set is that of the call's
+   * beginning; only the target moves later.
+   */
+  learnAsCaller(response: SipMessage, isInitial: boolean): void {
     this.local = response.headers.from;
     this.remote = response.headers.to;
     this.localSeq = Math.max(this.localSeq, cseqOf(response).seq);
-    this.#learnTarget(response, true);
+    if (isInitial) this.routes = recordedRoutes(response).reverse();
+    this.#learnTarget(response);
   }
 
-  /** The callee's view of a request (RFC 3261 12.1.1). */
-  learnAsCallee(request: SipMessage): void {
+  /** What a request of the peer's says of it (RFC 3261 12.1.1, 12.2.2). */
+  learnAsCallee(request: SipRequest, isInitial: boolean): void {
     this.remote = request.headers.from;
     this.local = request.headers.to;
-    this.#learnTarget(request, false);
+    if (isInitial) {
+      this.routes = recordedRoutes(request);
+      this.target = request.headers.from?.uri;
+    }
+    if (isTargetRefresh(request.method)) this.#learnTarget(request);
   }
 
-  /** Closes the session, once. */
+  /** Closes the session, once. Says nothing to the peer. */
   end(reason: EndReason): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    for (const timer of [this.#deadline, this.#refresh, this.#silence, this.#repeat]) clearTimeout(timer);
+    for (const timer of [this.#deadline, this.#refresh, this.#silence]) clearTimeout(timer);
+    this.#success.stop();
     // Their texts carry our half of the secret.
     this.offerAnswers.length = 0;
     this.onEnd(this, reason);
     this.session.close();
   }
 
-  #learnTarget(message: SipMessage, isReversed: boolean): void {
-    const contact = message.headers.contact;
+  get #ourPlace() {
+    const { contact, allow } = this;
+    return {
+      ...(contact !== undefined && { contact: [{ uri: contact }] }),
+      ...(allow !== undefined && { allow, accept: 'application/sdp' }),
+    };
+  }
+
+  #modifyOnce(describe: () => string | Refusal): Promise<SipResponse> {
+    if (!this.isUp) return Promise.resolve(createLocalResponse(481));
+    if (this.isChanging) return Promise.resolve(createLocalResponse(491));
+    const content = describe();
+    if (typeof content !== 'string')
+      return Promise.resolve(createLocalResponse(content.status, content.warning));
+    return new Promise((resolve) => {
+      const onFinal = (response: SipResponse, seq: number) => {
+        if (response.status < 300) this.acknowledge(seq);
+        // RFC 3261 12.2.1.2: there is nobody any more.
+        if (response.status === 408) void this.hangUp();
+        resolve(response);
+      };
+      this.request('INVITE', onFinal, { content });
+    });
+  }
+
+  /** False where it is not known yet how the peer is reached. */
+  #send(method: string, seq: number, addition: Addition, onResponse?: OnResponse): boolean {
+    const { callId, local, remote, target, stack, flow } = this;
+    if (!local || !remote || target === undefined || !stack) return false;
+    const routes = this.isOnFlow && flow?.local ? [flowRoute(stack, flow), ...this.routes] : this.routes;
+    stack.send(createInDialog({ callId, local, remote, target, routes }, method, seq, addition), onResponse);
+    return true;
+  }
+
+  #learnTarget({ headers: { contact } }: SipMessage): void {
     if (Array.isArray(contact) && contact[0]?.uri) this.target = contact[0].uri;
-    const recorded = message.headers['record-route'];
-    const routes = Array.isArray(recorded) ? [...recorded] : [];
-    this.routes = isReversed ? routes.reverse() : routes;
   }
 
   #watchSilence(): void {
@@ -174,8 +341,12 @@ export class Dialog {
       this.#live.delete(key(event));
       if (this.#live.size > 0 || this.#hasExpired || this.#isEnded) return;
       this.#hasExpired = true;
-      this.#silence = setTimeout(() => this.end('silence'), this.limits.maxSilenceMs);
+      this.#silence = setTimeout(() => this.giveUp('silence'), this.limits.maxSilenceMs);
       this.#silence.unref();
     });
   }
+}
+
+function recordedRoutes({ headers: { 'record-route': recorded } }: SipMessage): SipAddress[] {
+  return Array.isArray(recorded) ? [...recorded] : [];
 }

@@ -1,11 +1,12 @@
 /**
  * Who answers one INVITE of ours (RFC 3261 13.2.2.4): each phone behind a forking proxy has a To tag, a dialog and a session
- * of its own. The first that answers for good wins, and the others end with that. Sends nothing.
+ * of its own. The first that answers for good wins, and the others end with that: their phones are hung up on.
  */
 import type { Dialog, EndReason } from './dialog.js';
 import type { OfferAnswer } from './offer-answer.js';
-import { toTag } from './message.js';
-import type { SipMessage } from './message-types.js';
+import { callId, cseqOf, toTag } from './message.js';
+import type { SipMessage, SipRequest } from './message-types.js';
+import { createInDialog, flowRoute } from './request.js';
 
 export interface Fork {
   readonly dialog: Dialog;
@@ -18,6 +19,8 @@ export const MAX_FORKS = 16;
 export class Forks {
   readonly #byTag = new Map<string, Fork>();
   #winner: Fork | undefined;
+  /** To tags whose 2xx was hung up by us. */
+  readonly #declined = new Set<string>();
 
   /** @param open Makes the fork for one more To tag; undefined where the call is over. */
   constructor(
@@ -50,6 +53,32 @@ export class Forks {
   /** The INVITE failed: with it all that was early (RFC 3261 13.2.2.3) but the first, which a new attempt may use. */
   fail(reason: EndReason): void {
     for (const other of this.#others(this.first)) other.dialog.end(reason);
+  }
+
+  /** This 2xx has been acknowledged and hung up on already: its repetitions are only acknowledged. */
+  markDeclined(response: SipMessage): void {
+    this.#declined.add(toTag(response) ?? '');
+  }
+
+  /**
+   * ACK and BYE for a 2xx of a fork that has lost: its phone believes in a call (RFC 3261 13.2.2.4). Of more forks than there
+   * can be nothing is said: each request goes wherever the response wants it.
+   */
+  decline(invite: SipRequest, response: SipMessage): void {
+    const { contact, 'record-route': recorded, from, to } = response.headers;
+    const { stack, flow, isOnFlow } = this.first.dialog;
+    const target = Array.isArray(contact) ? contact[0]?.uri : undefined;
+    const tag = toTag(response) ?? '';
+    const isRepeated = this.#declined.has(tag);
+    if (!stack || !from || !to || target === undefined) return;
+    if (!isRepeated && this.#declined.size >= MAX_FORKS) return;
+    this.#declined.add(tag);
+    const routes = Array.isArray(recorded) ? recorded.toReversed() : [];
+    if (isOnFlow && flow?.local) routes.unshift(flowRoute(stack, flow));
+    const place = { callId: callId(invite), local: from, remote: to, target, routes };
+    const { seq } = cseqOf(invite);
+    stack.send(createInDialog(place, 'ACK', seq));
+    if (!isRepeated) stack.send(createInDialog(place, 'BYE', seq + 1));
   }
 
   #others(fork: Fork): readonly Fork[] {

@@ -6,7 +6,7 @@ export { readSdp, replaceSdp } from './body.js';
 export { hasCertificate, parseCallUri } from './call-uri.js';
 export type { CallTransport, CallUri } from './call-uri.js';
 export { Calls } from './calls.js';
-export type { CallsObserver, CallsOptions, Edit, Outgoing } from './calls.js';
+export type { CallsObserver, CallsOptions, Edit, Outgoing, Way } from './calls.js';
 export { TRANSACTION_MS } from './dialog.js';
 export type { Dialog, DialogLimits, EndReason } from './dialog.js';
 export { MAX_FORKS } from './forks.js';
@@ -18,7 +18,6 @@ export {
   callId,
   cseqOf,
   dropUnreadableRoutes,
-  formatWarning,
   fromTag,
   isReliable,
   isTriedAgain,
@@ -31,14 +30,26 @@ export {
 } from './message.js';
 export type * from './message-types.js';
 export type { Refusal } from './offer-answer.js';
+export { Invitation } from './invitation.js';
+export type { InvitationObserver, InvitationOptions } from './invitation.js';
+export { contactUri } from './request.js';
+export type { Addition } from './request.js';
+export {
+  createLocalResponse,
+  createResponse,
+  formatWarning,
+  newTag,
+  readWarning,
+  respond,
+} from './response.js';
+export type { Reply } from './response.js';
 export type {
-  Arrival,
   EndedCall,
   Fault,
-  ListenerAddress,
-  ListenerProtocol,
+  ListenOptions,
   RejectedCall,
+  SipListeners,
   SipSignalling,
   SipSignallingEvents,
-  SipStack,
 } from './signalling.js';
+export type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';

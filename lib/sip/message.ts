@@ -4,8 +4,6 @@
  */
 import type { SipAddress, SipMessage } from './message-types.js';
 
-const TOKEN_CHARS = /^[^\s",;]+$/;
-
 function tagOf(address: SipAddress | undefined): string | undefined {
   const tag = address?.params?.['tag'];
   return typeof tag === 'string' && tag !== '' ? tag : undefined;
@@ -37,8 +35,17 @@ export function cseqOf(message: SipMessage): { seq: number; method: string } {
 
 /** The name under which the package files a transaction: method, Call-ID, branch (RFC 3261 17.2.3). */
 export function transactionKey(message: SipMessage): string {
+  return keyOf(cseqOf(message).method, message);
+}
+
+/** Of a CANCEL: the name of the transaction that it is to end (RFC 3261 9.2). */
+export function inviteKey(cancel: SipMessage): string {
+  return keyOf('INVITE', cancel);
+}
+
+function keyOf(method: string, message: SipMessage): string {
   const branch = message.headers.via?.[0]?.params?.['branch'] ?? '';
-  return `${cseqOf(message).method}\n${callId(message)}\n${branch}`;
+  return `${method}\n${callId(message)}\n${branch}`;
 }
 
 /** Failures after which a caller tries again under the same Call-ID: the session waits for that (RFC 3261 8.1.3). */
@@ -98,16 +105,4 @@ export function dropUnreadableRoutes(message: SipMessage): void {
     if (Array.isArray(entries))
       message.headers[name] = entries.filter((entry: SipAddress) => entry.uri !== undefined);
   }
-}
-
-/**
- * A Warning header's value (RFC 3261 20.43), code 399.
- *
- * @param host Who warns: a host name or a pseudonym.
- * @param text Free text; what would break the quoted string is escaped, line breaks become spaces.
- */
-export function formatWarning(host: string, text: string): string {
-  const agent = TOKEN_CHARS.test(host) ? host : 'latchkey';
-  const quoted = text.replace(/[\r\n\t]+/g, ' ').replace(/["\\]/g, '\\$&');
-  return `399 ${agent} "${quoted}"`;
 }

@@ -5,7 +5,7 @@
 import { LatchkeyError } from '../index.js';
 import type { Session, Verdict } from '../index.js';
 
-/** Why a message of the peer is not accepted: the answer that SIP gives to it. */
+/** Why a description is not accepted: the answer that SIP gives to it. */
 export interface Refusal {
   readonly status: number;
   readonly warning: string;
@@ -18,6 +18,10 @@ export class OfferAnswer {
   state: 'open' | 'settled' = 'open';
   /** Set when the peer's side of the exchange was not acceptable. */
   refusal: Refusal | undefined;
+  /** The final response has been sent, or has come. */
+  hasFinal = false;
+  /** Our offer, as the application wrote it. */
+  localOffer: string | undefined;
   #lastRemote: string | undefined;
   readonly #edits = new Map<string, string>();
 
@@ -78,6 +82,7 @@ export class OfferAnswer {
 
   /** The request failed, or was answered without what was due: nothing changes (protocol.md 2). */
   fail(): void {
+    this.hasFinal = true;
     if (this.offer !== 'none' && this.state === 'open' && !this.session.isClosed) this.session.rollback();
     this.state = 'settled';
   }
@@ -116,6 +121,7 @@ export class OfferAnswer {
     if (this.session.isClosed) return sdp;
     const edited = this.session.setLocal(sdp, type);
     this.#edits.set(sdp, edited);
+    if (type === 'offer') this.localOffer = sdp;
     this.#advance(type, 'local');
     return edited;
   }

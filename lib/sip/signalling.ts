@@ -3,47 +3,15 @@
  * package; the two never import each other. Types only.
  */
 import type { Session } from '../index.js';
-import type { EndReason } from './dialog.js';
-import type { OnResponse, SipFlow, SipMessage, SipRequest, SipUri } from './message-types.js';
-import type { Signalling } from './hop.js';
-
-export type ListenerProtocol = 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS';
-
-export interface ListenerAddress {
-  readonly protocol: ListenerProtocol;
-  readonly address: string;
-  readonly port: number;
-}
-
-/** One set of sockets that SIP goes out of and comes in by. */
-export interface SipStack {
-  /** Where it listens, the ports that the system chose included; complete once `ready`. */
-  readonly addresses: readonly ListenerAddress[];
-  /** Fulfilled when everything listens; rejected with one clear Error. */
-  readonly ready: Promise<void>;
-  /** Sends a response, or a request with a callback for its responses. Never throws for what the network does. */
-  readonly send: (message: SipMessage, onResponse?: OnResponse) => void;
-  /** The name or address by which others know it. */
-  readonly hostname: () => string;
-  /** A URI that leads back over a connection which is open (RFC 5626). */
-  readonly encodeFlowUri: (flow: SipFlow) => SipUri;
-  /** What the hop of a request to be sent promises. */
-  expectedSignalling(request: SipMessage): Signalling;
-  readonly destroy: () => void;
-}
-
-/** Where a message came from and by which stack: what belongs to it goes back there. */
-export interface Arrival {
-  readonly request: SipRequest;
-  readonly flow: SipFlow;
-  readonly stack: SipStack;
-}
+import type { Dialog, EndReason } from './dialog.js';
+import type { SipFlow, SipMessage } from './message-types.js';
+import type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';
 
 export interface EndedCall {
   readonly session: Session;
   /** The Call-ID. */
   readonly call: string;
-  /** `timeout`, `expired` and `silence` mean that nobody has said BYE: that is then for the application to do. */
+  /** After `timeout`, `expired` and `silence`, where nobody had said BYE, this side says it. */
   readonly reason: EndReason;
 }
 
@@ -67,8 +35,38 @@ export interface SipSignallingEvents {
   session: [session: Session, message: SipMessage];
   ended: [call: EndedCall];
   rejected: [call: RejectedCall];
+  /** A message came over the network, before anything has read it; without secrets. */
+  received: [message: SipMessage, flow: SipFlow];
   /** A frame that was dropped, an exception that was caught, a flow that was gone. For logs: nothing is to be done. */
   fault: [fault: Fault];
+}
+
+/** Where to listen, and what to tell others of it. A port of 0 lets the system choose; a transport without one is off. */
+export interface ListenOptions {
+  /** An IP address of this machine. */
+  readonly address: string;
+  /** The name or address by which others know it; `address` unless set. */
+  readonly advertise?: string | undefined;
+  readonly udp?: number | undefined;
+  readonly tcp?: number | undefined;
+  readonly tls?: number | undefined;
+  readonly ws?: number | undefined;
+  readonly wss?: number | undefined;
+  /** PEM, shown to who connects by TLS or WSS. Without it nobody can, but TLS can be dialled. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** PEM of the authorities that may vouch for who is dialled by TLS, in place of the system's. */
+  readonly ca?: string | undefined;
+  /** false: the certificates of who is dialled are not verified. */
+  readonly rejectUnauthorized?: boolean | undefined;
+}
+
+export interface SipListeners {
+  /** Where each transport listens. */
+  readonly addresses: ReadonlyMap<ListenerProtocol, ListenerAddress>;
+  /** The stack that listens on a transport: what goes out by it has somewhere to come back. */
+  stackOf(transport: string): SipStack | undefined;
+  close(): void;
 }
 
 /** SIP with latchkey under it, whatever package speaks it. */
@@ -78,6 +76,14 @@ export interface SipSignalling {
     name: K,
     listener: (...args: SipSignallingEvents[K]) => void,
   ): this;
-  /** The session of this message's dialog; of an INVITE about to go out, made here. */
+  /**
+   * Opens one listener for each transport that has a port, and hands on each request that comes by them.
+   *
+   * @throws Error that names what cannot be had: a port in use, an address that is not ours, a certificate that is none.
+   */
+  listen(options: ListenOptions, onArrival: (arrival: Arrival) => void): Promise<SipListeners>;
+  /** The dialog of this message; of an INVITE about to go out, made here. undefined: the message belongs to none. */
+  dialog(message: SipMessage): Dialog | undefined;
+  /** The session of that dialog. */
   session(message: SipMessage): Session | undefined;
 }

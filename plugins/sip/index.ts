@@ -7,7 +7,11 @@ import { LatchkeyError } from '../../lib/index.js';
 import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
 import { Calls, fromTag, toTag } from '../../lib/sip/index.js';
 import type {
+  Arrival,
+  Dialog,
+  ListenOptions,
   OnRequest,
+  SipListeners,
   SipMessage,
   SipRequest,
   SipSignalling,
@@ -15,6 +19,7 @@ import type {
 } from '../../lib/sip/index.js';
 import type { SipOptions, SipPackage } from './sip-types.js';
 import { Stack } from './stack.js';
+import { openListeners } from './stack-set.js';
 import { expectedSignalling, nextHop, resolveHop } from './target.js';
 import type { Resolve } from './target.js';
 
@@ -87,6 +92,8 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
         const call = String(message.headers['call-id'] ?? '');
         this.#tell('rejected', { session: dialog?.session, call, status, warning, message });
       },
+      isHeard: () => this.listenerCount('received') > 0,
+      onReceived: (message, remote) => this.#tell('received', message, remote),
       onFault: (where, error) => this.#tell('fault', { where, error }),
       onDestroyed: (destroyed) => {
         this.#stacks.delete(destroyed);
@@ -97,16 +104,27 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
     return stack;
   }
 
+  /** Opens one listener for each transport that has a port: a `create` for each, and the wait for all. */
+  listen(options: ListenOptions, onArrival: (arrival: Arrival) => void): Promise<SipListeners> {
+    return openListeners((own, onRequest) => this.create(own, onRequest), options, onArrival);
+  }
+
   /**
    * The session of this message's dialog. For an incoming INVITE its offer has been read when `onRequest` runs; for an INVITE
    * about to go out the session is made here, its signalling chosen by the hop that the URI (or top Route) names.
    */
   session(message: SipMessage): Session | undefined {
-    const known = this.#calls.sessionOf(message);
-    if (known && !known.isClosed) return known;
+    return this.dialog(message)?.session;
+  }
+
+  /** The dialog of this message, which `session(message)` is the session of. */
+  dialog(message: SipMessage): Dialog | undefined {
+    const known = this.#calls.dialogOf(message);
+    // An INVITE of ours that failed may be sent again; one of the peer's whose call is over is not ours to send.
+    if (known && (!known.session.isClosed || !known.isOutgoing)) return known;
     if (message.method !== 'INVITE' || toTag(message) !== undefined || fromTag(message) === undefined)
       return known;
-    return this.#calls.outgoingInvite(message as SipRequest, this.#expectedSignalling(message)).session;
+    return this.#calls.outgoingInvite(message as SipRequest, this.#expectedSignalling(message));
   }
 
   #expectedSignalling(request: SipMessage) {

@@ -7,8 +7,9 @@ import { hostname as systemName } from 'node:os';
 import { isIPv6 } from 'node:net';
 import { stripLatch } from '../../lib/index.js';
 import {
+  createResponse,
+  cseqOf,
   dropUnreadableRoutes,
-  formatWarning,
   hopSignalling,
   isWellFormed,
   methodOf,
@@ -33,7 +34,6 @@ import type {
   SipUri,
 } from '../../lib/sip/index.js';
 import type { PackageStack, SipOptions, SipPackage } from './sip-types.js';
-import { acknowledge, hangUp, hangUpStray } from './decline.js';
 import { Dialling } from './dialling.js';
 import { DEFAULT_LIMITS } from './frame.js';
 import type { GuardSite } from './guard-stream.js';
@@ -48,16 +48,12 @@ export interface StackSite {
   readonly calls: Calls;
   readonly resolve: Resolve;
   onRejected(dialog: Dialog | undefined, message: SipMessage, refusal: Refusal): void;
+  /** False where nobody wants to hear of what is received. */
+  isHeard(): boolean;
+  onReceived(message: SipMessage, remote: SipFlow): void;
   onFault(where: string, error: unknown): void;
   onDestroyed(stack: Stack): void;
 }
-
-const REASONS: Record<number, string> = {
-  400: 'Bad Request',
-  488: 'Not Acceptable Here',
-  491: 'Request Pending',
-  500: 'Server Internal Error',
-};
 
 export class Stack implements SipStack {
   readonly #site: StackSite;
@@ -203,7 +199,10 @@ export class Stack implements SipStack {
     unveilViaAddresses(message);
     dropUnreadableRoutes(message);
     const { logger } = this.#options;
-    if (logger?.recv) this.#quietly(() => logger.recv?.(this.#redacted(message), remote));
+    if (!logger?.recv && !this.#site.isHeard()) return;
+    const copy = this.#redacted(message);
+    this.#quietly(() => logger?.recv?.(copy, remote));
+    this.#site.onReceived(copy, remote);
   }
 
   /** Before each serialisation, retransmissions and other targets included. */
@@ -252,17 +251,14 @@ export class Stack implements SipStack {
         this.#refuse(request, { status: 400, warning: 'a required header is missing' });
       return;
     }
-    const refusal = calls.receiveRequest(request, remote, hopSignalling(remote, this.#isWss));
+    const refusal = calls.receiveRequest(request, remote, hopSignalling(remote, this.#isWss), this);
     if (!refusal) return this.#deliver(request, remote);
     const dialog = calls.table.ofMessage(request);
     if (request.method !== 'ACK') {
       // A call that never began ends here; a change that failed leaves its call as it was.
       if (toTag(request) === undefined) dialog?.end('rejected');
       this.#refuse(request, refusal);
-    } else if (dialog) {
-      hangUp(dialog, (message) => this.#sender.send(message), this.#package);
-      dialog.end('rejected');
-    }
+    } else dialog?.giveUp('rejected');
     this.#site.onRejected(dialog, request, refusal);
   }
 
@@ -271,33 +267,27 @@ export class Stack implements SipStack {
       this.#onRequest(request, remote);
     } catch (error) {
       // The package answers 500 by itself: the dialog must hear of it.
-      this.#site.calls.sendResponse(this.#site.sip.makeResponse(request, 500));
+      this.#site.calls.sendResponse(createResponse(request, { status: 500 }, this.#name));
       throw error;
     }
   }
 
   #refuse(request: SipRequest, { status, warning }: Refusal): void {
-    const response = this.#site.sip.makeResponse(request, status, REASONS[status] ?? 'Rejected', {
-      headers: { warning: formatWarning(this.#name, warning) },
-    });
-    // RFC 3261 8.2.6.2: every response but 100 has a To tag.
-    if (response.headers.to && toTag(response) === undefined) {
-      const { to } = response.headers;
-      response.headers.to = { ...to, params: { ...to.params, tag: randomBytes(8).toString('hex') } };
-    }
     // RFC 3261 14.2: the peer may try again after a while.
-    if (status === 500) response.headers['retry-after'] = String(1 + ((randomBytes(1)[0] ?? 0) % 10));
-    this.#sendResponse(response);
+    const headers = status === 500 ? { 'retry-after': String(1 + ((randomBytes(1)[0] ?? 0) % 10)) } : {};
+    const dialog = this.#site.calls.table.ofMessage(request);
+    if (dialog) dialog.respond(request, { status, warning, headers });
+    else this.#sendResponse(createResponse(request, { status, warning, headers }, this.#name));
   }
 
   #sendResponse(response: SipResponse): void {
-    this.#site.calls.sendResponse(response);
-    this.#transmit(response);
+    const { calls } = this.#site;
+    calls.sendResponse(response);
+    const dialog = calls.table.ofMessage(response);
     const isSuccess = response.status >= 200 && response.status < 300;
-    const dialog = this.#site.calls.table.ofMessage(response);
-    if (isSuccess && dialog && methodOf(response) === 'INVITE') {
-      dialog.repeatUntilAcknowledged(() => this.#transmit(response));
-    }
+    if (isSuccess && dialog && methodOf(response) === 'INVITE')
+      dialog.repeatUntilAcknowledged(cseqOf(response).seq, () => this.#transmit(response));
+    else this.#transmit(response);
   }
 
   #transmit(response: SipResponse): void {
@@ -311,7 +301,9 @@ export class Stack implements SipStack {
   }
 
   #sendRequest(request: SipRequest, onResponse: OnResponse | undefined): void {
-    const outgoing = this.#site.calls.sendRequest(request, this.expectedSignalling(request));
+    const hop = nextHop(this.#site.sip, request);
+    const way = { stack: this, flow: hop && this.#decode(hop) };
+    const outgoing = this.#site.calls.sendRequest(request, this.expectedSignalling(request), way);
     const deliver = (response: SipResponse) => this.#quietly(() => onResponse?.(response));
     this.#sender.send(request, (response) => {
       if (outgoing) this.#receiveResponse(outgoing, response, deliver);
@@ -320,16 +312,16 @@ export class Stack implements SipStack {
   }
 
   #receiveResponse(outgoing: Outgoing, response: SipResponse, deliver: OnResponse): void {
-    const { request } = outgoing;
+    const { request, forks } = outgoing;
     const { calls } = this.#site;
-    const send = (message: SipMessage) => this.#sender.send(message);
     const isSuccess = response.status >= 200 && response.status < 300;
     const fork = calls.forkOf(outgoing, response);
-    if (outgoing.forks && isSuccess && (!fork || outgoing.isRefused))
-      return hangUpStray(request, outgoing.declined, response, send, this.#package);
+    if (forks && isSuccess && (!fork || outgoing.isRefused)) return forks.decline(request, response);
     const { dialog, offerAnswer } = fork ?? outgoing;
+    const isInvite = offerAnswer.method === 'INVITE';
+    const { seq } = offerAnswer;
     if (outgoing.isRefused) {
-      if (offerAnswer.method === 'INVITE' && isSuccess) acknowledge(dialog, request, response, send);
+      if (isInvite && isSuccess) dialog.acknowledge(seq);
       return;
     }
     const flow = this.#flows.get(response);
@@ -338,14 +330,11 @@ export class Stack implements SipStack {
     const refusal = calls.receiveResponse(outgoing, response, signalling);
     if (!refusal) return deliver(response);
     outgoing.isRefused = true;
-    outgoing.declined.add(toTag(response) ?? '');
-    if (offerAnswer.method === 'INVITE') acknowledge(dialog, request, response, send);
-    hangUp(dialog, send, this.#package);
-    dialog.end('rejected');
+    forks?.markDeclined(response);
+    if (isInvite) dialog.acknowledge(seq);
+    dialog.giveUp('rejected');
     this.#site.onRejected(dialog, response, refusal);
-    const { status, warning } = refusal;
-    const headers = { warning: formatWarning(this.#name, warning) };
-    deliver(this.#site.sip.makeResponse(request, status, REASONS[status] ?? 'Rejected', { headers }));
+    deliver(createResponse(request, refusal, this.#name));
   }
 
   #decode(hop: SipUri): SipFlow | undefined {

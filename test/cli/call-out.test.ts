@@ -48,13 +48,13 @@ class Server {
       this.places.push(`${direction} ${name}`);
     });
     this.meeting = new MeetingServer({
-      ...{ sip, latch, room, rooms: room.createRooms(), media, advertise: '127.0.0.1' },
+      ...{ signalling: latch, room, rooms: room.createRooms(), media, advertise: '127.0.0.1' },
       onRefused: () => undefined,
       onAnswered: () => undefined,
       onFault: (error) => this.faults.push(error),
     });
     this.stack = latch.create({ address: '127.0.0.1', port: 0 }, (request, flow) =>
-      this.meeting.handle(request, flow, this.stack),
+      this.meeting.handle({ request, flow, stack: this.stack }),
     );
   }
 

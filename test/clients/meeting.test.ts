@@ -9,14 +9,14 @@ import { createCertificate } from '../../lib/cli/certificate.js';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
+import { listenOptions } from '../../lib/cli/listen-options.js';
 import { readServeOptions } from '../../lib/cli/serve-options.js';
-import { openSipListeners } from '../../plugins/sip/sip-listeners.js';
 import { createLatchkey, formatAddress } from '../../lib/index.js';
 import type { LatchEvent } from '../../lib/index.js';
 import * as room from '../../lib/room/index.js';
-import type { SipFlow } from '../../lib/sip/index.js';
+import type { SipFlow, SipStack } from '../../lib/sip/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
-import type { SipPackage, Stack } from '../../plugins/sip/index.js';
+import type { SipPackage } from '../../plugins/sip/index.js';
 import { CommandProcess, ServerProcess } from '../cli/server-process.js';
 import { eventually, ExampleProcess } from '../plugins/sip-js-phones.js';
 import {
@@ -110,14 +110,15 @@ describe('a meeting of a sip.js program, a baresip and a latchkey call', functio
     const faults: unknown[] = [];
     latchkey.on('event', (event) => events.push(event));
     const meeting = new MeetingServer({
-      ...{ sip, latch, room, rooms: room.createRooms(), media, advertise: OWN_ADDRESS },
+      ...{ signalling: latch, room, rooms: room.createRooms(), media, advertise: OWN_ADDRESS },
       onRefused: () => undefined,
       onAnswered: () => undefined,
       onFault: (error) => faults.push(error),
     });
-    let registered: { flow: SipFlow; stack: Stack } | undefined;
-    const listeners = await openSipListeners(latch, options, certificate, (request, flow, stack) => {
-      if (request.method !== 'REGISTER') return meeting.handle(request, flow, stack);
+    let registered: { flow: SipFlow; stack: SipStack } | undefined;
+    const listeners = await latch.listen(listenOptions(options, certificate), (arrival) => {
+      const { request, flow, stack } = arrival;
+      if (request.method !== 'REGISTER') return meeting.handle(arrival);
       registered = { flow, stack };
       const { contact = [] } = request.headers;
       stack.send(sip.makeResponse(request, 200, 'OK', { headers: { contact, expires: '600' } }));

@@ -47,12 +47,18 @@ describe('plugins/sip: offers, answers and dialogs', () => {
   /** A request of the peer (from 'peer' to 'me'), or of ours the other way round. */
   function request(method: string, parts: Parts = {}): SipRequest {
     const number = parts.seq ?? ++seq;
+    // RFC 3261 9.1: a CANCEL has the branch of its INVITE.
+    const transaction = method === 'CANCEL' ? 'INVITE' : method;
     return {
       method,
       uri: 'sip:x@192.0.2.9',
       headers: {
         via: [
-          { protocol: 'TLS', host: 'h', params: { branch: `z9hG4bK${method}${number}${parts.from ?? ''}` } },
+          {
+            protocol: 'TLS',
+            host: 'h',
+            params: { branch: `z9hG4bK${transaction}${number}${parts.from ?? ''}` },
+          },
         ],
         'call-id': 'c1',
         from: { uri: 'sip:a@h', params: { tag: parts.from ?? 'peer' } },
@@ -372,7 +378,7 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       for (const wrong of [{ to: 'else' }, { to: 'other', from: 'else' }]) {
         const foreign = request('BYE', wrong);
         receive(foreign);
-        assert.equal(calls.sessionOf(foreign), undefined);
+        assert.equal(calls.dialogOf(foreign)?.session, undefined);
         calls.sendResponse(response(foreign, 200));
       }
       assert.deepEqual(ended, []);
@@ -423,29 +429,39 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       assert.deepEqual(ended, ['timeout', 'timeout']);
     });
 
-    it('sends a 2xx again, ever more slowly, until its ACK comes or the dialog ends', () => {
-      const repeated = (until: () => void): number => {
-        let count = 0;
+    it('sends a 2xx again as RFC 3261 13.3.1.4 has it, until its ACK comes or the dialog ends', () => {
+      const repeated = (until: () => void): number[] => {
+        const sentMs: number[] = [];
         const invite = request('INVITE', { content: sdp() });
         receive(invite);
-        const final = response(invite, 200, { content: sdp() });
-        calls.sendResponse(final);
-        calls.table.ofMessage(final)?.repeatUntilAcknowledged(() => count++);
+        const beginMs = clock.now;
+        const send = () => {
+          const final = response(invite, 200, { content: sdp() });
+          calls.sendResponse(final);
+          const dialog = calls.table.ofMessage(final);
+          dialog?.repeatUntilAcknowledged(seq, () => sentMs.push(clock.now - beginMs));
+        };
+        send();
+        clock.tick(100);
+        // The application sends it once more: its copies are on their way.
+        send();
         until();
-        const before = count;
+        const before = sentMs.length;
         clock.tick(100_000);
-        assert.equal(count, before);
-        return count;
+        assert.equal(sentMs.length, before);
+        return sentMs;
       };
-      assert.equal(
-        repeated(() => clock.tick(32_000)),
-        10,
+      assert.deepEqual(
+        repeated(() => clock.tick(31_900)),
+        [0, 500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500],
       );
       const acknowledged = repeated(() => {
-        clock.tick(1500);
+        clock.tick(1400);
+        receive(request('ACK', { to: 'other', seq: seq - 1 }));
+        clock.tick(0);
         receive(request('ACK', { to: 'other', seq }));
       });
-      assert.equal(acknowledged, 2);
+      assert.deepEqual(acknowledged, [0, 500, 1500]);
     });
 
     it('not while it rings, but when it rings for ever', () => {
@@ -487,7 +503,7 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       calls.sendResponse(response(second, 200));
       clock.tick(10_000_000);
       assert.deepEqual(ended, []);
-      assert.equal(calls.sessionOf(invite), the());
+      assert.equal(calls.dialogOf(invite)?.session, the());
     });
 
     it('when all streams stay expired, and not when one comes back or lives on', () => {
@@ -515,7 +531,7 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       assert.deepEqual(ended, ['closed']);
       const update = request('UPDATE', { to: 'other', content: sdp() });
       assert.equal(receive(update), undefined);
-      assert.equal(calls.sessionOf(update), undefined);
+      assert.equal(calls.dialogOf(update)?.session, undefined);
       assert.ok(invite);
     });
 
@@ -567,10 +583,10 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       hear(outgoing, response(outgoing.request, 180, { to: 'c' }));
       assert.deepEqual(the(0).log, ['local offer', 'remote answer', 'fork', 'fork']);
       assert.deepEqual(the(1).log, ['remote answer']);
-      assert.equal(calls.sessionOf(second), the(1));
+      assert.equal(calls.dialogOf(second)?.session, the(1));
       const answer = response(outgoing.request, 200, { to: 'b', content: sdp(6000) });
       assert.equal(hear(outgoing, answer), undefined);
-      assert.equal(calls.sessionOf(answer), the(1));
+      assert.equal(calls.dialogOf(answer)?.session, the(1));
       assert.deepEqual(ended, ['forked', 'forked']);
       assert.deepEqual(
         [0, 1, 2].map((index) => the(index).isClosed),
@@ -579,7 +595,7 @@ describe('plugins/sip: offers, answers and dialogs', () => {
       const late = response(outgoing.request, 200, { to: 'a', content: sdp(5000) });
       assert.equal(calls.forkOf(outgoing, late), undefined);
       assert.equal(hear(outgoing, late), undefined);
-      assert.equal(calls.sessionOf(late), undefined);
+      assert.equal(calls.dialogOf(late)?.session, undefined);
       receive(request('BYE', { from: 'a', to: 'me' }));
       assert.deepEqual(ended, ['forked', 'forked']);
       assert.equal(latchkey.made.length, 3);

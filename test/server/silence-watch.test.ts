@@ -144,13 +144,13 @@ describe('a caller without latch that vanishes', () => {
       closers.push(() => latchkey.close());
       const latch = latchSip(sip, latchkey);
       const server = new MeetingServer({
-        ...{ sip, latch, room, rooms: room.createRooms(), media, advertise: '127.0.0.1' },
+        ...{ signalling: latch, room, rooms: room.createRooms(), media, advertise: '127.0.0.1' },
         onRefused: () => undefined,
         onAnswered: () => undefined,
         onFault: (error) => assert.fail(error as Error),
       });
       const stack = latch.create({ address: '127.0.0.1', port: 0 }, (request, flow) =>
-        server.handle(request, flow, stack),
+        server.handle({ request, flow, stack }),
       );
       closers.push(() => stack.destroy());
       await stack.ready;

@@ -9,13 +9,8 @@ import { guardStream } from '../../plugins/sip/guard-stream.js';
 import { checkSipIdentity } from '../../lib/sip/identity.js';
 import type { SipMessage } from '../../lib/sip/index.js';
 import { hopSignalling, isLoopback } from '../../plugins/sip/index.js';
-import {
-  formatWarning,
-  isReliable,
-  isWellFormed,
-  rackCseq,
-  sessionExpiresMs,
-} from '../../lib/sip/message.js';
+import { formatWarning } from '../../lib/sip/response.js';
+import { isReliable, isWellFormed, rackCseq, sessionExpiresMs } from '../../lib/sip/message.js';
 import { expectedSignalling, parseSipUri, resolveHop } from '../../plugins/sip/target.js';
 import { unveilViaAddresses } from '../../plugins/sip/via-address.js';
 import { sip } from '../plugins/sip-phones.js';
