@@ -31,21 +31,13 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'lib/capture': { rooms: ['lib/core', 'lib/wire'], node: true, packages: ['wavefile'] },
   'lib/sip': { rooms: ['lib/index.ts'], node: true, packages: [] },
   'lib/server': {
-    rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/room', 'plugins/sip', 'lib/phone'],
+    // lib/phone: for its Failure alone, until the media sockets throw errors of their own.
+    rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/room', 'lib/wire', 'lib/core/index.ts', 'lib/phone'],
     node: true,
     packages: [],
   },
   'lib/phone': {
-    rooms: [
-      'lib/index.ts',
-      'lib/core',
-      'lib/sip/index.ts',
-      'lib/room',
-      'lib/capture',
-      'lib/wire',
-      'plugins/sip',
-      'lib/cli',
-    ],
+    rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/room', 'lib/wire', 'lib/core/index.ts', 'lib/capture'],
     node: true,
     packages: ['latchkey', 'rtp.js', 'wavefile'],
   },
@@ -54,11 +46,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     node: true,
     packages: ['commander', 'zod', 'selfsigned', 'wavefile', 'sip', 'sip.js', 'ws', 'rtp.js', 'latchkey'],
   },
-  'plugins/sip': {
-    rooms: ['lib/index.ts', 'lib/sip', 'lib/server', 'lib/phone', 'lib/cli'],
-    node: true,
-    packages: ['sip'],
-  },
+  'plugins/sip': { rooms: ['lib/index.ts', 'lib/sip/index.ts'], node: true, packages: ['sip'] },
   'plugins/sip-js': { rooms: ['lib/index.ts', 'lib/sip/index.ts'], node: true, packages: ['sip.js'] },
 };
 
@@ -132,6 +120,9 @@ describe('walls', () => {
     assert.ok(trespass('lib/net/loop.ts', 'ws'));
     assert.ok(trespass('lib/capture/pcap.ts', '../net/loop.js'));
     assert.ok(trespass('plugins/sip/stack.ts', '../../lib/core/index.js'));
+    assert.ok(trespass('plugins/sip/stack.ts', '../../lib/sip/dialog.js'));
+    assert.ok(trespass('lib/server/meeting-call.ts', '../../plugins/sip/index.js'));
+    assert.ok(trespass('lib/phone/sip-client.ts', '../cli/signalling-client.js'));
     assert.ok(trespass('plugins/other/index.ts', 'node:fs'));
     assert.equal(trespass('plugins/sip/stack.ts', '../../lib/index.js'), undefined);
     assert.ok(importsOf('lib/cli/main.ts').includes('./serve.js'), 'imports made on demand count');

@@ -8,8 +8,9 @@ import type { TrustOptions } from './call-options.js';
 import { Failure } from '../phone/failure.js';
 import { loadMedia } from '../phone/media-file.js';
 import { Recorder } from '../phone/recorder.js';
-import { startTerminal } from '../phone/terminal.js';
-import type { CallSummary, Terminal, TerminalOptions } from '../phone/terminal.js';
+import { startTerminal } from './terminal.js';
+import type { CallTerms } from './terminal.js';
+import type { CallSummary, Terminal } from '../phone/terminal.js';
 
 interface CallOptions extends TrustOptions {
   readonly play?: string;
@@ -34,7 +35,7 @@ export function registerCall(program: Command): void {
 
 async function call(uriText: string, options: CallOptions): Promise<void> {
   const uri = readUri(uriText);
-  const terminalOptions: TerminalOptions = {
+  const terms: CallTerms = {
     uri,
     ca: readTrust(options, uri),
     isInsecure: options.insecure,
@@ -44,7 +45,7 @@ async function call(uriText: string, options: CallOptions): Promise<void> {
     recorder: openRecorder(options.record),
   };
   if (options.insecure) warnInsecure();
-  const terminal = startTerminal(terminalOptions);
+  const terminal = startTerminal(terms);
   if (options.json) tellJson(terminal);
   else tell(terminal, uri.text);
   const release = hangUpOnSignal(terminal);

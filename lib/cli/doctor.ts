@@ -9,8 +9,9 @@ import type { TrustOptions } from './call-options.js';
 import { describeDiagnosis, diagnose } from './diagnosis.js';
 import type { Facts } from './diagnosis.js';
 import { bindSocket } from '../phone/local-address.js';
-import { startTerminal } from '../phone/terminal.js';
-import type { Terminal, TerminalOptions } from '../phone/terminal.js';
+import { startTerminal } from './terminal.js';
+import type { CallTerms } from './terminal.js';
+import type { Terminal } from '../phone/terminal.js';
 
 const CALL_MS = 2500;
 const SECOND_CALL_MS = 1000;
@@ -30,7 +31,7 @@ export function registerDoctor(program: Command): void {
 async function examine(uriText: string, options: TrustOptions): Promise<void> {
   const uri = readUri(uriText, 'echo');
   const { insecure: isInsecure = false, listen } = options;
-  const calling: TerminalOptions = { uri, ca: readTrust(options, uri), isInsecure, listen };
+  const calling: CallTerms = { uri, ca: readTrust(options, uri), isInsecure, listen };
   if (isInsecure) warnInsecure();
   const terminal = startTerminal({ ...calling, isVerifier: true, durationMs: CALL_MS });
   terminal.on('warning', (text) => console.error(`latchkey: ${text}`));
@@ -55,7 +56,7 @@ async function examine(uriText: string, options: TrustOptions): Promise<void> {
  *
  * @param before `address:port`, as the first call's SDP had it
  */
-async function isFollowed(calling: TerminalOptions, before: string | null): Promise<boolean> {
+async function isFollowed(calling: CallTerms, before: string | null): Promise<boolean> {
   const address = before?.replace(/:\d+$/, '');
   if (address === undefined) return false;
   const named = await bindSocket(address);

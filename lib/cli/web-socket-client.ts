@@ -5,7 +5,8 @@ import { EventEmitter } from 'node:events';
 import type * as sipJs from 'sip.js';
 import type { Core, Inviter, SessionDescriptionHandler, UserAgent } from 'sip.js';
 import type * as ws from 'ws';
-import type { Session } from '../index.js';
+import type { Session, Signalling } from '../index.js';
+import { formatWarning } from '../sip/index.js';
 import {
   createTransportConstructor,
   latchSessionDescriptionHandlerFactory,
@@ -16,7 +17,12 @@ import { ConnectionTrouble } from '../phone/connection-trouble.js';
 import { Failure } from '../phone/failure.js';
 import { resolveHost } from '../phone/local-address.js';
 import { withPeers } from '../phone/optional-peer.js';
-import type { Describe, SipClientEvents, SipClientOptions } from '../phone/signalling-types.js';
+import type {
+  Describe,
+  SignallingClient,
+  SipClientEvents,
+  SipClientOptions,
+} from '../phone/signalling-types.js';
 
 const CONNECT_S = 10;
 /** Reason: on a connection that is up, a server sends its 100 at once (RFC 3261 17.2.1: within 200 ms). */
@@ -32,9 +38,9 @@ type Reply = Core.IncomingResponse;
 type State = 'idle' | 'calling' | 'up' | 'over';
 
 /** Made by `WebSocketClient.open`. */
-export class WebSocketClient extends EventEmitter<SipClientEvents> {
+export class WebSocketClient extends EventEmitter<SipClientEvents> implements SignallingClient {
   readonly session: Session;
-  readonly signalling: 'encrypted' | 'loopback' | 'clear';
+  readonly signalling: Signalling;
   readonly #trouble: ConnectionTrouble;
   readonly #userAgent: UserAgent;
   readonly #inviter: Inviter;
@@ -234,7 +240,7 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> {
   }
 
   #refused(): Failure {
-    const warning = `399 latchkey "${this.#warning ?? 'its answer cannot be taken'}"`;
+    const warning = formatWarning('latchkey', this.#warning ?? 'its answer cannot be taken');
     return this.#trouble.explain({ status: 488, reason: 'of ours', headers: { warning } });
   }
 }

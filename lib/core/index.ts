@@ -25,6 +25,7 @@ export { Engine } from './engine.js';
 export type { Delivery, Transmit } from './engine.js';
 export { ERROR_CODES, LatchkeyError } from './errors.js';
 export type { ErrorCode } from './errors.js';
+export { natBetween } from './events.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
 export type { SdpSession } from './exchange/sdp-session.js';
 export type { Verdict } from './exchange/verdict.js';

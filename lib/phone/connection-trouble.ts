@@ -1,5 +1,6 @@
 // Why a call did not come about, in one clear line: what the network or TLS said, what the server answered, or that nobody
 // did. It only listens; it repeats nothing of a certificate or a description but names.
+import { readWarning } from '../sip/index.js';
 import type { CallUri, SipMessage, SipResponse } from '../sip/index.js';
 import { Failure } from './failure.js';
 
@@ -61,7 +62,7 @@ export class ConnectionTrouble {
   /** The final response to the INVITE, 300 or more. */
   explain(response: SipResponse): Failure {
     const { status } = response;
-    const warning = warningText(response);
+    const warning = readWarning(response);
     // A 503 of the server's own comes back as one that the package made up, when there is no other way to try.
     const isTheirs = this.#received.has(response) || this.#lastReceived?.status === status;
     if (!isTheirs && warning === undefined) return this.#explainLocal(status);
@@ -75,6 +76,8 @@ export class ConnectionTrouble {
   #explainLocal(status: number): Failure {
     if (status === 408) return this.#fail('no answer');
     if (status === 404) return this.#fail('there is no such host');
+    if (status === 481) return this.#fail('the call is over');
+    if (status === 491) return this.#fail('another change of the call is under way');
     const { code, message } = (this.#fault ?? {}) as NodeJS.ErrnoException;
     const untrusted = code === undefined ? undefined : UNTRUSTED[code];
     if (untrusted !== undefined) return this.#failTrust(untrusted);
@@ -93,11 +96,4 @@ export class ConnectionTrouble {
   #fail(text: string): Failure {
     return new Failure(`${this.uri.host}:${this.uri.port}: ${text}`, EXIT_NO_CALL);
   }
-}
-
-/** The text of a Warning header (RFC 3261 20.43); its code and agent say nothing to a reader. */
-function warningText({ headers }: SipMessage): string | undefined {
-  if (typeof headers.warning !== 'string') return undefined;
-  const quoted = /"((?:[^"\\]|\\.)*)"/.exec(headers.warning)?.[1];
-  return (quoted ?? headers.warning).replace(/\\(.)/g, '$1').replace(/[\r\n]+/g, ' ');
 }

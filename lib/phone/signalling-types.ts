@@ -1,6 +1,6 @@
 // The calling side of one call as the terminal needs it, whatever carries the SIP: types only.
 import type { EventEmitter } from 'node:events';
-import type { Latchkey, Policy, Role, Session } from '../index.js';
+import type { Latchkey, Policy, Role, Session, Signalling } from '../index.js';
 import type { CallUri } from '../sip/index.js';
 
 export interface SipClientOptions {
@@ -34,7 +34,7 @@ export interface SignallingClient extends EventEmitter<SipClientEvents> {
   /** The latch session of the call, there from the start. */
   readonly session: Session;
   /** How the hop to the server is protected. */
-  readonly signalling: 'encrypted' | 'loopback' | 'clear';
+  readonly signalling: Signalling;
   /** Calls; resolves with the answer's text, attributes included. Rejects with a Failure. */
   invite(offer: string, describe: Describe): Promise<string>;
   /** Offers anew in mid call. Resolves with the answer's text; rejects with a Failure, and the call is as it was. */

@@ -1,17 +1,20 @@
-// The calling side of SIP for one call: INVITE, ACK, BYE, and what the other side may ask in the dialog. It speaks through
-// plugins/sip, which puts latch into the descriptions; it knows nothing of media, and answers no calls.
-import { randomBytes } from 'node:crypto';
+// The calling side of SIP for one call: what the terminal asks for, and what the other side may ask in the dialog. It speaks by
+// whatever signalling it is given, which puts latch into the descriptions; it knows nothing of media, and answers no calls.
 import { EventEmitter } from 'node:events';
-import { createRequire } from 'node:module';
-import type { Session } from '../index.js';
-import type { SipAddress, SipHeaders, SipMessage, SipRequest, SipResponse, SipUri } from '../sip/index.js';
-import { latchSip } from '../../plugins/sip/index.js';
-import type { LatchSip, SipPackage, Stack } from '../../plugins/sip/index.js';
+import { contactUri, Invitation, readSdp, respond } from '../sip/index.js';
+import type {
+  Arrival,
+  Dialog,
+  Reply,
+  SipRequest,
+  SipResponse,
+  SipSignalling,
+  SipStack,
+} from '../sip/index.js';
+import type { Session, Signalling } from '../index.js';
 import { ConnectionTrouble } from './connection-trouble.js';
 import { Failure } from './failure.js';
-import { muteConnectionLog } from '../cli/package-log.js';
-import { withPeers } from './optional-peer.js';
-import type { Describe, SipClientEvents, SipClientOptions } from './signalling-types.js';
+import type { Describe, SignallingClient, SipClientEvents, SipClientOptions } from './signalling-types.js';
 
 /** Reason: on a connection that is up, a server sends its 100 at once (RFC 3261 17.2.1: within 200 ms). */
 const SILENT_MS = 10_000;
@@ -21,74 +24,66 @@ const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE';
 
 type State = 'idle' | 'calling' | 'up' | 'over';
 
-/** Made by `SipClient.open`. */
-export class SipClient extends EventEmitter<SipClientEvents> {
-  readonly session: Session;
-  readonly #options: SipClientOptions;
-  readonly #sip: SipPackage;
-  readonly #stack: Stack;
+/** What the INVITE comes to. */
+interface Waiter {
+  onProgress(response: SipResponse): void;
+  onAnswer(response: SipResponse): void;
+  onFailure(failure: Failure): void;
+}
+
+export interface SipClientSite {
+  readonly signalling: SipSignalling;
+  /** Listens on the URI's transport; what comes by it is for `handle`. */
+  readonly stack: SipStack;
+  /** Closes what the call was made by. */
+  readonly release: () => void;
+}
+
+export class SipClient extends EventEmitter<SipClientEvents> implements SignallingClient {
+  readonly #site: SipClientSite;
   readonly #trouble: ConnectionTrouble;
-  readonly #invite: SipRequest;
-  readonly #unmute: () => void;
+  readonly #invitation: Invitation;
+  /** Of who is called; of who answered once that is known. */
+  #dialog: Dialog;
   #describe: Describe = () => ({ warning: 'the call is not up yet' });
   #state: State = 'idle';
-  #hasProgress = false;
-  #onFinal: () => void = () => undefined;
-  #rejectInvite: (reason: Failure) => void = () => undefined;
-  #remote: SipAddress | undefined;
-  #target: string | SipUri | undefined;
-  #routes: SipAddress[] = [];
-  #seq = 1;
+  #waiter: Waiter | undefined;
 
-  /** Opens the sockets that the transport needs. Throws a Failure. */
-  static async open(options: SipClientOptions): Promise<SipClient> {
-    const sip = await withPeers(() => Promise.resolve(createRequire(import.meta.url)('sip') as SipPackage));
-    const client = new SipClient(sip, options);
-    try {
-      await client.#stack.ready;
-    } catch (error) {
-      client.close();
-      throw new Failure(error instanceof Error ? error.message : String(error));
-    }
-    client.#prepare();
-    return client;
+  constructor({ uri, local }: Pick<SipClientOptions, 'uri' | 'local'>, site: SipClientSite) {
+    super();
+    this.#site = site;
+    const { signalling, stack } = site;
+    const { scheme, transport } = uri;
+    this.#trouble = new ConnectionTrouble(uri);
+    signalling.on('fault', ({ where, error }) => this.#trouble.note(where, error));
+    signalling.on('received', (message) => this.#trouble.noteReceived(message));
+    const contact = contactUri({ scheme, user: 'latchkey', host: local, transport, stack });
+    this.#invitation = new Invitation(
+      signalling,
+      { uri, stack, contact, allow: ALLOW },
+      {
+        onProgress: (response) => this.#waiter?.onProgress(response),
+        onAnswer: (response, dialog) => {
+          this.#dialog = dialog;
+          this.#state = 'up';
+          this.#waiter?.onAnswer(response);
+        },
+        onFailure: (response) => {
+          this.#state = 'over';
+          this.#waiter?.onFailure(this.#trouble.explain(response));
+        },
+      },
+    );
+    this.#dialog = this.#invitation.open();
   }
 
-  private constructor(sip: SipPackage, options: SipClientOptions) {
-    super();
-    const { latchkey, uri, local, ca, isInsecure, policy, role = 'prover' } = options;
-    this.#options = options;
-    this.#sip = sip;
-    this.#trouble = new ConnectionTrouble(uri);
-    const latch: LatchSip = latchSip(sip, latchkey, { role, ...(policy && { policy }) });
-    latch.on('fault', ({ where, error }) => this.#trouble.note(where, error));
-    const tls = { rejectUnauthorized: isInsecure !== true, ...(ca !== undefined && { ca }) };
-    this.#unmute = muteConnectionLog();
-    try {
-      this.#stack = latch.create(
-        {
-          address: local,
-          port: 0,
-          udp: uri.transport === 'udp',
-          tcp: uri.transport === 'tcp',
-          ...(uri.transport === 'tls' && { tls, tls_port: 0 }),
-          logger: { recv: (message) => this.#trouble.noteReceived(message) },
-        },
-        (request) => this.#onRequest(request),
-      );
-    } catch (error) {
-      this.#unmute();
-      throw new Failure(`SIP cannot start: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    this.#invite = this.#createInvite();
-    const session = latch.session(this.#invite);
-    if (!session) throw new Error('the plugin makes a session for every INVITE');
-    this.session = session;
+  get session(): Session {
+    return this.#dialog.session;
   }
 
   /** How the hop to the server is protected. */
-  get signalling(): 'encrypted' | 'loopback' | 'clear' {
-    return this.#stack.expectedSignalling(this.#invite);
+  get signalling(): Signalling {
+    return this.#site.stack.expectedSignalling(this.#invitation.request);
   }
 
   /**
@@ -98,49 +93,45 @@ export class SipClient extends EventEmitter<SipClientEvents> {
   invite(offer: string, describe: Describe): Promise<string> {
     this.#describe = describe;
     this.#state = 'calling';
-    this.#invite.content = offer;
     return new Promise<string>((resolve, reject) => {
-      this.#rejectInvite = reject;
       let timer: NodeJS.Timeout | undefined;
-      const settle = (action: () => void) => {
+      const giveUpWithin = (afterMs: number) => {
         clearTimeout(timer);
-        action();
+        timer = setTimeout(() => {
+          this.#state = 'over';
+          void this.#cancel().then(() => reject(this.#trouble.silence(afterMs)));
+        }, afterMs);
       };
-      const giveUp = (afterMs: number) => () => {
-        this.#state = 'over';
-        void this.#cancel().then(() => reject(this.#trouble.silence(afterMs)));
+      giveUpWithin(SILENT_MS);
+      let hasProgress = false;
+      this.#waiter = {
+        onProgress: ({ status, reason = '' }) => {
+          // Who rings for a minute is not given another for saying so again.
+          if (!hasProgress && this.#state === 'calling') giveUpWithin(RINGING_MS);
+          hasProgress = true;
+          this.emit('progress', status, reason);
+        },
+        onAnswer: ({ content = '' }) => {
+          clearTimeout(timer);
+          resolve(content);
+        },
+        onFailure: (failure) => {
+          clearTimeout(timer);
+          reject(failure);
+        },
       };
-      timer = setTimeout(giveUp(SILENT_MS), SILENT_MS);
-      this.once('progress', () => {
-        clearTimeout(timer);
-        timer = setTimeout(giveUp(RINGING_MS), RINGING_MS);
-      });
-      this.#stack.send(this.#invite, (response) => {
-        const { status } = response;
-        if (status < 200) return this.#onProgress(response);
-        this.#onFinal();
-        if (status >= 300) return settle(() => reject(this.#onFailed(response)));
-        const isFirst = this.#onSuccess(response);
-        if (isFirst) settle(() => resolve(response.content ?? ''));
-      });
+      this.#invitation.send(offer);
     });
   }
 
-  /** Offers anew in mid call. Resolves with the answer's text; rejects with a Failure, and the call is as it was. */
-  reoffer(offer: string): Promise<string> {
-    const seq = ++this.#seq;
-    const request = this.#inDialog('INVITE', seq);
-    const more = { contact: [{ uri: this.#contact() }], allow: ALLOW, 'content-type': 'application/sdp' };
-    return new Promise((resolve, reject) => {
-      const invite = { ...request, headers: { ...request.headers, ...more }, content: offer };
-      this.#stack.send(invite, (response) => {
-        if (response.status < 200) return;
-        if (response.status >= 300) return reject(this.#trouble.explain(response));
-        // A repeated 200 only wants its ACK again (RFC 3261 13.2.2.4).
-        this.#stack.send(this.#inDialog('ACK', seq));
-        resolve(response.content ?? '');
-      });
-    });
+  /**
+   * Offers anew in mid call; where the other side does so at once, after a wait. Resolves with the answer's text; rejects with
+   * a Failure, and the call is as it was.
+   */
+  async reoffer(offer: string): Promise<string> {
+    const response = await this.#dialog.modify(() => offer);
+    if (response.status >= 300) throw this.#trouble.explain(response);
+    return response.content ?? '';
   }
 
   /** Hangs up: BYE, or CANCEL where the call is not up yet. Resolves when that is answered, or will not be. */
@@ -148,176 +139,71 @@ export class SipClient extends EventEmitter<SipClientEvents> {
     const was = this.#state;
     this.#state = 'over';
     if (was === 'calling') await this.#cancel();
-    if (was !== 'up') return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, BYE_MS);
-      this.#stack.send(this.#inDialog('BYE', ++this.#seq), ({ status }) => {
-        if (status < 200) return;
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    else if (was === 'up') await within(BYE_MS, this.#dialog.hangUp());
   }
 
   /** Closes all sockets; what is written still goes out. An INVITE that is not answered yet fails. */
   close(): void {
     this.#state = 'over';
-    this.#rejectInvite(new Failure('the call was given up before it was answered', 1));
-    this.#stack.destroy();
-    this.#unmute();
+    this.#waiter?.onFailure(new Failure('the call was given up before it was answered', 1));
+    this.#site.release();
   }
 
-  /** The contact can be written when the listener's port is known. */
-  #prepare(): void {
-    this.#invite.headers.contact = [{ uri: this.#contact() }];
-  }
-
-  #contact(): string {
-    const { uri, local } = this.#options;
-    const port = this.#stack.addresses[0]?.port ?? uri.port;
-    return `${uri.scheme}:latchkey@${local}:${port};transport=${uri.transport}`;
-  }
-
-  #createInvite(): SipRequest {
-    const { uri, local } = this.#options;
-    const address = `${uri.scheme}:${uri.user === undefined ? '' : `${uri.user}@`}${uri.host}`;
-    return {
-      method: 'INVITE',
-      uri: uri.text,
-      headers: {
-        to: { uri: address },
-        from: { uri: `${uri.scheme}:latchkey@${local}`, params: { tag: randomBytes(8).toString('hex') } },
-        'call-id': randomBytes(12).toString('hex'),
-        cseq: { seq: this.#seq, method: 'INVITE' },
-        'max-forwards': 70,
-        allow: ALLOW,
-        'content-type': 'application/sdp',
-      },
-      content: '',
-    };
-  }
-
-  #onProgress({ status, reason }: SipResponse): void {
-    this.#hasProgress = true;
-    this.emit('progress', status, reason ?? '');
-  }
-
-  #onFailed(response: SipResponse): Failure {
-    this.#state = 'over';
-    return this.#trouble.explain(response);
-  }
-
-  /** True for the first 2xx; a repeated one only wants its ACK again (RFC 3261 13.2.2.4). */
-  #onSuccess(response: SipResponse): boolean {
-    const isFirst = this.#state === 'calling';
-    if (this.#target === undefined) {
-      const { contact, 'record-route': recorded } = response.headers;
-      this.#target = (Array.isArray(contact) ? contact[0]?.uri : undefined) ?? this.#invite.uri;
-      this.#routes = Array.isArray(recorded) ? recorded.toReversed() : [];
-      this.#remote = response.headers.to;
-    }
-    this.#stack.send(this.#inDialog('ACK', 1));
-    if (isFirst) this.#state = 'up';
-    // It came after we had given up: the call is up for the other side, and must not stay so.
-    else if (this.#state === 'over') this.#stack.send(this.#inDialog('BYE', ++this.#seq));
-    return isFirst;
-  }
-
-  #inDialog(method: string, seq: number): SipRequest {
-    const { from, 'call-id': id, to } = this.#invite.headers;
-    const headers: SipHeaders = {
-      via: [],
-      'call-id': String(id),
-      cseq: { seq, method },
-      'max-forwards': 70,
-      ...(from && { from }),
-      ...((this.#remote ?? to) && { to: this.#remote ?? to }),
-      ...(this.#routes.length > 0 && { route: [...this.#routes] }),
-    };
-    return { method, uri: this.#target ?? this.#invite.uri, headers };
-  }
-
-  /**
-   * RFC 3261 9.1: not before a provisional response; a 2xx that comes nevertheless is hung up. Resolves when the INVITE has
-   * its final response, or will have none.
-   */
-  async #cancel(): Promise<void> {
-    const { via, from, to, 'call-id': id } = this.#invite.headers;
-    if (!this.#hasProgress || !via?.[0]) return;
-    const headers: SipHeaders = {
-      via: [via[0]],
-      'call-id': String(id),
-      cseq: { seq: 1, method: 'CANCEL' },
-      'max-forwards': 70,
-      ...(from && { from }),
-      ...(to && { to }),
-    };
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, BYE_MS);
-      this.#onFinal = () => {
-        clearTimeout(timer);
-        // What the final response makes us send (ACK, BYE) is handed to the sockets first.
-        setImmediate(resolve);
-      };
-      this.#stack.send({ method: 'CANCEL', uri: this.#invite.uri, headers }, () => undefined);
-    });
-  }
-
-  #onRequest(request: SipRequest): void {
+  /** A request of the other side's, or of a stranger's. */
+  handle(arrival: Arrival): void {
+    const { request } = arrival;
     const { method } = request;
     if (method === 'ACK') return;
+    const dialog = this.#site.signalling.dialog(request);
+    const answer = (reply: Reply) => (dialog ? dialog.respond(request, reply) : respond(arrival, reply));
     if (method === 'OPTIONS')
-      return this.#reply(request, 200, 'OK', { allow: ALLOW, accept: 'application/sdp' });
-    if (!this.#isOurDialog(request)) {
+      return answer({ status: 200, headers: { allow: ALLOW, accept: 'application/sdp' } });
+    if (dialog !== this.#dialog || this.#state !== 'up') {
       const isCall = method === 'INVITE' && request.headers.to?.params?.['tag'] === undefined;
-      return isCall ? this.#reply(request, 486, 'Busy Here') : this.#reply(request, 481, 'No Such Call');
+      return answer({ status: isCall ? 486 : 481 });
     }
     switch (method) {
       case 'BYE':
         this.#state = 'over';
         this.emit('bye');
-        return this.#reply(request, 200, 'OK');
+        return answer({ status: 200 });
       case 'INVITE':
       case 'UPDATE':
         return this.#onOffer(request);
       default:
-        return this.#reply(request, 405, 'Method Not Allowed', { allow: ALLOW });
+        return answer({ status: 405, headers: { allow: ALLOW } });
     }
   }
 
-  #isOurDialog({ headers }: SipMessage): boolean {
-    const ours = this.#invite.headers;
-    const isOurCall =
-      headers['call-id'] === ours['call-id'] && headers.to?.params?.['tag'] === ours.from?.params?.['tag'];
-    return (
-      isOurCall && this.#state === 'up' && headers.from?.params?.['tag'] === this.#remote?.params?.['tag']
+  /** Resolves when the INVITE has its final response, or will have none. */
+  async #cancel(): Promise<void> {
+    const final = this.#invitation.cancel();
+    if (!this.#invitation.hasProgress) return;
+    // What the final response makes us send (ACK, BYE) is handed to the sockets first.
+    await within(
+      BYE_MS,
+      final.then(() => new Promise<void>((resolve) => setImmediate(resolve))),
     );
   }
 
   #onOffer(request: SipRequest): void {
-    const offer = request.content === undefined || request.content === '' ? undefined : request.content;
-    const { contact } = request.headers;
-    if (Array.isArray(contact) && contact[0]?.uri) this.#target = contact[0].uri;
+    const offer = readSdp(request);
     // An UPDATE may only refresh the session's timer (RFC 4028).
-    if (offer === undefined && request.method === 'UPDATE') return this.#reply(request, 200, 'OK');
+    if (offer === undefined && request.method === 'UPDATE')
+      return this.#dialog.respond(request, { status: 200 });
     const described = this.#describe(offer);
     if ('warning' in described) {
-      const warning = `399 latchkey "${described.warning.replace(/["\\]/g, "'")}"`;
-      return this.#reply(request, 488, 'Not Acceptable Here', { warning });
+      return this.#dialog.respond(request, { status: 488, warning: described.warning });
     }
-    this.#reply(request, 200, 'OK', { 'content-type': 'application/sdp' }, described.sdp);
+    this.#dialog.respond(request, { status: 200, content: described.sdp });
     if (offer !== undefined) this.emit('renegotiated', offer);
   }
+}
 
-  #reply(request: SipRequest, status: number, reason: string, more: SipHeaders = {}, content?: string): void {
-    const headers: SipHeaders = { ...more };
-    if (request.method === 'INVITE' && status < 300) headers.contact = [{ uri: this.#contact() }];
-    const body = content === undefined ? {} : { content };
-    const response = this.#sip.makeResponse(request, status, reason, { headers, ...body });
-    const { to } = response.headers;
-    // RFC 3261 8.2.6.2: every response but 100 has a To tag.
-    if (to && to.params?.['tag'] === undefined)
-      response.headers.to = { ...to, params: { ...to.params, tag: randomBytes(8).toString('hex') } };
-    this.#stack.send(response);
-  }
+/** Waits for what may never come. */
+async function within(ms: number, what: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const end = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([what, end]);
+  clearTimeout(timer);
 }

@@ -1,13 +1,16 @@
 // What a terminal is told, and what it tells: the types of terminal.ts.
 import type { Socket } from 'node:dgram';
 import type { MediaPacket } from '../capture/index.js';
-import type { NatChange, Policy, Session } from '../index.js';
+import type { NatChange, Policy, Session, Signalling } from '../index.js';
 import type { TransportAddress } from '../wire/index.js';
 import type { CallUri } from '../sip/index.js';
 import type { Recorder } from './recorder.js';
+import type { SignallingClient, SipClientOptions } from './signalling-types.js';
 import type { StreamSummary } from './stream-stats.js';
 
 export interface TerminalOptions {
+  /** Opens the calling side of the signalling. Rejects with a Failure. */
+  readonly openSignalling: (options: SipClientOptions) => Promise<SignallingClient>;
   /** Where to call, with a user. */
   readonly uri: CallUri;
   /** PEM of the authorities to trust, in place of the system's. */
@@ -48,7 +51,7 @@ export interface CallSummary {
 
 /** What protects the call, for the doctor. */
 export interface CallProtection {
-  readonly signalling: 'encrypted' | 'loopback' | 'clear';
+  readonly signalling: Signalling;
   readonly kind: Session['protection'];
   /** Of the server's answer; undefined where it has no latch. */
   readonly suite: string | undefined;

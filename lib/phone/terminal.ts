@@ -3,7 +3,7 @@
 import type { Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { playTone } from '../capture/index.js';
-import { natBetween } from '../core/events.js';
+import { natBetween } from '../core/index.js';
 import { createLatchkey } from '../index.js';
 import type { Latchkey, MediaPort, Session, StreamStatus } from '../index.js';
 import { acceptAnswer, createOffer } from '../room/offer.js';
@@ -15,7 +15,6 @@ import { AddressWatch } from './address-watch.js';
 import { CallMedia } from './call-media.js';
 import { Failure } from './failure.js';
 import { bindSocket, resolveHost, routedAddress } from './local-address.js';
-import { openSignalling } from '../cli/signalling-client.js';
 import type { SignallingClient } from './signalling-types.js';
 import type { CallProtection, CallSummary, TerminalEvents, TerminalOptions } from './terminal-types.js';
 
@@ -24,7 +23,7 @@ export type * from './terminal-types.js';
 /** What is on its way when we stop talking may still arrive. */
 const LINGER_MS = 100;
 
-/** Made by `startTerminal`. */
+/** Calls at once. What the network refuses, `answered` rejects with. */
 export class Terminal extends EventEmitter<TerminalEvents> {
   /** Resolves when the call is up; rejects with a Failure that says why there is none. */
   readonly answered: Promise<CallProtection>;
@@ -54,7 +53,7 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   #summary: CallSummary | undefined;
   #resolveEnded: (summary: CallSummary) => void = () => undefined;
 
-  /** Made by `startTerminal`, not by hand. */
+  /** Throws a Failure for media that cannot be played. */
   constructor(options: TerminalOptions) {
     super();
     this.#options = options;
@@ -171,7 +170,7 @@ export class Terminal extends EventEmitter<TerminalEvents> {
 
   /** The sockets of media and signalling. */
   async #open() {
-    const { uri, ca, isInsecure, policy, listen, isVerifier } = this.#options;
+    const { uri, ca, isInsecure, policy, listen, isVerifier, openSignalling } = this.#options;
     const role = isVerifier ? 'verifier' : 'prover';
     const server = await resolveHost(uri.host);
     const local = listen ?? (await routedAddress(server, uri.port));
@@ -298,9 +297,4 @@ export class Terminal extends EventEmitter<TerminalEvents> {
 /** A description in which nobody speaks, where the call is held (RFC 3264 section 8.4). */
 function withHold(sdp: string, isHeld: boolean): string {
   return isHeld ? sdp.replace(/^a=(?:sendrecv|sendonly|recvonly)(\r?)$/gm, 'a=inactive$1') : sdp;
-}
-
-/** Calls at once. Throws a Failure for media that cannot be played; what the network refuses, `answered` rejects with. */
-export function startTerminal(options: TerminalOptions): Terminal {
-  return new Terminal(options);
 }

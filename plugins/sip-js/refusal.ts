@@ -3,6 +3,7 @@
  * with a first INVITE.
  */
 import type { Session } from 'sip.js';
+import { formatWarning } from '../../lib/sip/index.js';
 
 /** A description that cannot be taken: the SIP status, and the text of a Warning header as its message. */
 export class Refusal extends Error {
@@ -26,6 +27,6 @@ export async function rejectInvitation(session: Session, { status, message }: Re
   const state: string = session.state;
   const isOpen = state === 'Initial' || state === 'Establishing';
   if (!isOpen || typeof invitation.reject !== 'function') return;
-  const text = message.replace(/["\\\r\n]/g, "'");
-  await invitation.reject({ statusCode: status, extraHeaders: [`Warning: 399 latchkey "${text}"`] });
+  const warning = formatWarning('latchkey', message);
+  await invitation.reject({ statusCode: status, extraHeaders: [`Warning: ${warning}`] });
 }

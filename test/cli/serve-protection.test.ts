@@ -1,7 +1,7 @@
 // What protects a call, in the words of `latchkey serve`: the events and the counters say one of five.
 import assert from 'node:assert/strict';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
-import { startTerminal } from '../../lib/phone/terminal.js';
+import { startTerminal } from '../../lib/cli/terminal.js';
 import type { TerminalOptions } from '../../lib/phone/terminal.js';
 import { IcePhone, readServerCheck } from '../support/ice-phone.js';
 import { mediaPort, RawPhone } from './raw-phone.js';

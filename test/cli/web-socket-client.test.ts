@@ -7,7 +7,7 @@ import net from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
 import { Failure } from '../../lib/phone/failure.js';
-import { startTerminal } from '../../lib/phone/terminal.js';
+import { startTerminal } from '../../lib/cli/terminal.js';
 import type { Terminal, TerminalOptions } from '../../lib/phone/terminal.js';
 import { createCertificate } from '../plugins/sip-phones.js';
 import { eventually } from '../plugins/sip-js-phones.js';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { playTone } from '../../lib/capture/index.js';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
 import { Failure } from '../../lib/phone/failure.js';
-import { startTerminal } from '../../lib/phone/terminal.js';
+import { startTerminal } from '../../lib/cli/terminal.js';
 import type { Terminal, TerminalOptions } from '../../lib/phone/terminal.js';
 import { parseSdp } from '../../lib/wire/index.js';
 import { until } from '../net/sockets.js';

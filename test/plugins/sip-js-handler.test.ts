@@ -235,7 +235,7 @@ describe('sip-js: the decorator', () => {
     session.verdict = { accepted: false, status: 400, warning: 'a=latch in "line" 7' };
     await assert.rejects(handler.setDescription(sdp()), /line/);
     assert.deepEqual(inner.heard, []);
-    const extraHeaders = [`Warning: 399 latchkey "a=latch in 'line' 7"`];
+    const extraHeaders = ['Warning: 399 latchkey "a=latch in \\"line\\" 7"'];
     assert.deepEqual(call.rejections, [{ statusCode: 400, extraHeaders }]);
   });
 

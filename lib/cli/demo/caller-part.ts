@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseCallUri } from '../../sip/index.js';
 import { loadMedia } from '../../phone/media-file.js';
-import { startTerminal } from '../../phone/terminal.js';
+import { startTerminal } from '../terminal.js';
 import { nowMs } from './clock.js';
 import { Ear } from './ear.js';
 import { createNatSocket } from './nat-socket.js';
