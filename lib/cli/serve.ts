@@ -18,7 +18,6 @@ import { withPeers } from '../phone/optional-peer.js';
 import { listenOptions } from './listen-options.js';
 import { readServeOptions } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
-import { SilenceWatch } from '../server/silence-watch.js';
 
 const COUNTERS_EVERY_MS = 5000;
 /** How long callers have to confirm the BYE. */
@@ -110,15 +109,6 @@ async function serve(options: ServeOptions): Promise<void> {
       },
       onFault: (error) => tellFault('server', error),
     });
-    const watch = new SilenceWatch(
-      () => server.calls.values(),
-      (silent) => {
-        const { id, call } = silent.session;
-        log.print('ended', { session: id, call, room: silent.roomName, reason: 'silence' });
-        void silent.hangUp();
-      },
-    );
-    closers.push(() => watch.close());
     const listening = latch.listen(listenOptions(options, certificate), (arrival) => server.handle(arrival));
     const listeners = await listening.catch((error: unknown) => {
       throw new Failure(error instanceof Error ? error.message : String(error));

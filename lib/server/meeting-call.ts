@@ -27,6 +27,7 @@ export class MeetingCall {
   readonly #site: CallSite;
   readonly #origin: Origin;
   #isEnded = false;
+  #isWatched = false;
 
   constructor(
     readonly seat: RoomSeat,
@@ -51,11 +52,6 @@ export class MeetingCall {
     return this.seat.leg;
   }
 
-  /** Answered, and not over. */
-  get isUp(): boolean {
-    return this.dialog.isUp && !this.#isEnded;
-  }
-
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -75,7 +71,7 @@ export class MeetingCall {
   takeAnswer(offer: string, answer: string): SeatRefusal | undefined {
     if (this.#isEnded) return undefined;
     const refusal = this.seat.accept(offer, answer);
-    if (!refusal) this.#site.onAnswered(this);
+    if (!refusal) this.#tellAnswered();
     return refusal;
   }
 
@@ -107,18 +103,13 @@ export class MeetingCall {
     return response.status;
   }
 
-  /** Asks whether the other side is still there; false where it has no such call, says nothing, or cannot be reached. */
-  isThere(): Promise<boolean> {
-    return this.dialog.isThere();
-  }
-
   /** The ACK to a 200, with the answer in it where the offer was ours. */
   acknowledge(ack: SipRequest): void {
     const offer = this.dialog.offerAnsweredBy(ack);
     if (offer === undefined || this.#isEnded) return;
     const answer = readSdp(ack);
     if (answer === undefined || this.seat.accept(offer, answer)) return void this.hangUp();
-    this.#site.onAnswered(this);
+    this.#tellAnswered();
   }
 
   /** A CANCEL that came before our answer; later it changes nothing (RFC 3261 9.2). */
@@ -159,7 +150,7 @@ export class MeetingCall {
       const answered = this.seat.answer(offer);
       if (!answered.ok) return answered;
       this.#accept(arrival, answered.sdp);
-      this.#site.onAnswered(this);
+      this.#tellAnswered();
     } else if (request.content) {
       return { status: 415, headers: { accept: 'application/sdp' } };
     } else if (request.method === 'UPDATE') {
@@ -170,6 +161,20 @@ export class MeetingCall {
       this.#accept(arrival, offered.sdp);
     }
     return undefined;
+  }
+
+  #tellAnswered(): void {
+    // Early media may be silent: there is a person who has not answered yet.
+    if (!this.#isWatched && this.dialog.isUp) {
+      this.#isWatched = true;
+      this.dialog.expectMedia(() => !this.#isPeerSending);
+    }
+    this.#site.onAnswered(this);
+  }
+
+  /** False where it has said that it sends nothing, as on hold. */
+  get #isPeerSending(): boolean {
+    return this.leg?.streams.some(({ isSending }) => isSending) !== false;
   }
 
   #accept(arrival: Arrival, content: string | undefined): void {

@@ -21,6 +21,7 @@ import { createInDialog, flowRoute } from './request.js';
 import type { Addition } from './request.js';
 import { createLocalResponse, createResponse, newTag } from './response.js';
 import type { Reply } from './response.js';
+import { SilenceWatch } from './silence-watch.js';
 import type { SipStack } from './stack-types.js';
 import { SuccessTimer } from './success-timer.js';
 
@@ -42,7 +43,7 @@ export type EndReason =
 export interface DialogLimits {
   /** How long an INVITE may ring; timer C of RFC 3261 16.6 asks for more than 3 minutes. */
   readonly ringingMs: number;
-  /** How long all streams may stay expired before the dialog is given up; 0: for ever. */
+  /** How long the peer may be silent before the dialog is given up (silence-watch.ts); 0: for ever. */
   readonly maxSilenceMs: number;
 }
 
@@ -84,13 +85,11 @@ export class Dialog {
   readonly offerAnswers: OfferAnswer[] = [];
   /** By messages of the peer: the offer of ours that each was to answer. */
   readonly #answered = new WeakMap<SipMessage, string>();
-  readonly #live = new Set<string>();
+  readonly #silence: SilenceWatch;
   readonly #success = new SuccessTimer();
-  #hasExpired = false;
   #isEnded = false;
   #deadline: NodeJS.Timeout | undefined;
   #refresh: NodeJS.Timeout | undefined;
-  #silence: NodeJS.Timeout | undefined;
 
   constructor(
     readonly callId: string,
@@ -102,7 +101,12 @@ export class Dialog {
   ) {
     this.isOnFlow = !isOutgoing;
     session.once('closed', () => this.end('closed'));
-    if (limits.maxSilenceMs > 0) this.#watchSilence();
+    this.#silence = new SilenceWatch({
+      maxSilenceMs: limits.maxSilenceMs,
+      session,
+      ask: () => this.isThere(),
+      onSilent: () => this.giveUp('silence'),
+    });
     this.expectWithin(limits.ringingMs, 'timeout');
   }
 
@@ -177,6 +181,15 @@ export class Dialog {
     return new Promise((resolve) => {
       this.request('OPTIONS', ({ status }) => resolve(!GONE.includes(status)));
     });
+  }
+
+  /**
+   * The peer's media is expected from now on: a call that brings none for `maxSilenceMs`, and has no proved path, is given up.
+   *
+   * @param mayBeSilent True while the peer has said that it sends nothing, as on hold: it is asked first.
+   */
+  expectMedia(mayBeSilent: () => boolean): void {
+    if (!this.#isEnded) this.#silence.expectMedia(mayBeSilent);
   }
 
   /** Ends a confirmed dialog by BYE; fulfilled when the peer has answered it, or cannot. */
@@ -281,7 +294,8 @@ export class Dialog {
   end(reason: EndReason): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    for (const timer of [this.#deadline, this.#refresh, this.#silence]) clearTimeout(timer);
+    for (const timer of [this.#deadline, this.#refresh]) clearTimeout(timer);
+    this.#silence.stop();
     this.#success.stop();
     // Their texts carry our half of the secret.
     this.offerAnswers.length = 0;
@@ -325,25 +339,6 @@ export class Dialog {
 
   #learnTarget({ headers: { contact } }: SipMessage): void {
     if (Array.isArray(contact) && contact[0]?.uri) this.target = contact[0].uri;
-  }
-
-  #watchSilence(): void {
-    const key = (event: { media: number; component: number }) => `${event.media}/${event.component}`;
-    const onLive = (event: { media: number; component: number }) => {
-      this.#live.add(key(event));
-      this.#hasExpired = false;
-      clearTimeout(this.#silence);
-    };
-    this.session.on('verified', onLive);
-    this.session.on('rebound', onLive);
-    this.session.on('direct', onLive);
-    this.session.on('expired', (event) => {
-      this.#live.delete(key(event));
-      if (this.#live.size > 0 || this.#hasExpired || this.#isEnded) return;
-      this.#hasExpired = true;
-      this.#silence = setTimeout(() => this.giveUp('silence'), this.limits.maxSilenceMs);
-      this.#silence.unref();
-    });
   }
 }
 

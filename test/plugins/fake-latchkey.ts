@@ -1,6 +1,6 @@
 // A latchkey that writes down what it is asked, for the tests of plugins/sip: no sockets, no keys, one visible attribute.
 import { EventEmitter } from 'node:events';
-import { stripLatch } from '../../lib/index.js';
+import { createCounters, stripLatch } from '../../lib/index.js';
 import type { Latchkey, SessionOptions, Verdict } from '../../lib/index.js';
 
 export class FakeSession extends EventEmitter {
@@ -8,12 +8,26 @@ export class FakeSession extends EventEmitter {
   isClosed = false;
   verdict: Verdict = { accepted: true };
   #count = 0;
+  #paths: string[] = [];
 
   constructor(
     readonly options: SessionOptions,
     private readonly made: FakeSession[] = [],
   ) {
     super();
+  }
+
+  /** As events have said: each verified path is a sign of life. */
+  get streams() {
+    return this.#paths.map((mapping) => ({ mapping, counters: createCounters() }));
+  }
+
+  override emit(name: string, ...args: unknown[]): boolean {
+    const { media, component } = (args[0] ?? {}) as { media?: number; component?: number };
+    const key = `${media}/${component}`;
+    if (['verified', 'rebound', 'direct'].includes(name)) this.#paths.push(key);
+    if (name === 'expired') this.#paths = this.#paths.filter((path) => path !== key);
+    return super.emit(name, ...args);
   }
 
   fork(): FakeSession {

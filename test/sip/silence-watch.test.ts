@@ -1,11 +1,12 @@
 // Calls whose caller has vanished: when they are silent, and that `serve` then hangs up and gives the ports back.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
+import { EventEmitter } from 'node:events';
 import sinon from 'sinon';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
-import { SILENCE_MS, SilenceWatch } from '../../lib/server/silence-watch.js';
-import type { WatchedCall } from '../../lib/server/silence-watch.js';
+import { judgeSilence, SilenceWatch } from '../../lib/sip/silence-watch.js';
+import type { WatchedSession } from '../../lib/sip/silence-watch.js';
 import { createCounters, createLatchkey } from '../../lib/index.js';
 import * as room from '../../lib/room/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
@@ -14,108 +15,154 @@ import { freePort } from '../plugins/sip-phones.js';
 import { unrefLongTimers } from '../cli/plain-server.js';
 import { mediaPort, RawPhone } from '../cli/raw-phone.js';
 
+const SILENCE_MS = 60_000;
 const LOOK_MS = 5000;
 const MAPPING = { address: '192.0.2.1', port: 4000 };
 
-class FakeCall implements WatchedCall {
-  isUp = true;
+class FakePeer extends EventEmitter {
   isSending = true;
   isAnswering = true;
+  isVerified = false;
   asked = 0;
-  readonly stream = { counters: createCounters() };
-  #isVerified = false;
+  silent = 0;
+  readonly #counters = createCounters();
 
-  set isVerified(isVerified: boolean) {
-    this.#isVerified = isVerified;
+  get streams() {
+    return [{ counters: this.#counters, ...(this.isVerified && { mapping: MAPPING }) }];
   }
 
-  get session() {
-    return { streams: [{ ...this.stream, ...(this.#isVerified && { mapping: MAPPING }) }] };
-  }
-
-  get leg() {
-    return { streams: [{ isSending: this.isSending }] };
-  }
-
-  isThere(): Promise<boolean> {
+  ask(): Promise<boolean> {
     this.asked++;
     return Promise.resolve(this.isAnswering);
   }
 
   say(): void {
-    this.stream.counters.delivered++;
+    this.#counters.delivered++;
+  }
+
+  expire(): void {
+    this.isVerified = false;
+    this.emit('expired');
   }
 }
 
 describe('the watch for silent calls', () => {
   let clock: sinon.SinonFakeTimers;
-  let call: FakeCall;
-  let watch: SilenceWatch<FakeCall>;
-  let silent: FakeCall[];
+  let peer: FakePeer;
+  let watch: SilenceWatch;
+
+  const start = (maxSilenceMs = SILENCE_MS) => {
+    watch = new SilenceWatch({
+      maxSilenceMs,
+      session: peer as unknown as WatchedSession,
+      ask: () => peer.ask(),
+      onSilent: () => peer.silent++,
+    });
+  };
+  const expectMedia = () => watch.expectMedia(() => !peer.isSending);
 
   beforeEach(() => {
-    clock = sinon.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
-    call = new FakeCall();
-    silent = [];
-    watch = new SilenceWatch(
-      () => [call].filter((one) => !silent.includes(one)),
-      (one) => silent.push(one),
-    );
+    clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    peer = new FakePeer();
+    start();
   });
   afterEach(() => {
-    watch.close();
+    watch.stop();
     clock.restore();
   });
 
-  it('tells of a call that never brought a packet, 60 s after its answer', () => {
-    call.isUp = false;
+  it('tells, once, of a call that never brought a packet, 60 s after its answer', () => {
     clock.tick(10 * SILENCE_MS);
-    call.isUp = true;
-    clock.tick(SILENCE_MS);
-    assert.deepEqual(silent, []);
-    clock.tick(LOOK_MS);
-    assert.deepEqual(silent, [call]);
+    expectMedia();
+    clock.tick(SILENCE_MS - 1);
+    assert.equal(peer.silent, 0);
+    clock.tick(1);
+    assert.equal(peer.silent, 1);
+    clock.tick(10 * SILENCE_MS);
+    assert.equal(peer.silent, 1);
   });
 
   it('tells of a call 60 s after its last packet, and not of one that says something', () => {
+    expectMedia();
     for (let i = 0; i < 20; i++) {
-      call.say();
+      peer.say();
       clock.tick(SILENCE_MS / 2);
     }
-    assert.deepEqual(silent, []);
-    clock.tick(SILENCE_MS / 2);
-    assert.deepEqual(silent, []);
-    clock.tick(LOOK_MS);
-    assert.deepEqual(silent, [call]);
+    assert.equal(peer.silent, 0);
+    clock.tick(SILENCE_MS / 2 - LOOK_MS);
+    assert.equal(peer.silent, 0);
+    clock.tick(2 * LOOK_MS);
+    assert.equal(peer.silent, 1);
   });
 
   it('takes a proved path for a sign of life, until it is lost', () => {
-    call.isVerified = true;
+    peer.isVerified = true;
+    expectMedia();
     clock.tick(10 * SILENCE_MS);
-    assert.deepEqual(silent, []);
-    call.isVerified = false;
-    clock.tick(SILENCE_MS - LOOK_MS);
-    assert.deepEqual(silent, []);
-    clock.tick(2 * LOOK_MS);
-    assert.deepEqual(silent, [call]);
+    assert.equal(peer.silent, 0);
+    peer.expire();
+    clock.tick(SILENCE_MS - 1);
+    assert.equal(peer.silent, 0);
+    clock.tick(1);
+    assert.equal(peer.silent, 1);
   });
 
   it('asks who is on hold, and tells of nobody that answers', async () => {
-    call.isSending = false;
+    peer.isSending = false;
+    expectMedia();
     await clock.tickAsync(10 * SILENCE_MS);
-    assert.ok(call.asked >= 8 && call.asked <= 10, `${call.asked} questions`);
-    assert.deepEqual(silent, []);
-    call.isAnswering = false;
+    assert.ok(peer.asked >= 8 && peer.asked <= 10, `${peer.asked} questions`);
+    assert.equal(peer.silent, 0);
+    peer.isAnswering = false;
     await clock.tickAsync(SILENCE_MS + LOOK_MS);
-    assert.deepEqual(silent, [call]);
+    assert.equal(peer.silent, 1);
   });
 
   it('gives who resumes 60 s anew', async () => {
-    call.isSending = false;
+    peer.isSending = false;
+    expectMedia();
     await clock.tickAsync(SILENCE_MS + LOOK_MS);
-    call.isSending = true;
-    await clock.tickAsync(SILENCE_MS - LOOK_MS);
-    assert.deepEqual(silent, []);
+    peer.isSending = true;
+    await clock.tickAsync(SILENCE_MS - 2 * LOOK_MS);
+    assert.equal(peer.silent, 0);
+  });
+
+  it('where nobody expects media, begins when the last proved path has expired', () => {
+    clock.tick(10 * SILENCE_MS);
+    assert.equal(peer.silent, 0, 'the application may hear it through sockets of its own');
+    peer.isVerified = true;
+    clock.tick(10 * SILENCE_MS);
+    peer.expire();
+    clock.tick(SILENCE_MS - LOOK_MS);
+    peer.isVerified = true;
+    clock.tick(10 * SILENCE_MS);
+    assert.equal(peer.silent, 0);
+    peer.expire();
+    clock.tick(SILENCE_MS);
+    assert.equal(peer.silent, 1);
+  });
+
+  it('is off at 0, exact below the interval of its looks, and leaves no timer behind', () => {
+    watch.stop();
+    peer = new FakePeer();
+    start(0);
+    expectMedia();
+    peer.expire();
+    clock.tick(100 * SILENCE_MS);
+    assert.equal(peer.silent, 0);
+    start(300);
+    peer.expire();
+    clock.tick(299);
+    assert.equal(peer.silent, 0);
+    clock.tick(1);
+    assert.equal(peer.silent, 1);
+    assert.equal(clock.countTimers(), 0);
+  });
+
+  it('decides by the length of the silence, and by whether it was announced', () => {
+    assert.equal(judgeSilence(59_999, 60_000, true), 'wait');
+    assert.equal(judgeSilence(60_000, 60_000, true), 'ask');
+    assert.equal(judgeSilence(60_000, 60_000, false), 'silent');
   });
 });
 
@@ -127,7 +174,7 @@ describe('a caller without latch that vanishes', () => {
   before(() => (restoreLong = unrefLongTimers()));
   after(() => restoreLong());
   beforeEach(() => {
-    clock = sinon.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   });
   afterEach(() => {
     clock.restore();
@@ -155,14 +202,7 @@ describe('a caller without latch that vanishes', () => {
       closers.push(() => stack.destroy());
       await stack.ready;
       const told: string[] = [];
-      const watch = new SilenceWatch(
-        () => server.calls.values(),
-        (call) => {
-          told.push(call.roomName);
-          void call.hangUp();
-        },
-      );
-      closers.push(() => watch.close());
+      latch.on('ended', ({ reason }) => told.push(reason));
       const port = stack.addresses.find(({ protocol }) => protocol === 'UDP')?.port ?? 0;
       const phone = await RawPhone.open(port);
       closers.push(() => phone.close());
@@ -172,10 +212,12 @@ describe('a caller without latch that vanishes', () => {
         phone.sendRtp(answer.body, 1);
         await phone.rtp(1);
       }
-      clock.tick(SILENCE_MS);
-      assert.equal(server.calls.size, 1);
-      clock.tick(LOOK_MS);
-      assert.deepEqual(told, ['echo']);
+      // The ACK has come when this is answered.
+      assert.equal((await phone.ask('OPTIONS')).status, 200);
+      clock.tick(SILENCE_MS - LOOK_MS);
+      assert.equal(server.calls.size, 1, told.join());
+      clock.tick(2 * LOOK_MS);
+      assert.deepEqual(told, ['silence']);
       assert.equal(server.calls.size, 0);
       const bye = await phone.next(({ method }) => method === 'BYE');
       assert.equal(bye.headers.get('call-id'), phone.callId);
