@@ -72,6 +72,11 @@ export function isEvent(format: Pick<Format, 'codec'>): boolean {
   return format.codec.startsWith('telephone-event/');
 }
 
+/** Ticks a second of its RTP timestamps. */
+export function clockRateOf({ codec }: Pick<Format, 'codec'>): number {
+  return Number(codec.split('/')[1]);
+}
+
 /** `audio`, `video` or `text`. */
 export function kindOf(format: Format): string | undefined {
   return kinds.get(format.codec);

@@ -12,8 +12,12 @@ import { Leg } from './leg.js';
 import type { LegHost, LegOptions } from './leg.js';
 import type { Link } from './link.js';
 import { encodeGoodbye } from './rtcp-goodbye.js';
+import type { ReceivedStatistics } from './reception.js';
+import { ReportLedger } from './report-ledger.js';
+import type { ReportedStatistics } from './report-ledger.js';
 import { renameRtcp } from './rtcp-renaming.js';
 import { routeRtcp } from './rtcp-routing.js';
+import type { RtcpRouting } from './rtcp-routing.js';
 import { AS_IT_IS, copyRtp, isSameSpelling } from './rtp-copy.js';
 import type { Spelling } from './rtp-copy.js';
 import { Sources } from './sources.js';
@@ -32,6 +36,14 @@ export interface RoomOptions {
   readonly nowMs: () => number;
 }
 
+/** How the media of one participant arrives. */
+export interface LegStatistics {
+  /** Of each of its sources, what has arrived at the server. */
+  readonly sends: readonly ({ readonly ssrc: number; readonly channel: string } & ReceivedStatistics)[];
+  /** What it reports of what it hears. */
+  readonly reports: readonly ReportedStatistics[];
+}
+
 /** Of participants in one room: each packet goes out once for every one of them. */
 export const LEGS_MAX = 50;
 
@@ -42,6 +54,7 @@ export class Room implements LegHost {
   readonly #options: RoomOptions;
   readonly #sources: Sources<Link>;
   readonly #keyFrames: KeyFrames;
+  readonly #ledger = new ReportLedger();
   /** Replaced, never changed, so that joining and leaving while a packet is being sent out is harmless. */
   #legs: readonly Leg[] = [];
   #tracks: ReadonlyMap<string, readonly Track[]> = new Map();
@@ -77,6 +90,20 @@ export class Room implements LegHost {
       for (const format of added) known.add(kindOf(format));
     }
     return preference;
+  }
+
+  /** How the media of a participant of this room arrives, here and with it. */
+  statisticsOf(leg: Leg): LegStatistics {
+    const nowMs = this.#options.nowMs();
+    return {
+      sends: leg.links.flatMap((link) =>
+        this.#sources
+          .of(link)
+          .filter(({ channel }) => channel !== undefined)
+          .map(({ ssrc, channel = '', reception }) => ({ ssrc, channel, ...reception.statistics })),
+      ),
+      reports: leg.links.flatMap((link) => this.#ledger.reportsOf(link, nowMs)),
+    };
   }
 
   join(options: LegOptions): Leg {
@@ -128,7 +155,8 @@ export class Room implements LegHost {
       source.channel = stream.channel;
     }
     link.leg.counters.received++;
-    const { isEcho } = this.#options;
+    const { isEcho, nowMs } = this.#options;
+    source.reception.handle(bytes, sent.clockRate, nowMs());
     let copy: Uint8Array | undefined;
     let last: Spelling | undefined;
     for (const to of this.#tracks.get(stream.channel) ?? NOBODY) {
@@ -182,10 +210,23 @@ export class Room implements LegHost {
       const source = this.#sources.find(ssrc);
       if (source?.owner === from) source.hasSaidBye = true;
     }
+    this.#noteReports(from, routed);
     dropped.rtcpMalformed += routed.dropped.malformed;
     dropped.rtcpUnroutable += routed.dropped.unroutable;
     dropped.ssrcConflict += routed.dropped.ssrcConflict;
     for (const [to, compound] of routed.deliveries) to.sendRtcp(compound);
+  }
+
+  #noteReports(from: Link, { reports, reportTimes }: RtcpRouting<Link>): void {
+    const nowMs = this.#options.nowMs();
+    for (const [ssrc, reportTime] of reportTimes) {
+      const source = this.#sources.find(ssrc);
+      if (source?.owner === from) this.#ledger.noteSent(source, reportTime, nowMs);
+    }
+    for (const block of reports) {
+      const source = this.#sources.find(block.ssrc);
+      if (source !== undefined) this.#ledger.noteReport(from, source, block, nowMs);
+    }
   }
 
   #deliver(to: Track, packet: Uint8Array, source: Source<Link>): void {

@@ -8,6 +8,7 @@ import { performance } from 'node:perf_hooks';
 import type { Format } from './formats.js';
 import type { Leg, LegOptions } from './leg.js';
 import { LEGS_MAX, Room } from './room.js';
+import type { LegStatistics } from './room.js';
 
 /** In this room a participant hears itself and nobody else. */
 export const ECHO_ROOM = 'echo';
@@ -30,6 +31,7 @@ export interface RoomsOptions {
 export class Rooms extends EventEmitter<RoomsEvents> {
   readonly #rooms = new Map<string, Room>();
   readonly #legs = new Set<Leg>();
+  readonly #roomOf = new WeakMap<Leg, Room>();
   readonly #options: Required<RoomsOptions>;
 
   constructor(options: RoomsOptions = {}) {
@@ -50,8 +52,10 @@ export class Rooms extends EventEmitter<RoomsEvents> {
    */
   join(name: string, options: LegOptions): Leg {
     if (this.isFull(name)) throw new RangeError(`the room has ${LEGS_MAX} participants already`);
-    const leg = this.#room(name).join(options);
+    const room = this.#room(name);
+    const leg = room.join(options);
     this.#legs.add(leg);
+    this.#roomOf.set(leg, room);
     this.emit('joined', leg);
     return leg;
   }
@@ -64,6 +68,11 @@ export class Rooms extends EventEmitter<RoomsEvents> {
   /** The formats to answer the next participant of `name` with, best first; empty for an empty room. */
   preference(name: string): readonly Format[] {
     return this.#rooms.get(name)?.preference ?? [];
+  }
+
+  /** How the media of a participant arrives, by its packets and by what RTCP says; undefined once it has left. */
+  statisticsOf(leg: Leg): LegStatistics | undefined {
+    return this.#roomOf.get(leg)?.statisticsOf(leg);
   }
 
   /** Lets everybody leave. */
@@ -85,6 +94,7 @@ export class Rooms extends EventEmitter<RoomsEvents> {
   #handleLeft(room: Room, leg: Leg): void {
     if (room.legs.length === 0) this.#rooms.delete(room.name);
     this.#legs.delete(leg);
+    this.#roomOf.delete(leg);
     this.emit('left', leg);
   }
 }

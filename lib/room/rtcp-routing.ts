@@ -15,6 +15,8 @@ import { parseRtcp } from '../wire/rtcp.js';
 import type { RtcpHeader } from '../wire/rtcp.js';
 import { CNAME } from './rtcp-goodbye.js';
 import { bytesOf, readRtcpPacket } from './rtcp-packet.js';
+import { readReportBlock, readReportTime } from './rtcp-reports.js';
+import type { ReportBlock } from './rtcp-reports.js';
 import { feedbackTargets, isForEveryone, reportTarget } from './rtcp-targets.js';
 
 /** A participant as far as RTCP is concerned. */
@@ -45,6 +47,10 @@ export interface RtcpRouting<Party> {
   readonly cnames: ReadonlyMap<number, string>;
   /** SSRCs the sender said BYE for. */
   readonly ended: readonly number[];
+  /** What the sender reports of sources that it can have heard. */
+  readonly reports: readonly ReportBlock[];
+  /** The middle of the NTP time in its sender reports, by SSRC. */
+  readonly reportTimes: ReadonlyMap<number, number>;
   readonly dropped: { malformed: number; ssrcConflict: number; unroutable: number };
 }
 
@@ -81,6 +87,8 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
   readonly deliveries = new Map<Party, Uint8Array>();
   readonly cnames = new Map<number, string>();
   readonly ended: number[] = [];
+  readonly reports: ReportBlock[] = [];
+  readonly reportTimes = new Map<number, number>();
   readonly dropped = { malformed: 0, ssrcConflict: 0, unroutable: 0 };
   readonly #scene: RtcpScene<Party>;
   readonly #parts = new Map<Party, (Uint8Array | undefined)[]>();
@@ -142,8 +150,12 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
       this.dropped.ssrcConflict++;
       return;
     }
+    const kind = packet instanceof SenderReportPacket ? 'sr' : 'rr';
+    if (kind === 'sr') this.reportTimes.set(packet.getSsrc(), readReportTime(bytes));
     const reports = packet.getReports();
     const owners = reports.map((report) => this.#peerWith(report.getSsrc()));
+    for (const [index, owner] of owners.entries())
+      if (owner !== undefined) this.reports.push(readReportBlock(bytes, kind, index));
     if (reports.length > 0 && owners.every((owner) => owner === undefined)) this.dropped.unroutable++;
     let withoutBlocks: Uint8Array | undefined;
     for (const party of new Set([...hearers, ...owners])) {

@@ -6,6 +6,7 @@
  * a free one on its own transport, in both directions. So all numbers of the room are different, and what a
  * participant hears and says is the room's, but for pairs that are swapped: one to one, always.
  */
+import { Reception } from './reception.js';
 import type { SsrcSwaps } from './ssrc-swaps.js';
 
 /** One synchronization source (RFC 3550 section 3) and the transport it belongs to. */
@@ -18,6 +19,8 @@ export interface Source<Owner> {
   owner: Owner | undefined;
   /** What its media is, once there was some. */
   channel?: string;
+  /** What has arrived of its media. */
+  readonly reception: Reception;
   /** The CNAME its owner gave it in SDES. */
   cname?: string;
   /** Its owner has sent a BYE for it. Packets that arrive late do not take that back. */
@@ -110,7 +113,7 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
 
   #add(ssrc: number, ownSsrc: number, owner: Owner): Source<Owner> {
     const source: Source<Owner> = {
-      ...{ ssrc, ownSsrc, owner, hasSaidBye: false },
+      ...{ ssrc, ownSsrc, owner, reception: new Reception(), hasSaidBye: false },
       ...{ isKeyFrameDue: false, keyFrameAskedMs: -Infinity, keyFramesAsked: 0 },
     };
     const own = this.#byOwner.get(owner) ?? [];

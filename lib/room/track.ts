@@ -3,7 +3,7 @@
  * knows numbers, not packets.
  */
 import { alsoTaken, identityOf } from './codec-identity.js';
-import { redundantType, TEXT } from './formats.js';
+import { clockRateOf, isEvent, redundantType, TEXT } from './formats.js';
 import type { Format } from './formats.js';
 import type { Link } from './link.js';
 import { AS_IT_IS } from './rtp-copy.js';
@@ -16,6 +16,8 @@ export interface Sent {
   readonly track: Track;
   /** See `identityOf`. */
   readonly codec: string;
+  /** Ticks a second of its timestamps; 0 for events, whose timestamp stands still (RFC 4733 section 2.2.2). */
+  readonly clockRate: number;
   /** The number of T.140 inside redundant text. */
   readonly innerType: number | undefined;
 }
@@ -39,6 +41,7 @@ export class Track {
     this.sends = byPayloadType(sends, (format) => ({
       track: this,
       codec: identityOf(format),
+      clockRate: isEvent(format) ? 0 : clockRateOf(format),
       innerType: redundantType(format, sends),
     }));
     this.#identities = byPayloadType(accepts, identityOf);
