@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-import type { Command } from 'commander';
 import { hasCertificate, parseCallUri } from '../sip/index.js';
 import type { CallUri } from '../sip/index.js';
 import { Failure } from '../phone/failure.js';
+import type { OptionRow } from './option-table.js';
 
 export interface TrustOptions {
   readonly ca?: string;
@@ -17,13 +17,39 @@ export interface TrustOptions {
 }
 
 /** The options that both commands have. */
-export function addTrustOptions(command: Command): Command {
-  return command
-    .option('--ca <pem>', "file with the authorities that may vouch for the server, in place of the system's")
-    .option('--insecure', "do not verify the server's certificate; warns")
-    .option('--listen <address>', 'IPv4 address of ours for signalling and media', readAddress)
-    .option('--json', 'print objects, one a line, the summary last');
-}
+export const TRUST_ROWS: readonly OptionRow[] = [
+  {
+    flag: '--ca <pem>',
+    default: "the system's",
+    text: 'authorities that may vouch for the server',
+  },
+  { flag: '--insecure', default: 'off', text: "do not verify the server's certificate; warns" },
+  {
+    flag: '--listen <address>',
+    default: 'chosen by the route',
+    text: 'IPv4 address for signalling and media',
+    read: readAddress,
+  },
+  { flag: '--json', default: 'off', text: 'objects, one a line, the summary last' },
+];
+
+/** The options of `latchkey call`. */
+export const CALL_ROWS: readonly OptionRow[] = [
+  ...TRUST_ROWS,
+  { flag: '--play <file>', default: 'a tone', text: 'the RTP of a capture, or a WAV, over and over' },
+  { flag: '--record <file>', text: 'write the media of the call to this capture' },
+  {
+    flag: '--duration <seconds>',
+    default: 'until you hang up',
+    text: 'hang up after that long',
+    read: readSeconds,
+  },
+  {
+    flag: '--commands',
+    default: 'off',
+    text: 'read `hold`, `resume`, `mute`, `unmute`, `move` and `bye` from standard input, one a line',
+  },
+];
 
 /** The URI to call; `defaultUser` where it names nobody. Throws a Failure. */
 export function readUri(text: string, defaultUser?: string): CallUri {
@@ -63,7 +89,7 @@ export function warnInsecure(): void {
 }
 
 /** For commander: a number of seconds above 0. */
-export function readSeconds(text: string): number {
+function readSeconds(text: string): number {
   const seconds = Number(text);
   // Node's timers take 31 bits of milliseconds.
   if (text.trim() !== '' && seconds > 0 && seconds * 1000 < 2 ** 31) return seconds;

@@ -3,8 +3,9 @@
 import type { Command } from 'commander';
 import { formatAddress } from '../wire/index.js';
 import { readCommands } from './call-commands.js';
-import { addTrustOptions, readSeconds, readTrust, readUri, warnInsecure } from './call-options.js';
+import { CALL_ROWS, readTrust, readUri, warnInsecure } from './call-options.js';
 import type { TrustOptions } from './call-options.js';
+import { addOptions } from './option-table.js';
 import { Failure } from '../phone/failure.js';
 import { loadMedia } from '../phone/media-file.js';
 import { Recorder } from '../phone/recorder.js';
@@ -25,12 +26,7 @@ export function registerCall(program: Command): void {
     .command('call')
     .description('call a room: prove our address, play and listen')
     .argument('<uri>', 'sip:ROOM@host:port;transport=tls|tcp|udp|wss|ws, TLS unless told');
-  addTrustOptions(command)
-    .option('--play <file>', 'RTP of a capture, or a WAV, over and over; a tone unless told')
-    .option('--record <file>', 'write the media of the call to this capture')
-    .option('--duration <seconds>', 'hang up after that long', readSeconds)
-    .option('--commands', 'read hold, resume, mute, unmute, move and bye from standard input, one a line')
-    .action((uri: string, options: CallOptions) => call(uri, options));
+  addOptions(command, CALL_ROWS).action((uri: string, options: CallOptions) => call(uri, options));
 }
 
 async function call(uriText: string, options: CallOptions): Promise<void> {

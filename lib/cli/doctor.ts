@@ -4,10 +4,11 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { formatAddress, parseRtp } from '../wire/index.js';
-import { addTrustOptions, readTrust, readUri, warnInsecure } from './call-options.js';
+import { readTrust, readUri, TRUST_ROWS, warnInsecure } from './call-options.js';
 import type { TrustOptions } from './call-options.js';
 import { describeDiagnosis, diagnose } from './diagnosis.js';
 import type { Facts } from './diagnosis.js';
+import { addOptions } from './option-table.js';
 import { bindSocket } from '../phone/local-address.js';
 import { startTerminal } from './terminal.js';
 import type { CallTerms } from './terminal.js';
@@ -25,7 +26,7 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .description('tell what protects a call to a server, and what NAT we sit behind')
     .argument('<uri>', 'sip:host:port;transport=tls|tcp|udp|wss|ws, TLS and sip:echo unless told');
-  addTrustOptions(command).action((uri: string, options: TrustOptions) => examine(uri, options));
+  addOptions(command, TRUST_ROWS).action((uri: string, options: TrustOptions) => examine(uri, options));
 }
 
 async function examine(uriText: string, options: TrustOptions): Promise<void> {

@@ -1,5 +1,5 @@
-// The options of `latchkey serve`: flags and a JSON file with the same names, checked alike; flags win. Says which
-// option is wrong and what it accepts, and opens nothing itself but the file of --config.
+// The options of `latchkey serve`, in one table: flags and a JSON file with the same names, checked alike; flags win. Says
+// which option is wrong and what it accepts, and opens nothing itself but the file of --config.
 import { readFileSync } from 'node:fs';
 import { isIPv6, isIP } from 'node:net';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { parseCallUri } from '../sip/index.js';
 import type { CallUri } from '../sip/index.js';
 import type { ListenPort, MediaPorts } from '../server/media-sockets.js';
 import { Failure, unreadable } from '../phone/failure.js';
+import type { OptionRow } from './option-table.js';
 
 export interface ServeOptions {
   /** The address all sockets are bound to. */
@@ -31,8 +32,6 @@ export interface ServeOptions {
 }
 
 const PORT_MAX = 65535;
-/** How long a phone rings before a person gives up, with some patience. */
-const RING_S = 60;
 /** Node's timers take 31 bits of milliseconds. */
 const DURATION_MAX_S = Math.floor((2 ** 31 - 1) / 1000);
 
@@ -43,39 +42,175 @@ const port = number.transform((value, context) => readPort(value) ?? refuse(cont
 const media = number.transform((value, context) => readMediaPorts(value) ?? refuse(context));
 const seconds = number.transform((value, context) => readSeconds(value) ?? refuse(context));
 
-/** The names of the flags, which are those of the file too, and what each accepts. */
-const schema = z
-  .strictObject({
-    listen: ipAddress,
-    advertise: ipAddress,
-    udp: port,
-    tcp: port,
-    tls: port,
-    ws: port,
-    wss: port,
-    cert: text,
-    key: text,
-    media,
-    policy: z.enum(['require', 'prefer', 'legacy']),
-    'allow-insecure-signalling': z.boolean(),
-    call: text,
-    room: text,
-    ring: seconds,
-    duration: seconds,
-    json: z.boolean(),
+interface ServeRow extends OptionRow {
+  /** Takes what stands on the command line and what stands in the file of --config. */
+  readonly schema: z.ZodType;
+  /** What it accepts, for who gave another thing. */
+  readonly expects: string;
+}
+
+const portExpected = `a port from 1 to ${PORT_MAX}, "auto", or 0 for off`;
+const secondsExpected = `seconds, above 0 and up to ${DURATION_MAX_S}`;
+
+/** Every option by its name, which is that in the file too. */
+export const SERVE_ROWS = {
+  listen: {
+    flag: '--listen <addr>',
+    default: '127.0.0.1',
+    text: 'IP address to listen on',
+    schema: ipAddress,
+    expects: 'an IP address',
+  },
+  advertise: {
+    flag: '--advertise <addr>',
+    default: 'that of `--listen`',
+    text: 'IP address that peers are told',
+    schema: ipAddress,
+    expects: 'an IP address',
+  },
+  udp: {
+    flag: '--udp <port>',
+    default: '5060',
+    text: 'SIP over UDP; 0 is off, `auto` is any free port, for this and the next four',
+    schema: port,
+    expects: portExpected,
+  },
+  tcp: {
+    flag: '--tcp <port>',
+    default: '5060',
+    text: 'SIP over TCP',
+    schema: port,
+    expects: portExpected,
+  },
+  tls: {
+    flag: '--tls <port>',
+    default: '5061',
+    text: 'SIP over TLS',
+    schema: port,
+    expects: portExpected,
+  },
+  ws: {
+    flag: '--ws <port>',
+    default: '0',
+    text: 'SIP over WebSocket',
+    schema: port,
+    expects: portExpected,
+  },
+  wss: {
+    flag: '--wss <port>',
+    default: '0',
+    text: 'SIP over secure WebSocket',
+    schema: port,
+    expects: portExpected,
+  },
+  cert: {
+    flag: '--cert <pem>',
+    default: 'a self-signed one',
+    text: 'certificate for TLS and WSS. The self-signed one is made at start; the first line says where it was written',
+    schema: text,
+    expects: 'the path of a PEM file',
+  },
+  key: {
+    flag: '--key <pem>',
+    text: 'key of the certificate',
+    schema: text,
+    expects: 'the path of a PEM file',
+  },
+  media: {
+    flag: '--media <ports>',
+    default: '40000-49999',
+    text: '`PORT`: one, and the next, for all calls. `LOW-HIGH`: a pair for each',
+    schema: media,
+    expects: `a port below ${PORT_MAX}, "auto", or LOW-HIGH with room for a pair of ports`,
+  },
+  policy: {
+    flag: '--policy <policy>',
+    default: 'prefer',
+    text: 'for peers without latch: `require`, `prefer` or `legacy`',
+    schema: z.enum(['require', 'prefer', 'legacy']),
+    expects: 'require, prefer or legacy',
+  },
+  'allow-insecure-signalling': {
+    flag: '--allow-insecure-signalling',
+    default: 'off',
+    text: 'exchange secrets over clear signalling too. For tests',
+    schema: z.boolean(),
+    expects: 'true or false',
+  },
+  call: {
+    flag: '--call <uri>',
+    text: 'call this URI once, when all listens: `sip:USER@host:port;transport=…` of a transport that is listened on, but `wss`',
+    schema: text,
+    expects: 'a SIP URI',
+  },
+  room: {
+    flag: '--room <name>',
+    text: 'the room for who is called',
+    schema: text,
+    expects: 'the name of a room',
+  },
+  ring: {
+    flag: '--ring <s>',
+    default: '60',
+    text: 'how long the call may ring before it is given up',
+    schema: seconds,
+    expects: secondsExpected,
+  },
+  config: {
+    flag: '--config <json>',
+    text: 'a file with options of these names; what stands on the command line wins',
+    schema: text,
+    expects: 'the path of a JSON file',
+  },
+  duration: {
+    flag: '--duration <s>',
+    default: 'for ever',
+    text: 'end after so many seconds',
+    schema: seconds,
+    expects: secondsExpected,
+  },
+  json: {
+    flag: '--json',
+    default: 'off',
+    text: 'one JSON object a line on standard output',
+    schema: z.boolean(),
+    expects: 'true or false',
+  },
+} satisfies Record<string, ServeRow>;
+
+type Rows = typeof SERVE_ROWS;
+type Schemas = { readonly [Name in keyof Rows]: Rows[Name]['schema'] };
+
+const schemas = Object.fromEntries(
+  Object.entries(SERVE_ROWS).map(([name, row]) => [name, row.schema]),
+) as unknown as Schemas;
+const onCommandLine = z.strictObject(schemas).partial();
+/** The defaults that are values, read as if they had been given. */
+const DEFAULTS = z
+  .object(schemas)
+  .pick({
+    ...{ listen: true, udp: true, tcp: true, tls: true, ws: true, wss: true },
+    ...{ media: true, policy: true, ring: true },
   })
-  .partial();
+  .parse(
+    Object.fromEntries(
+      Object.entries(SERVE_ROWS).map(([name, row]: [string, ServeRow]) => [name, row.default]),
+    ),
+  );
+/** One file names no other. */
+const inFile = onCommandLine.omit({ config: true });
+type Given = z.infer<typeof onCommandLine>;
 
 /**
  * Checks what commander has read, `config` (the path of a file) included.
  * Throws a Failure naming the option, or the file and the option.
  */
 export function readServeOptions(flags: Readonly<Record<string, unknown>>): ServeOptions {
-  const { config, ...own } = flags;
-  const fromFile = typeof config === 'string' ? readConfig(config) : {};
-  const fromFlags = check(kebabKeys(own), (name) => `--${name}`);
-  const given = { ...fromFile, ...fromFlags };
-  const { listen = '127.0.0.1', cert, key } = given;
+  const fromFlags = check(onCommandLine, kebabKeys(flags), (name) => `--${name}`);
+  const fromFile = fromFlags.config === undefined ? {} : readConfig(fromFlags.config);
+  // None is undefined: what was not given is not there.
+  const given = { ...DEFAULTS, ...fromFile, ...fromFlags } as Given & typeof DEFAULTS;
+  const { listen, udp, tcp, tls, ws, wss, cert, key, media: ports, policy } = given;
   const isUnspecified = listen === '0.0.0.0' || /^[0:]+$/.test(listen);
   if (isUnspecified && given.advertise === undefined)
     throw new Failure(`--listen ${listen} needs --advertise ADDR: peers must be told one address`);
@@ -84,29 +219,18 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
     throw new Failure('--advertise and --listen must be both IPv4 or both IPv6');
   if ((cert === undefined) !== (key === undefined))
     throw new Failure(`--${cert === undefined ? 'cert' : 'key'} is missing: --cert and --key go together`);
-  const options: ServeOptions = {
-    listen,
-    advertise,
-    udp: given.udp ?? 5060,
-    tcp: given.tcp ?? 5060,
-    tls: given.tls ?? 5061,
-    ws: given.ws ?? 0,
-    wss: given.wss ?? 0,
-    cert,
-    key,
-    media: given.media ?? { kind: 'range', low: 40000, high: 49999 },
-    policy: given.policy ?? 'prefer',
+  if ([udp, tcp, tls, ws, wss].every((one) => one === 0))
+    throw new Failure('nothing to listen on: --udp, --tcp, --tls, --ws and --wss are all 0');
+  return {
+    ...{ listen, advertise, udp, tcp, tls, ws, wss, cert, key, media: ports, policy },
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     callOut: readCallOut(given),
     durationMs: given.duration === undefined ? undefined : given.duration * 1000,
     json: given.json ?? false,
   };
-  if ([options.udp, options.tcp, options.tls, options.ws, options.wss].every((one) => one === 0))
-    throw new Failure('nothing to listen on: --udp, --tcp, --tls, --ws and --wss are all 0');
-  return options;
 }
 
-function readConfig(file: string): z.infer<typeof schema> {
+function readConfig(file: string): z.infer<typeof inFile> {
   let content: string;
   try {
     content = readFileSync(file, 'utf8');
@@ -119,42 +243,28 @@ function readConfig(file: string): z.infer<typeof schema> {
   } catch {
     throw new Failure(`--config ${file}: this is no JSON`);
   }
-  return check(value, (name) => (name === '' ? `--config ${file}` : `--config ${file}: "${name}"`));
+  return check(inFile, value, (name) => (name === '' ? `--config ${file}` : `--config ${file}: "${name}"`));
 }
 
-function check(value: unknown, nameOf: (name: string) => string): z.infer<typeof schema> {
+function check<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  nameOf: (name: string) => string,
+): z.infer<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   if (issue?.code === 'unrecognized_keys')
     throw new Failure(`${nameOf(String(issue.keys[0]))}: there is no such option`);
   const name = String(issue?.path[0] ?? '');
-  throw new Failure(`${nameOf(name)}: ${EXPECTED[name] ?? issue?.message ?? 'not accepted'}`);
+  throw new Failure(`${nameOf(name)}: expects ${expectedOf(name)}`);
 }
 
-const EXPECTED: Readonly<Record<string, string>> = {
-  '': 'expects an object of options',
-  listen: 'expects an IP address',
-  advertise: 'expects an IP address',
-  ...Object.fromEntries(
-    ['udp', 'tcp', 'tls', 'ws', 'wss'].map((name) => [
-      name,
-      `expects a port from 1 to ${PORT_MAX}, "auto", or 0 for off`,
-    ]),
-  ),
-  cert: 'expects the path of a PEM file',
-  key: 'expects the path of a PEM file',
-  media: `expects a port below ${PORT_MAX}, "auto", or LOW-HIGH with room for a pair of ports`,
-  policy: 'expects require, prefer or legacy',
-  'allow-insecure-signalling': 'expects true or false',
-  call: 'expects a SIP URI',
-  room: 'expects the name of a room',
-  ring: `expects seconds, above 0 and up to ${DURATION_MAX_S}`,
-  duration: `expects seconds, above 0 and up to ${DURATION_MAX_S}`,
-  json: 'expects true or false',
-};
+function expectedOf(name: string): string {
+  return name === '' ? 'an object of options' : SERVE_ROWS[name as keyof Rows].expects;
+}
 
-function readCallOut({ call, room, ring = RING_S }: z.infer<typeof schema>): ServeOptions['callOut'] {
+function readCallOut({ call, room, ring }: Given & typeof DEFAULTS): ServeOptions['callOut'] {
   if (call === undefined && room === undefined) return undefined;
   if (call === undefined || room === undefined)
     throw new Failure(`--${call === undefined ? 'call' : 'room'} is missing: --call and --room go together`);

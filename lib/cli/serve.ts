@@ -16,7 +16,8 @@ import { audioOf, MeetingServer } from '../server/meeting-server.js';
 import { Failure } from '../phone/failure.js';
 import { withPeers } from '../phone/optional-peer.js';
 import { listenOptions } from './listen-options.js';
-import { readServeOptions } from './serve-options.js';
+import { addOptions } from './option-table.js';
+import { readServeOptions, SERVE_ROWS } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
 
 const COUNTERS_EVERY_MS = 5000;
@@ -30,33 +31,14 @@ const UNSAID: readonly EndedCall['reason'][] = ['timeout', 'expired', 'silence']
 const FAULTS_TOLD = 20;
 
 export function registerServe(program: Command): void {
-  program
+  const command = program
     .command('serve')
     .description(
       'run the distribution server: call sip:NAME@host for the room NAME, sip:echo@host for an echo',
-    )
-    .option('--listen <addr>', 'IP address to listen on (default: 127.0.0.1)')
-    .option('--advertise <addr>', 'IP address that peers are told, where it is another one')
-    .option('--udp <port>', 'SIP over UDP; 0 is off, "auto" any free port, here and below (default: 5060)')
-    .option('--tcp <port>', 'SIP over TCP (default: 5060)')
-    .option('--tls <port>', 'SIP over TLS (default: 5061)')
-    .option('--ws <port>', 'SIP over WebSocket (default: 0)')
-    .option('--wss <port>', 'SIP over secure WebSocket (default: 0)')
-    .option('--cert <pem>', 'certificate for TLS and WSS (default: a self-signed one, made at start)')
-    .option('--key <pem>', 'key of the certificate')
-    .option(
-      '--media <ports>',
-      'PORT: one, and the next, for all calls; LOW-HIGH: a pair for each (default: 40000-49999)',
-    )
-    .option('--policy <policy>', 'for peers without latch: require, prefer or legacy (default: prefer)')
-    .option('--allow-insecure-signalling', 'exchange secrets over clear signalling too: for tests only')
-    .option('--call <uri>', 'call this URI, by a transport that is listened on, into the room of --room')
-    .option('--room <name>', 'the room for who is called')
-    .option('--ring <s>', 'how long the call may ring (default: 60)')
-    .option('--config <json>', 'file with options of these names; what stands on the command line wins')
-    .option('--duration <s>', 'end after so many seconds')
-    .option('--json', 'print one JSON object a line')
-    .action(async (flags: Record<string, unknown>) => serve(readServeOptions(flags)));
+    );
+  addOptions(command, Object.values(SERVE_ROWS)).action(async (flags: Record<string, unknown>) =>
+    serve(readServeOptions(flags)),
+  );
 }
 
 async function serve(options: ServeOptions): Promise<void> {

@@ -4,7 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { createCounters, DROP_REASONS, ERROR_CODES } from '../../lib/index.js';
 import { SUITES } from '../../lib/core/index.js';
 import { namesInTable, readText, root, section } from './repository.js';
+import { CALL_ROWS, TRUST_ROWS } from '../../lib/cli/call-options.js';
 import { SERVER_EVENTS } from '../../lib/cli/event-log.js';
+import type { OptionRow } from '../../lib/cli/option-table.js';
+import { SERVE_ROWS } from '../../lib/cli/serve-options.js';
 import { eventsOf, propertiesOf } from './source.js';
 
 const readme = readText('README.md');
@@ -95,6 +98,22 @@ describe('docs: README', () => {
   it('has the place of the demonstration', () => {
     assert.match(readme, /^<!-- demo:start -->\n```\n[^]*?\n```\n<!-- demo:end -->$/m);
   });
+
+  for (const [command, rows] of Object.entries({
+    serve: Object.values<OptionRow>(SERVE_ROWS),
+    call: CALL_ROWS,
+    doctor: TRUST_ROWS,
+  }))
+    it(`options of latchkey ${command}: the rows of its table, in their order`, () => {
+      const told = tableUnder(section(readme, `### latchkey ${command}`), 'option')
+        .trim()
+        .split('\n')
+        .slice(2);
+      const expected = rows.map(({ flag, default: unless, text }) =>
+        ['', `\`${flag}\``, unless ?? '', text, ''].join(' | ').replaceAll('  ', ' ').trim(),
+      );
+      assert.deepEqual(told, expected);
+    });
 
   for (const command of ['serve', 'call', 'doctor', 'replay', 'demo'])
     it(`options of latchkey ${command}: those of its help`, function () {
