@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   LATCHKEY_STATE: 'the call does not fit the state of the offer/answer exchange',
   LATCHKEY_SDP: 'the local session description cannot be read, or names no such media',
   LATCHKEY_SOCKET: 'the socket is not bound, or is closed',
+  LATCHKEY_LISTEN: 'a port or an address cannot be listened on',
   LATCHKEY_DESTINATION: 'the destination is neither the signalled address nor the mapping',
   LATCHKEY_CLOSED: 'the session or the latchkey it belongs to is closed',
 } as const;

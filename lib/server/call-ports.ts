@@ -1,6 +1,6 @@
 // The ports of one call: a lent pair of sockets for each of its transports, and latchkey's media ports on them. They stay
 // until the call ends, so that a section which comes back finds its own. Which sections there are, others decide.
-import type { MediaPort, Session } from '../index.js';
+import type { MediaPort, Session, TransportAddress } from '../index.js';
 import type { LegStream, NegotiatedStream, SectionPorts } from '../room/index.js';
 import type { MediaPair, MediaSockets } from './media-sockets.js';
 
@@ -12,19 +12,26 @@ interface Bound {
   rtcp?: MediaPort;
 }
 
+/** Where one stream of a call is taken. */
+export interface SeatPort {
+  readonly media: number;
+  readonly component: 1 | 2;
+  readonly local: TransportAddress;
+}
+
 export class CallPorts {
-  readonly #session: Session;
+  readonly #session: Pick<Session, 'bind'>;
   readonly #media: MediaSockets;
   readonly #bound = new Map<number, Bound>();
   #isReleased = false;
 
-  constructor(session: Session, media: MediaSockets) {
+  constructor(session: Pick<Session, 'bind'>, media: MediaSockets) {
     this.#session = session;
     this.#media = media;
   }
 
   /** For another session on the same sockets, which are given back when the last of them is released. */
-  fork(session: Session): CallPorts {
+  fork(session: Pick<Session, 'bind'>): CallPorts {
     const fork = new CallPorts(session, this.#media);
     for (const [index, { pair, holders }] of this.#bound) {
       holders.count++;
@@ -36,6 +43,13 @@ export class CallPorts {
   /** For an offer or an answer, by the index of the section that leads each transport. */
   get sections(): ReadonlyMap<number, SectionPorts> {
     return new Map([...this.#bound].map(([index, { pair }]) => [index, { rtpPort: pair.rtpPort }]));
+  }
+
+  /** Those that are open now. */
+  get open(): readonly SeatPort[] {
+    return [...this.#bound.values()].flatMap(({ rtp, rtcp }) =>
+      [rtp, rtcp].flatMap((port) => (port === undefined || port.isClosed ? [] : port)),
+    );
   }
 
   has(transports: readonly number[]): boolean {
@@ -53,7 +67,7 @@ export class CallPorts {
   }
 
   /** Ports for RTP, before it is known what will go over them. */
-  open(transports: readonly number[]): void {
+  listen(transports: readonly number[]): void {
     for (const index of transports) this.#rtp(index);
   }
 

@@ -3,9 +3,9 @@
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { Failure } from '../phone/failure.js';
+import { LatchkeyError } from '../index.js';
 
-/** 0: off; 'auto': a free one of the system's choosing. */
+/** 0: none; 'auto': a free one of the system's choosing. */
 export type ListenPort = number | 'auto';
 
 export type MediaPorts =
@@ -35,7 +35,7 @@ const SHARED_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Pairs tried for one call: in a range that others use too, a call must not wait for thousands of refusals. */
 const ATTEMPTS_MAX = 64;
 
-/** Opens what can be opened before the first call. Throws a Failure where the shared port cannot be had. */
+/** Opens what can be opened before the first call. Throws LATCHKEY_LISTEN where the shared port cannot be had. */
 export async function openMediaSockets(address: string, ports: MediaPorts): Promise<MediaSockets> {
   return ports.kind === 'shared' ? openShared(address, ports.port) : new RangeSockets(address, ports);
 }
@@ -49,11 +49,12 @@ async function openShared(address: string, port: ListenPort): Promise<MediaSocke
       await new Promise<void>((resolve) => probe.close(() => resolve()));
       if (found < 65535) pair = await bindPair(address, found, SHARED_BUFFER_BYTES).catch(() => undefined);
     }
-    if (!pair) throw new Failure('--media auto: no two free ports in a row');
+    if (!pair) throw new LatchkeyError('LATCHKEY_LISTEN', 'media auto: no two free ports in a row');
   } else {
     pair = await bindPair(address, port, SHARED_BUFFER_BYTES).catch((error: NodeJS.ErrnoException) => {
-      throw new Failure(
-        `--media ${port}: cannot bind ${address}, ports ${port} and ${port + 1}: ${reasonOf(error)}`,
+      throw new LatchkeyError(
+        'LATCHKEY_LISTEN',
+        `media ${port}: cannot bind ${address}, ports ${port} and ${port + 1}: ${reasonOf(error)}`,
       );
     });
   }

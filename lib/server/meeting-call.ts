@@ -4,9 +4,10 @@ import { readSdp } from '../sip/index.js';
 import type { Arrival, Dialog, Reply, SipRequest } from '../sip/index.js';
 import type { Session } from '../index.js';
 import type { Leg } from '../room/index.js';
-import type { RoomSeat, SeatRefusal, SeatSite } from './room-seat.js';
+import type { RoomSeat, SeatRefusal } from './room-seat.js';
+import { sipRefusal } from './seat-refusal.js';
 
-export interface CallSite extends SeatSite {
+export interface CallSite {
   /** The methods that we take. */
   readonly allow: string;
   /** Our Contact for a call that came by this request. */
@@ -93,7 +94,7 @@ export class MeetingCall {
   async reoffer(): Promise<number> {
     const response = await this.dialog.modify(() => {
       const offered = this.seat.offer();
-      return offered.ok ? offered.sdp : offered;
+      return offered.ok ? offered.sdp : sipRefusal(offered);
     });
     if (response.status < 300) {
       const offer = this.dialog.offerAnsweredBy(response);
@@ -136,19 +137,19 @@ export class MeetingCall {
     this.#isEnded = true;
     this.seat.leave();
     // After the session has said where it was closed, but before the next datagram: it may want these ports.
-    process.nextTick(() => {
+    queueMicrotask(() => {
       this.session.close();
       this.seat.release();
     });
     this.#site.onEnded(this);
   }
 
-  #answer(arrival: Arrival): SeatRefusal | Reply | undefined {
+  #answer(arrival: Arrival): Reply | undefined {
     const { request } = arrival;
     const offer = readSdp(request);
     if (offer !== undefined) {
       const answered = this.seat.answer(offer);
-      if (!answered.ok) return answered;
+      if (!answered.ok) return sipRefusal(answered);
       this.#accept(arrival, answered.sdp);
       this.#tellAnswered();
     } else if (request.content) {
@@ -157,7 +158,7 @@ export class MeetingCall {
       this.#accept(arrival, undefined);
     } else {
       const offered = this.seat.offer();
-      if (!offered.ok) return offered;
+      if (!offered.ok) return sipRefusal(offered);
       this.#accept(arrival, offered.sdp);
     }
     return undefined;

@@ -14,14 +14,11 @@ import type {
 } from '../sip/index.js';
 import { parseSdp } from '../index.js';
 import type { Session } from '../index.js';
-import type { Rooms } from '../room/index.js';
 import { MeetingCall } from './meeting-call.js';
 import type { CallSite } from './meeting-call.js';
-import type { MediaSockets } from './media-sockets.js';
 import { OutgoingCall } from './outgoing-call.js';
 import type { CallOutcome, OutgoingSite } from './outgoing-call.js';
-import { RoomSeat } from './room-seat.js';
-import type { RoomModule } from './room-seat.js';
+import type { RoomSeats } from './room-seats.js';
 
 const METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE'];
 const ALLOW = METHODS.join(', ');
@@ -30,9 +27,8 @@ const EXTENSIONS = ['100rel'];
 
 export interface MeetingServerSite {
   readonly signalling: SipSignalling;
-  readonly room: RoomModule;
-  readonly rooms: Rooms;
-  readonly media: MediaSockets;
+  readonly seats: RoomSeats;
+  /** The IP address in our Contact. */
   readonly advertise: string;
   /** A call was refused, by a response of ours to its INVITE. */
   onRefused(session: Session, invite: SipRequest, status: number, warning: string): void;
@@ -52,9 +48,8 @@ export class MeetingServer {
 
   constructor(site: MeetingServerSite) {
     this.#site = site;
-    const { signalling, room, rooms, media, advertise } = site;
+    const { signalling, seats, advertise } = site;
     this.#callSite = {
-      ...{ room, rooms, media, advertise },
       allow: ALLOW,
       contact: (arrival) => contactFor(arrival, advertise),
       onRefused: (...refused) => site.onRefused(...refused),
@@ -62,7 +57,7 @@ export class MeetingServer {
       onEnded: (call) => this.#calls.delete(call.session),
     };
     this.#outgoingSite = {
-      signalling,
+      ...{ signalling, seats },
       call: this.#callSite,
       onCall: (call) => this.#calls.set(call.session, call),
       find: (session) => this.#calls.get(session),
@@ -134,7 +129,6 @@ export class MeetingServer {
     const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, graceMs)));
     await Promise.race([Promise.all([...this.#calls.values()].map((call) => call.hangUp())), grace]);
     clearTimeout(timer);
-    this.#site.rooms.close();
   }
 
   #handle(arrival: Arrival): void {
@@ -181,7 +175,7 @@ export class MeetingServer {
     } else if (room === '') {
       refuse({ status: 404, warning: 'the URI names no room: call sip:NAME@host' });
     } else {
-      const seat = new RoomSeat(room, dialog.callId, dialog.session, this.#callSite);
+      const seat = this.#site.seats.take(room, dialog.session);
       const call = new MeetingCall(seat, dialog, { kind: 'in', invite: arrival }, this.#callSite);
       this.#calls.set(dialog.session, call);
       call.start().catch((error: unknown) => {

@@ -13,7 +13,9 @@ import type {
 import type { Session } from '../index.js';
 import { MeetingCall } from './meeting-call.js';
 import type { CallSite } from './meeting-call.js';
-import { RoomSeat } from './room-seat.js';
+import type { RoomSeat } from './room-seat.js';
+import type { RoomSeats } from './room-seats.js';
+import { sipRefusal } from './seat-refusal.js';
 
 export interface CallOut {
   readonly uri: CallUri;
@@ -39,6 +41,7 @@ export interface CallOutcome {
 export interface OutgoingSite {
   readonly signalling: SipSignalling;
   readonly call: CallSite;
+  readonly seats: RoomSeats;
   /** One phone more that may answer; files it by its session. */
   onCall(call: MeetingCall): void;
   find(session: Session): MeetingCall | undefined;
@@ -93,12 +96,15 @@ export class OutgoingCall {
   async start(): Promise<void> {
     const { room, ringMs } = this.#options;
     const dialog = this.#invitation.open();
-    const seat = new RoomSeat(room, dialog.callId, dialog.session, this.#site.call);
+    const seat = this.#site.seats.take(room, dialog.session);
     const first = (this.#first = this.#addCall(dialog, seat));
     await seat.lend(undefined);
     if (first.isEnded) return this.#finish({ status: 503, reason: 'the server closes' });
     const offer = seat.offer();
-    if (!offer.ok) return this.#finish({ status: offer.status, reason: offer.warning });
+    if (!offer.ok) {
+      const { status, warning } = sipRefusal(offer);
+      return this.#finish({ status, reason: warning });
+    }
     const seconds = Math.round(ringMs / 100) / 10;
     this.#timer = setTimeout(() => void this.giveUp(408, `no answer within ${seconds} s`), ringMs);
     this.#invitation.send(offer.sdp);

@@ -1,61 +1,95 @@
-// One call's place in a room, whichever side called: its ports, its descriptions and its leg. What a description means for
-// the room is lib/room's to say; who is told what, and when, is the call's.
+// One call's place in a room, by whatever signalling it came: its ports, its descriptions and its leg. What a description
+// means for the room is lib/room's to say; who is told what, when, and in which protocol's words, is the signalling's.
 import { randomInt } from 'node:crypto';
 import type { Session } from '../index.js';
-import type * as room from '../room/index.js';
-import type { Leg, NegotiatedStream, Rooms } from '../room/index.js';
+import {
+  acceptAnswer,
+  answerOffer,
+  createOffer,
+  kindsToOffer,
+  offeredTransports,
+  repeatOffer,
+} from '../room/index.js';
+import type { Leg, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
 import { CallPorts } from './call-ports.js';
+import type { SeatPort } from './call-ports.js';
 import type { MediaSockets } from './media-sockets.js';
 
-/** lib/room, loaded when a server starts: it needs an optional peer. */
-export type RoomModule = typeof room;
+/** What a seat needs of the call's latch session: its name, and ports under which its agreements hold. */
+export type SeatSession = Pick<Session, 'id' | 'call' | 'bind'>;
 
 export interface SeatSite {
-  readonly room: RoomModule;
   readonly rooms: Rooms;
   readonly media: MediaSockets;
   /** The IP address that the others send their media to. */
   readonly advertise: string;
+  /** A seat was taken, by a call or by one more answer to its offer. */
+  onTaken(seat: RoomSeat): void;
+  /** It has given back its ports. */
+  onReleased(seat: RoomSeat): void;
 }
 
-/** Why there is no place, as SIP says it. */
+/**
+ * Why there is no place. `description`: what came is no session description; `media`: nothing in it is of ours; `ports`: all
+ * media ports are taken; `full`: the room is.
+ */
+export type SeatRefusalReason = 'description' | 'media' | 'ports' | 'full';
+
 export interface SeatRefusal {
   readonly ok: false;
-  readonly status: number;
+  readonly reason: SeatRefusalReason;
+  /** For people: who sent the description may read it. */
   readonly warning: string;
 }
 
-const OUT_OF_PORTS: SeatRefusal = { ok: false, status: 503, warning: 'all media ports are taken' };
+/** A description of ours, to be sent. */
+export interface SeatDescription {
+  readonly ok: true;
+  readonly sdp: string;
+}
+
+const OUT_OF_PORTS: SeatRefusal = { ok: false, reason: 'ports', warning: 'all media ports are taken' };
+const FULL: SeatRefusal = { ok: false, reason: 'full', warning: 'the room is full' };
 
 export class RoomSeat {
   readonly #site: SeatSite;
-  readonly #session: Session;
+  readonly #session: SeatSession;
   readonly #ports: CallPorts;
   #sessionId = String(randomInt(1, 2 ** 47));
   #leg: Leg | undefined;
   #version = 1;
   #description: string | undefined;
 
-  /** @param call The Call-ID, which names the leg. */
+  /** Made by `RoomSeats.take`. */
   constructor(
     readonly roomName: string,
-    readonly call: string,
-    session: Session,
+    session: SeatSession,
     site: SeatSite,
     ports = new CallPorts(session, site.media),
   ) {
     this.#session = session;
     this.#site = site;
     this.#ports = ports;
+    site.onTaken(this);
+  }
+
+  /** The id of the latch session. */
+  get session(): string {
+    return this.#session.id;
   }
 
   /** For another answer to the offer of this seat: the same description, the same sockets, a session and leg of its own. */
-  fork(session: Session): RoomSeat {
-    const fork = new RoomSeat(this.roomName, this.call, session, this.#site, this.#ports.fork(session));
+  fork(session: SeatSession): RoomSeat {
+    const fork = new RoomSeat(this.roomName, session, this.#site, this.#ports.fork(session));
     fork.#sessionId = this.#sessionId;
     fork.#version = this.#version;
     fork.#description = this.#description;
     return fork;
+  }
+
+  /** Where the media of the call is taken. */
+  get ports(): readonly SeatPort[] {
+    return this.#ports.open;
   }
 
   get leg(): Leg | undefined {
@@ -73,34 +107,33 @@ export class RoomSeat {
   }
 
   /** Answers an offer, and takes its streams into the room. */
-  answer(offer: string): { readonly ok: true; readonly sdp: string } | SeatRefusal {
-    if (this.#isShutOut) return this.#shutOut();
-    const { answerOffer } = this.#site.room;
+  answer(offer: string): SeatDescription | SeatRefusal {
+    if (this.#isShutOut) return FULL;
     const answered = this.#describe((version) => answerOffer(offer, this.#options(version)));
-    if (!answered.ok) return answered.status === 488 && !this.isReadyFor(offer) ? OUT_OF_PORTS : answered;
+    if (!answered.ok)
+      return answered.status === 488 && !this.isReadyFor(offer) ? OUT_OF_PORTS : refusalOf(answered);
     this.#place(answered.streams);
     return answered;
   }
 
   /** An offer of ours: the first, or the last description again. Its RTP ports listen from now on. */
-  offer(): { readonly ok: true; readonly sdp: string } | SeatRefusal {
-    if (this.#isShutOut) return this.#shutOut();
+  offer(): SeatDescription | SeatRefusal {
+    if (this.#isShutOut) return FULL;
     const last = this.#description;
     if (last === undefined && !this.#ports.has([0])) return OUT_OF_PORTS;
-    const { createOffer, repeatOffer } = this.#site.room;
-    const offered = this.#describe((version) => ({
+    const offered = this.#describe((version): SeatDescription => ({
       ok: true,
       sdp: last === undefined ? createOffer(this.#options(version)) : repeatOffer(last, version),
     }));
-    if (last === undefined) this.#ports.open([...this.#ports.sections.keys()]);
+    if (last === undefined) this.#ports.listen([...this.#ports.sections.keys()]);
     return offered;
   }
 
   /** Takes the answer to an offer of ours into the room. */
   accept(offer: string, answer: string): SeatRefusal | undefined {
-    if (this.#isShutOut) return this.#shutOut();
-    const accepted = this.#site.room.acceptAnswer(offer, answer);
-    if (!accepted.ok) return accepted;
+    if (this.#isShutOut) return FULL;
+    const accepted = acceptAnswer(offer, answer);
+    if (!accepted.ok) return refusalOf(accepted);
     this.#place(accepted.streams);
     return undefined;
   }
@@ -110,8 +143,10 @@ export class RoomSeat {
     this.#leg?.leave();
   }
 
+  /** Gives the ports back. Idempotent. */
   release(): void {
     this.#ports.release();
+    this.#site.onReleased(this);
   }
 
   /** The room has no place for one more, and this call is not in it yet. */
@@ -119,15 +154,10 @@ export class RoomSeat {
     return this.#leg === undefined && this.#site.rooms.isFull(this.roomName);
   }
 
-  #shutOut(): SeatRefusal {
-    return { ok: false, status: 486, warning: 'the room is full' };
-  }
-
   #transports(offer: string | undefined): readonly number[] {
-    const { room, rooms } = this.#site;
-    if (offer !== undefined) return room.offeredTransports(offer);
+    if (offer !== undefined) return offeredTransports(offer);
     if (this.#description !== undefined) return [];
-    return room.kindsToOffer(rooms.preference(this.roomName)).map((_, index) => index);
+    return kindsToOffer(this.#site.rooms.preference(this.roomName)).map((_, index) => index);
   }
 
   /** The streams as agreed, in the room: the ports stay where they can. */
@@ -135,12 +165,12 @@ export class RoomSeat {
     // Who begins with every section closed has no ports.
     const streams = this.#ports.place(negotiated.filter(({ transport }) => this.#ports.has([transport])));
     if (this.#leg) return this.#leg.update(streams);
-    const { call, roomName } = this;
-    this.#leg = this.#site.rooms.join(roomName, { call, session: this.#session.id, streams });
+    const { id, call } = this.#session;
+    this.#leg = this.#site.rooms.join(this.roomName, { call, session: id, streams });
   }
 
   /** The version of a description rises when, and only when, it changes (RFC 3264 section 8). */
-  #describe<T extends { ok: true; sdp: string } | room.SdpRefusal>(make: (version: number) => T): T {
+  #describe<T extends SeatDescription | SdpRefusal>(make: (version: number) => T): T {
     let made = make(this.#version);
     if (!made.ok) return made;
     if (this.#description !== undefined && made.sdp !== this.#description) made = make(++this.#version);
@@ -158,4 +188,9 @@ export class RoomSeat {
       preference: this.#site.rooms.preference(this.roomName),
     };
   }
+}
+
+/** What lib/room says with the words of SIP. */
+function refusalOf({ status, warning }: SdpRefusal): SeatRefusal {
+  return { ok: false, reason: status === 400 ? 'description' : 'media', warning };
 }

@@ -6,9 +6,10 @@ import { parseCallUri } from '../../lib/sip/call-uri.js';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import type { MediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
+import { RoomSeats } from '../../lib/server/room-seats.js';
 import { createLatchkey } from '../../lib/index.js';
 import type { LatchEvent, Latchkey, Policy } from '../../lib/index.js';
-import * as room from '../../lib/room/index.js';
+import { createRooms } from '../../lib/room/index.js';
 import type { SipRequest } from '../../lib/sip/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { SipPackage, Stack } from '../../plugins/sip/index.js';
@@ -48,7 +49,11 @@ class Server {
       this.places.push(`${direction} ${name}`);
     });
     this.meeting = new MeetingServer({
-      ...{ signalling: latch, room, rooms: room.createRooms(), media, advertise: '127.0.0.1' },
+      ...{
+        signalling: latch,
+        seats: new RoomSeats(createRooms(), () => media, '127.0.0.1'),
+        advertise: '127.0.0.1',
+      },
       onRefused: () => undefined,
       onAnswered: () => undefined,
       onFault: (error) => this.faults.push(error),

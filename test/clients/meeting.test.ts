@@ -9,11 +9,10 @@ import { createCertificate } from '../../lib/cli/certificate.js';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
-import { listenOptions } from '../../lib/cli/listen-options.js';
-import { readServeOptions } from '../../lib/cli/serve-options.js';
+import { RoomSeats } from '../../lib/server/room-seats.js';
 import { createLatchkey, formatAddress } from '../../lib/index.js';
 import type { LatchEvent } from '../../lib/index.js';
-import * as room from '../../lib/room/index.js';
+import { createRooms } from '../../lib/room/index.js';
 import type { SipFlow, SipStack } from '../../lib/sip/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { SipPackage } from '../../plugins/sip/index.js';
@@ -100,23 +99,27 @@ describe('a meeting of a sip.js program, a baresip and a latchkey call', functio
 
   /** The same server in this process, which besides notes who registers: it calls the program. */
   async function calling(): Promise<Site> {
-    const ports = { udp: 'auto', tcp: 'auto', tls: 'auto', wss: 'auto', media: 'auto' };
-    const options = readServeOptions({ listen: OWN_ADDRESS, ...ports });
     const certificate = await createCertificate([OWN_ADDRESS]);
-    const media = await openMediaSockets(OWN_ADDRESS, options.media);
+    const media = await openMediaSockets(OWN_ADDRESS, { kind: 'shared', port: 'auto' });
     const latchkey = createLatchkey();
     const latch = latchSip(sip, latchkey);
     const events: LatchEvent[] = [];
     const faults: unknown[] = [];
     latchkey.on('event', (event) => events.push(event));
     const meeting = new MeetingServer({
-      ...{ signalling: latch, room, rooms: room.createRooms(), media, advertise: OWN_ADDRESS },
+      ...{
+        signalling: latch,
+        seats: new RoomSeats(createRooms(), () => media, OWN_ADDRESS),
+        advertise: OWN_ADDRESS,
+      },
       onRefused: () => undefined,
       onAnswered: () => undefined,
       onFault: (error) => faults.push(error),
     });
+    const { cert, key } = certificate;
+    const where = { address: OWN_ADDRESS, udp: 0, tcp: 0, tls: 0, wss: 0, cert, key };
     let registered: { flow: SipFlow; stack: SipStack } | undefined;
-    const listeners = await latch.listen(listenOptions(options, certificate), (arrival) => {
+    const listeners = await latch.listen(where, (arrival) => {
       const { request, flow, stack } = arrival;
       if (request.method !== 'REGISTER') return meeting.handle(arrival);
       registered = { flow, stack };

@@ -20,8 +20,8 @@ describe('the media sockets of serve', () => {
     assert.equal(other?.rtp.address().port, other?.rtpPort, 'another call still uses it');
     const { rtpPort = 0 } = one ?? {};
     await assert.rejects(openMediaSockets(address, { kind: 'shared', port: rtpPort }), {
-      name: 'Failure',
-      message: new RegExp(`^--media ${rtpPort}: cannot bind .*: in use$`),
+      code: 'LATCHKEY_LISTEN',
+      message: new RegExp(`^media ${rtpPort}: cannot bind .*: in use$`),
     });
     sockets.close();
   });

@@ -6,9 +6,10 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import sinon from 'sinon';
 import { createLatchkey } from '../../lib/index.js';
-import * as room from '../../lib/room/index.js';
+import { createRooms } from '../../lib/room/index.js';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
+import { RoomSeats } from '../../lib/server/room-seats.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { SipPackage } from '../../plugins/sip/index.js';
 import { sdp } from '../plugins/sip-phones.js';
@@ -93,7 +94,11 @@ describe('a 200 over UDP that is never acknowledged', () => {
     closers.push(() => latchkey.close());
     const signalling = latchSip(sip, latchkey);
     const server = new MeetingServer({
-      ...{ signalling, room, rooms: room.createRooms(), media, advertise: '127.0.0.1' },
+      ...{
+        signalling,
+        seats: new RoomSeats(createRooms(), () => media, '127.0.0.1'),
+        advertise: '127.0.0.1',
+      },
       onRefused: () => undefined,
       onAnswered: () => undefined,
       onFault: (error) => assert.fail(error as Error),

@@ -5,10 +5,11 @@ import { EventEmitter } from 'node:events';
 import sinon from 'sinon';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
+import { RoomSeats } from '../../lib/server/room-seats.js';
 import { judgeSilence, SilenceWatch } from '../../lib/sip/silence-watch.js';
 import type { WatchedSession } from '../../lib/sip/silence-watch.js';
 import { createCounters, createLatchkey } from '../../lib/index.js';
-import * as room from '../../lib/room/index.js';
+import { createRooms } from '../../lib/room/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { SipPackage } from '../../plugins/sip/index.js';
 import { freePort } from '../plugins/sip-phones.js';
@@ -191,7 +192,11 @@ describe('a caller without latch that vanishes', () => {
       closers.push(() => latchkey.close());
       const latch = latchSip(sip, latchkey);
       const server = new MeetingServer({
-        ...{ signalling: latch, room, rooms: room.createRooms(), media, advertise: '127.0.0.1' },
+        ...{
+          signalling: latch,
+          seats: new RoomSeats(createRooms(), () => media, '127.0.0.1'),
+          advertise: '127.0.0.1',
+        },
         onRefused: () => undefined,
         onAnswered: () => undefined,
         onFault: (error) => assert.fail(error as Error),

@@ -1,0 +1,50 @@
+// The line `counters` of `latchkey serve`, and what its line `closed` says of a stream: out of what the server tells, with
+// names and order that scripts rely on. It counts nothing.
+import type { Counters, LatchEvent } from '../index.js';
+import type { CallSnapshot, DistributionServer, ServerSnapshot } from '../server/index.js';
+import type { Fields } from './event-log.js';
+
+/**
+ * Totals since the start, and one record for each open session.
+ *
+ * @param faults Of the process, beside those of the server.
+ */
+export function countersLine(
+  { counters, calls }: Pick<ServerSnapshot, 'counters' | 'calls'>,
+  faults: Readonly<Record<string, number>>,
+): Fields {
+  return { ...counters, faults: { ...counters.faults, ...faults }, sessions: calls.map(sessionRecord) };
+}
+
+/** What one stream of a session counted, for its `closed` event. */
+export function streamCounters(
+  { latchkey }: DistributionServer,
+  { session, media, component }: LatchEvent,
+): Fields {
+  const streams = latchkey.sessions.get(session)?.streams ?? [];
+  const stream = streams.find((one) => one.media === media && one.component === component);
+  return stream ? payload(stream.counters) : {};
+}
+
+function sessionRecord({
+  session,
+  call,
+  room,
+  protection,
+  counters,
+  distribution,
+  paths,
+}: CallSnapshot): Fields {
+  return {
+    ...{ session, call },
+    ...(distribution && { room }),
+    protection,
+    ...counters,
+    ...(distribution && { distribution }),
+    streams: paths.map((path) => ({ ...path, counters: undefined, ...payload(path.counters) })),
+  };
+}
+
+function payload({ received, delivered, sent, dropped }: Counters): Fields {
+  return { received, delivered, sent, dropped };
+}

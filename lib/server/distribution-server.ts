@@ -1,0 +1,279 @@
+// The distribution server: puts the parts together and tells what happens in events. `sip:NAME@host` is the room NAME,
+// `sip:echo@host` the caller's own media. It prints nothing, reads no signals and never ends a process.
+import { EventEmitter } from 'node:events';
+import { createLatchkey, LatchkeyError } from '../index.js';
+import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
+import { createRooms } from '../room/index.js';
+import type { Leg, Rooms } from '../room/index.js';
+import { parseCallUri } from '../sip/index.js';
+import type { EndedCall, Fault, SipListeners, SipMessage, SipSignalling } from '../sip/index.js';
+import { openMediaSockets } from './media-sockets.js';
+import type { MediaSockets } from './media-sockets.js';
+import { audioOf, MeetingServer } from './meeting-server.js';
+import type { RoomSeat, SeatSession } from './room-seat.js';
+import { RoomSeats } from './room-seats.js';
+import { checkMs, checkNames, checkServerOptions, isLatchkey } from './server-options.js';
+import type { CheckedServerOptions } from './server-options.js';
+import { ServerRecord } from './server-record.js';
+import type {
+  CallDescription,
+  CallOutResult,
+  CallPlace,
+  DistributionServer,
+  DistributionServerEvents,
+  DistributionServerOptions,
+  Listening,
+  Participant,
+  ServerCounters,
+  ServerFault,
+  ServerSnapshot,
+} from './server-types.js';
+
+/** How long a phone rings before a person gives up, with some patience. */
+const RING_MS = 60_000;
+/** How long callers have to confirm the BYE. */
+const GRACE_MS = 2000;
+/** Of a session: what protects it may be another thing now. */
+const PATH_EVENTS: readonly LatchEventType[] = ['verified', 'direct', 'rebound', 'expired'];
+
+/** What speaks SIP for the server. */
+interface SipSide {
+  readonly meeting: MeetingServer;
+  readonly listeners: SipListeners;
+}
+
+type State =
+  | { readonly is: 'new' }
+  | { readonly is: 'starting' }
+  | { readonly is: 'open'; readonly sip: SipSide | undefined }
+  | { readonly is: 'closed'; readonly when: Promise<void> };
+
+class OneServer extends EventEmitter<DistributionServerEvents> implements DistributionServer {
+  readonly latchkey: Latchkey;
+  readonly #options: CheckedServerOptions;
+  readonly #rooms: Rooms;
+  readonly #seats: RoomSeats;
+  readonly #record: ServerRecord;
+  /** What was opened or listened to, to be undone in the opposite order. */
+  readonly #closers: (() => void)[] = [];
+  #media: MediaSockets | undefined;
+  #state: State = { is: 'new' };
+
+  constructor(options: CheckedServerOptions) {
+    super();
+    const { latchkey, rooms, listen } = options;
+    this.#options = options;
+    this.latchkey = isLatchkey(latchkey) ? latchkey : this.#ownLatchkey(latchkey);
+    this.#rooms = createRooms(rooms);
+    this.#seats = new RoomSeats(this.#rooms, () => this.#openMedia, listen.advertise);
+    this.#record = new ServerRecord(this.latchkey, this.#rooms, this.#seats);
+    this.#rooms.on('joined', (leg) => this.#tell('joined', participantOf(leg)));
+    this.#rooms.on('left', (leg) => this.#tell('left', participantOf(leg)));
+    const onEvent = (event: LatchEvent) => {
+      if (PATH_EVENTS.includes(event.type)) this.#record.notePath(event.session);
+      this.#tell('latch', event);
+    };
+    this.latchkey.on('event', onEvent);
+    // It may be the application's, and live longer than the server.
+    this.#closers.push(() => this.latchkey.off('event', onEvent));
+  }
+
+  async start(): Promise<Listening> {
+    if (this.#state.is !== 'new') throw new LatchkeyError('LATCHKEY_STATE', 'the server was started before');
+    this.#state = { is: 'starting' };
+    const { listen, media: given, signalling } = this.#options;
+    try {
+      const media = 'lend' in given ? given : await openMediaSockets(listen.address, given);
+      if (media !== given) this.#closers.push(() => media.close());
+      this.#media = media;
+      const sip = signalling && (await this.#openSip(signalling));
+      // Closed in the meantime.
+      if (this.#state.is !== 'starting') throw new LatchkeyError('LATCHKEY_CLOSED', 'the server is closed');
+      this.#state = { is: 'open', sip };
+      return this.#listening(sip);
+    } catch (error) {
+      this.#state = { is: 'closed', when: Promise.resolve() };
+      this.#release();
+      throw error;
+    }
+  }
+
+  get counters(): ServerCounters {
+    return this.#record.counters;
+  }
+
+  snapshot(): ServerSnapshot {
+    const { calls, rooms, counters } = this.#record;
+    const listening = this.#state.is === 'open' ? this.#listening(this.#state.sip) : undefined;
+    return { listening, calls, rooms, counters };
+  }
+
+  async callOut(
+    uri: string,
+    room: string,
+    options: { readonly ringMs?: number } = {},
+  ): Promise<CallOutResult> {
+    const { sip } = this.#checkOpen();
+    checkNames('callOut', options, ['ringMs']);
+    const ringMs = checkMs('ringMs', options.ringMs ?? RING_MS);
+    if (typeof room !== 'string' || room === '')
+      throw new LatchkeyError('LATCHKEY_OPTION', 'callOut wants the name of a room');
+    const parsed = parseCallUri(String(uri));
+    if (!parsed.ok) throw new LatchkeyError('LATCHKEY_OPTION', parsed.message);
+    if (!sip) throw new LatchkeyError('LATCHKEY_STATE', 'the server has no signalling to call by');
+    const stack = sip.listeners.stackOf(parsed.uri.transport);
+    const { status, reason, session } = await sip.meeting.callOut(parsed.uri, room, stack, ringMs);
+    const result = { uri, room, status, reason, ...(session && { session: session.id }) };
+    this.#tell('callout', result);
+    return result;
+  }
+
+  seat(room: string, session: SeatSession): RoomSeat {
+    this.#checkOpen();
+    return this.#seats.take(room, session);
+  }
+
+  async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    checkNames('close', options, ['graceMs']);
+    const graceMs = checkMs('graceMs', options.graceMs ?? GRACE_MS);
+    if (this.#state.is === 'closed') return this.#state.when;
+    const sip = this.#state.is === 'open' ? this.#state.sip : undefined;
+    const when = this.#end(sip, graceMs);
+    this.#state = { is: 'closed', when };
+    return when;
+  }
+
+  async #end(sip: SipSide | undefined, graceMs: number): Promise<void> {
+    await sip?.meeting.close(graceMs);
+    this.#seats.close();
+    this.#rooms.close();
+    this.#release();
+  }
+
+  #release(): void {
+    // What its sessions have to say in the end is still heard.
+    if (this.latchkey !== this.#options.latchkey) this.latchkey.close();
+    for (const undo of this.#closers.splice(0).reverse()) undo();
+  }
+
+  #listening(sip: SipSide | undefined): Listening {
+    const { address: own, advertise } = this.#options.listen;
+    const addresses = [...(sip?.listeners.addresses ?? [])].map(([protocol, { address, port }]) => [
+      protocol,
+      { address, port },
+    ]);
+    return {
+      sip: Object.fromEntries(addresses) as Listening['sip'],
+      media: this.#openMedia.ports,
+      ...{ address: own, advertise },
+    };
+  }
+
+  get #openMedia(): MediaSockets {
+    if (this.#media) return this.#media;
+    throw new LatchkeyError('LATCHKEY_STATE', 'the server has not been started');
+  }
+
+  async #openSip(given: NonNullable<CheckedServerOptions['signalling']>): Promise<SipSide> {
+    const signalling = typeof given === 'function' ? given(this.latchkey) : given;
+    const meeting = this.#meetingOf(signalling);
+    try {
+      const listeners = await signalling.listen(this.#options.listen, (arrival) => meeting.handle(arrival));
+      this.#closers.push(() => listeners.close());
+      return { meeting, listeners };
+    } catch (error) {
+      throw new LatchkeyError('LATCHKEY_LISTEN', error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** Nobody else can hear what goes wrong in a latchkey that the server has to itself. */
+  #ownLatchkey(options: Parameters<typeof createLatchkey>[0]): Latchkey {
+    const latchkey = createLatchkey(options);
+    latchkey.on('fault', (error) => this.#fault('defect', 'latch', error));
+    latchkey.on('listenerError', (error) => this.#fault('defect', 'listener', error));
+    return latchkey;
+  }
+
+  #meetingOf(signalling: SipSignalling): MeetingServer {
+    const meeting = new MeetingServer({
+      ...{ signalling, seats: this.#seats, advertise: this.#options.listen.advertise },
+      onRefused: (session, invite, status, warning) =>
+        this.#tell('rejected', { ...placeOf(session), ...describedBy(invite), status, warning }),
+      onAnswered: ({ session, roomName }) => {
+        if (!this.#record.noteAnswer(session)) return;
+        const { protection } = session;
+        this.#tell('answered', { ...placeOf(session), room: roomName, protection });
+      },
+      onFault: (error) => this.#fault('defect', 'server', error),
+    });
+    this.#observe(signalling, meeting);
+    return meeting;
+  }
+
+  /** Until the server closes: the signalling may be the application's, and live longer. */
+  #observe(signalling: SipSignalling, meeting: MeetingServer): void {
+    const onFault = ({ where, error }: Fault) => this.#fault('signalling', where, error);
+    const onEnded = ({ session, reason }: EndedCall) => this.#tellEnd(session, reason);
+    const onSession = (session: Session, message: SipMessage) => {
+      const { room, direction } = meeting.placeOf(message);
+      this.#tell('session', { ...placeOf(session), ...describedBy(message), room, direction });
+    };
+    signalling.on('fault', onFault).on('ended', onEnded).on('session', onSession);
+    this.#closers.push(() =>
+      signalling.off('fault', onFault).off('ended', onEnded).off('session', onSession),
+    );
+  }
+
+  #tellEnd(session: Session, reason: EndedCall['reason']): void {
+    const room = this.#seats.of(session.id)?.roomName;
+    this.#tell('ended', { ...placeOf(session), room, reason });
+  }
+
+  #fault(kind: ServerFault['kind'], where: string, error: unknown): void {
+    this.#record.countFault(where);
+    this.#tell('fault', { kind, where, error });
+  }
+
+  /** A listener that throws must not break what the event comes from: unheard, its exception surfaces by itself. */
+  #tell<Name extends keyof DistributionServerEvents>(
+    name: Name,
+    ...args: DistributionServerEvents[Name]
+  ): void {
+    try {
+      (this as EventEmitter).emit(name, ...args);
+    } catch (error) {
+      if (name !== 'fault' && this.listenerCount('fault') > 0) this.#fault('defect', 'listener', error);
+      else
+        setImmediate(() => {
+          throw error;
+        });
+    }
+  }
+
+  #checkOpen(): State & { is: 'open' } {
+    if (this.#state.is === 'open') return this.#state;
+    if (this.#state.is === 'closed') throw new LatchkeyError('LATCHKEY_CLOSED', 'the server is closed');
+    throw new LatchkeyError('LATCHKEY_STATE', 'the server has not been started');
+  }
+}
+
+/**
+ * Makes a distribution server. It opens nothing before `start()`, so that no event is lost.
+ *
+ * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts.
+ */
+export function createDistributionServer(options: DistributionServerOptions = {}): DistributionServer {
+  return new OneServer(checkServerOptions(options));
+}
+
+function placeOf({ id, call }: Session): CallPlace {
+  return { session: id, call };
+}
+
+function describedBy(message: SipMessage): CallDescription {
+  return { component: 1, ...audioOf(message) };
+}
+
+function participantOf({ room, session = '', call }: Leg): Participant {
+  return { room, session, call };
+}

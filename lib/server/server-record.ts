@@ -1,0 +1,130 @@
+// What a server has counted and what it can tell of itself: totals with the calls that are over, and a snapshot of those that
+// are not. It reads counters; of its own it counts faults and what protects the calls.
+import type { Counters, Latchkey, Session } from '../index.js';
+import type { Leg, LegCounters, Rooms } from '../room/index.js';
+import type { RoomSeats } from './room-seats.js';
+import type { CallSnapshot, PathSnapshot, RoomSnapshot, ServerCounters } from './server-types.js';
+
+type Distribution = Omit<LegCounters, 'dropped'> & { dropped: Record<keyof LegCounters['dropped'], number> };
+
+export class ServerRecord {
+  readonly #latchkey: Latchkey;
+  readonly #rooms: Rooms;
+  readonly #seats: RoomSeats;
+  /** Of those who have left. */
+  readonly #departed: Distribution = {
+    ...{ received: 0, sent: 0, rtcpReceived: 0, rtcpSent: 0 },
+    dropped: {
+      ...{ payloadType: 0, direction: 0, ssrcConflict: 0, notRtp: 0 },
+      ...{ rtcpMalformed: 0, rtcpUnroutable: 0, noPath: 0, portError: 0 },
+    },
+  };
+  /** What protected each session of those that were answered when it was last looked at. */
+  readonly #answered = new WeakMap<Session, string>();
+  /** Sessions by that. */
+  readonly #protections: Record<string, number> = { latch: 0, ice: 0, direct: 0, legacy: 0, none: 0 };
+  /** By where they happened: a short list, so that an attack costs no memory. */
+  readonly #faults: Record<string, number> = {};
+
+  constructor(latchkey: Latchkey, rooms: Rooms, seats: RoomSeats) {
+    this.#latchkey = latchkey;
+    this.#rooms = rooms;
+    this.#seats = seats;
+    rooms.on('left', (leg) => add(this.#departed, leg.counters));
+  }
+
+  countFault(where: string): void {
+    this.#faults[where] = (this.#faults[where] ?? 0) + 1;
+  }
+
+  /** A session was answered. False where the same protected it before. */
+  noteAnswer(session: Session): boolean {
+    const { protection } = session;
+    const before = this.#answered.get(session);
+    if (before === protection || !(protection in this.#protections)) return false;
+    this.#answered.set(session, protection);
+    this.#protections[protection] = (this.#protections[protection] ?? 0) + 1;
+    if (before !== undefined) this.#protections[before] = (this.#protections[before] ?? 0) - 1;
+    return true;
+  }
+
+  /** A path was proved or lost: of a call that was answered another thing may be what protects it now. */
+  notePath(id: string): void {
+    const session = this.#latchkey.sessions.get(id);
+    if (session && this.#answered.has(session)) this.noteAnswer(session);
+  }
+
+  get counters(): ServerCounters {
+    const distribution: Distribution = { ...this.#departed, dropped: { ...this.#departed.dropped } };
+    for (const leg of this.#rooms.legs) add(distribution, leg.counters);
+    const protections = { ...this.#protections };
+    return { ...this.#latchkey.counters, protections, distribution, faults: { ...this.#faults } };
+  }
+
+  /** One for each open session. */
+  get calls(): readonly CallSnapshot[] {
+    const legs = new Map<string | undefined, Leg>();
+    for (const leg of this.#rooms.legs) legs.set(leg.session, leg);
+    return [...this.#latchkey.sessions.values()]
+      .filter((session) => !session.isClosed)
+      .map((session) => this.#callOf(session, legs.get(session.id)));
+  }
+
+  get rooms(): readonly RoomSnapshot[] {
+    const rooms = new Map<string, string[]>();
+    for (const { room, session } of this.#rooms.legs) {
+      const sessions = rooms.get(room) ?? [];
+      if (session !== undefined) sessions.push(session);
+      rooms.set(room, sessions);
+    }
+    return [...rooms].map(([name, sessions]) => ({ name, sessions }));
+  }
+
+  #callOf(session: Session, leg: Leg | undefined): CallSnapshot {
+    const { id, call, protection } = session;
+    const seat = this.#seats.of(id);
+    const statistics = leg && this.#rooms.statisticsOf(leg);
+    return {
+      session: id,
+      call,
+      room: seat?.roomName,
+      protection,
+      counters: copyOf(session.counters),
+      paths: session.streams.map((stream) => {
+        const port = seat?.ports.find(
+          ({ media, component }) => media === stream.media && component === stream.component,
+        );
+        return pathOf(stream, port?.local);
+      }),
+      distribution: leg && copyOf(leg.counters),
+      sends: statistics?.sends ?? [],
+      reports: statistics?.reports ?? [],
+    };
+  }
+}
+
+function pathOf(stream: Session['streams'][number], local: PathSnapshot['local']): PathSnapshot {
+  const { media, component, protection, signalled, mapping, serverSeenAs, nat, hasProven, counters } = stream;
+  const remote = mapping ?? (protection === 'none' ? signalled : undefined);
+  return {
+    ...{ media, component, protection },
+    ...(local && { local }),
+    ...(remote && { remote }),
+    ...(signalled && { signalled }),
+    ...(mapping && { mapping }),
+    ...(serverSeenAs && { serverSeenAs }),
+    ...(nat && { nat }),
+    hasProven,
+    counters: copyOf(counters),
+  };
+}
+
+function copyOf<T extends Counters | LegCounters>(counters: T): T {
+  return { ...counters, dropped: { ...counters.dropped } };
+}
+
+function add(into: Distribution, from: LegCounters): void {
+  for (const name of ['received', 'sent', 'rtcpReceived', 'rtcpSent'] as const) into[name] += from[name];
+  for (const name of Object.keys(into.dropped) as (keyof LegCounters['dropped'])[])
+    into.dropped[name] += from.dropped[name];
+}

@@ -1,0 +1,229 @@
+/**
+ * The distribution server as an application sees it: what it is made with, what it tells, what can be asked of it. Types only;
+ * everything that leaves it is plain data without secrets.
+ */
+import type { EventEmitter } from 'node:events';
+import type {
+  Counters,
+  LatchEvent,
+  Latchkey,
+  LatchkeyOptions,
+  NatChange,
+  Session,
+  TransportAddress,
+} from '../index.js';
+import type { LegCounters, LegStatistics, RoomsOptions } from '../room/index.js';
+import type { EndedCall, ListenerProtocol, SipSignalling } from '../sip/index.js';
+import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
+import type { RoomSeat, SeatSession } from './room-seat.js';
+
+/** Where the server listens for SIP: 0 or left out is nowhere, `'auto'` any free port. */
+export interface ServerListenOptions {
+  /** The IP address that all sockets are bound to, those for media too. Default `'127.0.0.1'`. */
+  readonly address?: string | undefined;
+  readonly udp?: ListenPort | undefined;
+  readonly tcp?: ListenPort | undefined;
+  readonly tls?: ListenPort | undefined;
+  readonly ws?: ListenPort | undefined;
+  readonly wss?: ListenPort | undefined;
+  /** For `tls` and `wss`: both in PEM. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Options of `createDistributionServer`. All have a default. */
+export interface DistributionServerOptions {
+  /** Yours, which stays open when the server closes, or the options of one that the server has to itself. */
+  readonly latchkey?: Latchkey | LatchkeyOptions | undefined;
+  /**
+   * What speaks SIP over that latchkey: `(latchkey) => latchSip(sip, latchkey)`, or one that you have made over yours. Without it
+   * nobody can call: seats are then taken by `server.seat`.
+   */
+  readonly signalling?: SipSignalling | ((latchkey: Latchkey) => SipSignalling) | undefined;
+  readonly listen?: ServerListenOptions | undefined;
+  /** The IP address that peers are told, in SDP, Contact and Via. Default: that of `listen`. */
+  readonly advertise?: string | undefined;
+  /**
+   * The UDP ports for media: `{ kind: 'shared', port }` is one, and the next, for all calls, `{ kind: 'range', low, high }` a pair
+   * for each. Or sockets of your own. Default 40000 to 49999.
+   */
+  readonly media?: MediaPorts | MediaSockets | undefined;
+  readonly rooms?: RoomsOptions | undefined;
+}
+
+/** What every event of a call has. */
+export interface CallPlace {
+  /** The id of its latch session: `server.latchkey.sessions.get(session)`. */
+  readonly session: string;
+  /** The call's name in its own signalling, such as the Call-ID. */
+  readonly call: string;
+}
+
+/** A description of the other side that has just come: what it says of its first audio stream. */
+export interface CallDescription {
+  /** Index of the m= section. */
+  readonly media: number;
+  readonly component: 1;
+  readonly remote?: TransportAddress;
+}
+
+export interface Participant extends CallPlace {
+  readonly room: string;
+}
+
+/** What became of a call of the server's own. */
+export interface CallOutResult {
+  readonly uri: string;
+  readonly room: string;
+  /** Of SIP: 200 where the call is up; 408 where nobody answered in time, 503 where nobody was reached. */
+  readonly status: number;
+  readonly reason: string;
+  /** Of the phone that answered. */
+  readonly session?: string;
+}
+
+/** What went wrong without ending anything; it is counted in `counters.faults` by `where`. */
+export interface ServerFault {
+  /**
+   * `defect`: an exception of ours, or of a listener of yours; what was being handled was dropped. `signalling`: a frame that
+   * was dropped, a connection that was gone; nothing is to be done.
+   */
+  readonly kind: 'defect' | 'signalling';
+  readonly where: string;
+  readonly error: unknown;
+}
+
+export interface DistributionServerEvents {
+  /** A call comes, or goes out. */
+  session: [call: CallPlace & CallDescription & { readonly room: string; readonly direction: 'in' | 'out' }];
+  /** Offer and answer are complete; again when another thing protects the call after a re-INVITE. */
+  answered: [call: Participant & { readonly protection: Session['protection'] }];
+  /** The server refused the call. */
+  rejected: [call: CallPlace & CallDescription & { readonly status: number; readonly warning: string }];
+  /** The call is over. After `timeout`, `expired` and `silence` nobody has said BYE: the server does. */
+  ended: [call: CallPlace & { readonly room: string | undefined; readonly reason: EndedCall['reason'] }];
+  /** A participant is in the room: it hears and is heard. */
+  joined: [participant: Participant];
+  /** It has left, and those who heard it have been told by RTCP. */
+  left: [participant: Participant];
+  /** A call of the server's own has an outcome. */
+  callout: [result: CallOutResult];
+  /** An event of a session, of any type. */
+  latch: [event: LatchEvent];
+  fault: [fault: ServerFault];
+}
+
+/** Where the server can be reached. */
+export interface Listening {
+  readonly sip: Readonly<Partial<Record<ListenerProtocol, TransportAddress>>>;
+  /** Where media is taken: `PORT` or `LOW-HIGH`, at the address that is listened on. */
+  readonly media: string;
+  readonly address: string;
+  readonly advertise: string;
+}
+
+/** Totals since the start, calls that are over included. */
+export interface ServerCounters extends Counters {
+  /** Calls that were answered, by what protects them or did. */
+  readonly protections: Readonly<Record<string, number>>;
+  /** What the rooms took, gave and dropped of what latch let through. */
+  readonly distribution: LegCounters;
+  /** By where they happened: a short list. */
+  readonly faults: Readonly<Record<string, number>>;
+}
+
+/** One stream of a call: where it is taken, where it goes, and what protects it. */
+export interface PathSnapshot {
+  /** Index of the m= section. */
+  readonly media: number;
+  /** 1: RTP, or RTP and RTCP; 2: RTCP. */
+  readonly component: 1 | 2;
+  readonly protection: Session['streams'][number]['protection'];
+  /** Our socket. */
+  readonly local?: TransportAddress;
+  /** Where media goes: the mapping, or what the SDP says where nothing protects the stream. */
+  readonly remote?: TransportAddress;
+  /** The other side's own view, from its SDP. */
+  readonly signalled?: TransportAddress;
+  /** Where it proved to be; undefined while it does not answer. */
+  readonly mapping?: TransportAddress;
+  /** Where it sees us. */
+  readonly serverSeenAs?: TransportAddress;
+  /** What lies between `signalled` and `mapping`. */
+  readonly nat?: NatChange;
+  /** It has challenged us, and was answered. */
+  readonly hasProven: boolean;
+  readonly counters: Counters;
+}
+
+export interface CallSnapshot extends CallPlace {
+  /** Undefined until it has a place in one. */
+  readonly room: string | undefined;
+  /** What protects the call. */
+  readonly protection: Session['protection'];
+  readonly counters: Counters;
+  readonly paths: readonly PathSnapshot[];
+  /** What the room took of it, gave it and dropped; undefined where it is in none. */
+  readonly distribution: LegCounters | undefined;
+  /** Of each of its sources, what arrived here: packets, loss, jitter. */
+  readonly sends: LegStatistics['sends'];
+  /** What it reports of what it hears, by RTCP: loss, jitter, and the round trip between it and us. */
+  readonly reports: LegStatistics['reports'];
+}
+
+export interface RoomSnapshot {
+  readonly name: string;
+  /** The sessions of those who are in it. */
+  readonly sessions: readonly string[];
+}
+
+/** The server at one moment, as plain data. */
+export interface ServerSnapshot {
+  /** Undefined before `start()` and after `close()`. */
+  readonly listening: Listening | undefined;
+  readonly calls: readonly CallSnapshot[];
+  readonly rooms: readonly RoomSnapshot[];
+  readonly counters: ServerCounters;
+}
+
+/** Made by `createDistributionServer`. */
+export interface DistributionServer extends Pick<
+  EventEmitter<DistributionServerEvents>,
+  'on' | 'once' | 'off' | 'listenerCount'
+> {
+  /** Yours, or the one that the server has to itself. */
+  readonly latchkey: Latchkey;
+  /** A part of the snapshot. */
+  readonly counters: ServerCounters;
+  /**
+   * Opens the ports; fulfilled when everything listens. Where one cannot be had, the server is closed.
+   *
+   * @throws LatchkeyError LATCHKEY_LISTEN naming it, LATCHKEY_STATE the second time, LATCHKEY_CLOSED.
+   */
+  start(): Promise<Listening>;
+  snapshot(): ServerSnapshot;
+  /**
+   * Calls one SIP URI by a transport that is listened on, and puts whoever answers into the room; phones that ring are heard
+   * there already where they send a description. Never rejects for what the other side does: that is in the outcome, and
+   * in the event `callout`.
+   *
+   * @param options `ringMs`: how long it may ring; 60000 unless told.
+   * @throws LatchkeyError LATCHKEY_OPTION for a URI that cannot be called, LATCHKEY_STATE before `start()` or without
+   *   signalling, LATCHKEY_CLOSED.
+   */
+  callOut(uri: string, room: string, options?: { readonly ringMs?: number }): Promise<CallOutResult>;
+  /**
+   * A place in a room for a session of your own, by whatever signalling its descriptions come: `lend` the ports for an offer,
+   * `answer` it, and `release` the seat in the end.
+   *
+   * @throws LatchkeyError LATCHKEY_STATE before `start()`, LATCHKEY_CLOSED.
+   */
+  seat(room: string, session: SeatSession): RoomSeat;
+  /**
+   * Ends all calls by BYE, waits for the answers, and lets go of every port that it has opened. Calls that come meanwhile are
+   * refused. Idempotent.
+   *
+   * @param options `graceMs`: how long the answers may take; 2000 unless told.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
+}
