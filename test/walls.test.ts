@@ -153,6 +153,20 @@ describe('walls', () => {
     assert.deepEqual(found, []);
   });
 
+  it('the distribution server prints nothing and is no process: it is a part of one', () => {
+    const found: string[] = [];
+    for (const path of sources.filter((file) => file.startsWith('lib/server/'))) {
+      const file = ts.createSourceFile(path, readText(path), ts.ScriptTarget.ES2023, true);
+      const visit = (node: ts.Node): void => {
+        if (ts.isIdentifier(node) && ['console', 'process', 'globalThis'].includes(node.text))
+          found.push(`${path}: ${node.text}`);
+        ts.forEachChild(node, visit);
+      };
+      visit(file);
+    }
+    assert.deepEqual(found, []);
+  });
+
   it('the root entry reaches no package, by its sources', () => {
     const { files, packages } = reach('lib/index.ts', '.ts');
     assert.ok(files.size > 40);

@@ -90,12 +90,14 @@ function printEvents(server: DistributionServer, log: EventLog): void {
     log.print('session', { ...place, component, remote, room, direction });
   });
   server.on('answered', (call) => log.print('answered', { ...call }));
-  server.on('rejected', ({ component, remote, status, warning, ...place }) => {
-    log.print('rejected', { ...place, component, remote, status, warning });
+  server.on('rejected', ({ component, local, remote, status, warning, ...place }) => {
+    log.print('rejected', { ...place, component, local, remote, status, warning });
   });
   server.on('ended', (call) => UNSAID.includes(call.reason) && log.print('ended', { ...call }));
   server.on('callout', (result) => log.print('callout', { ...result }));
   server.on('latch', (event) => {
+    // The server has told that itself.
+    if (event.type === 'rejected') return;
     log.printEvent(event, isClosed(event) ? streamCounters(server, event) : {});
   });
 }

@@ -1,5 +1,5 @@
 // The distribution server: puts the parts together and tells what happens in events. `sip:NAME@host` is the room NAME,
-// `sip:echo@host` the caller's own media. It prints nothing, reads no signals and never ends a process.
+// `sip:echo@host` the caller's own media. It prints nothing, heeds no signals of the system, and ends no program.
 import { EventEmitter } from 'node:events';
 import { createLatchkey, LatchkeyError } from '../index.js';
 import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
@@ -72,6 +72,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     const onEvent = (event: LatchEvent) => {
       if (PATH_EVENTS.includes(event.type)) this.#record.notePath(event.session);
       this.#tell('latch', event);
+      if (event.type === 'rejected') this.#tell('rejected', refusalOf(event));
     };
     this.latchkey.on('event', onEvent);
     // It may be the application's, and live longer than the server.
@@ -272,6 +273,13 @@ function placeOf({ id, call }: Session): CallPlace {
 
 function describedBy(message: SipMessage): CallDescription {
   return { component: 1, ...audioOf(message) };
+}
+
+/** The signalling has answered a description that means nothing to latch, or that the policy forbids. */
+function refusalOf(event: LatchEvent & { type: 'rejected' }): DistributionServerEvents['rejected'][0] {
+  const { session, call, media, component, local, remote, status, warning } = event;
+  const place = { session, call, media, component, ...(local && { local }), ...(remote && { remote }) };
+  return { ...place, status, warning };
 }
 
 function participantOf({ room, session = '', call }: Leg): Participant {

@@ -4,6 +4,7 @@
  */
 import type { EventEmitter } from 'node:events';
 import type {
+  ComponentId,
   Counters,
   LatchEvent,
   Latchkey,
@@ -63,7 +64,7 @@ export interface CallPlace {
 export interface CallDescription {
   /** Index of the m= section. */
   readonly media: number;
-  readonly component: 1;
+  readonly component: ComponentId;
   readonly remote?: TransportAddress;
 }
 
@@ -98,8 +99,16 @@ export interface DistributionServerEvents {
   session: [call: CallPlace & CallDescription & { readonly room: string; readonly direction: 'in' | 'out' }];
   /** Offer and answer are complete; again when another thing protects the call after a re-INVITE. */
   answered: [call: Participant & { readonly protection: Session['protection'] }];
-  /** The server refused the call. */
-  rejected: [call: CallPlace & CallDescription & { readonly status: number; readonly warning: string }];
+  /** The server refused a call, or a change of one that stays as it was. */
+  rejected: [
+    call: CallPlace &
+      CallDescription & {
+        readonly local?: TransportAddress;
+        /** Of SIP. */
+        readonly status: number;
+        readonly warning: string;
+      },
+  ];
   /** The call is over. After `timeout`, `expired` and `silence` nobody has said BYE: the server does. */
   ended: [call: CallPlace & { readonly room: string | undefined; readonly reason: EndedCall['reason'] }];
   /** A participant is in the room: it hears and is heard. */
@@ -137,7 +146,7 @@ export interface PathSnapshot {
   /** Index of the m= section. */
   readonly media: number;
   /** 1: RTP, or RTP and RTCP; 2: RTCP. */
-  readonly component: 1 | 2;
+  readonly component: ComponentId;
   readonly protection: Session['streams'][number]['protection'];
   /** Our socket. */
   readonly local?: TransportAddress;
