@@ -8,12 +8,11 @@ import { createDistributionServer } from 'latchkey/server';
 import { latchSip } from 'latchkey/sip';
 
 const [cert, key] = process.argv.slice(2).map((file) => readFileSync(file, 'utf8'));
-const secure = cert && key ? ({ tls: 'auto', certificate: { cert, key } } as const) : {};
 
 const server = createDistributionServer({
   latchkey: { policy: 'prefer' },
   signalling: (latchkey) => latchSip(sip, latchkey),
-  listen: { address: '127.0.0.1', udp: 'auto', tcp: 'auto', ...secure },
+  listen: { address: '127.0.0.1', udp: 'auto', tcp: 'auto', tls: cert ? 'auto' : 0, cert, key },
   media: { kind: 'shared', port: 'auto' },
 });
 server.on('joined', ({ room, call }) => console.log('joined', room, call));

@@ -58,6 +58,20 @@ describe('docs: README', () => {
     for (const [name, fields] of events) assert.deepEqual(told.get(name)?.sort(), [...fields].sort(), name);
   });
 
+  it('the distribution server: its events and what its snapshot says of a call are those of the code', () => {
+    const text = section(readme, '## The distribution server');
+    const types = 'lib/server/server-types.ts';
+    const first = (header: string) =>
+      tableUnder(text, header)
+        .trim()
+        .split('\n')
+        .slice(2)
+        .map((row) => /^\| `(\w+)`/.exec(row)?.[1] ?? row);
+    assert.deepEqual(first('event of the server'), propertiesOf(types, 'DistributionServerEvents'));
+    const call = [...propertiesOf(types, 'CallPlace'), ...propertiesOf(types, 'CallSnapshot')];
+    assert.deepEqual(first('field of a call'), call);
+  });
+
   it('lines of serve: those that it can print', () => {
     const table = tableUnder(section(readme, '### latchkey serve'), 'line');
     assert.deepEqual(namesInTable(table), [...SERVER_EVENTS]);
@@ -70,6 +84,8 @@ describe('docs: README', () => {
     const [net, plugin] = ['lib/net/options.ts', 'plugins/sip/index.ts'];
     assert.deepEqual(optionTable('createLatchkey').sort(), propertiesOf(net, 'LatchkeyOptions').sort());
     assert.deepEqual(optionTable('createSession').sort(), propertiesOf(net, 'SessionOptions').sort());
+    const [server, types] = ['createDistributionServer', 'lib/server/server-types.ts'] as const;
+    assert.deepEqual(optionTable(server), propertiesOf(types, 'DistributionServerOptions'));
     assert.deepEqual(optionTable('latchSip').sort(), propertiesOf(plugin, 'LatchSipOptions').sort());
   });
 
