@@ -2,6 +2,14 @@
 // sockets is `latchkey/core`, the bytes are `latchkey/wire`. Importing this loads no third-party package.
 export { createLatchkey } from './net/net-latchkey.js';
 export type { CountersSnapshot } from './net/counters.js';
+export type {
+  BindableSocket,
+  Datagram,
+  DatagramReceiver,
+  DatagramSocket,
+  DatagramSource,
+  SendCallback,
+} from './net/datagram-socket.js';
 export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.js';
 export type { LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';
 export type { DescriptionType, LatchEventOf, LatchEvents, Session, StreamStatus } from './net/session.js';

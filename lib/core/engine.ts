@@ -42,6 +42,7 @@ export interface Delivery {
   readonly port: ComponentPort;
   readonly bytes: Uint8Array;
   readonly source: TransportAddress;
+  readonly kind: PacketClass;
 }
 
 const DEFAULTS: EngineOptions = {
@@ -69,8 +70,8 @@ export class Engine {
       residue: createCounters(),
       nowMs: 0,
       transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
-      deliver: (component, bytes, { port, remote: source }) =>
-        this.#deliveries.push({ component, port, bytes, source }),
+      deliver: (component, bytes, { port, remote: source }, kind) =>
+        this.#deliveries.push({ component, port, bytes, source, kind }),
       emit: (event) => this.#events.push(event),
       wake: (component) => this.#agenda.set(component, component.nextMs),
     };
@@ -130,6 +131,7 @@ export class Engine {
   /**
    * A datagram from `address:port`. Returns the component whose application gets it as payload; undefined where it was a message
    * of the protocol, was dropped and counted, or is held for `pollDelivery`. The address may be an IPv4-mapped IPv6 address.
+   * `kind` is what `classifyPacket` says, for a caller that has asked it already.
    */
   handleDatagram(
     port: ComponentPort,
@@ -137,9 +139,9 @@ export class Engine {
     address: string,
     remotePort: number,
     nowMs: number,
+    kind: PacketClass = classifyPacket(bytes),
   ): Component | undefined {
     const ip = normaliseIp(address);
-    const kind = classifyPacket(bytes);
     this.#context.nowMs = nowMs;
     if (kind === 'stun') {
       this.#handleStun(bytes, { port, remote: { address: ip, port: remotePort } });

@@ -2,7 +2,7 @@
 // what the engine has to say. It refuses to be broken: no listener and no fault of ours escapes it.
 import { performance } from 'node:perf_hooks';
 import type { Component, Delivery, Engine, LatchEvent, Port, Transmit } from '../core/index.js';
-import type { TransportAddress } from '../wire/index.js';
+import type { PacketClass, TransportAddress } from '../wire/index.js';
 
 export interface LoopOutput {
   onTransmit(transmit: Transmit): void;
@@ -14,6 +14,12 @@ export interface LoopOutput {
   onDrained(): void;
   /** An exception of ours. What was being handled is dropped: fail closed. */
   onFault(fault: unknown): void;
+}
+
+/** A socket that may have kept what it was given to send. */
+export interface Flushable {
+  /** Sends it. Must not throw. */
+  flush(): void;
 }
 
 const FAULT_BACKOFF_MS = 100;
@@ -28,8 +34,13 @@ export class Loop {
   #notBeforeMs = 0;
   #isDraining = false;
   #isStopped = false;
-  /** When the datagram came whose listeners are at work; 0: none. What they send is sent at that time: a clock spared. */
+  /** How many turns are open: a listener may bring datagrams in while another turn is on. */
+  #openTurns = 0;
+  /** When the turn began: all that arrives in it and is sent in it has this time. 0: no turn is on. */
   #turnMs = 0;
+  /** Something came in this turn that may have left the engine with something to wait for. */
+  #isDrainDue = false;
+  readonly #unflushed: Flushable[] = [];
 
   constructor(
     readonly engine: Engine,
@@ -43,26 +54,49 @@ export class Loop {
     return performance.now();
   }
 
-  /** One datagram in. Gives the component whose application it is for, or undefined: it goes no further. */
-  receive(port: Port, bytes: Uint8Array, address: string, remotePort: number): Component | undefined {
-    let component: Component | undefined;
-    let isQuiet = false;
-    const nowMs = performance.now();
-    try {
-      component = this.engine.handleDatagram(port, bytes, address, remotePort, nowMs);
-      isQuiet = component !== undefined && !this.#hasSpoken();
-    } catch (fault) {
-      component = undefined;
-      this.#output.onFault(fault);
-    }
-    if (!isQuiet) this.drain();
-    if (component !== undefined) this.#turnMs = nowMs;
-    return component;
+  /** A batch of datagrams begins: one look at the clock for all of them. To be followed by `endTurn`, whatever happens. */
+  beginTurn(): void {
+    if (this.#openTurns++ === 0) this.#turnMs = performance.now();
   }
 
-  /** To be called when all who listen have had the datagram that `receive` let through. */
+  /**
+   * One datagram of the turn. Gives the component whose application it is for, or undefined: it goes no further. What the
+   * engine had to say before is given out then: an application that is handed a packet knows all that led to it.
+   */
+  receive(
+    port: Port,
+    bytes: Uint8Array,
+    address: string,
+    remotePort: number,
+    kind: PacketClass,
+  ): Component | undefined {
+    try {
+      const component = this.engine.handleDatagram(port, bytes, address, remotePort, this.#turnMs, kind);
+      // Payload mostly leaves nothing to say, and then no timer has come nearer either.
+      if (component === undefined || this.#speak()) this.#isDrainDue = true;
+      return component;
+    } catch (fault) {
+      this.#isDrainDue = true;
+      this.#output.onFault(fault);
+      return undefined;
+    }
+  }
+
+  /** All of the batch is handled, and all who listen have had theirs: the rest is given out, and what was sent goes out. */
   endTurn(): void {
+    if (--this.#openTurns > 0) return;
+    if (this.#isDrainDue) {
+      this.#isDrainDue = false;
+      this.drain();
+    }
     this.#turnMs = 0;
+    if (this.#unflushed.length > 0) this.#flush();
+  }
+
+  /** This socket has something to send: at the end of the turn, or at once where there is none. */
+  flushLater(socket: Flushable): void {
+    this.#unflushed.push(socket);
+    this.#flush();
   }
 
   /** Where this payload packet goes now; undefined: nowhere, and it is counted. */
@@ -80,9 +114,8 @@ export class Loop {
   /** Gives out all that the engine has to send and to tell, then sets the timer. A nested call leaves it to the outer one. */
   drain(): void {
     if (this.#isDraining) return;
-    this.#isDraining = true;
     try {
-      while (this.#hasSpoken());
+      this.#speak();
       this.#output.onDrained();
       const wakeMs = this.engine.pollTimeout();
       // A timer that is too early only costs a look; so a later wish, which every packet makes, re-arms nothing.
@@ -90,15 +123,23 @@ export class Loop {
     } catch (fault) {
       this.#output.onFault(fault);
       this.#backOff();
+    }
+    this.#flush();
+  }
+
+  /** Gives out all that there is; true where there was something. A nested call leaves it to the outer one. */
+  #speak(): boolean {
+    if (this.#isDraining) return false;
+    this.#isDraining = true;
+    try {
+      let hasSpoken = false;
+      while (this.#hasSpoken()) hasSpoken = true;
+      return hasSpoken;
     } finally {
       this.#isDraining = false;
     }
   }
 
-  /**
-   * Gives out one thing, if there is one. An accepted packet mostly leaves none, and then no timer has come nearer
-   * either: the look at the timer is spared.
-   */
   #hasSpoken(): boolean {
     const transmit = this.engine.pollTransmit();
     if (transmit !== undefined) {
@@ -115,6 +156,13 @@ export class Loop {
     this.epoch++;
     this.#output.onEvent(event);
     return true;
+  }
+
+  #flush(): void {
+    const unflushed = this.#unflushed;
+    if (unflushed.length === 0 || this.#openTurns > 0 || this.#isDraining) return;
+    for (const socket of unflushed) socket.flush();
+    unflushed.length = 0;
   }
 
   /** No more timeouts. What arrives is still judged, and dropped as the engine says. */

@@ -1,13 +1,13 @@
 // A media port on a socket that latchkey may have to itself: accepted packets in, packets out to wherever the
 // peer has proved to be. Types only; the work is done in net-media-port.ts.
-import type { RemoteInfo, Socket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
-import type { TransportAddress } from '../wire/index.js';
+import type { PacketClass, TransportAddress } from '../wire/index.js';
 import type { CountersSnapshot } from './counters.js';
+import type { BindableSocket, DatagramSource } from './datagram-socket.js';
 
 export interface MediaPortEvents {
-  /** An accepted packet of the peer, and the address that it really came from. */
-  packet: [bytes: Buffer, info: RemoteInfo];
+  /** An accepted packet of the peer, the address that it really came from, and what its first bytes say that it is. */
+  packet: [bytes: Buffer, source: DatagramSource, kind: PacketClass];
   /** The port is closed: by `close()`, with its session, or because its socket was closed. */
   close: [];
 }
@@ -38,7 +38,7 @@ export interface MediaPort extends EventEmitter<MediaPortEvents> {
    * @throws LatchkeyError LATCHKEY_SOCKET where it is not bound, is connected, or is another latchkey's
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
-  rebind(socket: Socket): void;
+  rebind(socket: BindableSocket): void;
 
   /** Lets go of the socket, which stays open: it is the application's. Idempotent. */
   close(): void;

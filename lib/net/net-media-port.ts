@@ -1,12 +1,14 @@
 // One stream on a socket of its own or on a shared one: takes what the engine accepted for it, and sends to wherever the
 // engine says that the peer is. Refuses to send anywhere else: it takes no address.
 import { EventEmitter } from 'node:events';
-import type { RemoteInfo, Socket } from 'node:dgram';
+import { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
 import type { Component } from '../core/index.js';
-import type { TransportAddress } from '../wire/index.js';
+import type { PacketClass, TransportAddress } from '../wire/index.js';
 import { snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
+import type { BindableSocket, DatagramSource, SendCallback } from './datagram-socket.js';
+import { datagramSocketOf } from './dgram-socket.js';
 import type { MediaPort, MediaPortEvents } from './media-port.js';
 import type { Consumer, SharedSocket, SharedSockets } from './shared-socket.js';
 import { isConnected } from './socket-address.js';
@@ -27,7 +29,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
   #shared: SharedSocket;
   #isClosed = false;
 
-  constructor(site: MediaPortSite, socket: Socket) {
+  constructor(site: MediaPortSite, socket: BindableSocket) {
     super();
     this.media = site.media;
     this.component = site.component;
@@ -59,11 +61,11 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
     return isSent;
   }
 
-  rebind(socket: Socket): void {
+  rebind(socket: BindableSocket): void {
     if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the media port is closed');
     const { core, sockets } = this.#site;
     const old = this.#shared;
-    if (old.socket !== socket) {
+    if (old.socket !== datagramSocketOf(socket)) {
       this.#shared = this.#attach(socket);
       old.detach(core);
     }
@@ -78,9 +80,9 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
     this.#ended();
   }
 
-  deliver(bytes: Buffer, info: RemoteInfo): boolean {
+  deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean {
     try {
-      return this.emit('packet', bytes, info);
+      return this.emit('packet', bytes, source, kind);
     } catch (error) {
       this.#site.onListenerError(error);
       return true;
@@ -93,8 +95,8 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
     this.#ended();
   }
 
-  #attach(socket: Socket): SharedSocket {
-    if (isConnected(socket))
+  #attach(socket: BindableSocket): SharedSocket {
+    if (socket instanceof Socket && isConnected(socket))
       throw new LatchkeyError(
         'LATCHKEY_SOCKET',
         'the socket is connected: a mapping could not be heard. Bind it, do not connect it',
@@ -114,7 +116,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
   }
 
   /** One function for all packets: what the kernel refuses later is counted. */
-  readonly #onSent = (error: Error | null): void => {
+  readonly #onSent: SendCallback = (error) => {
     if (error) this.#site.core.counters.dropped.sendError++;
   };
 }

@@ -13,6 +13,7 @@ import type {
 } from '../core/index.js';
 import { snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
+import type { BindableSocket } from './datagram-socket.js';
 import type { Guard } from './guard/guard.js';
 import { GuardLayer } from './guard/guard-layer.js';
 import { NetGuard } from './guard/net-guard.js';
@@ -97,7 +98,7 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
     return this.#site.fork();
   }
 
-  bind(socket: Socket, where?: Where): MediaPort {
+  bind(socket: BindableSocket, where?: Where): MediaPort {
     this.#checkOpen();
     const { media, component } = checkWhere(where);
     const { core: session, sockets, onListenerError } = this.#site;

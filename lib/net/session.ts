@@ -12,6 +12,7 @@ import type {
   Verdict,
 } from '../core/index.js';
 import type { CountersSnapshot } from './counters.js';
+import type { BindableSocket } from './datagram-socket.js';
 import type { Guard } from './guard/guard.js';
 import type { MediaPort } from './media-port.js';
 import type { Where } from './options.js';
@@ -85,7 +86,7 @@ export interface Session extends EventEmitter<LatchEvents> {
    * @throws LatchkeyError LATCHKEY_STATE where the stream has a socket already
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
-  bind(socket: Socket, where?: Where): MediaPort;
+  bind(socket: BindableSocket, where?: Where): MediaPort;
 
   /**
    * Puts a guard around a bound socket that the application uses already, for one stream, the first one's RTP unless told.

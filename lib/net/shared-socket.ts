@@ -1,39 +1,45 @@
-// One dgram socket as the engine's Port, for one session or many: datagrams in to the engine and on to whom it
+// One UDP socket as the engine's Port, for one session or many: datagrams in to the engine and on to whom it
 // names, the engine's own messages out. Hands on nothing that the engine did not accept.
-import { Socket as DgramSocket } from 'node:dgram';
-import type { RemoteInfo, Socket } from 'node:dgram';
+import type { RemoteInfo } from 'node:dgram';
 import { createCounters, LatchkeyError } from '../core/index.js';
 import type { Component, Counters, Delivery, Port } from '../core/index.js';
-import type { TransportAddress } from '../wire/index.js';
-import type { Loop } from './loop.js';
-import { isIpv6Socket, localAddress, SocketAddresses } from './socket-address.js';
+import { classifyPacket } from '../wire/index.js';
+import type { PacketClass, TransportAddress } from '../wire/index.js';
+import type {
+  BindableSocket,
+  Datagram,
+  DatagramReceiver,
+  DatagramSocket,
+  DatagramSource,
+  SendCallback,
+} from './datagram-socket.js';
+import { datagramSocketOf, DgramSocket } from './dgram-socket.js';
+import type { Flushable, Loop } from './loop.js';
+import { SocketAddresses } from './socket-address.js';
 
 /** Takes what the engine accepted for one component. */
 export interface Consumer {
   /** True where somebody heard it. */
-  deliver(bytes: Buffer, info: RemoteInfo): boolean;
+  deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean;
   onSocketClosed(): void;
 }
 
-type SendCallback = (error: Error | null) => void;
-
-/** A guard on a socket: it calls `receive` of the socket's SharedSocket, and has the way to send past itself. */
-export interface Feed {
+/** A guard on a socket: it calls `receiveOne` of the socket's SharedSocket, and has the way to send past itself. */
+export interface Feed extends Pick<DatagramSocket, 'send'> {
   readonly sockets: SharedSockets;
-  send(bytes: Uint8Array, port: number, address: string, callback: SendCallback): void;
   onShared(shared: SharedSocket | undefined): void;
 }
 
 /** Which socket is whose: two latchkeys on one socket would both answer its challenges. */
-const held = new WeakMap<Socket, SharedSocket>();
-const feeds = new WeakMap<Socket, Feed>();
+const held = new WeakMap<DatagramSocket, SharedSocket>();
+const feeds = new WeakMap<DatagramSocket, Feed>();
 
-export function feedOf(socket: Socket): Feed | undefined {
+export function feedOf(socket: DatagramSocket): Feed | undefined {
   return feeds.get(socket);
 }
 
 /** A guard was laid on the socket, or taken off it. */
-export function setFeed(socket: Socket, feed: Feed | undefined): void {
+export function setFeed(socket: DatagramSocket, feed: Feed | undefined): void {
   if (feed) feeds.set(socket, feed);
   else feeds.delete(socket);
   held.get(socket)?.onFeedChanged();
@@ -48,8 +54,8 @@ export class SharedSockets {
   constructor(readonly loop: Loop) {}
 
   /** The one SharedSocket of a bound socket, made where there is none. Throws LATCHKEY_SOCKET. */
-  of(socket: Socket): SharedSocket {
-    const local = this.check(socket);
+  of(given: BindableSocket): SharedSocket {
+    const { socket, local } = this.check(given);
     const present = held.get(socket);
     if (present) return present;
     const shared = new SharedSocket(socket, local, this);
@@ -59,18 +65,19 @@ export class SharedSockets {
     return shared;
   }
 
-  /** Where the socket is bound. Throws LATCHKEY_SOCKET where it is not, or is another latchkey's. */
-  check(socket: Socket): TransportAddress {
-    const owner = feeds.get(socket)?.sockets ?? held.get(socket)?.owner;
+  /** The socket and where it is bound. Throws LATCHKEY_SOCKET where it is not, or is another latchkey's. */
+  check(given: BindableSocket): { readonly socket: DatagramSocket; readonly local: TransportAddress } {
+    const socket = datagramSocketOf(given);
+    const owner = socket && (feeds.get(socket)?.sockets ?? held.get(socket)?.owner);
     if (owner !== undefined && owner !== this)
       throw new LatchkeyError('LATCHKEY_SOCKET', 'the socket belongs to another latchkey');
-    const local = socket instanceof DgramSocket ? localAddress(socket) : undefined;
-    if (local === undefined || local.port === 0)
+    const local = socket?.local;
+    if (socket === undefined || local === undefined || local.port === 0)
       throw new LatchkeyError(
         'LATCHKEY_SOCKET',
-        'this needs a dgram socket that is bound: wait until it listens',
+        'this needs a UDP socket that is bound: wait until it listens',
       );
-    return local;
+    return { socket, local };
   }
 
   /** Sends a message of the engine's. */
@@ -79,8 +86,8 @@ export class SharedSockets {
   }
 
   /** Hands on payload that the engine held. */
-  deliver({ component, bytes, source }: Delivery): void {
-    if (component.port) this.#byPort.get(component.port)?.deliver(component, bytes, source);
+  deliver(delivery: Delivery): void {
+    this.#byPort.get(delivery.port)?.deliver(delivery);
   }
 
   forget(shared: SharedSocket): void {
@@ -101,7 +108,7 @@ export class SharedSockets {
   };
 }
 
-export class SharedSocket {
+export class SharedSocket implements DatagramReceiver, Flushable {
   readonly port: Port;
   readonly addresses: SocketAddresses;
   readonly loop: Loop;
@@ -112,15 +119,19 @@ export class SharedSocket {
   /** Set while a guard feeds us: then we do not listen ourselves. */
   #feed: Feed | undefined;
   #isListening = false;
+  /** One of dgram keeps nothing: it is spared the book-keeping for each packet. */
+  readonly #mayKeep: boolean;
+  #isUnflushed = false;
   #isClosed = false;
 
   constructor(
-    readonly socket: Socket,
+    readonly socket: DatagramSocket,
     readonly local: TransportAddress,
     readonly owner: SharedSockets,
   ) {
     this.loop = owner.loop;
-    this.addresses = new SocketAddresses(isIpv6Socket(socket));
+    this.#mayKeep = !(socket instanceof DgramSocket);
+    this.addresses = new SocketAddresses(local.address.includes(':'));
     this.port = this.loop.engine.openPort(local);
   }
 
@@ -165,27 +176,50 @@ export class SharedSocket {
     this.#feed?.onShared(this);
   }
 
-  /** Hands the datagram to whom the engine accepts it for. True where somebody heard it. */
-  receive(bytes: Buffer, info: RemoteInfo): boolean {
-    const component = this.loop.receive(this.port, bytes, this.addresses.received(info.address), info.port);
-    if (component === undefined) return false;
+  /** For the socket below: a turn of the loop. */
+  onBatch(batch: readonly Datagram[]): void {
+    const { loop } = this;
+    loop.beginTurn();
     try {
-      if (component === this.#onlyComponent) return this.#onlyConsumer?.deliver(bytes, info) ?? false;
-      return this.#consumers.get(component)?.deliver(bytes, info) ?? false;
+      // By index: a listener may close the socket, and what came after is for nobody then.
+      for (let i = 0; i < batch.length && !this.#isClosed; i++) {
+        const { bytes, source } = batch[i]!;
+        this.#take(bytes, source);
+      }
+    } finally {
+      loop.endTurn();
+    }
+  }
+
+  /** For a guard, which hands on what it is fed, one by one. True where somebody heard it. */
+  receiveOne(bytes: Buffer, source: DatagramSource): boolean {
+    this.loop.beginTurn();
+    try {
+      return this.#take(bytes, source);
     } finally {
       this.loop.endTurn();
     }
   }
 
+  /** Decides what kind of packet it is, once for all, and hands it to whom the engine accepts it for. */
+  #take(bytes: Buffer, source: DatagramSource): boolean {
+    const kind = classifyPacket(bytes);
+    const address = this.addresses.received(source.address);
+    const component = this.loop.receive(this.port, bytes, address, source.port, kind);
+    if (component === undefined) return false;
+    if (component === this.#onlyComponent) return this.#onlyConsumer?.deliver(bytes, source, kind) ?? false;
+    return this.#consumers.get(component)?.deliver(bytes, source, kind) ?? false;
+  }
+
   /** Payload that was held, as it would have come. An exception of a listener's is no fault of ours: it surfaces as ever. */
-  deliver(component: Component, bytes: Uint8Array, source: TransportAddress): void {
-    const address = this.addresses.sent(source.address);
+  deliver({ component, bytes, source, kind }: Delivery): void {
+    const address = this.addresses.source(source.address);
     const family = address.includes(':') ? 'IPv6' : 'IPv4';
     const info: RemoteInfo = { address, family, port: source.port, size: bytes.length };
     try {
       this.#consumers
         .get(component)
-        ?.deliver(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), info);
+        ?.deliver(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), info, kind);
     } catch (error) {
       process.nextTick(() => {
         throw error;
@@ -199,10 +233,29 @@ export class SharedSocket {
     const address = this.addresses.sent(destination.address);
     try {
       (this.#feed ?? this.socket).send(bytes, destination.port, address, callback);
-      return true;
     } catch {
       return false; // closed under us, or connected by somebody: the socket says so by throwing
     }
+    if (this.#mayKeep && !this.#isUnflushed) {
+      this.#isUnflushed = true;
+      this.loop.flushLater(this);
+    }
+    return true;
+  }
+
+  /** For the loop: the turn is over. */
+  flush(): void {
+    this.#isUnflushed = false;
+    this.socket.flush();
+  }
+
+  /** ECONNREFUSED and the like say that one datagram was lost: counted, and no reason to end a process. */
+  onError(): void {
+    this.owner.residue.counters.dropped.sendError++;
+  }
+
+  onClose(): void {
+    this.close();
   }
 
   /** The socket is gone, or this latchkey closes: everybody on it is told, the engine's port is closed. */
@@ -225,12 +278,13 @@ export class SharedSocket {
   #listen(): void {
     if (this.#isListening || this.#feed || this.#isClosed) return;
     this.#isListening = true;
-    this.socket.on('message', this.#onMessage).on('error', this.#onError).on('close', this.#onClose);
+    this.socket.receive(this);
   }
 
   #unlisten(): void {
+    if (!this.#isListening) return;
     this.#isListening = false;
-    this.socket.off('message', this.#onMessage).off('error', this.#onError).off('close', this.#onClose);
+    this.socket.receive(undefined);
   }
 
   /** Without anybody on it the socket is none of ours: the engine's port is closed. */
@@ -248,15 +302,4 @@ export class SharedSocket {
     this.loop.epoch++;
     this.loop.drain();
   }
-
-  readonly #onMessage = (bytes: Buffer, info: RemoteInfo): void => {
-    this.receive(bytes, info);
-  };
-
-  /** ECONNREFUSED and the like say that one datagram was lost: counted, and no reason to end a process. */
-  readonly #onError = (): void => {
-    this.owner.residue.counters.dropped.sendError++;
-  };
-
-  readonly #onClose = (): void => this.close();
 }

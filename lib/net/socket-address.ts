@@ -4,7 +4,8 @@ import type { Socket } from 'node:dgram';
 import { formatIp, parseIp } from '../wire/index.js';
 import type { TransportAddress } from '../wire/index.js';
 
-const MAPPED = '::ffff:';
+/** How a socket of both families writes IPv4. */
+export const MAPPED = '::ffff:';
 
 /** Translates for one socket. The last answers are kept: neighbours in time mostly share an address. */
 export class SocketAddresses {
@@ -13,6 +14,7 @@ export class SocketAddresses {
   #sentText = '';
   #sent = '';
   #zone = '';
+  #isMapping = false;
 
   constructor(readonly isIpv6: boolean) {}
 
@@ -25,18 +27,23 @@ export class SocketAddresses {
     // The core knows no zones. The one heard last is the one to answer into: one link-local network a socket.
     if (zone >= 0) this.#zone = address.slice(zone);
     const bare = zone < 0 ? address : address.slice(0, zone);
+    this.#isMapping ||= isMappedText(bare);
     this.#received = isMappedText(bare) ? bare.slice(MAPPED.length) : bare;
     return this.#received;
   }
 
-  /** A destination of the core's as this socket wants it written. */
+  /** A destination of the core's as a DatagramSocket takes it. */
   sent(address: string): string {
     if (!this.isIpv6) return address;
     if (address === this.#sentText) return this.#sent;
     this.#sentText = address;
-    if (!address.includes(':')) this.#sent = MAPPED + address;
-    else this.#sent = address.startsWith('fe80:') ? address + this.#zone : address;
+    this.#sent = address.startsWith('fe80:') ? address + this.#zone : address;
     return this.#sent;
+  }
+
+  /** A source of the core's as the socket has told of it. */
+  source(address: string): string {
+    return this.#isMapping && !address.includes(':') ? MAPPED + address : this.sent(address);
   }
 }
 

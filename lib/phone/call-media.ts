@@ -2,11 +2,11 @@
 // latchkey's and only there; who may hear it is decided below, by the port, and above, by offer and answer.
 import { performance } from 'node:perf_hooks';
 import type { MediaPacket } from '../capture/index.js';
-import type { MediaPort } from '../index.js';
+import type { DatagramSource, MediaPort } from '../index.js';
 import type { Format } from '../room/formats.js';
 import type { NegotiatedStream } from '../room/stream.js';
-import { classifyPacket, readRtpPayloadType } from '../wire/index.js';
-import type { TransportAddress } from '../wire/index.js';
+import { readRtpPayloadType } from '../wire/index.js';
+import type { PacketClass, TransportAddress } from '../wire/index.js';
 import { formatOf } from './media-file.js';
 import { Player } from './player.js';
 import type { Recorder } from './recorder.js';
@@ -127,11 +127,10 @@ export class CallMedia {
     return true;
   }
 
-  readonly #onPacket = (bytes: Buffer): void => {
+  readonly #onPacket = (bytes: Buffer, _source: DatagramSource, kind: PacketClass): void => {
     const remote = this.#options.remote();
     if (remote && this.#port) this.#options.recorder?.write(bytes, remote, this.#port.local);
     const nowMs = performance.now();
-    const kind = classifyPacket(bytes);
     if (kind === 'rtcp') this.#stats.handleRtcp(bytes, nowMs);
     if (kind !== 'rtp') return;
     const payloadType = readRtpPayloadType(bytes);

@@ -3,10 +3,10 @@
  * sends only to addresses that latch, or the lack of it, allows.
  */
 import { createSocket } from 'node:dgram';
-import type { RemoteInfo, Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { classifyPacket } from '../../lib/index.js';
-import type { MediaPort, Session, TransportAddress } from '../../lib/index.js';
+import type { DatagramSource, MediaPort, Session, TransportAddress } from '../../lib/index.js';
 import type { Direction, RtpFormat } from './rtp-description.js';
 import { canSend } from './rtp-description.js';
 
@@ -20,7 +20,7 @@ export interface RtpNegotiation {
 
 export interface RtpMediaEvents {
   /** An accepted packet of the peer, RTP or RTCP, and where it really came from. */
-  packet: [bytes: Buffer, info: RemoteInfo];
+  packet: [bytes: Buffer, source: DatagramSource];
   /** Offer and answer are through, at first or anew. */
   negotiated: [negotiation: RtpNegotiation];
   /** The call is over. */
@@ -108,7 +108,7 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
       await once(socket, 'listening');
       if (this.#isClosed) throw new Error('the call is over');
       const port = this.latch.bind(socket, where);
-      port.on('packet', (bytes, info) => this.emit('packet', bytes, info));
+      port.on('packet', (bytes, source) => this.emit('packet', bytes, source));
       return { socket, port };
     } catch (error) {
       socket.close();

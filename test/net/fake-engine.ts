@@ -1,7 +1,15 @@
 // An engine that decides nothing by itself: a test says which source is accepted, where payload goes, what there
 // is to send, to tell and to wait for, and when it breaks.
 import { createCounters } from '../../lib/core/index.js';
-import type { Component, Counters, Engine, LatchEvent, Port, Transmit } from '../../lib/core/index.js';
+import type {
+  Component,
+  Counters,
+  Delivery,
+  Engine,
+  LatchEvent,
+  Port,
+  Transmit,
+} from '../../lib/core/index.js';
 import { NetLatchkey } from '../../lib/net/net-latchkey.js';
 import type { Session } from '../../lib/net/session.js';
 import type { TransportAddress } from '../../lib/wire/index.js';
@@ -70,7 +78,10 @@ export class FakeEngine {
   readonly counters = createCounters();
   readonly accepted = new Map<string, FakeComponent>();
   readonly heard: { readonly text: string; readonly from: string }[] = [];
+  /** When each of them came, as it was told. */
+  readonly times: number[] = [];
   readonly transmits: Transmit[] = [];
+  readonly deliveries: Delivery[] = [];
   readonly events: LatchEvent[] = [];
   readonly sessions: FakeSession[] = [];
   readonly open = new Set<Port>();
@@ -113,8 +124,10 @@ export class FakeEngine {
     bytes: Uint8Array,
     address: string,
     remotePort: number,
+    nowMs: number,
   ): FakeComponent | undefined {
     const from = `${address}:${remotePort}`;
+    this.times.push(nowMs);
     this.heard.push({ text: Buffer.from(bytes).toString('latin1'), from });
     this.fail();
     this.onDatagram(port);
@@ -131,8 +144,8 @@ export class FakeEngine {
     return this.transmits.shift();
   }
 
-  pollDelivery(): undefined {
-    return undefined;
+  pollDelivery(): Delivery | undefined {
+    return this.deliveries.shift();
   }
 
   pollEvent(): LatchEvent | undefined {

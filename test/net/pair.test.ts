@@ -200,7 +200,7 @@ describe('net: two latchkeys over loopback', () => {
     rtcp.send(Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 1]));
     await settle(farRtp, nearRtcp);
     assert.equal(
-      heard.filter(({ info }) => info.port === farRtcp.address().port && info.size === 8).length,
+      heard.filter(({ text, info }) => info.port === farRtcp.address().port && text.length === 8).length,
       1,
     );
   });

@@ -1,7 +1,8 @@
 // Bound loopback sockets for the tests of lib/net, closed after each test, and a way to wait for what they bring.
 import { createSocket } from 'node:dgram';
-import type { RemoteInfo, Socket, SocketType } from 'node:dgram';
+import type { Socket, SocketType } from 'node:dgram';
 import { once } from 'node:events';
+import type { DatagramSource } from '../../lib/index.js';
 
 export class Sockets {
   readonly #open = new Set<Socket>();
@@ -33,7 +34,7 @@ export class Sockets {
 
 export interface Packet {
   readonly text: string;
-  readonly info: RemoteInfo;
+  readonly info: DatagramSource;
 }
 
 /** All packets that a socket hears from now on. */

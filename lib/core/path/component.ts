@@ -35,7 +35,7 @@ export interface ComponentContext extends Context {
   readonly directTargets: DirectTargets;
   transmit(port: ComponentPort, bytes: Uint8Array, destination: TransportAddress): void;
   /** Payload that was held at first, for the application of the component. */
-  deliver(component: Component, bytes: Uint8Array, path: ComponentPath): void;
+  deliver(component: Component, bytes: Uint8Array, path: ComponentPath, kind: PacketClass): void;
   /** Looks again when the component wants to be woken. */
   wake(component: Component): void;
 }
@@ -244,8 +244,9 @@ export class Component implements VerifierHost, ProverHost {
   deliver(bytes: Uint8Array, path: Path): void {
     const routed = this.#routed(path);
     if (!routed) return this.drop('unverified');
-    this.#take(bytes, classifyPacket(bytes), this.context.nowMs);
-    this.context.deliver(this, bytes, routed);
+    const kind = classifyPacket(bytes);
+    this.#take(bytes, kind, this.context.nowMs);
+    this.context.deliver(this, bytes, routed, kind);
   }
 
   #take(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {

@@ -4,12 +4,14 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { LatchkeyError } from '../../core/index.js';
 import type { Component } from '../../core/index.js';
+import type { SendCallback } from '../datagram-socket.js';
+import { DgramSocket } from '../dgram-socket.js';
 import { Destinations, isFor, isMiss } from './destinations.js';
 import type { Miss } from './destinations.js';
 import { loosen } from './loosen.js';
 import { MethodLayer } from './method-layer.js';
 import { readSendArguments } from './send-arguments.js';
-import type { SendCallback } from './send-arguments.js';
+import type { SendCallback as DgramCallback } from './send-arguments.js';
 import { feedOf, setFeed } from '../shared-socket.js';
 import type { Consumer, Feed, SharedSocket, SharedSockets } from '../shared-socket.js';
 import { canonicalIp, isConnected, isIpv6Socket } from '../socket-address.js';
@@ -34,6 +36,7 @@ export class GuardLayer implements Feed {
   readonly #connection: VirtualConnection;
   readonly #methods: MethodLayer;
   readonly #isIpv6: boolean;
+  readonly #dgram: DgramSocket;
   #belowEmit!: Emit;
   #belowSend!: Send;
   #shared: SharedSocket | undefined;
@@ -41,7 +44,7 @@ export class GuardLayer implements Feed {
 
   /** The layer of a bound socket, laid where there is none. Throws LATCHKEY_SOCKET. */
   static of(socket: Socket, sockets: SharedSockets): GuardLayer {
-    const present = feedOf(socket);
+    const present = feedOf(DgramSocket.of(socket));
     if (present instanceof GuardLayer && present.sockets === sockets) return present;
     sockets.check(socket);
     return new GuardLayer(socket, sockets, false, systemLookup);
@@ -55,12 +58,13 @@ export class GuardLayer implements Feed {
     private readonly lookup: Lookup,
   ) {
     this.#isIpv6 = isIpv6Socket(socket);
+    this.#dgram = DgramSocket.of(socket);
     this.#destinations = new Destinations(sockets.loop);
     this.#connection = new VirtualConnection(socket, this.#isIpv6, lookup);
     if (!isFromBirth && isConnected(socket)) this.#connection.adopt(loosen(socket));
     this.#methods = new MethodLayer(socket);
     this.#lay();
-    setFeed(socket, this);
+    setFeed(this.#dgram, this);
   }
 
   /** One more guard: the layer stays until as many are released. */
@@ -71,7 +75,7 @@ export class GuardLayer implements Feed {
   release(): void {
     if (--this.#holds > 0 || this.isFromBirth) return;
     this.#methods.remove();
-    setFeed(this.socket, undefined);
+    setFeed(this.#dgram, undefined);
     if (!this.#connection.peer || isClosed(this.socket)) return;
     // The application believes it connected: from here on the kernel believes it too.
     const { port, address } = this.#connection.remoteAddress();
@@ -107,8 +111,8 @@ export class GuardLayer implements Feed {
   }
 
   /** For SharedSocket: past the guard. */
-  send(bytes: Uint8Array, port: number, address: string, callback: (error: Error | null) => void): void {
-    this.#belowSend.call(this.socket, bytes, port, address, callback);
+  send(bytes: Uint8Array, port: number, address: string, callback: SendCallback | undefined): void {
+    this.#belowSend.call(this.socket, bytes, port, this.#dgram.written(address), callback);
   }
 
   #lay(): void {
@@ -120,7 +124,7 @@ export class GuardLayer implements Feed {
       (below) =>
         function emit(this: Socket, event, bytes, info) {
           if (event === 'message' && methods.isActive)
-            return layer.#shared?.receive(bytes as Buffer, info as RemoteInfo) ?? false;
+            return layer.#shared?.receiveOne(bytes as Buffer, info as RemoteInfo) ?? false;
           if (event === 'close' && methods.isActive) layer.#shared?.close();
           // Read one by one, and never handed on whole: else every packet would pay for an arguments object.
           const args: unknown[] = [];
@@ -181,26 +185,25 @@ export class GuardLayer implements Feed {
   }
 
   /** The per-packet way out: one look-up, one question to the core. */
-  #route(message: Uint8Array, port: number, address: string, callback: SendCallback | undefined): void {
+  #route(message: Uint8Array, port: number, address: string, callback: DgramCallback | undefined): void {
     const component = this.#destinations.find(port, address);
     if (isMiss(component)) this.#miss(component, message, port, address, callback);
     else this.#forward(component, message, callback);
   }
 
-  #forward(component: Component, message: Uint8Array, callback: SendCallback | undefined): void {
+  #forward(component: Component, message: Uint8Array, callback: DgramCallback | undefined): void {
     const shared = this.#shared;
     const destination = shared && this.sockets.loop.destination(component, message);
-    if (destination === undefined) {
+    if (shared === undefined || destination === undefined) {
       // Like a packet lost on the line: the sender is told that it went out (protocol.md 5.6).
       if (callback) process.nextTick(callback, null, message.byteLength);
       return;
     }
-    this.#belowSend.call(
-      this.socket,
+    this.send(
       message,
       destination.port,
-      shared?.addresses.sent(destination.address),
-      callback,
+      shared.addresses.sent(destination.address),
+      callback as SendCallback | undefined,
     );
   }
 
@@ -210,7 +213,7 @@ export class GuardLayer implements Feed {
     message: Uint8Array,
     port: number,
     address: string,
-    callback: SendCallback | undefined,
+    callback: DgramCallback | undefined,
   ): void {
     throwIfClosed(this.socket);
     if (miss === 'ambiguous' || this.#destinations.size === 0 || canonicalIp(address) !== undefined)
@@ -227,7 +230,7 @@ export class GuardLayer implements Feed {
     });
   }
 
-  #refuse(miss: Miss, port: number, address: string, callback: SendCallback | undefined): void {
+  #refuse(miss: Miss, port: number, address: string, callback: DgramCallback | undefined): void {
     const { only } = this.#destinations;
     (only ?? this.sockets.residue).counters.dropped.destination++;
     if (!callback) return;
@@ -247,7 +250,7 @@ function isPort(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value < 65536 && Number.isInteger(value);
 }
 
-function isCallback(value: unknown): value is SendCallback | undefined {
+function isCallback(value: unknown): value is DgramCallback | undefined {
   return value === undefined || typeof value === 'function';
 }
 

@@ -4,6 +4,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import type { Component } from '../../core/index.js';
 import { snapshotOf } from '../counters.js';
 import type { CountersSnapshot } from '../counters.js';
+import type { DatagramSource } from '../datagram-socket.js';
 import type { Guard } from './guard.js';
 import type { GuardLayer } from './guard-layer.js';
 import type { Consumer } from '../shared-socket.js';
@@ -61,8 +62,9 @@ export class NetGuard implements Guard, Consumer {
     this.#detach();
   }
 
-  deliver(bytes: Buffer, info: RemoteInfo): boolean {
-    return this.#site.layer.pass(this.#site.core, bytes, info);
+  deliver(bytes: Buffer, source: DatagramSource): boolean {
+    // What a dgram socket told of, or what is made like it for a packet that was held.
+    return this.#site.layer.pass(this.#site.core, bytes, source as RemoteInfo);
   }
 
   onSocketClosed(): void {
