@@ -1,9 +1,8 @@
 /*
- * One participant of a room: its transports, what was negotiated, and what was counted. What is heard and said over
- * a transport is link.ts's business, who hears whom the room's.
+ * One participant of a room as its owner sees it, and what is counted of it. Types only; the work is done in
+ * participant.ts.
  */
-import { Link } from './link.js';
-import type { LinkHost, LinkPorts } from './link.js';
+import type { LinkPorts } from './room-port.js';
 import type { NegotiatedStream } from './stream.js';
 
 /** One stream of a participant. Streams of one transport (`NegotiatedStream.transport`) have the same ports. */
@@ -20,8 +19,8 @@ export interface LegOptions {
   readonly streams: readonly LegStream[];
 }
 
-/** Packets by what became of them. `received` and what follows of it came from the participant. */
-export interface LegCounters {
+/** Packets by what became of them, as they are counted. */
+export interface LegTally {
   /** RTP packets and datagrams of data taken into the room. */
   received: number;
   /** RTP packets and datagrams of data that went out to the participant. */
@@ -48,91 +47,29 @@ export interface LegCounters {
   };
 }
 
-/** What a leg reports to: its room. */
-export interface LegHost extends LinkHost {
-  /** The streams of the leg are others than before. */
-  handleUpdate(leg: Leg, closed: readonly Link[]): void;
-  handleLeave(leg: Leg): void;
+/** Packets by what became of them: a copy, as they were when they were asked for. */
+export interface LegCounters extends Readonly<Omit<LegTally, 'dropped'>> {
+  readonly dropped: Readonly<LegTally['dropped']>;
 }
 
-export class Leg {
+/** One participant of a room. Made by `rooms.join`. */
+export interface Leg {
+  /** The room's name. */
   readonly room: string;
+  /** The call's name in events and logs. */
   readonly call: string;
+  /** The latch session's id, where there is one. */
   readonly session: string | undefined;
-  readonly counters: LegCounters = {
-    received: 0,
-    sent: 0,
-    rtcpReceived: 0,
-    rtcpSent: 0,
-    dropped: {
-      payloadType: 0,
-      direction: 0,
-      ssrcConflict: 0,
-      notRtp: 0,
-      rtcpMalformed: 0,
-      rtcpUnroutable: 0,
-      noPath: 0,
-      portError: 0,
-    },
-  };
-  readonly #host: LegHost;
-  #streams: readonly LegStream[];
-  #links: readonly Link[] = [];
-  #hasLeft = false;
-
-  /** Use `Rooms.join`. */
-  constructor(host: LegHost, room: string, options: LegOptions) {
-    this.#host = host;
-    this.room = room;
-    this.call = options.call;
-    this.session = options.session;
-    this.#streams = options.streams;
-    this.#connect();
-  }
-
+  readonly counters: LegCounters;
   /** What is negotiated now. */
-  get streams(): readonly NegotiatedStream[] {
-    return this.#streams.map(({ stream }) => stream);
-  }
-
-  get links(): readonly Link[] {
-    return this.#links;
-  }
+  readonly streams: readonly NegotiatedStream[];
 
   /**
    * Takes over the outcome of a re-INVITE: streams that came and went, formats, directions, hold and resume. A stream
    * on the ports it had goes on; whoever heard one that is no more gets a BYE.
    */
-  update(streams: readonly LegStream[]): void {
-    if (this.#hasLeft) return;
-    this.#streams = streams;
-    this.#host.handleUpdate(this, this.#connect());
-  }
+  update(streams: readonly LegStream[]): void;
 
   /** Takes the participant out of the room; whoever heard it gets a BYE. The ports stay open. Idempotent. */
-  leave(): void {
-    if (this.#hasLeft) return;
-    this.#hasLeft = true;
-    for (const link of this.#links) link.close();
-    this.#host.handleLeave(this);
-  }
-
-  /** Makes a link for each transport, keeps those whose ports are the same, and returns those that are closed. */
-  #connect(): readonly Link[] {
-    const before = this.#links;
-    const byPort = new Map<unknown, LegStream[]>();
-    for (const one of this.#streams) byPort.set(one.rtp, [...(byPort.get(one.rtp) ?? []), one]);
-    this.#links = [...byPort.values()].flatMap((sharing) => {
-      const [first] = sharing;
-      if (first === undefined) return [];
-      const { rtp, rtcp } = first;
-      const same = before.find(({ ports }) => ports.rtp === rtp && ports.rtcp === rtcp);
-      const link = same ?? new Link(this.#host, this, { rtp, rtcp });
-      link.update(sharing.map(({ stream }) => stream));
-      return [link];
-    });
-    const closed = before.filter((link) => !this.#links.includes(link));
-    for (const link of closed) link.close();
-    return closed;
-  }
+  leave(): void;
 }

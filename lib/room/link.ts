@@ -3,49 +3,46 @@
  * in and for which section, and sends what the room has for it; who hears whom is the room's business.
  */
 import { readRtpPayloadType } from '../wire/rtp.js';
-import { classifyPacket } from '../wire/packet-class.js';
-import type { Leg } from './leg.js';
+import type { PacketClass } from '../wire/packet-class.js';
+import type { LegTally } from './leg.js';
 import { renameRtcp } from './rtcp-renaming.js';
+import type { LinkPorts, PacketListener, RoomPort } from './room-port.js';
 import { SsrcSwaps } from './ssrc-swaps.js';
 import { Track } from './track.js';
 import type { Sent } from './track.js';
 import type { NegotiatedStream } from './stream.js';
 
-/** What a leg needs of a media port; `session.bind()` returns one, and so does a test. */
-export interface RoomPort {
-  on(event: 'packet', listener: (bytes: Uint8Array) => void): unknown;
-  off(event: 'packet', listener: (bytes: Uint8Array) => void): unknown;
-  /** False when there is no proven way to the participant, so that the packet was dropped. */
-  send(bytes: Uint8Array): boolean;
-}
+/** A section of a participant on its link, and what a payload type means there. */
+export type LinkTrack = Track<Link>;
+export type LinkSent = Sent<Link>;
 
-/** The ports of one transport. */
-export interface LinkPorts {
-  readonly rtp: RoomPort;
-  /** Left out with rtcp-mux, or where no RTCP is to be exchanged. */
-  readonly rtcp?: RoomPort | undefined;
+/** Whose link it is. */
+export interface LinkOwner {
+  /** The latch session's id, where there is one. */
+  readonly session: string | undefined;
+  readonly tally: LegTally;
 }
 
 /** What a link reports to: the room. */
 export interface LinkHost {
-  handleRtp(sent: Sent, payloadType: number, bytes: Uint8Array): void;
+  handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array): void;
   handleRtcp(link: Link, bytes: Uint8Array): void;
-  handleData(track: Track, bytes: Uint8Array): void;
+  handleData(track: LinkTrack, bytes: Uint8Array): void;
 }
 
 export class Link {
-  readonly leg: Leg;
+  readonly leg: LinkOwner;
   readonly ports: LinkPorts;
   readonly swaps = new SsrcSwaps();
   readonly #host: LinkHost;
-  readonly #onPacket = (bytes: Uint8Array) => this.#handlePacket(bytes);
-  #tracks: readonly Track[] = [];
-  #sends: readonly (Sent | undefined)[] = [];
-  #data: Track | undefined;
+  readonly #onPacket: PacketListener = (bytes, _source, kind) => this.#handlePacket(bytes, kind);
+  #tracks: readonly LinkTrack[] = [];
+  #sends: readonly (LinkSent | undefined)[] = [];
+  #data: LinkTrack | undefined;
   /** The participant could hear the room at some time, and so may know its sources. */
   #hasListened = false;
 
-  constructor(host: LinkHost, leg: Leg, ports: LinkPorts) {
+  constructor(host: LinkHost, leg: LinkOwner, ports: LinkPorts) {
     this.#host = host;
     this.leg = leg;
     this.ports = ports;
@@ -53,7 +50,7 @@ export class Link {
     ports.rtcp?.on('packet', this.#onPacket);
   }
 
-  get tracks(): readonly Track[] {
+  get tracks(): readonly LinkTrack[] {
     return this.#tracks;
   }
 
@@ -103,26 +100,26 @@ export class Link {
   /** Sends one packet of media; true where it went out. */
   send(bytes: Uint8Array): boolean {
     const isSent = this.#send(this.ports.rtp, bytes);
-    if (isSent) this.leg.counters.sent++;
+    if (isSent) this.leg.tally.sent++;
     return isSent;
   }
 
   /** Sends one RTCP compound packet, in the numbers of the room, wherever the participant takes RTCP. */
   sendRtcp(bytes: Uint8Array): void {
-    const { counters } = this.leg;
+    const { tally } = this.leg;
     const [first] = this.#tracks;
     if (!this.#tracks.some(({ stream }) => stream.isReportable)) {
-      counters.dropped.direction++;
+      tally.dropped.direction++;
       return;
     }
     const port = first?.stream.isRtcpMux === true ? this.ports.rtp : this.ports.rtcp;
     const renamed = this.swaps.isEmpty ? bytes : renameRtcp(bytes, this.swaps);
-    if (this.#send(port, renamed)) counters.rtcpSent++;
+    if (this.#send(port, renamed)) tally.rtcpSent++;
   }
 
   /** A port that throws must not keep the packet from the others, so nothing is thrown from here. */
   #send(port: RoomPort | undefined, bytes: Uint8Array): boolean {
-    const { dropped } = this.leg.counters;
+    const { dropped } = this.leg.tally;
     try {
       if (port?.send(bytes) === true) return true;
       dropped.noPath++;
@@ -133,27 +130,27 @@ export class Link {
   }
 
   /** RTCP is taken on either port: some send it multiplexed without asking, and the port has proven who sends. */
-  #handlePacket(bytes: Uint8Array): void {
-    const { counters } = this.leg;
+  #handlePacket(bytes: Uint8Array, kind: PacketClass): void {
+    const { tally } = this.leg;
     if (this.#data !== undefined) {
       this.#host.handleData(this.#data, bytes);
       return;
     }
-    switch (classifyPacket(bytes)) {
+    switch (kind) {
       case 'rtp': {
         const payloadType = readRtpPayloadType(bytes);
         const sent = this.#sends[payloadType];
         if (sent !== undefined) this.#host.handleRtp(sent, payloadType, bytes);
-        else if (this.#tracks.some(({ stream }) => stream.isSending)) counters.dropped.payloadType++;
-        else counters.dropped.direction++;
+        else if (this.#tracks.some(({ stream }) => stream.isSending)) tally.dropped.payloadType++;
+        else tally.dropped.direction++;
         break;
       }
       case 'rtcp':
-        counters.rtcpReceived++;
+        tally.rtcpReceived++;
         this.#host.handleRtcp(this, bytes);
         break;
       default:
-        counters.dropped.notRtp++;
+        tally.dropped.notRtp++;
     }
   }
 }

@@ -8,9 +8,10 @@ import { readRtpSsrc } from '../wire/rtp.js';
 import { kindOf } from './formats.js';
 import type { Format } from './formats.js';
 import { KeyFrames } from './key-frames.js';
-import { Leg } from './leg.js';
-import type { LegHost, LegOptions } from './leg.js';
-import type { Link } from './link.js';
+import type { LegOptions } from './leg.js';
+import type { Link, LinkOwner, LinkSent, LinkTrack } from './link.js';
+import { Participant } from './participant.js';
+import type { ParticipantHost } from './participant.js';
 import { encodeGoodbye } from './rtcp-goodbye.js';
 import type { ReceivedStatistics } from './reception.js';
 import { ReportLedger } from './report-ledger.js';
@@ -22,14 +23,13 @@ import { AS_IT_IS, copyRtp, isSameSpelling } from './rtp-copy.js';
 import type { Spelling } from './rtp-copy.js';
 import { Sources } from './sources.js';
 import type { Source } from './sources.js';
-import type { Sent, Track } from './track.js';
 
 export interface RoomOptions {
   readonly name: string;
   /** A participant hears itself, and nobody else: the room `echo`. */
   readonly isEcho: boolean;
   /** Called after a participant has left. */
-  readonly onLeft: (leg: Leg) => void;
+  readonly onLeft: (leg: Participant) => void;
   /** Unguessable, of 32 bits. */
   readonly random: () => number;
   /** Monotonic. */
@@ -47,17 +47,17 @@ export interface LegStatistics {
 /** Of participants in one room: each packet goes out once for every one of them. */
 export const LEGS_MAX = 50;
 
-const NOBODY: readonly Track[] = [];
+const NOBODY: readonly LinkTrack[] = [];
 
-export class Room implements LegHost {
+export class Room implements ParticipantHost {
   readonly name: string;
   readonly #options: RoomOptions;
   readonly #sources: Sources<Link>;
   readonly #keyFrames: KeyFrames;
   readonly #ledger = new ReportLedger();
   /** Replaced, never changed, so that joining and leaving while a packet is being sent out is harmless. */
-  #legs: readonly Leg[] = [];
-  #tracks: ReadonlyMap<string, readonly Track[]> = new Map();
+  #legs: readonly Participant[] = [];
+  #tracks: ReadonlyMap<string, readonly LinkTrack[]> = new Map();
   #preference: readonly Format[] = [];
 
   constructor(options: RoomOptions) {
@@ -69,7 +69,7 @@ export class Room implements LegHost {
     this.#keyFrames = new KeyFrames({ ssrc: this.#sources.reserve(), cname, nowMs });
   }
 
-  get legs(): readonly Leg[] {
+  get legs(): readonly Participant[] {
     return this.#legs;
   }
 
@@ -93,7 +93,7 @@ export class Room implements LegHost {
   }
 
   /** How the media of a participant of this room arrives, here and with it. */
-  statisticsOf(leg: Leg): LegStatistics {
+  statisticsOf(leg: Participant): LegStatistics {
     const nowMs = this.#options.nowMs();
     return {
       sends: leg.links.flatMap((link) =>
@@ -106,8 +106,8 @@ export class Room implements LegHost {
     };
   }
 
-  join(options: LegOptions): Leg {
-    const leg = new Leg(this, this.name, options);
+  join(options: LegOptions): Participant {
+    const leg = new Participant(this, this.name, options);
     if (this.#legs.length === 0) this.#preference = leg.streams.flatMap(({ accepts }) => accepts);
     this.#legs = [...this.#legs, leg];
     this.#sortTracks();
@@ -115,7 +115,7 @@ export class Room implements LegHost {
     return leg;
   }
 
-  handleUpdate(leg: Leg, closed: readonly Link[]): void {
+  handleUpdate(leg: Participant, closed: readonly Link[]): void {
     for (const link of closed) this.#endSources(link);
     const seen = new Set(
       [...this.#tracks.values()]
@@ -128,7 +128,7 @@ export class Room implements LegHost {
     }
   }
 
-  handleLeave(leg: Leg): void {
+  handleLeave(leg: Participant): void {
     this.#legs = this.#legs.filter((other) => other !== leg);
     this.#sortTracks();
     for (const link of leg.links) this.#endSources(link);
@@ -136,10 +136,10 @@ export class Room implements LegHost {
   }
 
   /** The packet path: two fields of the header and a comparison or two per listener; no copy where nothing differs. */
-  handleRtp(sent: Sent, payloadType: number, bytes: Uint8Array): void {
+  handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array): void {
     const { track: from } = sent;
     const { link, stream } = from;
-    const { dropped } = link.leg.counters;
+    const { dropped } = link.leg.tally;
     if (!stream.isSending) {
       dropped.direction++;
       return;
@@ -154,7 +154,7 @@ export class Room implements LegHost {
       }
       source.channel = stream.channel;
     }
-    link.leg.counters.received++;
+    link.leg.tally.received++;
     const { isEcho, nowMs } = this.#options;
     source.reception.handle(bytes, sent.clockRate, nowMs());
     let copy: Uint8Array | undefined;
@@ -163,7 +163,7 @@ export class Room implements LegHost {
       if ((to.link.leg === link.leg) !== isEcho) continue;
       const spelling = to.stream.isListening ? to.spell(sent, payloadType, source) : undefined;
       if (spelling === undefined) {
-        to.link.leg.counters.dropped[to.stream.isListening ? 'payloadType' : 'direction']++;
+        to.link.leg.tally.dropped[to.stream.isListening ? 'payloadType' : 'direction']++;
       } else if (spelling === AS_IT_IS) {
         this.#deliver(to, bytes, source);
       } else {
@@ -175,22 +175,22 @@ export class Room implements LegHost {
     if (source.isKeyFrameDue) this.#keyFrames.ask(source);
   }
 
-  handleData(from: Track, bytes: Uint8Array): void {
+  handleData(from: LinkTrack, bytes: Uint8Array): void {
     const { leg } = from.link;
     if (!from.stream.isSending) {
-      leg.counters.dropped.direction++;
+      leg.tally.dropped.direction++;
       return;
     }
-    leg.counters.received++;
+    leg.tally.received++;
     for (const to of this.#tracks.get(from.stream.channel) ?? NOBODY) {
       if ((to.link.leg === leg) !== this.#options.isEcho) continue;
       if (to.stream.isListening) to.link.send(bytes);
-      else to.link.leg.counters.dropped.direction++;
+      else to.link.leg.tally.dropped.direction++;
     }
   }
 
   handleRtcp(from: Link, bytes: Uint8Array): void {
-    const { dropped } = from.leg.counters;
+    const { dropped } = from.leg.tally;
     // Whose report it is comes first; a number that somebody else has is exchanged before anything is read.
     const reporter = readRtcpSsrc(bytes);
     if (this.#sources.isForeign(from.swaps.swap(reporter), from)) this.#sources.claim(reporter, from);
@@ -229,7 +229,7 @@ export class Room implements LegHost {
     }
   }
 
-  #deliver(to: Track, packet: Uint8Array, source: Source<Link>): void {
+  #deliver(to: LinkTrack, packet: Uint8Array, source: Source<Link>): void {
     const isSent = to.link.send(packet);
     if (isSent !== to.hasMissed || !isSeen(to.stream)) return;
     to.hasMissed = !isSent;
@@ -237,7 +237,7 @@ export class Room implements LegHost {
     if (isSent) this.#askForKeyFrames(to.link.leg, source.channel);
   }
 
-  #askForKeyFrames(listener: Leg, channel: string | undefined): void {
+  #askForKeyFrames(listener: LinkOwner, channel: string | undefined): void {
     for (const source of this.#sources.all()) {
       const isHeard = (source.owner?.leg === listener) === this.#options.isEcho;
       if (source.channel === channel && isHeard) this.#keyFrames.ask(source);
@@ -261,7 +261,7 @@ export class Room implements LegHost {
   }
 
   #sortTracks(): void {
-    const tracks = new Map<string, Track[]>();
+    const tracks = new Map<string, LinkTrack[]>();
     for (const track of this.#legs.flatMap(({ links }) => links.flatMap((link) => link.tracks))) {
       const { channel } = track.stream;
       tracks.set(channel, [...(tracks.get(channel) ?? []), track]);
@@ -271,6 +271,6 @@ export class Room implements LegHost {
 }
 
 /** Whether a stream shows pictures to the participant. */
-function isSeen({ channel, isListening }: Track['stream']): boolean {
+function isSeen({ channel, isListening }: LinkTrack['stream']): boolean {
   return isListening && channel.startsWith('video');
 }

@@ -13,7 +13,7 @@ import type { LegStatistics } from './room.js';
 /** In this room a participant hears itself and nobody else. */
 export const ECHO_ROOM = 'echo';
 
-interface RoomsEvents {
+export interface RoomsEvents {
   /** A participant has joined `leg.room`. */
   joined: [leg: Leg];
   /** A participant has left, and those who heard it have been sent a BYE. */
@@ -28,10 +28,36 @@ export interface RoomsOptions {
   readonly nowMs?: () => number;
 }
 
-export class Rooms extends EventEmitter<RoomsEvents> {
+/** All rooms of a server. Made by `createRooms`. */
+export interface Rooms extends EventEmitter<RoomsEvents> {
+  /** Everybody in every room. */
+  readonly legs: ReadonlySet<Leg>;
+
+  /**
+   * Puts a participant into the room `name`, which is made if it is not there. From now on its ports'
+   * packets are distributed, until `leg.leave()`; a port should be in one room only.
+   * @throws RangeError where `isFull(name)`
+   */
+  join(name: string, options: LegOptions): Leg;
+
+  /** Whether nobody more can come in. */
+  isFull(name: string): boolean;
+
+  /** The formats to answer the next participant of `name` with, best first; empty for an empty room. */
+  preference(name: string): readonly Format[];
+
+  /** How the media of a participant arrives, by its packets and by what RTCP says; undefined once it has left. */
+  statisticsOf(leg: Leg): LegStatistics | undefined;
+
+  /** Lets everybody leave. */
+  close(): void;
+}
+
+class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
   readonly #rooms = new Map<string, Room>();
   readonly #legs = new Set<Leg>();
-  readonly #roomOf = new WeakMap<Leg, Room>();
+  /** Of each participant, how its media arrives. */
+  readonly #statistics = new WeakMap<Leg, () => LegStatistics>();
   readonly #options: Required<RoomsOptions>;
 
   constructor(options: RoomsOptions = {}) {
@@ -40,42 +66,32 @@ export class Rooms extends EventEmitter<RoomsEvents> {
     this.#options = { random, nowMs: () => performance.now(), ...options };
   }
 
-  /** Everybody in every room. */
   get legs(): ReadonlySet<Leg> {
     return this.#legs;
   }
 
-  /**
-   * Puts a participant into the room `name`, which is made if it is not there. From now on its ports'
-   * packets are distributed, until `leg.leave()`; a port should be in one room only. Throws a RangeError where
-   * `isFull(name)`.
-   */
   join(name: string, options: LegOptions): Leg {
     if (this.isFull(name)) throw new RangeError(`the room has ${LEGS_MAX} participants already`);
     const room = this.#room(name);
     const leg = room.join(options);
     this.#legs.add(leg);
-    this.#roomOf.set(leg, room);
+    this.#statistics.set(leg, () => room.statisticsOf(leg));
     this.emit('joined', leg);
     return leg;
   }
 
-  /** Whether nobody more can come in. */
   isFull(name: string): boolean {
     return this.#rooms.get(name)?.isFull === true;
   }
 
-  /** The formats to answer the next participant of `name` with, best first; empty for an empty room. */
   preference(name: string): readonly Format[] {
     return this.#rooms.get(name)?.preference ?? [];
   }
 
-  /** How the media of a participant arrives, by its packets and by what RTCP says; undefined once it has left. */
   statisticsOf(leg: Leg): LegStatistics | undefined {
-    return this.#roomOf.get(leg)?.statisticsOf(leg);
+    return this.#statistics.get(leg)?.();
   }
 
-  /** Lets everybody leave. */
   close(): void {
     for (const leg of this.#legs) leg.leave();
   }
@@ -94,12 +110,12 @@ export class Rooms extends EventEmitter<RoomsEvents> {
   #handleLeft(room: Room, leg: Leg): void {
     if (room.legs.length === 0) this.#rooms.delete(room.name);
     this.#legs.delete(leg);
-    this.#roomOf.delete(leg);
+    this.#statistics.delete(leg);
     this.emit('left', leg);
   }
 }
 
 /** Makes the rooms of one server. */
 export function createRooms(options?: RoomsOptions): Rooms {
-  return new Rooms(options);
+  return new NamedRooms(options);
 }

@@ -5,15 +5,20 @@
 import { alsoTaken, identityOf } from './codec-identity.js';
 import { clockRateOf, isEvent, redundantType, TEXT } from './formats.js';
 import type { Format } from './formats.js';
-import type { Link } from './link.js';
 import { AS_IT_IS } from './rtp-copy.js';
 import type { Spelling } from './rtp-copy.js';
 import type { Source } from './sources.js';
+import type { SsrcSwaps } from './ssrc-swaps.js';
 import type { NegotiatedStream } from './stream.js';
 
+/** What a track needs of the transport that it is on. */
+interface Carrier {
+  readonly swaps: SsrcSwaps;
+}
+
 /** What a payload type means when the participant sends it. */
-export interface Sent {
-  readonly track: Track;
+export interface Sent<On extends Carrier> {
+  readonly track: Track<On>;
   /** See `identityOf`. */
   readonly codec: string;
   /** Ticks a second of its timestamps; 0 for events, whose timestamp stands still (RFC 4733 section 2.2.2). */
@@ -22,19 +27,19 @@ export interface Sent {
   readonly innerType: number | undefined;
 }
 
-export class Track {
-  readonly link: Link;
+export class Track<On extends Carrier> {
+  readonly link: On;
   readonly stream: NegotiatedStream;
   /** By payload type. */
-  readonly sends: readonly (Sent | undefined)[];
+  readonly sends: readonly (Sent<On> | undefined)[];
   /** The source of the last packet, to spare a look-up. */
-  currentSource: Source<Link> | undefined;
+  currentSource: Source<On> | undefined;
   /** Packets of others were lost for lack of a path: whoever begins to see needs a key frame. */
   hasMissed = false;
   readonly #identities: readonly (string | undefined)[];
   readonly #numbers: ReadonlyMap<string, number>;
 
-  constructor(link: Link, stream: NegotiatedStream) {
+  constructor(link: On, stream: NegotiatedStream) {
     const { sends, accepts } = stream;
     this.link = link;
     this.stream = stream;
@@ -52,7 +57,7 @@ export class Track {
    * How a packet that another sent under this payload type is to read for this participant: `AS_IT_IS` nearly always,
    * undefined where its codec is not taken.
    */
-  spell(sent: Sent, payloadType: number, source: Source<Link>): Spelling | undefined {
+  spell(sent: Sent<On>, payloadType: number, source: Source<On>): Spelling | undefined {
     const { codec, innerType } = sent;
     let number = this.#identities[payloadType] === codec ? payloadType : this.#numbers.get(codec);
     const textType = innerType === undefined ? undefined : this.#numbers.get(TEXT);

@@ -5,7 +5,10 @@ import type { Leg, LegCounters, Rooms } from '../room/index.js';
 import type { RoomSeats } from './room-seats.js';
 import type { CallSnapshot, PathSnapshot, RoomSnapshot, ServerCounters } from './server-types.js';
 
-type Distribution = Omit<LegCounters, 'dropped'> & { dropped: Record<keyof LegCounters['dropped'], number> };
+/** A sum of them, that grows. */
+type Distribution = Record<Exclude<keyof LegCounters, 'dropped'>, number> & {
+  dropped: Record<keyof LegCounters['dropped'], number>;
+};
 
 export class ServerRecord {
   readonly #latchkey: Latchkey;

@@ -14,6 +14,7 @@ import {
 } from 'rtp.js/packets';
 import type { RtcpPacket } from 'rtp.js/packets';
 import { answerOffer, offeredTransports } from '../../lib/room/index.js';
+import { classifyPacket } from '../../lib/wire/packet-class.js';
 import type { Format, Leg, NegotiatedStream, Rooms, SectionPorts } from '../../lib/room/index.js';
 
 export const CNAME = 1;
@@ -31,7 +32,7 @@ export class FakePort extends EventEmitter {
   }
 
   receive(bytes: Uint8Array): void {
-    this.emit('packet', bytes, { address: '192.0.2.1', port: 4000, family: 'IPv4', size: bytes.byteLength });
+    this.emit('packet', bytes, { address: '192.0.2.1', port: 4000 }, classifyPacket(bytes));
   }
 
   /** What has been sent since the last call. */

@@ -63,6 +63,24 @@ describe('room: who hears whom', () => {
     assert.equal(rooms.preference('echo').length, 0);
   });
 
+  it('takes what kind of packet it is from the port, and looks no second time', () => {
+    const [a, b] = [join(rooms, 'hall'), join(rooms, 'hall')];
+    const source = { address: '192.0.2.1', port: 4000 };
+    a.rtp.emit('packet', rtp(1, 1), source, 'dtls');
+    assert.equal(a.leg.counters.dropped.notRtp, 1);
+    a.rtp.emit('packet', rtp(1, 1), source, 'rtp');
+    assert.equal(b.rtp.take().length, 1);
+  });
+
+  it('shows its counters as copies that nobody can change', () => {
+    const { rtp: port, leg } = join(rooms, 'hall');
+    const before = leg.counters;
+    port.receive(rtp(1, 1));
+    assert.deepEqual([before.received, leg.counters.received], [0, 1]);
+    assert.throws(() => Object.assign(leg.counters, { received: 7 }), TypeError);
+    assert.throws(() => Object.assign(leg.counters.dropped, { noPath: 7 }), TypeError);
+  });
+
   it('counts packets that are neither RTP nor RTCP', () => {
     const a = join(rooms, 'hall');
     const b = join(rooms, 'hall');

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { createRooms } from '../../lib/room/index.js';
+import type { Leg } from '../../lib/room/index.js';
+import type { Link } from '../../lib/room/link.js';
+import { Participant } from '../../lib/room/participant.js';
 import { readRtpSsrc } from '../../lib/wire/rtp.js';
 import { join, rtp } from './participants.js';
+
+function linksOf(leg: Leg): readonly Link[] {
+  assert.ok(leg instanceof Participant);
+  return leg.links;
+}
 
 describe('room: SSRCs', () => {
   it('go on as they are, though two use one, and the second is heard under another', () => {
@@ -75,12 +83,12 @@ describe('room: SSRCs', () => {
           for (const [at, listener] of legs.entries()) {
             const heard = listener.rtp.take().map((bytes) => [readRtpSsrc(bytes), bytes[12]]);
             assert.ok(at !== index || heard.length === 0);
-            const [link] = listener.leg.links;
+            const [link] = linksOf(listener.leg);
             for (const [number] of heard) {
               // What it hears is no number of its own, and leads back to where it came from.
               const inRoom = link!.swaps.swap(number!);
               assert.equal(link!.swaps.swap(inRoom), number);
-              const [other] = speaker.leg.links;
+              const [other] = linksOf(speaker.leg);
               assert.equal(other!.swaps.swap(inRoom), ssrc);
             }
           }

@@ -1,0 +1,22 @@
+/*
+ * The ports that a participant of a room brings: where its packets come in and go out. Types only.
+ */
+import type { PacketClass } from '../wire/packet-class.js';
+
+/** Takes one packet that the port let through. `kind`: what `classifyPacket` says of it. */
+export type PacketListener = (bytes: Uint8Array, source: unknown, kind: PacketClass) => void;
+
+/** What a leg needs of a media port; `session.bind()` returns one, and so does a test. */
+export interface RoomPort {
+  on(event: 'packet', listener: PacketListener): unknown;
+  off(event: 'packet', listener: PacketListener): unknown;
+  /** False when there is no proven way to the participant, so that the packet was dropped. */
+  send(bytes: Uint8Array): boolean;
+}
+
+/** The ports of one transport. */
+export interface LinkPorts {
+  readonly rtp: RoomPort;
+  /** Left out with rtcp-mux, or where no RTCP is to be exchanged. */
+  readonly rtcp?: RoomPort | undefined;
+}
