@@ -1,4 +1,5 @@
-// What a reader is shown of the counters: a copy of its own, frozen, so that nobody outside changes what was counted.
+// What sockets add to the counters, and what a reader is shown of them: a copy of its own, frozen, so that nobody outside
+// changes what was counted.
 import type { Counters, DropReason } from '../core/index.js';
 
 /** The counters as they were when they were asked for. In packets. */
@@ -8,4 +9,10 @@ export interface CountersSnapshot extends Readonly<Omit<Counters, 'dropped'>> {
 
 export function snapshotOf(counters: Counters): CountersSnapshot {
   return Object.freeze({ ...counters, dropped: Object.freeze({ ...counters.dropped }) });
+}
+
+/** A packet that the engine counted as sent did not go out: the socket refused it, at once or later. */
+export function countRefused(counters: Counters): void {
+  counters.sent--;
+  counters.dropped.sendError++;
 }

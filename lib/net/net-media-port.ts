@@ -5,7 +5,7 @@ import { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
 import type { Component } from '../core/index.js';
 import type { PacketClass, TransportAddress } from '../wire/index.js';
-import { snapshotOf } from './counters.js';
+import { countRefused, snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
 import type { BindableSocket, DatagramSource, SendCallback } from './datagram-socket.js';
 import { datagramSocketOf } from './dgram-socket.js';
@@ -57,7 +57,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
     const destination = sockets.loop.destination(core, bytes);
     if (destination === undefined) return false;
     const isSent = this.#shared.transmit(bytes, destination, this.#onSent);
-    if (!isSent) core.counters.dropped.sendError++;
+    if (!isSent) countRefused(core.counters);
     return isSent;
   }
 
@@ -117,6 +117,6 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
 
   /** One function for all packets: what the kernel refuses later is counted. */
   readonly #onSent: SendCallback = (error) => {
-    if (error) this.#site.core.counters.dropped.sendError++;
+    if (error) countRefused(this.#site.core.counters);
   };
 }

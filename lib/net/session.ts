@@ -91,8 +91,8 @@ export interface Session extends EventEmitter<LatchEvents> {
   /**
    * Puts a guard around a bound socket that the application uses already, for one stream, the first one's RTP unless told.
    * From then on `'message'` carries only accepted media, and `send` to the signalled address (or the mapping) goes to the
-   * mapping; any other address is refused with LATCHKEY_DESTINATION. What the guard cannot see it cannot stop: a reference
-   * to the socket's `send` taken before, or an `emit` wrapped after. `latchkey.createSocket()` closes that door.
+   * mapping; any other address is refused with LATCHKEY_DESTINATION. What is sent past the guard, by a `send` kept from before or
+   * by the prototype's, is refused with EPERM. An `emit` that somebody wraps after it is not stopped.
    * A second call for the same stream and socket gives the same Guard, which then wants two `unguard()`.
    * @throws LatchkeyError LATCHKEY_OPTION for a `where` that is none
    * @throws LatchkeyError LATCHKEY_SOCKET where it is not bound, or is another latchkey's

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
-import type { Socket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once, on } from 'node:events';
 import { LatchkeyError } from '../../lib/index.js';
 import type { Guard } from '../../lib/index.js';
@@ -211,6 +210,8 @@ describe('net: guard', () => {
     it('what the kernel refuses is told to the callback and ends nothing', async () => {
       const { error } = await sendResult(Buffer.alloc(70_000), SIGNALLED.port, SIGNALLED.address);
       assert.equal((error as NodeJS.ErrnoException).code, 'EMSGSIZE');
+      socket.send(Buffer.alloc(70_000), SIGNALLED.port, SIGNALLED.address);
+      assert.deepEqual([guard.counters.sent, guard.counters.dropped.sendError], [0, 2]);
     });
 
     it('a closed socket throws as it always did', async () => {
@@ -336,15 +337,33 @@ describe('net: guard', () => {
       again.unguard();
     });
 
-    it('a reference to send from before the guard goes past it: only createSocket() shuts that door', async () => {
+    it('what goes past the guard finds the socket itself shut: EPERM, counted, until the guard is taken off', async () => {
       guard.unguard();
       const early = socket.send.bind(socket);
       guard = call.session.guard(socket);
       const stranger = await sockets.bound();
-      const leaked = once(stranger, 'message');
-      early('past the guard', stranger.address().port, '127.0.0.1');
-      await leaked;
+      const heardByStranger = packetsOf(stranger);
+      const { port, address } = stranger.address();
+      const pastIt = (name: 'send' | 'connect', ...args: unknown[]) =>
+        void (Reflect.get(Socket.prototype, name) as AnySend).apply(socket, args);
+      const ways: Record<string, (text: string, onSent: (error: Error | null) => void) => void> = {
+        early: (text, onSent) => early(text, port, address, onSent),
+        prototype: (text, onSent) => pastIt('send', text, port, address, onSent),
+        name: (text, onSent) => pastIt('send', text, port, 'localhost', onSent),
+        connect: (_text, onSent) => pastIt('connect', port, address, onSent),
+      };
+      for (const [text, send] of Object.entries(ways)) {
+        const before = world.latchkey.counters.dropped.destination;
+        const error = await new Promise<NodeJS.ErrnoException | null>((resolve) => send(text, resolve));
+        assert.equal(error?.code, 'EPERM', text);
+        assert.equal(world.latchkey.counters.dropped.destination, before + 1, text);
+      }
+      assert.equal((await sendResult('through it', SIGNALLED.port, SIGNALLED.address)).error, null);
+      await until(() => heardByPeer.length === 1);
       guard.unguard();
+      early('unguarded', port, address);
+      await until(() => heardByStranger.length > 0);
+      assert.deepEqual(texts(heardByStranger), ['unguarded']);
     });
   });
 

@@ -4,10 +4,12 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { LatchkeyError } from '../../core/index.js';
 import type { Component } from '../../core/index.js';
+import { countRefused } from '../counters.js';
 import type { SendCallback } from '../datagram-socket.js';
 import { DgramSocket } from '../dgram-socket.js';
 import { Destinations, isFor, isMiss } from './destinations.js';
 import type { Miss } from './destinations.js';
+import { HandleGate } from './handle-gate.js';
 import { loosen } from './loosen.js';
 import { MethodLayer } from './method-layer.js';
 import { readSendArguments } from './send-arguments.js';
@@ -39,6 +41,7 @@ export class GuardLayer implements Feed {
   readonly #dgram: DgramSocket;
   #belowEmit!: Emit;
   #belowSend!: Send;
+  #gate: HandleGate | undefined;
   #shared: SharedSocket | undefined;
   #holds = 0;
 
@@ -64,6 +67,8 @@ export class GuardLayer implements Feed {
     if (!isFromBirth && isConnected(socket)) this.#connection.adopt(loosen(socket));
     this.#methods = new MethodLayer(socket);
     this.#lay();
+    if (isFromBirth) socket.prependOnceListener('listening', () => this.#shutHandle());
+    else this.#shutHandle();
     setFeed(this.#dgram, this);
   }
 
@@ -74,6 +79,7 @@ export class GuardLayer implements Feed {
 
   release(): void {
     if (--this.#holds > 0 || this.isFromBirth) return;
+    this.#gate?.remove();
     this.#methods.remove();
     setFeed(this.#dgram, undefined);
     if (!this.#connection.peer || isClosed(this.socket)) return;
@@ -111,8 +117,32 @@ export class GuardLayer implements Feed {
   }
 
   /** For SharedSocket: past the guard. */
-  send(bytes: Uint8Array, port: number, address: string, callback: SendCallback | undefined): void {
-    this.#belowSend.call(this.socket, bytes, port, this.#dgram.written(address), callback);
+  send(bytes: Uint8Array, port: number, address: string, callback: SendCallback): void {
+    this.#pass(bytes, port, address, callback);
+  }
+
+  /** The one way out. False where the system refused it at once. */
+  #pass(
+    bytes: Uint8Array,
+    port: number,
+    address: string,
+    callback: SendCallback | DgramCallback | undefined,
+  ): boolean {
+    this.#gate?.open();
+    let isTaken = true;
+    try {
+      this.#belowSend.call(this.socket, bytes, port, this.#dgram.written(address), callback);
+    } finally {
+      if (this.#gate) isTaken = this.#gate.shut();
+    }
+    return isTaken;
+  }
+
+  /** Not sooner than the socket is bound: until then it may get another handle. */
+  #shutHandle(): void {
+    this.#gate = HandleGate.of(this.socket, () => {
+      this.sockets.residue.counters.dropped.destination++;
+    });
   }
 
   #lay(): void {
@@ -199,12 +229,8 @@ export class GuardLayer implements Feed {
       if (callback) process.nextTick(callback, null, message.byteLength);
       return;
     }
-    this.send(
-      message,
-      destination.port,
-      shared.addresses.sent(destination.address),
-      callback as SendCallback | undefined,
-    );
+    const address = shared.addresses.sent(destination.address);
+    if (!this.#pass(message, destination.port, address, callback)) countRefused(component.counters);
   }
 
   /** Names are looked up as dgram would; then the address must be a stream's. */

@@ -3,12 +3,8 @@
 import type { Socket } from 'node:dgram';
 import { LatchkeyError } from '../../core/index.js';
 import { canonicalIp, localAddress } from '../socket-address.js';
+import { handleOf } from './dgram-handle.js';
 import type { Peer } from './virtual-connection.js';
-
-interface Handle {
-  bind(address: string, port: number, flags: number): number;
-  bind6(address: string, port: number, flags: number): number;
-}
 
 /**
  * Disconnects the socket and gives the peer that it had. Linux takes away the port of a socket that was bound to port 0
@@ -34,13 +30,4 @@ export function loosen(socket: Socket): Peer {
       );
   }
   return { address: canonicalIp(address) ?? address, port };
-}
-
-function handleOf(socket: Socket): Handle | undefined {
-  const state = Object.getOwnPropertySymbols(socket).find((symbol) => symbol.description === 'state symbol');
-  const held = state && (Reflect.get(socket, state) as { handle?: Partial<Handle> } | undefined);
-  const handle = held?.handle;
-  return typeof handle?.bind === 'function' && typeof handle.bind6 === 'function'
-    ? (handle as Handle)
-    : undefined;
 }
