@@ -394,15 +394,46 @@ describe('net: guard', () => {
       assert.equal(world.engine.open.size, 0);
     });
 
-    it('two sessions that signalled the same address: refused, saying to use bind()', async () => {
+    it('the address of two sessions: who proves nothing changes nothing, who has proved comes first', async () => {
+      const other = await sockets.bound();
+      const heardByOther = packetsOf(other);
       const second = world.call();
       second.core.signalled = SIGNALLED;
       second.session.guard(socket);
+      assert.equal((await sendResult('proven first', SIGNALLED.port, SIGNALLED.address)).error, null);
+      const mapping = call.core.mapping;
+      call.core.mapping = undefined;
+      assert.equal((await sendResult('nobody has', SIGNALLED.port, SIGNALLED.address)).error, null);
+      assert.deepEqual([call.core.counters.dropped.noPath, second.core.counters.dropped.noPath], [1, 0]);
+      second.core.mapping = { address: '127.0.0.1', port: other.address().port };
+      assert.equal((await sendResult('proven second', SIGNALLED.port, SIGNALLED.address)).error, null);
+      await until(() => heardByOther.length === 1 && heardByPeer.length === 1);
+      assert.deepEqual([texts(heardByPeer), texts(heardByOther)], [['proven first'], ['proven second']]);
+      call.core.mapping = mapping;
       const { error } = await sendResult('whose?', SIGNALLED.port, SIGNALLED.address);
       assert.equal((error as LatchkeyError).code, 'LATCHKEY_DESTINATION');
       assert.match((error as LatchkeyError).message, /two sessions .* bind\(\)/);
       assert.equal(world.latchkey.counters.dropped.destination, 1);
+      // The mapping of one is its own, whatever the other has signalled.
+      second.core.signalled = call.core.mapping;
       assert.equal((await sendResult('by mapping', peer.address().port, '127.0.0.1')).error, null);
+      await until(() => heardByPeer.length === 2);
+    });
+
+    it('connected to the address of two sessions, the socket hears the one that it sends to', async () => {
+      const other = await sockets.bound();
+      const second = world.call();
+      second.core.signalled = SIGNALLED;
+      second.session.guard(socket);
+      world.engine.accept({ address: '127.0.0.1', port: other.address().port }, second.core);
+      const connected = once(socket, 'connect');
+      socket.connect(SIGNALLED.port, SIGNALLED.address);
+      await connected;
+      const { port, address } = socket.address();
+      other.send('in its place', port, address);
+      peer.send('the peer', port, address);
+      await until(() => heard.length === 1 && world.engine.heard.length === 2);
+      assert.deepEqual(texts(heard), ['the peer']);
     });
 
     it('one session guards and another binds', async () => {

@@ -1,5 +1,6 @@
-// Which stream a packet is for, by the address that the application sends it to: the signalled one of exactly one
-// stream, or where that stream's media goes now. Anything else is nobody's; two streams' is refused, not guessed.
+// Which stream a packet is for, by the address that the application sends it to: where a stream's media goes now, or the
+// one that its peer signalled. Anything else is nobody's. Peers behind different NATs may signal one private address:
+// then the stream that has proved where its peer is comes first, and between two of those nothing is guessed.
 import type { Component } from '../../core/index.js';
 import type { Loop } from '../loop.js';
 import { canonicalIp } from '../socket-address.js';
@@ -55,13 +56,17 @@ export class Destinations {
   #find(port: number, address: string): Component | Miss {
     if (this.#only) return isFor(this.#only, port, address) ? this.#only : 'unknown';
     if (this.#indexEpoch !== this.loop.epoch) this.#index();
-    let found: Component | undefined;
-    for (const component of this.#byPort.get(port) ?? NONE) {
-      if (!isFor(component, port, address)) continue;
-      if (found) return 'ambiguous';
-      found = component;
+    const sharing = this.#byPort.get(port);
+    if (!sharing) return 'unknown';
+    let found: Component | Miss = 'unknown';
+    let best: Claim = 0;
+    for (const component of sharing) {
+      const claim = claimOf(component, port, address);
+      if (claim > best) [found, best] = [component, claim];
+      // Of streams without a proof the one that was there first has it: who comes later and proves nothing changes nothing.
+      else if (claim === best && claim > 1) found = 'ambiguous';
     }
-    return found ?? 'unknown';
+    return found;
   }
 
   #changed(): void {
@@ -84,7 +89,16 @@ export class Destinations {
   }
 }
 
-const NONE: readonly Component[] = [];
+/** What speaks for a stream: nothing; its peer signalled the address; and has proved where it is; the proof is of this address. */
+type Claim = 0 | 1 | 2 | 3;
+
+/** An unproven stream never takes an address from a proven one (protocol.md 5.1): anybody may signal any address. */
+function claimOf(component: Component, port: number, address: string): Claim {
+  const { mapping } = component;
+  if (mapping !== undefined && mapping.port === port && mapping.address === address) return 3;
+  if (!isFor(component, port, address)) return 0;
+  return mapping === undefined ? 1 : 2;
+}
 
 /** Is this the address in the peer's SDP, or the one that its media goes to now? */
 export function isFor(component: Component, port: number, address: string): boolean {

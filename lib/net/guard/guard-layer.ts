@@ -7,7 +7,7 @@ import type { Component } from '../../core/index.js';
 import { countRefused } from '../counters.js';
 import type { SendCallback } from '../datagram-socket.js';
 import { DgramSocket } from '../dgram-socket.js';
-import { Destinations, isFor, isMiss } from './destinations.js';
+import { Destinations, isMiss } from './destinations.js';
 import type { Miss } from './destinations.js';
 import { HandleGate } from './handle-gate.js';
 import { loosen } from './loosen.js';
@@ -106,8 +106,9 @@ export class GuardLayer implements Feed {
   /** Gives an accepted packet to the application's listeners; what they throw is theirs, as without a guard. */
   pass(component: Component, bytes: Buffer, info: RemoteInfo): boolean {
     const { peer } = this.#connection;
-    // A connected socket hears only its peer: the peer's stream, wherever its media comes from now.
-    if (peer && !isFor(component, peer.port, peer.address)) return false;
+    // A connected socket hears only its peer: the peer's stream, wherever its media comes from now. Another that signalled the
+    // same address is not heard in its place.
+    if (peer && this.#destinations.find(peer.port, peer.address) !== component) return false;
     return this.#belowEmit.call(this.socket, 'message', bytes, info);
   }
 
@@ -262,7 +263,7 @@ export class GuardLayer implements Feed {
     if (!callback) return;
     const text =
       miss === 'ambiguous'
-        ? 'is the address of two sessions on this socket: use bind(), which needs no address'
+        ? 'is the address of two sessions on this socket that have proved theirs: use bind(), which needs no address'
         : 'is neither the signalled address nor the mapping of a session on this socket';
     process.nextTick(
       callback,
