@@ -93,13 +93,17 @@ describe('latchkey/server', () => {
     assert.equal((await phone.ask('OPTIONS')).status, 200);
     const { status } = await phone.ask('INVITE', { user: 'tea', body: phone.sdp() });
     assert.equal(status, 200);
-    const [session] = server.snapshot().calls.map((call) => call.session);
+    const [call] = server.snapshot().calls;
+    const session = call?.session;
+    const local = call?.paths[0]?.local;
+    assert.ok(local);
     const place = { session, call: phone.callId };
     const remote = { address: '127.0.0.1', port: phone.media.address().port };
     assert.deepEqual(told, [
       ['session', { ...place, component: 1, media: 0, remote, room: 'tea', direction: 'in' }],
       ['joined', { ...place, room: 'tea' }],
       ['answered', { ...place, room: 'tea', protection: 'none' }],
+      ['latch', { ...place, ...{ component: 1, media: 0 }, local, remote, type: 'unprotected' }],
     ]);
     told.length = 0;
     assert.equal((await phone.ask('BYE')).status, 200);
