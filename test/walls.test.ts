@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
-import { filesUnder, readText, root } from './docs/repository.js';
+import { importsOf, isIn, sourceFiles, targetOf } from './docs/import-graph.js';
+import { readText, root } from './docs/repository.js';
 
 interface Room {
   /** Folders and files, besides its own, that it may import from. */
@@ -49,34 +50,21 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'plugins/sip-js': { rooms: ['lib/index.ts', 'lib/sip/index.ts'], node: true, packages: ['sip.js'] },
 };
 
-const sources = ['lib', 'plugins'].flatMap(filesUnder).filter((path) => path.endsWith('.ts'));
-
-function importsOf(path: string): string[] {
-  return ts.preProcessFile(readText(path), true, true).importedFiles.map(({ fileName }) => fileName);
-}
-
-/** The source file that a relative import means. */
-function target(path: string, name: string): string {
-  return posix.join(dirname(path), name).replace(/\.js$/, '.ts');
-}
+const sources = sourceFiles();
 
 function packageOf(name: string): string {
   const parts = name.split('/');
   return parts.slice(0, name.startsWith('@') ? 2 : 1).join('/');
 }
 
-function roomOf(path: string): string | undefined {
-  return Object.keys(ROOMS).find((room) => path === room || path.startsWith(`${room}/`));
-}
-
 /** Why a room may not have this import; undefined where it may. */
 function trespass(path: string, name: string): string | undefined {
-  const room = roomOf(path);
+  const room = Object.keys(ROOMS).find((one) => isIn(path, one));
   const rules = room === undefined ? undefined : ROOMS[room];
   if (room === undefined || rules === undefined) return `${path} is in no room of the house`;
   if (name.startsWith('.')) {
-    const file = target(path, name);
-    const isFree = [room, ...rules.rooms].some((free) => file === free || file.startsWith(`${free}/`));
+    const file = targetOf(path, name);
+    const isFree = [room, ...rules.rooms].some((free) => isIn(file, free));
     return isFree ? undefined : `${path} imports ${file}`;
   }
   const isFree = name.startsWith('node:') ? rules.node : rules.packages.includes(packageOf(name));
