@@ -1,10 +1,13 @@
 // The forwarders, in a process of their own: what comes in on one socket goes out on another. Plain dgram, bound ports
 // and guarded sockets side by side: one process each would differ by more than what is measured, by mere luck of its
 // memory layout. Tells its CPU time when asked; the callers' media and the sinks are another process's.
+// `forwarder.ts ROOT` takes the latchkey that is built there.
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { createLatchkey } from '../../lib/index.js';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type * as Root from '../../lib/index.js';
 import { answer } from './answer.js';
 
 /** `again` is plain once more: how far two equals lie apart is the error of the measurement. */
@@ -19,7 +22,8 @@ export type Reply =
   | { readonly kind: 'ready'; readonly ports: readonly [number, number]; readonly answers: readonly string[] }
   | { readonly kind: 'cpu'; readonly microseconds: number };
 
-const latchkey = createLatchkey();
+const entry = pathToFileURL(join(process.argv[2] ?? '', 'dist/lib/index.js')).href;
+const latchkey = ((await import(entry)) as typeof Root).createLatchkey();
 
 async function bound(): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });

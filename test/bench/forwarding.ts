@@ -9,7 +9,9 @@ import { createLatchkey } from '../../lib/index.js';
 import type { Latchkey } from '../../lib/index.js';
 import { sdpOf } from '../net/call.js';
 import { answer } from './answer.js';
+import { here } from './checkout.js';
 import type { Mode, Reply, Start } from './forwarder.js';
+import { median } from './statistics.js';
 
 const PACKET_BYTES = 172;
 /** Short rounds: what else the machine does falls on all alike. */
@@ -26,33 +28,46 @@ export interface Measured {
   readonly ratio: number;
 }
 
-export async function measureForwarding(modes: readonly Mode[], rounds: number): Promise<Measured[]> {
+/** A forwarding process with a rig for each mode, warm. */
+export interface Forwarder {
+  /** Microseconds of the process's CPU for each packet that arrived, in one short round. */
+  round(mode: Mode): Promise<number>;
+  close(): void;
+}
+
+/** `root` is where the latchkey is built that forwards. */
+export async function openForwarder(modes: readonly Mode[], root: string): Promise<Forwarder> {
   const latchkey = createLatchkey();
-  const child = fork(new URL('./forwarder.ts', import.meta.url), { execArgv: ['--import=tsx'] });
+  const child = fork(new URL('./forwarder.ts', import.meta.url), [root], { execArgv: ['--import=tsx'] });
   const rigs = new Map<Mode, Rig>();
   for (const mode of modes) rigs.set(mode, await Rig.start(child, mode, latchkey));
+  for (const rig of rigs.values()) await rig.round(PACKETS_PER_ROUND * WARM_UP_ROUNDS);
+  return {
+    async round(mode) {
+      const rig = rigs.get(mode);
+      if (!rig) throw new Error(`no rig for ${mode}`);
+      return rig.round(PACKETS_PER_ROUND);
+    },
+    close() {
+      latchkey.close();
+      child.disconnect();
+      for (const rig of rigs.values()) rig.stop();
+    },
+  };
+}
+
+export async function measureForwarding(modes: readonly Mode[], rounds: number): Promise<Measured[]> {
+  const forwarder = await openForwarder(modes, here);
   const costs = new Map<Mode, number[]>(modes.map((mode) => [mode, []]));
-  for (let round = -1; round < rounds; round++)
-    for (const [mode, rig] of rigs) {
-      const cost = await rig.round(PACKETS_PER_ROUND * (round < 0 ? WARM_UP_ROUNDS : 1));
-      if (round >= 0) costs.get(mode)?.push(cost);
-    }
-  latchkey.close();
-  child.disconnect();
-  for (const rig of rigs.values()) rig.stop();
+  for (let round = 0; round < rounds; round++)
+    for (const mode of modes) costs.get(mode)?.push(await forwarder.round(mode));
+  forwarder.close();
   const plain = costs.get('plain') ?? [];
   return modes.map((mode) => {
     const own = costs.get(mode) ?? [];
     const ratios = own.map((cost, round) => cost / (plain[round] ?? NaN));
     return { mode, microsecondsPerPacket: median(own), ratio: median(ratios) };
   });
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? NaN;
-  return sorted.length % 2 ? upper : (upper + (sorted[middle - 1] ?? NaN)) / 2;
 }
 
 class Rig {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { PcapWriter } from '../../lib/capture/index.js';
+import { median } from './statistics.js';
 
 export interface ReplaySpeed {
   readonly megabytes: number;
@@ -157,9 +158,4 @@ function residentMegabytes(file: string): number {
   const args = ['--input-type=module', '-e', program, '--', 'replay', '--json', file];
   const { stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
   return Number(/rss (\d+)/.exec(stderr)?.[1] ?? NaN) / 1024;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
 }
