@@ -26,12 +26,22 @@ const MUST_BE_THERE = [
   'README.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
   'LICENSE',
   'docs/protocol.md',
   'docs/threats.md',
   'docs/deviations.md',
   'docs/principles.md',
+  'docs/glossary.md',
+  'docs/releasing.md',
+  'docs/import-graph.svg',
+  'test/support/README.md',
 ];
+
+/** Made by a program, one a package entry: reached by their folder. */
+const REPORTS = 'docs/api/';
+/** Tells what was, so it may name what is no more. */
+const HISTORY = 'CHANGELOG.md';
 
 describe('docs: every document', () => {
   it('is there', () => {
@@ -60,7 +70,15 @@ describe('docs: every document', () => {
 
   it('every document under docs is reached from the README', () => {
     const readme = linksOf('README.md').map((link) => link.split('#')[0]);
-    for (const path of filesUnder('docs').filter((file) => file.endsWith('.md')))
+    assert.ok(readme.includes(REPORTS));
+    for (const path of filesUnder('docs').filter((file) => file.endsWith('.md') && !file.startsWith(REPORTS)))
       assert.ok(readme.includes(path), `README.md does not link to ${path}`);
+  });
+
+  it('the files and folders of the source that a document names are there', () => {
+    for (const path of documents().filter((one) => one !== HISTORY && !one.startsWith(REPORTS))) {
+      const named = readText(path).matchAll(/`((?:lib|plugins(?!\/NAME)|test|docs|fixtures)\/[\w./-]*)`/g);
+      for (const [, name = ''] of named) assert.ok(existsSync(join(root, name)), `${path} names ${name}`);
+    }
   });
 });
