@@ -17,31 +17,34 @@ export class AddressCache {
   #places = FEWEST_PLACES;
   #words = new Int32Array(FEWEST_PLACES * WORDS);
   #addresses = new Array<TransportAddress | undefined>(FEWEST_PLACES);
+  /** The address that is looked up: its four words and its port. Kept, so that none is made for each packet. */
+  readonly #sought = new Int32Array(WORDS);
   /** Addresses that had to give way to another: many mean that there are too few places. */
   #displaced = 0;
 
   /** The address whose 4 bytes stand at `at`. */
   ipv4(bytes: Uint8Array, at: number, port: number): TransportAddress {
-    return this.#find(0, 0, MAPPED, readUint32(bytes, at) | 0, port, bytes, at, 4);
+    const sought = this.#sought;
+    sought[0] = 0;
+    sought[1] = 0;
+    sought[2] = MAPPED;
+    sought[3] = readUint32(bytes, at);
+    sought[4] = port;
+    return this.#find(bytes, at, 4);
   }
 
   /** The address whose 16 bytes stand at `at`. */
   ipv6(bytes: Uint8Array, at: number, port: number): TransportAddress {
-    const [a, b] = [readUint32(bytes, at) | 0, readUint32(bytes, at + 4) | 0];
-    const [c, d] = [readUint32(bytes, at + 8) | 0, readUint32(bytes, at + 12) | 0];
-    return this.#find(a, b, c, d, port, bytes, at, 16);
+    const sought = this.#sought;
+    for (let i = 0; i < 4; i++) sought[i] = readUint32(bytes, at + i * 4);
+    sought[4] = port;
+    return this.#find(bytes, at, 16);
   }
 
-  #find(
-    a: number,
-    b: number,
-    c: number,
-    d: number,
-    port: number,
-    bytes: Uint8Array,
-    at: number,
-    size: number,
-  ): TransportAddress {
+  /** The address sought, whose `size` bytes stand at `at`. */
+  #find(bytes: Uint8Array, at: number, size: number): TransportAddress {
+    const sought = this.#sought;
+    const [a, b, c, d, port] = [sought[0]!, sought[1]!, sought[2]!, sought[3]!, sought[4]!];
     let hash = Math.imul(a ^ Math.imul(b, 0x01000193), 0x85ebca6b) ^ Math.imul(c, 0x27d4eb2f);
     hash = Math.imul(hash ^ d ^ (port << 12), 0x9e3779b1);
     const place = (hash ^ (hash >>> 15)) & (this.#places - 1);
@@ -59,13 +62,9 @@ export class AddressCache {
       return known;
     if (known !== undefined && ++this.#displaced > this.#places && this.#places < MOST_PLACES) {
       this.#grow();
-      return this.#find(a, b, c, d, port, bytes, at, size);
+      return this.#find(bytes, at, size);
     }
-    words[word] = a;
-    words[word + 1] = b;
-    words[word + 2] = c;
-    words[word + 3] = d;
-    words[word + 4] = port;
+    words.set(sought, word);
     const made = { address: formatIp(bytes.subarray(at, at + size)), port };
     this.#addresses[place] = made;
     return made;

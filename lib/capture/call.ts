@@ -137,13 +137,17 @@ export class Call {
       return;
     }
     if (method !== 'INVITE') return;
-    const isCallee = to.tag !== '' && to.tag !== this.callerTag;
-    if (isCallee && status > 100 && (this.#forks.has(to.tag) || this.#forks.size < FORKS_MAX)) {
-      this.#forks.set(to.tag, Math.max(status, this.#forks.get(to.tag) ?? 0));
-    }
+    this.#noteFork(to.tag, status);
     // A challenge for a password is followed by another INVITE, and an answered call survives a refused re-INVITE.
     if (status >= 200 && this.status !== 200) this.status = status < 300 ? 200 : status;
     if (status >= 300 && status !== 401 && status !== 407 && this.status !== 200) this.#end(timeMs);
+  }
+
+  #noteFork(tag: string, status: number): void {
+    const isCallee = tag !== '' && tag !== this.callerTag;
+    if (!isCallee || status <= 100) return;
+    if (this.#forks.has(tag) || this.#forks.size < FORKS_MAX)
+      this.#forks.set(tag, Math.max(status, this.#forks.get(tag) ?? 0));
   }
 
   #end(timeMs: number): void {

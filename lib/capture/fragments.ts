@@ -83,13 +83,11 @@ export class Fragments {
   }
 
   /** False when the fragment cannot be part of this datagram. */
-  #place(pending: Pending, { bytes, start, end, offset, isLast }: Fragment): boolean {
+  #place(pending: Pending, fragment: Fragment): boolean {
+    if (!hasSoundSize(pending, fragment)) return false;
+    const { bytes, start, end, offset, isLast } = fragment;
     const size = end - start;
     const stop = offset + size;
-    if (stop > MAX_DATAGRAM_BYTES || size === 0 || (!isLast && size % 8 !== 0)) return false;
-    if (stop > (pending.size ?? MAX_DATAGRAM_BYTES)) return false;
-    if (isLast && (pending.size ?? stop) !== stop) return false;
-    if (isLast && (pending.stretches.at(-1)?.[1] ?? 0) > stop) return false;
     const { stretches } = pending;
     const next = stretches.findIndex(([, to]) => to > offset);
     const after = stretches[next];
@@ -132,6 +130,15 @@ export class Fragments {
     this.#skips.add('fragment', pending.packets);
     this.#pending.delete(key);
   }
+}
+
+/** Whether the datagram can have bytes there, and end there where this is its end. */
+function hasSoundSize(pending: Pending, { start, end, offset, isLast }: Fragment): boolean {
+  const size = end - start;
+  const stop = offset + size;
+  if (size === 0 || stop > (pending.size ?? MAX_DATAGRAM_BYTES)) return false;
+  if (!isLast) return size % 8 === 0;
+  return (pending.size ?? stop) === stop && (pending.stretches.at(-1)?.[1] ?? 0) <= stop;
 }
 
 /** Makes one of two stretches that touch. */

@@ -9,6 +9,7 @@ import { readUint16, readUint32 } from '../wire/big-endian.js';
 import { AddressCache } from './address-cache.js';
 import type { PacketListener } from './container.js';
 import { Fragments } from './fragments.js';
+import type { Fragment } from './fragments.js';
 import { LINK_CUT, LINK_UNKNOWN, findIp } from './link-layer.js';
 import { SkipCount } from './skip-count.js';
 import { TcpConnections } from './tcp-connections.js';
@@ -93,7 +94,14 @@ export class PacketDecoder implements PacketListener {
     if ((flags & 0x3fff) === 0) return this.#readProtocol(protocol, bytes, start, stop, end);
     if (stop > end) return this.#skip('cut');
     const key = asciiText(bytes, at + 12, at + 20) + asciiText(bytes, at + 4, at + 6) + String(protocol);
-    this.#addFragment(key, protocol, bytes, start, stop, (flags & 0x1fff) * 8, (flags & 0x2000) === 0);
+    this.#addFragment(key, protocol, {
+      timeMs: this.#timeMs,
+      bytes,
+      start,
+      end: stop,
+      offset: (flags & 0x1fff) * 8,
+      isLast: (flags & 0x2000) === 0,
+    });
   }
 
   /** RFC 8200 section 3. */
@@ -111,28 +119,31 @@ export class PacketDecoder implements PacketListener {
     let protocol = first;
     let at = start;
     for (let headers = 0; protocol !== PROTOCOL_UDP && protocol !== PROTOCOL_TCP; headers++) {
-      const isSimple = this.#isIpv6 && SIMPLE_EXTENSIONS.includes(protocol);
+      const unit = this.#extensionUnit(protocol);
       const isFragment = this.#isIpv6 && protocol === PROTOCOL_FRAGMENT;
       // Fragments of a fragment are nobody's.
       if (headers === MAX_EXTENSIONS || (isFragment && this.#parts > 1)) return this.#skip('malformed');
-      if (!isSimple && !isFragment && protocol !== PROTOCOL_AUTHENTICATION) return this.#skip('protocol');
+      if (unit === undefined) return this.#skip('protocol');
       if (at + 8 > stop) return this.#skip('malformed');
       if (at + 8 > end) return this.#skip('cut');
       if (isFragment && (readUint16(bytes, at + 2) & 0xfff9) !== 0) {
         return this.#readFragment(bytes, at, stop, end);
       }
-      const size = isSimple
-        ? 8 + bytes[at + 1]! * 8
-        : isFragment
-          ? 8
-          : // RFC 4302 section 2.2: counted in other units.
-            8 + bytes[at + 1]! * 4;
       protocol = bytes[at]!;
-      at += size;
+      at += 8 + bytes[at + 1]! * unit;
     }
     if (at > stop) return this.#skip('malformed');
     if (protocol === PROTOCOL_UDP) this.#readUdp(bytes, at, stop, end);
     else this.#readTcp(bytes, at, stop, end);
+  }
+
+  /** In bytes, what the length of a header that may be passed over counts beyond the first eight; undefined for all else. */
+  #extensionUnit(protocol: number): number | undefined {
+    // RFC 4302 section 2.2: counted in other units, and in IPv4 too.
+    if (protocol === PROTOCOL_AUTHENTICATION) return 4;
+    if (!this.#isIpv6) return undefined;
+    if (protocol === PROTOCOL_FRAGMENT) return 0;
+    return SIMPLE_EXTENSIONS.includes(protocol) ? 8 : undefined;
   }
 
   /** RFC 8200 section 4.5. */
@@ -141,19 +152,18 @@ export class PacketDecoder implements PacketListener {
     const field = readUint16(bytes, at + 2);
     const ends = asciiText(this.#header, this.#sourceAt, this.#sourceAt + 32);
     const key = ends + asciiText(bytes, at + 4, at + 8);
-    this.#addFragment(key, bytes[at]!, bytes, at + 8, stop, field & 0xfff8, (field & 1) === 0);
+    this.#addFragment(key, bytes[at]!, {
+      timeMs: this.#timeMs,
+      bytes,
+      start: at + 8,
+      end: stop,
+      offset: field & 0xfff8,
+      isLast: (field & 1) === 0,
+    });
   }
 
-  #addFragment(
-    key: string,
-    protocol: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    offset: number,
-    isLast: boolean,
-  ): void {
-    const whole = this.#fragments.add(key, { timeMs: this.#timeMs, bytes, start, end, offset, isLast });
+  #addFragment(key: string, protocol: number, fragment: Fragment): void {
+    const whole = this.#fragments.add(key, fragment);
     if (!whole) return;
     this.#parts = whole.packets;
     this.#readProtocol(protocol, whole.bytes, 0, whole.bytes.length, whole.bytes.length);

@@ -35,6 +35,11 @@ interface Vote extends Claim {
   readonly basis: MatchBasis;
 }
 
+interface RatedMatch {
+  readonly match: StreamMatch;
+  readonly score: number;
+}
+
 const WEIGHTS: Readonly<Record<MatchBasis, number>> = {
   proof: 10,
   destination: 8,
@@ -121,27 +126,18 @@ export class StreamMatcher {
       votes.push(...this.#votes(address, 'source'));
     for (const claim of this.#ssrcs.get(stream.ssrc) ?? [])
       votes.push({ ...claim, end: 'source', weight: WEIGHTS.ssrc, basis: 'ssrc' });
-    let best: { match: StreamMatch; score: number } | undefined;
+    let best: RatedMatch | undefined;
     let isTie = false;
     for (const [call, own] of groupByCall(votes)) {
       if (!isAlive(call, stream)) continue;
-      const source = strongest(own, 'source');
-      const destination = strongest(own, 'destination');
-      // Where the two ends contradict each other (both sides at one address), the stronger says who sends.
-      const leading = (destination?.weight ?? 0) >= (source?.weight ?? 0) ? destination : source;
-      if (!leading) continue;
-      const sender = leading.end === 'source' ? leading.party : otherParty(leading.party);
-      const agreeing = [source, destination].filter(
-        (vote) => vote && (vote.end === 'source' ? vote.party : otherParty(vote.party)) === sender,
-      ) as Vote[];
-      const score = agreeing.reduce((sum, { weight }) => sum + weight, 0);
-      const match = { call, sender, media: leading.media, basis: agreeing.map(({ basis }) => basis) };
-      if (!best || score > best.score) {
+      const rated = rate(call, own);
+      if (!rated) continue;
+      if (!best || rated.score > best.score) {
         isTie = false;
-        best = { match, score };
-      } else if (score === best.score) {
+        best = rated;
+      } else if (rated.score === best.score) {
         isTie = areBothAlive(call, best.match.call, stream);
-        if (isLater(call, best.match.call, stream)) best = { match, score };
+        if (isLater(call, best.match.call, stream)) best = rated;
       }
     }
     // Both ends in two calls: one call bridged into another without touching the media. The first will do.
@@ -183,6 +179,25 @@ function groupByCall(votes: readonly Vote[]): Map<Call, Vote[]> {
     else groups.set(vote.call, [vote]);
   }
   return groups;
+}
+
+/** What the votes for one call come to. */
+function rate(call: Call, votes: readonly Vote[]): RatedMatch | undefined {
+  const source = strongest(votes, 'source');
+  const destination = strongest(votes, 'destination');
+  // Where the two ends contradict each other (both sides at one address), the stronger says who sends.
+  const leading = (destination?.weight ?? 0) >= (source?.weight ?? 0) ? destination : source;
+  if (!leading) return undefined;
+  const sender = senderBy(leading);
+  const agreeing = [source, destination].filter(
+    (vote) => vote !== undefined && senderBy(vote) === sender,
+  ) as Vote[];
+  const score = agreeing.reduce((sum, { weight }) => sum + weight, 0);
+  return { match: { call, sender, media: leading.media, basis: agreeing.map(({ basis }) => basis) }, score };
+}
+
+function senderBy({ end, party }: Vote): Party {
+  return end === 'source' ? party : otherParty(party);
 }
 
 function strongest(votes: readonly Vote[], end: Vote['end']): Vote | undefined {

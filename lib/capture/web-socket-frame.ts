@@ -40,9 +40,7 @@ export function parseFrame(bytes: Uint8Array, at: number, end: number): Frame | 
   const isMasked = (second & 0x80) !== 0;
   const headBytes = 2 + lengthBytes + (isMasked ? 4 : 0);
   if (end - at < headBytes) return MORE;
-  let payloadBytes = short;
-  if (lengthBytes === 2) payloadBytes = readUint16(bytes, at + 2);
-  if (lengthBytes === 8) payloadBytes = readUint32(bytes, at + 2) * 2 ** 32 + readUint32(bytes, at + 6);
+  const payloadBytes = lengthBytes === 0 ? short : readLength(bytes, at + 2, lengthBytes);
   if (payloadBytes >= 2 ** 63) return NONE;
   return {
     isFinal,
@@ -52,6 +50,11 @@ export function parseFrame(bytes: Uint8Array, at: number, end: number): Frame | 
     payloadBytes,
     maskAt: isMasked ? headBytes - 4 : undefined,
   };
+}
+
+function readLength(bytes: Uint8Array, at: number, sizeBytes: 2 | 8): number {
+  if (sizeBytes === 2) return readUint16(bytes, at);
+  return readUint32(bytes, at) * 2 ** 32 + readUint32(bytes, at + 4);
 }
 
 /** The payload from `start` of the frame at `at`, `size` bytes of it: a copy when it was masked. */

@@ -47,29 +47,45 @@ export function parseCallUri(text: string, defaultUser?: string): ParsedCallUri 
   if (!match) return refuse(`"${text}" is no SIP URI: ${FORM} is`);
   const [, schemeText = '', userText, host = '', portText, params = ''] = match;
   const scheme = schemeText.toLowerCase() === 'sips' ? 'sips' : 'sip';
-  if (host.startsWith('['))
-    return refuse(
-      isIPv6(host.slice(1, -1))
-        ? `${host} cannot be called: the sip package knows no IPv6 hosts. Use a name or an IPv4 address`
-        : `${host} is no IPv6 address`,
-    );
-  if (!HOST.test(host)) return refuse(`"${host}" is no host name and no IPv4 address`);
-  if (userText?.includes(':'))
-    return refuse('a password in a SIP URI is refused: it would stand in the clear');
-  const user = userText === undefined || userText === '' ? defaultUser : userText;
-  if (user !== undefined && !USER.test(user)) return refuse(`"${user}" is no user of a SIP URI`);
-  const port = portText === undefined ? undefined : Number(portText);
-  if (port !== undefined && (port < 1 || port > 65535))
-    return refuse(`${portText} is no port: 1 to 65535 are`);
-
-  const asked = transportParam(params);
-  if (asked !== undefined && !TRANSPORTS.includes(asked))
+  const user = userText || defaultUser;
+  const refusal = refuseHost(host) ?? refuseUser(user) ?? refusePort(portText);
+  if (refusal !== undefined) return refusal;
+  const asked = transportParam(params) ?? 'tls';
+  if (!isTransport(asked))
     return refuse(`transport=${asked} is not known here: ${TRANSPORTS.join(', ')} are`);
   if (scheme === 'sips' && asked === 'udp') return refuse('sips: is TLS, which transport=udp contradicts');
-  const named = (asked ?? 'tls') as CallTransport;
-  const transport = scheme === 'sips' ? SECURE[named] : named;
-  const uri = { scheme, user, host, port: port ?? PORTS[transport], transport } as const;
+  const transport = scheme === 'sips' ? SECURE[asked] : asked;
+  const port = portText === undefined ? PORTS[transport] : Number(portText);
+  const uri = { scheme, user, host, port, transport } as const;
   return { ok: true, uri: { ...uri, text: writeUri(uri) } };
+}
+
+function refuseUser(user: string | undefined): ParsedCallUri | undefined {
+  if (user === undefined || USER.test(user)) return undefined;
+  return refuse(
+    user.includes(':')
+      ? 'a password in a SIP URI is refused: it would stand in the clear'
+      : `"${user}" is no user of a SIP URI`,
+  );
+}
+
+function refusePort(text: string | undefined): ParsedCallUri | undefined {
+  const isPort = text === undefined || (Number(text) >= 1 && Number(text) <= 65535);
+  return isPort ? undefined : refuse(`${text} is no port: 1 to 65535 are`);
+}
+
+function refuseHost(host: string): ParsedCallUri | undefined {
+  if (!host.startsWith('['))
+    return HOST.test(host) ? undefined : refuse(`"${host}" is no host name and no IPv4 address`);
+  return refuse(
+    isIPv6(host.slice(1, -1))
+      ? `${host} cannot be called: the sip package knows no IPv6 hosts. Use a name or an IPv4 address`
+      : `${host} is no IPv6 address`,
+  );
+}
+
+function isTransport(text: string): text is CallTransport {
+  return TRANSPORTS.includes(text);
 }
 
 function writeUri({ scheme, user, host, port, transport }: Omit<CallUri, 'text'>): string {

@@ -146,16 +146,9 @@ export function isStunHeader(bytes: Uint8Array): boolean {
  * 14.6); an attribute after FINGERPRINT is an error (14.7).
  */
 export function parseStun(bytes: Uint8Array): Result<StunMessage> {
+  const unsound = refuseHeader(bytes);
+  if (unsound !== undefined) return unsound;
   const end = bytes.length;
-  if (end < STUN_HEADER_SIZE_BYTES) return refuse('truncated', end, 'shorter than a STUN header');
-  if (bytes[0]! >= 4) return refuse('not-stun', 0, 'the two top bits are not zero, or no STUN range');
-  if (readUint32(bytes, 4) !== STUN_COOKIE) return refuse('not-stun', 4, 'no magic cookie');
-  const claimed = STUN_HEADER_SIZE_BYTES + readUint16(bytes, 2);
-  if ((claimed & 3) !== 0) return refuse('length', 2, 'the length is no multiple of four');
-  if (claimed > end) return refuse('truncated', end, 'shorter than its header says');
-  if (claimed < end) return refuse('length', claimed, 'bytes after the end of the message');
-  if (end > MAX_SIZE_BYTES) return refuse('length', 2, `longer than ${MAX_SIZE_BYTES} bytes`);
-
   let integrityOffset: number | undefined;
   let integritySha256Offset: number | undefined;
   let fingerprintOffset: number | undefined;
@@ -189,6 +182,19 @@ export function parseStun(bytes: Uint8Array): Result<StunMessage> {
   return succeed(
     new ParsedStun(bytes, integrityOffset, integritySha256Offset, fingerprintOffset, ignoredCount),
   );
+}
+
+/** Why what begins here is no STUN message that fills `bytes`; undefined where it may be one. */
+function refuseHeader(bytes: Uint8Array): ReturnType<typeof refuse> | undefined {
+  const end = bytes.length;
+  if (end < STUN_HEADER_SIZE_BYTES) return refuse('truncated', end, 'shorter than a STUN header');
+  if (bytes[0]! >= 4) return refuse('not-stun', 0, 'the two top bits are not zero, or no STUN range');
+  if (readUint32(bytes, 4) !== STUN_COOKIE) return refuse('not-stun', 4, 'no magic cookie');
+  const claimed = STUN_HEADER_SIZE_BYTES + readUint16(bytes, 2);
+  if ((claimed & 3) !== 0) return refuse('length', 2, 'the length is no multiple of four');
+  if (claimed > end) return refuse('truncated', end, 'shorter than its header says');
+  if (claimed < end) return refuse('length', claimed, 'bytes after the end of the message');
+  return end > MAX_SIZE_BYTES ? refuse('length', 2, `longer than ${MAX_SIZE_BYTES} bytes`) : undefined;
 }
 
 /** The first attribute of a type, or undefined; ignored ones do not count (see `parseStun`). */

@@ -44,9 +44,10 @@ export function findLeak(
 ): string | undefined {
   // Arrays print with line breaks between the numbers.
   const plain = new Set([...new Set(texts)].flatMap((text) => [text, text.replaceAll(/\s+/g, ' ')]));
-  for (const [name, secret] of secrets)
-    for (const spelling of spellings(secret))
-      for (const text of plain) if (text.includes(spelling)) return `${name} as ${spelling}`;
+  for (const [name, secret] of secrets) {
+    const leaked = spellings(secret).find((spelling) => [...plain].some((text) => text.includes(spelling)));
+    if (leaked !== undefined) return `${name} as ${leaked}`;
+  }
   return undefined;
 }
 

@@ -105,7 +105,7 @@ export class Scene {
         Promise.all(callers),
       ]);
       if (!alice || !bob) throw new Error('a scene has two callers');
-      return new Scene(name, server, impostor, port, [alice, bob], parts);
+      return new Scene(name, server, { part: impostor, port }, [alice, bob], parts);
     } catch (error) {
       await Promise.allSettled([...parts.map((part) => part.end()), serving.then((server) => server.end())]);
       throw error;
@@ -115,8 +115,7 @@ export class Scene {
   private constructor(
     readonly name: SceneName,
     readonly server: Server,
-    private readonly impostor: Part<ImpostorQuestions>,
-    private readonly impostorPort: number,
+    private readonly impostor: { readonly part: Part<ImpostorQuestions>; readonly port: number },
     private readonly callers: readonly [Caller, Caller],
     private readonly parts: readonly Part<never>[],
   ) {}
@@ -141,7 +140,7 @@ export class Scene {
     await this.#dial(alice);
     await alice.part.ask('speak');
     await this.#settled(alice);
-    await this.impostor.ask('spray', { intervalMs: KNOCK_INTERVAL_MS });
+    await this.impostor.part.ask('spray', { intervalMs: KNOCK_INTERVAL_MS });
     await bob.part.ask('expect', alice.ssrc);
     await this.#dial(bob);
     await alice.part.ask('expect', bob.ssrc);
@@ -160,7 +159,7 @@ export class Scene {
       { ssrc: alice.ssrc, sequence: fromAlice.sequence },
       { ssrc: bob.ssrc, sequence: fromBob.sequence },
     ];
-    await this.impostor.ask('spray', { intervalMs: SPRAY_INTERVAL_MS, voices });
+    await this.impostor.part.ask('spray', { intervalMs: SPRAY_INTERVAL_MS, voices });
   }
 
   /** Alice's NAT forgets its mappings. Resolves when she hears Bob again, or `patienceMs` later. */
@@ -200,7 +199,7 @@ export class Scene {
   async measure(): Promise<SceneResult> {
     const seconds = this.playedMs / 1000;
     const [impostor, ...heard] = await Promise.all([
-      this.impostor.ask('report'),
+      this.impostor.part.ask('report'),
       ...this.callers.map(({ part }) => part.ask('report')),
     ]);
     const nats = await Promise.all(this.callers.map(({ nat }) => nat.ask('report')));
@@ -220,7 +219,7 @@ export class Scene {
 
   /** The impostor goes home; the call goes on. */
   async dismissImpostor(): Promise<void> {
-    await this.impostor.end();
+    await this.impostor.part.end();
   }
 
   /** Hangs up and ends all processes. */
@@ -262,7 +261,7 @@ export class Scene {
       signalled: settled?.signalled ?? `${privateAddress}:${mappings[0]?.insidePort}`,
       mapping,
       nat: settled?.nat,
-      isImpostor: mapping === `127.0.0.1:${this.impostorPort}`,
+      isImpostor: mapping === `127.0.0.1:${this.impostor.port}`,
     };
   }
 }
