@@ -58,8 +58,13 @@ const tasks = {
   bench: [tsx('--expose-gc', 'test/bench/main.ts')],
 };
 
-const rest = (name === 'test:lab' ? options.filter((option) => option !== '--all') : options).map(asTests);
-if (rest.length < options.length) process.env.LATCHKEY_LAB = 'all';
+const isWholeLab = name === 'test:lab' && options.includes('--all');
+if (isWholeLab) process.env.LATCHKEY_LAB = 'all';
+const rest = isWholeLab
+  ? options.filter((option) => option !== '--all')
+  : name === 'test'
+    ? options.map(asTests)
+    : options;
 const steps = tasks[name];
 if (!steps) {
   console.error(`latchkey: unknown task "${name}": one of ${Object.keys(tasks).join(', ')}`);

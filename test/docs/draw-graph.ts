@@ -69,6 +69,8 @@ function describe(): string {
     `{ rank=same; ${rooms.map((room) => `"${room}"`).join('; ')} }`;
   return [
     'digraph latchkey {',
+    `graph [label="an arrow runs from who imports to what is imported; its number counts the imports, types included; red runs up"
+      labelloc=b fontname="${FONT}" fontsize=11 fontcolor="${LINE}"]`,
     'graph [bgcolor=transparent nodesep=0.45 ranksep=0.5 splines=true newrank=true]',
     `node [shape=box style="filled,rounded" penwidth=0 fontname="${FONT}" margin="0.1,0.08" fontsize=13 fontcolor="#16202b"]`,
     `edge [arrowsize=0.6 fontname="${FONT}" fontsize=10]`,

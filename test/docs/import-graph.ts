@@ -13,8 +13,10 @@ export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 export const LAYERS: readonly (readonly string[])[] = [
   ['lib/wire'],
   ['lib/core'],
-  ['lib/core/proof', 'lib/core/route'],
+  ['lib/core/proof'],
+  ['lib/core/route'],
   ['lib/core/path'],
+  ['lib/core/call'],
   ['lib/core/exchange'],
   ['lib/core/engine.ts'],
   ['lib/core/index.ts'],
