@@ -87,7 +87,7 @@ async function askSubjects(
     if (refusals.has(question)) continue;
     try {
       // Bytes do not depend on who else is busy.
-      const turns = question === 'heap' ? 1 : TURNS;
+      const turns = question === 'heap' ? 3 : TURNS;
       note(costs, question, await inTurns(processes, turns, (subject) => subject.ask(question)));
     } catch (error) {
       refusals.set(question, error instanceof Error ? error.message : String(error));
