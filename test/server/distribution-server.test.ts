@@ -102,8 +102,8 @@ describe('latchkey/server', () => {
     assert.deepEqual(told, [
       ['session', { ...place, component: 1, media: 0, remote, room: 'tea', direction: 'in' }],
       ['joined', { ...place, room: 'tea' }],
-      ['answered', { ...place, room: 'tea', protection: 'none' }],
       ['latch', { ...place, ...{ component: 1, media: 0 }, local, remote, type: 'unprotected' }],
+      ['answered', { ...place, room: 'tea', protection: 'none' }],
     ]);
     told.length = 0;
     assert.equal((await phone.ask('BYE')).status, 200);
