@@ -36,10 +36,9 @@ export function readSignalledMedia(text: string): SignalledMedia[] | undefined {
   // A malformed a=latch is refused by whoever answers it; where the media goes can be read nevertheless.
   const parsed = parseLoosely(text);
   if (!parsed) return undefined;
-  const lines = text.split(/\r?\n/);
   return parsed.media
     .filter(({ isRejected, protocol }) => !isRejected && /RTP|UDP/i.test(protocol))
-    .map((media) => signalledOf(media, lines, parsed));
+    .map((media) => signalledOf(media, parsed));
 }
 
 function parseLoosely(text: string): Sdp | undefined {
@@ -49,12 +48,12 @@ function parseLoosely(text: string): Sdp | undefined {
   return stripped.ok ? stripped.value : undefined;
 }
 
-function signalledOf(media: SdpMedia, lines: readonly string[], sdp: Sdp): SignalledMedia {
+function signalledOf(media: SdpMedia, sdp: Sdp): SignalledMedia {
   const transport = sdp.media[media.transport] ?? media;
   const rtp = transportAddress(transport.address, transport.port);
   const candidates: TransportAddress[] = [];
   const ssrcs: number[] = [];
-  for (const line of lines.slice(media.firstLine, media.lastLine)) {
+  for (const line of sdp.text.slice(media.start, media.end).split(/[\r\n]+/)) {
     if (line.startsWith('a=candidate:') && candidates.length < CANDIDATES_MAX) {
       const [, component, protocol = '', , address = '', port = ''] = line.split(' ');
       const candidate = transportAddress(normaliseIp(address), Number(port));

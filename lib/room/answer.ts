@@ -128,16 +128,19 @@ function prefer(formats: readonly Format[], preference: readonly Format[]): Form
     const at = identities.indexOf(identityOf(format));
     return at < 0 || format.codec === RED_TEXT ? identities.length : at;
   };
-  return formats.toSorted((a, b) => rank(a) - rank(b));
+  // Each is ranked once: a comparison would read its a=fmtp anew.
+  const ranked = formats.map((format) => ({ format, rank: rank(format) }));
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ format }) => format);
 }
 
 function describeAnswer(offer: Sdp, answered: readonly Answered[], options: DescriptionOptions): string {
   // The t= of an answer is that of its offer (RFC 3264 section 6).
   const lines = describeSession(options, /^t=(\d+ \d+) *$/m.exec(offer.text)?.[1]);
   lines.push(...bundleLines(offer, answered));
+  const accepting = new Map(answered.map((one) => [one.section.media, one]));
   for (const media of offer.media) {
     const { kind, protocol, mid, formats } = media;
-    const accepted = answered.find(({ section }) => section.media === media);
+    const accepted = accepting.get(media);
     if (accepted === undefined) {
       lines.push(`m=${kind} 0 ${protocol} ${formats.join(' ') || '0'}`);
       if (mid !== undefined) lines.push(`a=mid:${mid}`);
@@ -155,10 +158,16 @@ function describeAnswer(offer: Sdp, answered: readonly Answered[], options: Desc
 
 /** The groups of the offer, of what is left of each; the one whose ports count comes first (RFC 9143 section 7.3). */
 function bundleLines(offer: Sdp, answered: readonly Answered[]): string[] {
+  const named = new Map<string, Answered[]>();
+  for (const one of answered) {
+    const { media, isRtcpMux } = one.section;
+    if (!isRtcpMux || media.mid === undefined) continue;
+    const others = named.get(media.mid);
+    if (others) others.push(one);
+    else named.set(media.mid, [one]);
+  }
   return offer.bundle.flatMap((group) => {
-    const members = group.flatMap((mid) =>
-      answered.filter(({ section: { media, isRtcpMux } }) => isRtcpMux && media.mid === mid),
-    );
+    const members = [...new Set(group)].flatMap((mid) => named.get(mid) ?? []);
     const leader = members.find(({ stream }) => stream.transport === stream.media);
     const mids = members
       .filter(({ stream }) => stream.transport === leader?.stream.media)

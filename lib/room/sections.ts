@@ -81,12 +81,21 @@ export function takeSections(sdp: Sdp, isRtcpMuxAllowed: boolean): readonly Sect
  */
 function leadersOf(sdp: Sdp): ReadonlyMap<SdpMedia, SdpMedia> {
   const leaders = new Map<SdpMedia, SdpMedia>();
+  if (sdp.bundle.length === 0) return leaders;
+  // Each section is looked at once, however often the groups name it.
+  const named = new Map<string, SdpMedia[]>();
+  for (const media of sdp.media) {
+    if (media.mid === undefined || !media.rtcpMux || !isRtp(media) || !isAcceptable(media)) continue;
+    const others = named.get(media.mid);
+    if (others) others.push(media);
+    else named.set(media.mid, [media]);
+  }
   for (const group of sdp.bundle) {
-    const members = group
-      .flatMap((mid) => sdp.media.filter((media) => media.mid === mid))
-      .filter((media) => !leaders.has(media) && isAcceptable(media) && isRtp(media) && media.rtcpMux);
+    const members = [...new Set(group)].flatMap((mid) => named.get(mid) ?? []);
     const leader = members.find((media) => media.port > 0);
-    if (leader !== undefined) for (const member of members) leaders.set(member, leader);
+    if (leader === undefined) continue;
+    for (const mid of group) named.delete(mid);
+    for (const member of members) leaders.set(member, leader);
   }
   return leaders;
 }

@@ -60,7 +60,7 @@ export type Agreed = Omit<
 export function streamOf(sdp: Sdp, media: SdpMedia, agreed: Agreed): NegotiatedStream {
   const { direction } = media;
   const transport = sdp.media[agreed.transport] ?? media;
-  const isReportable = !isUnspecified(media.address) || /^a=ice-ufrag:/m.test(sdp.text);
+  const isReportable = !isUnspecified(media.address) || sdp.mentionsIce;
   return {
     ...agreed,
     media: media.index,

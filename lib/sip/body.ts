@@ -9,23 +9,23 @@ interface Span {
   readonly end: number;
 }
 
+const CONTENT_IS_SDP = /\r\ncontent-type[ \t]*:[ \t]*application\/sdp\b/i;
+
 function multipartSpan(content: string, contentType: string): Span | undefined {
   const boundary = /;\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
   const delimiter = `--${boundary?.[1] ?? boundary?.[2] ?? ''}`;
   if (delimiter === '--') return undefined;
-  let at = content.startsWith(delimiter) ? 0 : content.indexOf(`\r\n${delimiter}`);
+  const separator = `\r\n${delimiter}`;
+  let at = content.startsWith(delimiter) ? 0 : content.indexOf(separator);
   while (at !== -1) {
     const headStart = content.indexOf('\r\n', at + 2);
-    const next = headStart === -1 ? -1 : content.indexOf(`\r\n${delimiter}`, headStart);
+    const next = headStart === -1 ? -1 : content.indexOf(separator, headStart);
     if (next === -1) return undefined;
-    const headEnd = content.indexOf('\r\n\r\n', headStart);
-    // The blank line may be the delimiter's own, and then the part is empty (RFC 2046 section 5.1.1).
-    const hasHead = headEnd !== -1 && headEnd + 4 <= next;
-    if (
-      hasHead &&
-      /\r\ncontent-type[ \t]*:[ \t]*application\/sdp\b/i.test(content.slice(headStart, headEnd))
-    ) {
-      return { start: headEnd + 4, end: next };
+    // Nothing is looked for beyond the part: each byte is seen by one part only.
+    const part = content.slice(headStart, next);
+    const headEnd = part.indexOf('\r\n\r\n');
+    if (headEnd !== -1 && CONTENT_IS_SDP.test(part.slice(0, headEnd))) {
+      return { start: headStart + headEnd + 4, end: next };
     }
     at = next;
   }

@@ -24,10 +24,14 @@ interface AttributeLine {
 /** The lines of one section so far. */
 export interface Section {
   readonly key: SectionKey;
-  readonly firstLine: number;
   /** The mids of each BUNDLE group; groups stand at session level only (RFC 5888 section 5). */
   readonly bundle: (readonly string[])[];
-  lastLine: number;
+  /** Where its text begins, and where it ends so far. */
+  readonly start: number;
+  end: number;
+  /** Of all its groups together. */
+  midCount: number;
+  mentionsIce: boolean;
   address?: string;
   direction?: Direction;
   mid?: string;
@@ -43,11 +47,13 @@ export interface Section {
 }
 
 /** A section of which nothing is read yet. */
-export function openSection(key: SectionKey, firstLine: number): Section {
+export function openSection(key: SectionKey, start: number): Section {
   return {
     key,
-    firstLine,
-    lastLine: firstLine,
+    start,
+    end: start,
+    midCount: 0,
+    mentionsIce: false,
     rtcpMux: false,
     bundleOnly: false,
     challenges: [],
@@ -82,7 +88,10 @@ export function readAttribute(section: Section, name: string, attribute: Attribu
       return undefined;
     case 'group': {
       const mids = parseBundleGroup(attribute.value);
-      if (mids !== undefined) section.bundle.push(mids);
+      if (mids !== undefined) {
+        section.bundle.push(mids);
+        section.midCount += mids.length;
+      }
       return undefined;
     }
     case 'mid':
@@ -94,6 +103,7 @@ export function readAttribute(section: Section, name: string, attribute: Attribu
       return undefined;
     }
     case 'ice-ufrag':
+      section.mentionsIce = true;
       if (/^[A-Za-z0-9+/]{4,256}$/.test(attribute.value)) section.iceUfrag = attribute.value;
       return undefined;
     case 'ice-pwd':

@@ -62,9 +62,9 @@ export interface SdpMedia {
   /** By payload type: `opus/48000/2`. Static types have no entry unless the SDP has. */
   readonly rtpmaps: ReadonlyMap<number, string>;
   readonly fmtps: ReadonlyMap<number, string>;
-  /** Counted from 1, both inclusive; the first is the `m=` line. */
-  readonly firstLine: number;
-  readonly lastLine: number;
+  /** Where it stands in `Sdp.text`: from its `m=` line up to, not including, `end`. */
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface Sdp {
@@ -78,14 +78,21 @@ export interface Sdp {
   readonly media: readonly SdpMedia[];
   /** The mids of each BUNDLE group, in order. */
   readonly bundle: readonly (readonly string[])[];
+  /** There is an `a=ice-ufrag` somewhere, readable or not. */
+  readonly mentionsIce: boolean;
 }
 
-/** 1 Mi characters: sixteen times what fits in a datagram, and room for any conference seen so far. */
-const SDP_CHARACTERS_MAX = 1024 * 1024;
-/** 256 sections of 128 lines: a browser's video section has about 100. Bounds objects per character. */
-const SDP_LINES_MAX = 32768;
-/** Each section may cost ports, keys and timers, so their number is not the peer's to choose freely. */
-const SDP_MEDIA_MAX = 256;
+/** What `parseSdp` takes at most; beyond it there is an error, and nothing more is read. */
+export interface SdpLimits {
+  readonly maxCharacters: number;
+  /** Each section may cost ports, keys and timers, so their number is not the peer's to choose freely. */
+  readonly maxMedia: number;
+  /** Mids of all BUNDLE groups together. */
+  readonly maxMids: number;
+}
+
+/** As much as a datagram holds, and more than any conference seen so far: a browser's section has 3,000 characters. */
+export const SDP_LIMITS: SdpLimits = { maxCharacters: 64 * 1024, maxMedia: 64, maxMids: 256 };
 const PORT_MAX = 65535;
 
 /** A section with its `m=` line, which the session level does not have. */
@@ -95,40 +102,37 @@ interface MediaSection extends Section {
 
 /**
  * Reads an SDP. Never throws, whatever the text, and takes time linear in it. `offset` of an error is
- * the line. Error codes: `sdp-size`, `sdp-lines`, `sdp-media-count` (limits), `sdp-version` (not an
+ * the line. Error codes: `sdp-size`, `sdp-media-count`, `sdp-mid-count` (limits), `sdp-version` (not an
  * SDP), `sdp-media` (an `m=` line that cannot be read), and for ours, malformed or given twice in a section,
  * `latch-version`, `latch-tag`, `latch-secret`, `latch-param`, `latch-challenge` and `latch-duplicate`.
  */
-export function parseSdp(text: string): Result<Sdp> {
-  if (text.length > SDP_CHARACTERS_MAX) {
-    return refuse('sdp-size', 1, `the SDP is longer than ${SDP_CHARACTERS_MAX} characters`);
+export function parseSdp(text: string, limits: SdpLimits = SDP_LIMITS): Result<Sdp> {
+  if (text.length > limits.maxCharacters) {
+    return refuse('sdp-size', 1, `the SDP is longer than ${limits.maxCharacters} characters`);
   }
-  const session = openSection('session', 1);
+  const session = openSection('session', 0);
   const sections: MediaSection[] = [];
   let section = session;
   let line = 0;
   let hasVersion = false;
-  for (const { start, end } of sdpLines(text)) {
+  for (const { start, end, next } of sdpLines(text)) {
     line++;
-    if (line > SDP_LINES_MAX) {
-      return refuse('sdp-lines', line, `the SDP has more than ${SDP_LINES_MAX} lines`);
-    }
-    section.lastLine = line;
+    section.end = next;
     if (start === end) continue;
     const content = text.slice(start, end);
     if (!hasVersion) {
       if (!/^v=0 *$/.test(content)) return refuse('sdp-version', line, 'the text does not begin with v=0');
       hasVersion = true;
     } else if (content.startsWith('m=')) {
-      section.lastLine = line - 1;
-      if (sections.length === SDP_MEDIA_MAX) {
-        return refuse('sdp-media-count', line, `the SDP has more than ${SDP_MEDIA_MAX} media sections`);
+      section.end = start;
+      if (sections.length === limits.maxMedia) {
+        return refuse('sdp-media-count', line, `the SDP has more than ${limits.maxMedia} media sections`);
       }
       const mediaLine = parseMediaLine(content.slice(2));
       if (mediaLine === undefined) {
         return refuse('sdp-media', line, `m= in line ${line} (media ${sections.length}) cannot be read`);
       }
-      const opened = { ...openSection(sections.length, line), mediaLine };
+      const opened = { ...openSection(sections.length, start), mediaLine, end: next };
       sections.push(opened);
       section = opened;
     } else if (content.startsWith('c=')) {
@@ -139,6 +143,9 @@ export function parseSdp(text: string): Result<Sdp> {
       const value = colon < 0 ? '' : content.slice(colon + 1);
       const error = readAttribute(section, name, { line, value });
       if (error !== undefined) return error;
+      if (section.midCount > limits.maxMids) {
+        return refuse('sdp-mid-count', line, `the SDP has groups of more than ${limits.maxMids} mids`);
+      }
     }
   }
   if (!hasVersion) return refuse('sdp-version', 1, 'the text is empty');
@@ -154,7 +161,7 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
   for (const [index, section] of sections.entries()) {
     const challenge = readChallenge(section, session);
     if (!challenge.ok) return challenge;
-    const { mediaLine, mid, rtcpMux, bundleOnly, rtpmaps, fmtps, firstLine, lastLine } = section;
+    const { mediaLine, mid, rtcpMux, bundleOnly, rtpmaps, fmtps, start, end } = section;
     const address = section.address ?? session.address ?? '';
     const nextPort = mediaLine.port > 0 && mediaLine.port < PORT_MAX ? mediaLine.port + 1 : 0;
     media.push({
@@ -173,12 +180,13 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
       ice: iceOf(section, session),
       rtpmaps,
       fmtps,
-      firstLine,
-      lastLine,
+      start,
+      end,
     });
   }
   const { address = '', latch, bundle } = session;
-  return succeed({ text, eol: lineEndOf(text), address, latch, media, bundle });
+  const mentionsIce = [session, ...sections].some((section) => section.mentionsIce);
+  return succeed({ text, eol: lineEndOf(text), address, latch, media, bundle, mentionsIce });
 }
 
 function iceOf(section: Section, session: Section): IceCredentials | undefined {
