@@ -11,6 +11,7 @@ import {
   SenderReportPacket,
   XrPacket,
 } from 'rtp.js/packets';
+import type { ExtendedReport } from 'rtp.js/packets';
 import { parseRtcp } from '../wire/rtcp.js';
 import type { RtcpHeader } from '../wire/rtcp.js';
 import { CNAME } from './rtcp-goodbye.js';
@@ -91,12 +92,14 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
   readonly reportTimes = new Map<number, number>();
   readonly dropped = { malformed: 0, ssrcConflict: 0, unroutable: 0 };
   readonly #scene: RtcpScene<Party>;
+  readonly #peers: ReadonlySet<Party>;
   readonly #parts = new Map<Party, (Uint8Array | undefined)[]>();
   readonly #names = new Map<number, Uint8Array>();
   #index = -1;
 
   constructor(scene: RtcpScene<Party>) {
     this.#scene = scene;
+    this.#peers = new Set(scene.peers);
   }
 
   isForeign(ssrc: number): boolean {
@@ -224,21 +227,29 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
       return;
     }
     const reports = packet.getReports();
-    const isFor = (party: Party, report: (typeof reports)[number]): boolean =>
-      isForEveryone(report)
-        ? this.#scene.peers.includes(party)
-        : reportTarget(report).some((ssrc) => this.#peerWith(ssrc) === party);
-    const owners = this.#ownersOf(reports.flatMap((report) => reportTarget(report)));
-    const parties = new Set([...owners, ...(reports.some(isForEveryone) ? this.#scene.peers : [])]);
+    // Each block is asked once whom it is about, however many there are to hear it.
+    const forAll = new Set(reports.filter(isForEveryone));
+    const forOne = new Map<Party, Set<ExtendedReport>>();
+    for (const report of reports) {
+      if (forAll.has(report)) continue;
+      for (const party of this.#ownersOf(reportTarget(report))) {
+        const own = forOne.get(party);
+        if (own) own.add(report);
+        else forOne.set(party, new Set([report]));
+      }
+    }
+    const parties = new Set([...forOne.keys(), ...(forAll.size > 0 ? this.#scene.peers : [])]);
     if (parties.size === 0) this.dropped.unroutable++;
     for (const party of parties) {
-      const isWhole = reports.every((report) => isFor(party, report));
-      if (isWhole) this.#put(party, this.#index, bytes);
-      else {
-        const rest = packet.clone();
-        rest.setReports(rest.getReports().filter((report) => isFor(party, report)));
-        this.#put(party, this.#index, bytesOf(rest));
+      const own = forOne.get(party);
+      if (forAll.size + (own?.size ?? 0) === reports.length) {
+        this.#put(party, this.#index, bytes);
+        continue;
       }
+      const rest = new XrPacket();
+      rest.setSsrc(packet.getSsrc());
+      rest.setReports(reports.filter((report) => forAll.has(report) || own?.has(report)));
+      this.#put(party, this.#index, bytesOf(rest));
     }
   }
 
@@ -249,7 +260,7 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
   /** The owner of a source, if it is one the sender can have heard. */
   #peerWith(ssrc: number): Party | undefined {
     const owner = this.#scene.ownerOf(ssrc);
-    return owner !== undefined && this.#scene.peers.includes(owner) ? owner : undefined;
+    return owner !== undefined && this.#peers.has(owner) ? owner : undefined;
   }
 
   #ownersOf(ssrcs: readonly number[]): Party[] {
