@@ -11,6 +11,21 @@ export { TRANSACTION_MS } from './dialog.js';
 export type { Dialog, DialogLimits, EndReason } from './dialog.js';
 export { MAX_FORKS } from './forks.js';
 export type { Fork } from './forks.js';
+export { readAddress, readCommaParams, readCredentials } from './field-values.js';
+export type { AddressValue, Credentials, FieldParam, ViaValue } from './field-values.js';
+export { GATE_LIMITS, GATE_REASONS, answerRefused, examineMessage } from './gate.js';
+export type {
+  GateField,
+  GateLimits,
+  GateMessage,
+  GateReason,
+  GateRefusal,
+  GateSource,
+  GateVerdict,
+} from './gate.js';
+export { GateCounters } from './gate-counters.js';
+export type { GateCounts } from './gate-counters.js';
+export { MessageFramer } from './message-framer.js';
 export { hopSignalling, isLoopback } from './hop.js';
 export type { Signalling } from './hop.js';
 export { checkSipIdentity } from './identity.js';

@@ -1,15 +1,19 @@
 /**
- * Between a socket and the package's listeners on it: frames tidied, exceptions caught, closed flows silent.
+ * Between a socket and the package's listeners on it: messages pass the gate, exceptions are caught, closed flows are silent.
  * Works on the one object it is given; no prototype is changed.
  */
 import type { Socket as DatagramSocket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { StreamFramer, tidyMessage } from './frame.js';
-import type { FrameLimits } from './frame.js';
+import { MessageFramer, answerRefused, examineMessage } from '../../lib/sip/index.js';
+import type { GateCounters, GateLimits, GateRefusal, GateVerdict } from '../../lib/sip/index.js';
+import { packageText } from './package-text.js';
 
 export interface GuardSite {
-  readonly limits: FrameLimits;
+  readonly limits: GateLimits;
+  readonly counters: GateCounters;
+  /** The To tag of answers that are given at the gate. */
+  readonly tag: string;
   /** Something was dropped or caught; the process goes on. */
   onFault(where: string, error: unknown): void;
   /** True while a dialog lives on the flow from this address: it is not to be closed for being idle. */
@@ -17,6 +21,27 @@ export interface GuardSite {
 }
 
 type Listener = (...args: unknown[]) => void;
+
+/**
+ * Counts a refusal, tells of the first ones, and makes the answer where there may be one: it goes back to where the request
+ * came from, whatever the Via says, and is never much longer (protocol.md P11).
+ */
+function refuse(
+  { reason, answerable }: GateRefusal,
+  where: string,
+  source: { readonly address: string | undefined; readonly port: number | undefined },
+  sizeBytes: number,
+  site: GuardSite,
+): string | undefined {
+  if (site.counters.countRefused(reason)) {
+    site.onFault(where, new Error(`a message was refused at the gate: ${reason}`));
+  }
+  const { address, port } = source;
+  if (!answerable || address === undefined || port === undefined) return undefined;
+  const answer = answerRefused(answerable, reason, { address, port }, site.tag, sizeBytes);
+  if (answer !== undefined) site.counters.countAnswered();
+  return answer;
+}
 
 /** Replaces `on` of one emitter, for one event, by a version whose listener is wrapped. */
 function interceptOn(emitter: EventEmitter, wraps: Record<string, (listener: Listener) => Listener>): void {
@@ -47,7 +72,21 @@ export function guardStream(stream: Socket, where: string, site: GuardSite): voi
         site.onFault(where, error);
         stream.destroy();
       };
-      const framer = new StreamFramer(site.limits, parser, (why) => fail(new Error(why)));
+      const answer = (refusal: GateRefusal, sizeBytes: number) => {
+        const source = { address: stream.remoteAddress, port: stream.remotePort };
+        const text = refuse(refusal, where, source, sizeBytes, site);
+        if (text !== undefined && stream.writable) stream.write(text, 'latin1');
+      };
+      const framer = new MessageFramer(site.limits, {
+        onVerdict: (verdict: GateVerdict, sizeBytes) => {
+          if (verdict.ok) parser(packageText(verdict.message));
+          else answer(verdict, sizeBytes);
+        },
+        onBroken: (refusal, sizeBytes) => {
+          answer(refusal, sizeBytes);
+          stream.destroySoon();
+        },
+      });
       return (data) => {
         try {
           framer.push(String(data));
@@ -80,11 +119,19 @@ export function guardWebSocket(socket: WebSocketLike, where: string, site: Guard
   interceptOn(socket, {
     error: withoutDetails,
     message: (onMessage) => (data) => {
-      const text = typeof data === 'string' ? data : Buffer.isBuffer(data) ? data.toString('latin1') : '';
-      const tidy = tidyMessage(text, site.limits);
-      if (tidy === undefined) return;
+      const isText = typeof data === 'string';
+      const text = isText ? data : Buffer.isBuffer(data) ? data.toString('latin1') : '';
       try {
-        onMessage(tidy);
+        const verdict = examineMessage(
+          text,
+          site.limits,
+          isText ? (body) => Buffer.byteLength(body) : undefined,
+        );
+        if (verdict?.ok) onMessage(packageText(verdict.message));
+        if (verdict?.ok !== false) return;
+        const source = { address: socket._socket?.remoteAddress, port: socket._socket?.remotePort };
+        const answer = refuse(verdict, where, source, text.length, site);
+        if (answer !== undefined) socket.send(isText ? answer : Buffer.from(answer, 'latin1'));
       } catch (error) {
         site.onFault(where, error);
       }
@@ -100,10 +147,12 @@ export function guardWebSocket(socket: WebSocketLike, where: string, site: Guard
 /** The package's UDP socket: `onMessage` is its listener. */
 export function guardDatagrams(socket: DatagramSocket, onMessage: Listener, site: GuardSite): void {
   socket.on('message', (bytes, info) => {
-    const tidy = tidyMessage(bytes.toString('latin1'), site.limits);
-    if (tidy === undefined) return;
     try {
-      onMessage(Buffer.from(tidy, 'latin1'), info);
+      const verdict = examineMessage(bytes.toString('latin1'), site.limits);
+      if (verdict?.ok) onMessage(Buffer.from(packageText(verdict.message), 'latin1'), info);
+      if (verdict?.ok !== false) return;
+      const answer = refuse(verdict, 'UDP', info, bytes.length, site);
+      if (answer !== undefined) socket.send(Buffer.from(answer, 'latin1'), info.port, info.address);
     } catch (error) {
       site.onFault('UDP', error);
     }

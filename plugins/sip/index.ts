@@ -5,10 +5,11 @@
 import { EventEmitter } from 'node:events';
 import { LatchkeyError } from '../../lib/index.js';
 import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
-import { Calls, fromTag, toTag } from '../../lib/sip/index.js';
+import { Calls, GateCounters, fromTag, toTag } from '../../lib/sip/index.js';
 import type {
   Arrival,
   Dialog,
+  GateCounts,
   ListenOptions,
   OnRequest,
   SipListeners,
@@ -58,6 +59,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   readonly #calls: Calls;
   readonly #resolve: Resolve;
   readonly #stacks = new Set<Stack>();
+  readonly #gate = new GateCounters();
 
   /** Made by `latchSip`, not by hand. */
   constructor(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions) {
@@ -79,6 +81,11 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
     );
   }
 
+  /** What was refused at the gate, before the package saw it, by all stacks together. */
+  get counters(): { readonly gate: GateCounts } {
+    return { gate: this.#gate };
+  }
+
   /**
    * As `sip.create`, with the same arguments; port 0 lets the system choose. `stack.ready` tells when all listeners are up,
    * or what is wrong with one. What the package throws at once (a bad certificate) is thrown.
@@ -88,6 +95,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
       sip: this.#sip,
       calls: this.#calls,
       resolve: this.#resolve,
+      gate: this.#gate,
       onRejected: (dialog, message, { status, warning }) => {
         const call = String(message.headers['call-id'] ?? '');
         this.#tell('rejected', { session: dialog?.session, call, status, warning, message });

@@ -149,7 +149,7 @@ export class Listeners {
     return function (this: unknown, event: unknown, listener: unknown) {
       if (event !== 'connection' || this instanceof net.Server) return original.call(this, event, listener);
       const server = this as WebSocketServerLike;
-      if (server.options) server.options.maxPayload = site.limits.maxHeadBytes + site.limits.maxBodyBytes;
+      if (server.options) server.options.maxPayload = site.limits.maxMessageBytes;
       original.call(server, 'error', () => undefined);
       return original.call(server, event, connections(listener as Loose));
     };

@@ -32,8 +32,16 @@ export interface SipOptions {
   /** Off when undefined; 0 lets the system choose. WSS where `tls` is given, WS else. */
   ws_port?: number | undefined;
   rport?: boolean | undefined;
+  /** Bytes of a message's head at most. 60,480 unless set. */
   maxBytesHeaders?: number | undefined;
+  /** Bytes of a message's body at most. Unless set, what `maxMessageBytes` leaves. */
   maxContentLength?: number | undefined;
+  /** Bytes of a message at most. 131,072 unless set; the two above together, where one of them is. */
+  maxMessageBytes?: number | undefined;
+  /** Bytes of a header field at most. 8,192 unless set. */
+  maxLineBytes?: number | undefined;
+  /** Header fields of a message at most; each element of a list of addresses counts as one. 128 unless set. */
+  maxLines?: number | undefined;
   logger?: SipLogger | undefined;
   [name: string]: unknown;
 }

@@ -22,6 +22,7 @@ import type {
   SipStack,
   Calls,
   Dialog,
+  GateCounters,
   OnRequest,
   OnResponse,
   Outgoing,
@@ -35,18 +36,20 @@ import type {
 } from '../../lib/sip/index.js';
 import type { PackageStack, SipOptions, SipPackage } from './sip-types.js';
 import { Dialling } from './dialling.js';
-import { DEFAULT_LIMITS } from './frame.js';
 import type { GuardSite } from './guard-stream.js';
 import { Listeners } from './listeners.js';
 import { Sender } from './sender.js';
 import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
-import { unveilViaAddresses } from './via-address.js';
+import { gateLimits } from './limits.js';
+import { unveilMessage } from './package-text.js';
 import type { Resolve } from './target.js';
 
 export interface StackSite {
   readonly sip: SipPackage;
   readonly calls: Calls;
   readonly resolve: Resolve;
+  /** Counts what is refused before the package sees it. */
+  readonly gate: GateCounters;
   onRejected(dialog: Dialog | undefined, message: SipMessage, refusal: Refusal): void;
   /** False where nobody wants to hear of what is received. */
   isHeard(): boolean;
@@ -148,13 +151,10 @@ export class Stack implements SipStack {
   }
 
   #guardSite(): GuardSite {
-    const { maxBytesHeaders, maxContentLength } = this.#options;
-    const limits = {
-      maxHeadBytes: maxBytesHeaders ?? DEFAULT_LIMITS.maxHeadBytes,
-      maxBodyBytes: maxContentLength ?? DEFAULT_LIMITS.maxBodyBytes,
-    };
     return {
-      limits,
+      limits: gateLimits(this.#options),
+      counters: this.#site.gate,
+      tag: randomBytes(8).toString('hex'),
       onFault: (where, error) => this.#site.onFault(where, error),
       isInUse: (address, port) => this.#site.calls.table.isFlowInUse(address, port),
     };
@@ -169,6 +169,9 @@ export class Stack implements SipStack {
       port: port || 5060,
       tls_port: tls_port || 5061,
       ws_port: ws_port === undefined ? undefined : ws_port || 1,
+      // What reaches the package has been measured at the gate.
+      maxBytesHeaders: Number.MAX_SAFE_INTEGER,
+      maxContentLength: Number.MAX_SAFE_INTEGER,
       logger: {
         recv: (message, remote) => this.#onReceived(message, remote),
         send: (message, target) => this.#onSending(message, target),
@@ -196,7 +199,7 @@ export class Stack implements SipStack {
     const port = this.#listeners.portOf(remote.protocol);
     if (remote.protocol === 'UDP' && remote.local && port !== undefined) remote.local.port = port;
     this.#flows.set(message, remote);
-    unveilViaAddresses(message);
+    unveilMessage(message);
     dropUnreadableRoutes(message);
     const { logger } = this.#options;
     if (!logger?.recv && !this.#site.isHeard()) return;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -17,6 +18,7 @@ function message(overrides: Record<string, string | undefined> = {}, method = 'O
     From: '<sip:mallory@127.0.0.1>;tag=m',
     'Call-ID': 'hostile',
     CSeq: `1 ${method}`,
+    Contact: method === 'INVITE' ? '<sip:mallory@127.0.0.1:9>' : undefined,
     'Content-Length': String(body.length),
     ...overrides,
   };
@@ -122,17 +124,20 @@ describe('plugins/sip: no frame and no closed flow ends the process', function (
     });
   }
 
-  it('closes a stream whose messages cannot be told apart, and tells of it', async () => {
+  it('closes a stream whose messages cannot be told apart, and counts it', async () => {
+    const refusals = () =>
+      Object.values(bob.latch.counters.gate.refused).reduce((sum, count) => sum + count, 0);
     for (const text of [
       message({ 'Content-Length': 'NaN' }),
       message({ 'Content-Length': '-1' }),
       'x'.repeat(2_000_000),
     ]) {
-      const before = bob.faults.length;
+      const before = refusals();
       const socket = await stream('TCP');
+      socket.resume();
       socket.write(text);
       await new Promise((resolve) => socket.once('close', resolve));
-      assert.ok(bob.faults.length > before);
+      assert.equal(refusals(), before + 1);
     }
     await isAlive();
   });
@@ -197,16 +202,36 @@ describe('plugins/sip: no frame and no closed flow ends the process', function (
     await isAlive();
   });
 
-  it('answers 400 to a request over WebSocket that lacks a header, without asking the application', async () => {
+  it('answers 400 at the gate where that is safe, on every transport, and counts it', async () => {
     const count = bob.requests.length;
+    const { answered } = bob.latch.counters.gate;
+    const refused = bob.latch.counters.gate.refused['cseq-method'];
+    const bad = (transport: string) =>
+      message({ CSeq: '1 BYE', Via: `SIP/2.0/${transport} a.invalid;branch=z9hG4bKy;rport` });
     const ws = new WebSocket(`wss://127.0.0.1:${bob.port('WSS')}`, 'sip', { rejectUnauthorized: false });
     await once(ws, 'open');
-    ws.send(message({ From: undefined, Via: 'SIP/2.0/WSS a.invalid;branch=z9hG4bKy' }));
-    const [reply] = (await once(ws, 'message')) as [Buffer];
-    assert.match(reply.toString(), /^SIP\/2\.0 400 /);
-    assert.match(reply.toString(), /\r\nWarning: 399 /);
-    assert.equal(bob.requests.length, count);
+    ws.send(bad('WSS'));
+    const replies = [String((await once(ws, 'message'))[0])];
     ws.close();
+    for (const protocol of ['TCP', 'TLS'] as const) {
+      const socket = await stream(protocol);
+      socket.write(bad(protocol));
+      replies.push(String((await once(socket, 'data'))[0]));
+      socket.destroy();
+    }
+    const udp = createSocket('udp4');
+    udp.send(bad('UDP'), bob.port('UDP'), '127.0.0.1');
+    replies.push(String((await once(udp, 'message'))[0]));
+    for (const reply of replies) {
+      assert.match(reply, /^SIP\/2\.0 400 /);
+      assert.match(reply, /\r\nVia: .*;branch=z9hG4bKy;rport=\d+;received=127\.0\.0\.1\r\n/);
+      assert.match(reply, /\r\nWarning: 399 latchkey "cseq-method"\r\n/);
+    }
+    assert.match(replies.at(-1) ?? '', new RegExp(`;rport=${udp.address().port};`));
+    udp.close();
+    assert.equal(bob.requests.length, count, 'the application was asked');
+    assert.equal(bob.latch.counters.gate.answered, answered + 4);
+    assert.equal(bob.latch.counters.gate.refused['cseq-method'], refused + 4);
   });
 
   it('survives responses to flows that are gone', async () => {

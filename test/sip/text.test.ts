@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { PeerCertificate } from 'node:tls';
 import { readSdp, replaceSdp } from '../../lib/sip/body.js';
-import { DEFAULT_LIMITS, StreamFramer, tidyMessage } from '../../plugins/sip/frame.js';
+import { GATE_LIMITS, GateCounters } from '../../lib/sip/index.js';
 import { guardStream } from '../../plugins/sip/guard-stream.js';
 import { checkSipIdentity } from '../../lib/sip/identity.js';
 import type { SipMessage } from '../../lib/sip/index.js';
@@ -12,119 +12,20 @@ import { hopSignalling, isLoopback } from '../../plugins/sip/index.js';
 import { formatWarning } from '../../lib/sip/response.js';
 import { isReliable, isWellFormed, rackCseq, sessionExpiresMs } from '../../lib/sip/message.js';
 import { expectedSignalling, parseSipUri, resolveHop } from '../../plugins/sip/target.js';
-import { unveilViaAddresses } from '../../plugins/sip/via-address.js';
 import { sip } from '../plugins/sip-phones.js';
 
-function frame(...chunks: string[]): { parts: string[]; broken: string[] } {
-  const parts: string[] = [];
-  const broken: string[] = [];
-  const framer = new StreamFramer(
-    { maxHeadBytes: 200, maxBodyBytes: 100 },
-    (part) => parts.push(part),
-    (why) => broken.push(why),
-  );
-  for (const chunk of chunks) framer.push(chunk);
-  return { parts, broken };
-}
-
 describe('plugins/sip: bytes and text', () => {
-  describe('messages cut out of a stream', () => {
-    const one = 'A b SIP/2.0\r\nContent-Length: 3\r\n\r\nxyz';
-    const two = 'C d SIP/2.0\r\nl : 0\r\n\r\n';
-    const whole = ['A b SIP/2.0\r\nContent-Length: 3\r\n\r\n', 'xyz', 'C d SIP/2.0\r\nl : 0\r\n\r\n'];
-
-    it('are the same wherever the stream is cut', () => {
-      const stream = `\r\n\r\n${one}\r\n${two}${one}`;
-      const expected = [...whole, ...whole.slice(0, 2)];
-      fc.assert(
-        fc.property(fc.array(fc.nat(stream.length), { maxLength: 12 }), (cuts) => {
-          const at = [0, ...cuts.sort((a, b) => a - b), stream.length];
-          const chunks = at.slice(1).map((end, i) => stream.slice(at[i], end));
-          assert.deepEqual(frame(...chunks), { parts: expected, broken: [] });
-        }),
-      );
-    });
-
-    it('skip what has no Content-Length, as the package does', () => {
-      assert.deepEqual(frame(`X y SIP/2.0\r\nA: b\r\n\r\n${two}`).parts, [two]);
-    });
-
-    for (const length of [
-      '-1',
-      'NaN',
-      '',
-      '1e2',
-      '0x10',
-      '1 2',
-      '10\r\nContent-Length: 11',
-      '101',
-      '9999999999',
-      '+3',
-    ]) {
-      it(`end with a Content-Length of ${JSON.stringify(length)}`, () => {
-        const { parts, broken } = frame(`A b SIP/2.0\r\nContent-Length: ${length}\r\n\r\nxyz`, two, two);
-        assert.deepEqual(parts, []);
-        assert.equal(broken.length, 1);
-      });
-    }
-
-    it('end with a head that is too long, complete or not', () => {
-      for (const text of [
-        `A b SIP/2.0\r\nX: ${'y'.repeat(300)}`,
-        `A b SIP/2.0\r\nX: ${'y'.repeat(300)}\r\n\r\n`,
-      ]) {
-        assert.deepEqual(frame(text, two), { parts: [], broken: ['the head is too long'] });
-      }
-    });
-
-    it('never throw, whatever comes', () => {
-      const pieces = fc.constantFrom(
-        '\r\n',
-        '\r',
-        '\n',
-        'l:',
-        '3',
-        '-',
-        ' ',
-        '\t',
-        'A b SIP/2.0',
-        'Content-Length: 5',
-        '\0',
-        ':',
-      );
-      fc.assert(
-        fc.property(
-          fc.array(fc.oneof(pieces, fc.string()), { maxLength: 40 }),
-          (chunks) => void frame(...chunks),
-        ),
-      );
-    });
-  });
-
-  describe('one message', () => {
-    it('loses folding, stray line breaks and long white space in its head, and nothing in its body', () => {
-      const raw = `\r\n\r\nA b SIP/2.0\r\nX: a\r\n\t b\nc${' '.repeat(50)}d\r\n\r\nbody\n  \r\n  `;
-      assert.equal(tidyMessage(raw), 'A b SIP/2.0\r\nX: a b c d\r\n\r\nbody\n  \r\n  ');
-    });
-
-    it('is none without its empty line, with a prototype in it, or beyond the limits', () => {
-      assert.equal(tidyMessage('\r\n\r\n'), undefined);
-      assert.equal(tidyMessage('A b SIP/2.0\r\nX: y'), undefined);
-      assert.equal(tidyMessage('A b SIP/2.0\r\nVia: x;__Proto__\r\n\r\n'), undefined);
-      assert.equal(tidyMessage(`A b SIP/2.0\r\nX: ${'y'.repeat(9000)}\r\n\r\n`), undefined);
-      assert.equal(tidyMessage(`A b SIP/2.0\r\n${'X: y\r\n'.repeat(600)}\r\n`), undefined);
-      assert.equal(
-        tidyMessage(`A b SIP/2.0\r\n\r\n${'y'.repeat(DEFAULT_LIMITS.maxBodyBytes + 1)}`),
-        undefined,
-      );
-    });
-  });
-
   it('a flow that carries a call is not closed for being idle, others are', () => {
     const stream = new PassThrough();
     let isInUse = true;
     let timeouts = 0;
-    const site = { limits: DEFAULT_LIMITS, onFault: () => undefined, isInUse: () => isInUse };
+    const site = {
+      limits: GATE_LIMITS,
+      counters: new GateCounters(),
+      tag: 't',
+      onFault: () => undefined,
+      isInUse: () => isInUse,
+    };
     guardStream(stream as unknown as Socket, 'TCP', site);
     stream.on('timeout', () => timeouts++);
     stream.emit('timeout');
@@ -140,7 +41,9 @@ describe('plugins/sip: bytes and text', () => {
     const faults: unknown[] = [];
     const onFault = (_where: string, error: unknown) => faults.push(error);
     guardStream(stream as unknown as Socket, 'TCP', {
-      limits: DEFAULT_LIMITS,
+      limits: GATE_LIMITS,
+      counters: new GateCounters(),
+      tag: 't',
       onFault,
       isInUse: () => false,
     });
@@ -151,51 +54,6 @@ describe('plugins/sip: bytes and text', () => {
     stream.emit('error', new Error('again'));
     assert.deepEqual(told, [[]]);
     assert.equal(faults.length, 2);
-  });
-
-  describe('IPv6 addresses in a Via', () => {
-    const read = (...lines: string[]) => {
-      const text = tidyMessage(['OPTIONS sip:a@b SIP/2.0', ...lines, '', ''].join('\r\n'));
-      const message = sip.parse(text ?? '');
-      assert.ok(message);
-      unveilViaAddresses(message);
-      return message;
-    };
-
-    it('are read, and written as they came', () => {
-      const vias = [
-        'SIP/2.0/UDP [2001:db8::1]:5060;received=::ffff:192.0.2.9;branch=z9hG4bK1;rport=5060',
-        'SIP/2.0/TLS [::1];maddr=2001:db8::2;branch=z9hG4bK2',
-        'SIP/2.0/TCP host.invalid:5070;received=192.0.2.1;branch=z9hG4bK3',
-      ];
-      const message = read(`v: ${vias[0]}`, `Via: ${vias[1]}, ${vias[2]}`);
-      const { via } = message.headers;
-      assert.deepEqual(
-        via?.map(({ host, port, params }) => [host, port, params['branch']]),
-        [
-          ['[2001:db8::1]', 5060, 'z9hG4bK1'],
-          ['[::1]', undefined, 'z9hG4bK2'],
-          ['host.invalid', 5070, 'z9hG4bK3'],
-        ],
-      );
-      assert.equal(via[0]?.params['received'], '::ffff:192.0.2.9');
-      assert.equal(via[1]?.params['maddr'], '2001:db8::2');
-      const written = sip.stringify(message).match(/^Via: .*$/gm);
-      assert.deepEqual(
-        written,
-        vias.map((one) => `Via: ${one}`),
-      );
-    });
-
-    it('in brackets where there should be none are read, too', () => {
-      const { via } = read('Via: SIP/2.0/UDP [::2]:1;received=[::1];branch=z9hG4bK1').headers;
-      assert.deepEqual(via?.[0]?.params, { received: '::1', branch: 'z9hG4bK1' });
-    });
-
-    it('what is no address, and what stands in other lines, stays', () => {
-      for (const line of ['Via: SIP/2.0/UDP [nonsense]:1;branch=1', 'Contact: <sip:a@[::1]:5060>'])
-        assert.ok(tidyMessage(`A b SIP/2.0\r\n${line}\r\n\r\n`)?.includes(line), line);
-    });
   });
 
   it('a hop is encrypted, loopback or clear by its listener and both its ends', () => {
