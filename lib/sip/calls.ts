@@ -3,7 +3,7 @@
  * out; no sockets here. A message of no dialog we know passes untouched.
  */
 import { stripLatch } from '../index.js';
-import type { Latchkey, Policy, Role, Session } from '../index.js';
+import type { Latchkey, PeerSource, Policy, Role, Session } from '../index.js';
 import { readSdp, replaceSdp } from './body.js';
 import { Dialog, TRANSACTION_MS } from './dialog.js';
 import type { DialogLimits, EndReason } from './dialog.js';
@@ -26,6 +26,7 @@ import {
   transactionKey,
 } from './message.js';
 import type { SipFlow, SipMessage, SipRequest, SipResponse } from './message-types.js';
+import { peerSource } from './peer-knowledge.js';
 import type { SipStack } from './stack-types.js';
 
 export interface CallsOptions extends DialogLimits {
@@ -104,11 +105,20 @@ export class Calls {
     }
     dialog.flow = remote;
     dialog.stack = stack;
+    if (readSdp(request) !== undefined) dialog.peer.noteSource(remote, signalling);
+    if (request.method === 'ACK' || request.method === 'PRACK') dialog.peer.noteRepeated(remote);
     if (request.method === 'ACK') return this.#receiveAck(request, dialog, signalling);
     if (seq < dialog.remoteSeq)
       return { status: 500, warning: 'CSeq is lower than that of an earlier request' };
     dialog.remoteSeq = seq;
     return this.#receiveInDialog(request, dialog, signalling);
+  }
+
+  /** A message of ours is written to this flow, the first time or again. */
+  noteSent(message: SipMessage, target: SipFlow): void {
+    const dialog = this.table.ofMessage(message);
+    // A 100 carries no tag of ours, nor does what repeats no more than the peer's own branch.
+    if (dialog && (message.status === undefined || message.status > 100)) dialog.peer.noteSent(target);
   }
 
   /** A response of the application on its way out: edits are filed, the dialog follows its status. */
@@ -189,14 +199,24 @@ export class Calls {
   }
 
   /** A response to a request of ours, made by the peer or by the package. Returns why a 2xx is refused, if it is. */
-  receiveResponse(outgoing: Outgoing, response: SipResponse, signalling: Signalling): Refusal | undefined {
+  receiveResponse(
+    outgoing: Outgoing,
+    response: SipResponse,
+    signalling: Signalling,
+    remote?: SipFlow,
+  ): Refusal | undefined {
     const { status } = response;
     const fork = this.forkOf(outgoing, response);
+    if (fork && remote) {
+      fork.dialog.flow = remote;
+      fork.dialog.peer.noteRepeated(remote);
+    }
     if (status <= 100 || !fork) return undefined;
     const { dialog, offerAnswer } = fork;
     const isSuccess = status >= 200 && status < 300;
     this.table.mark(response, dialog);
     const sdp = status < 300 ? readSdp(response) : undefined;
+    if (remote && sdp !== undefined) dialog.peer.noteSource(remote, signalling);
     if (status < 300 && isDialogMade(offerAnswer, response))
       dialog.learnAsCaller(response, offerAnswer.isInitial);
     if (status < 300 && offerAnswer.localOffer !== undefined)
@@ -234,7 +254,7 @@ export class Calls {
     signalling: Signalling,
     stack: SipStack | undefined,
   ): Refusal | undefined {
-    const dialog = this.#open(request, signalling, false);
+    const dialog = this.#open(request, signalling, false, peerSource(remote, signalling));
     this.table.mark(request, dialog);
     dialog.flow = remote;
     dialog.stack = stack;
@@ -283,7 +303,10 @@ export class Calls {
 
   #receiveAck(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {
     const { seq } = cseqOf(request);
-    if (dialog.isConfirmed) dialog.acknowledged(seq);
+    if (dialog.isConfirmed) {
+      dialog.acknowledged(seq);
+      dialog.peer.noteConfirmed();
+    }
     const invite = dialog.invite(true, seq);
     const sdp = readSdp(request);
     if (!invite?.owesAnswer('remote')) return undefined;
@@ -300,10 +323,11 @@ export class Calls {
     return offerAnswer;
   }
 
-  #open(request: SipMessage, signalling: Signalling, isOutgoing: boolean): Dialog {
+  #open(request: SipMessage, signalling: Signalling, isOutgoing: boolean, peer?: PeerSource): Dialog {
     const { role = 'verifier', policy } = this.options;
     const call = callId(request);
-    const session = this.latchkey.createSession({ call, role, signalling, ...(policy && { policy }) });
+    const given = { ...(policy && { policy }), ...(peer && { peer }) };
+    const session = this.latchkey.createSession({ call, role, signalling, ...given });
     return this.#file(session, request, signalling, isOutgoing);
   }
 
@@ -315,12 +339,7 @@ export class Calls {
     const opened = hasOffered
       ? this.#file(dialog.session.fork(), response, signalling, true)
       : this.#open(response, signalling, true);
-    opened.stack = dialog.stack;
-    opened.flow = dialog.flow;
-    opened.target = dialog.target;
-    opened.isOnFlow = dialog.isOnFlow;
-    opened.contact = dialog.contact;
-    opened.allow = dialog.allow;
+    opened.learnFromFork(dialog);
     const fork = new OfferAnswer(opened.session, offerAnswer.method, offerAnswer.seq, false, true);
     if (hasOffered) fork.offer = 'local';
     fork.localOffer = offerAnswer.localOffer;
@@ -379,6 +398,7 @@ export class Calls {
     if (method === 'INVITE') {
       const isRepeated = dialog.isConfirmed && offerAnswer.isInitial;
       dialog.isConfirmed = true;
+      if (!offerAnswer.isIncoming) dialog.peer.noteConfirmed();
       if (!isRepeated) dialog.expectWithin(TRANSACTION_MS, 'timeout');
     }
     if (method === 'INVITE' || method === 'UPDATE') dialog.refreshWithin(sessionExpiresMs(response));

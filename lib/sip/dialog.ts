@@ -4,7 +4,7 @@
  * message does what to it is decided in calls.ts.
  */
 import { randomInt } from 'node:crypto';
-import type { Session } from '../index.js';
+import type { QuestionOutcome, Session } from '../index.js';
 import type { Signalling } from './hop.js';
 import { cseqOf } from './message.js';
 import type {
@@ -17,6 +17,7 @@ import type {
   SipUri,
 } from './message-types.js';
 import type { OfferAnswer, Refusal } from './offer-answer.js';
+import { PeerKnowledge } from './peer-knowledge.js';
 import { createInDialog, flowRoute } from './request.js';
 import type { Addition } from './request.js';
 import { createLocalResponse, createResponse, newTag } from './response.js';
@@ -82,6 +83,8 @@ export class Dialog {
   /** Our Contact, and the methods that we take: in each INVITE and UPDATE of ours, and in the 2xx to one. */
   contact: string | undefined;
   allow: string | undefined;
+  /** What its messages show of the peer. */
+  readonly peer: PeerKnowledge;
   readonly offerAnswers: OfferAnswer[] = [];
   /** By messages of the peer: the offer of ours that each was to answer. */
   readonly #answered = new WeakMap<SipMessage, string>();
@@ -99,6 +102,7 @@ export class Dialog {
     readonly limits: DialogLimits,
     private readonly onEnd: (dialog: Dialog, reason: EndReason) => void,
   ) {
+    this.peer = new PeerKnowledge(session);
     this.isOnFlow = !isOutgoing;
     session.once('closed', () => this.end('closed'));
     this.#silence = new SilenceWatch({
@@ -179,7 +183,11 @@ export class Dialog {
   /** Asks whether the peer is still there (OPTIONS); false where it has no such call, says nothing, or cannot be reached. */
   isThere(): Promise<boolean> {
     return new Promise((resolve) => {
-      this.request('OPTIONS', ({ status }) => resolve(!GONE.includes(status)));
+      this.request('OPTIONS', ({ status }) => {
+        const isThere = !GONE.includes(status);
+        this.peer.noteAsked(isThere ? 'answered' : 'unanswered');
+        resolve(isThere);
+      });
     });
   }
 
@@ -279,6 +287,17 @@ export class Dialog {
     this.#learnTarget(response);
   }
 
+  /** What our INVITE has said, and where it went, is the same for all who answer it. */
+  learnFromFork(first: Dialog): void {
+    this.stack = first.stack;
+    this.flow = first.flow;
+    this.isOnFlow = first.isOnFlow;
+    this.target = first.target;
+    this.contact = first.contact;
+    this.allow = first.allow;
+    this.peer.inherit(first.peer);
+  }
+
   /** What a request of the peer's says of it (RFC 3261 12.1.1, 12.2.2). */
   learnAsCallee(request: SipRequest, isInitial: boolean): void {
     this.remote = request.headers.from;
@@ -320,6 +339,7 @@ export class Dialog {
     return new Promise((resolve) => {
       const onFinal = (response: SipResponse, seq: number) => {
         if (response.status < 300) this.acknowledge(seq);
+        this.peer.noteAsked(outcomeOf(response));
         // RFC 3261 12.2.1.2: there is nobody any more.
         if (response.status === 408) void this.hangUp();
         resolve(response);
@@ -340,6 +360,13 @@ export class Dialog {
   #learnTarget({ headers: { contact } }: SipMessage): void {
     if (Array.isArray(contact) && contact[0]?.uri) this.target = contact[0].uri;
   }
+}
+
+/** What a final response says to a re-INVITE as a question. */
+function outcomeOf({ status }: SipResponse): QuestionOutcome {
+  if (GONE.includes(status)) return 'unanswered';
+  if (status === 491) return 'pending';
+  return status < 300 ? 'answered' : 'refused';
 }
 
 function recordedRoutes({ headers: { 'record-route': recorded } }: SipMessage): SipAddress[] {

@@ -73,6 +73,7 @@ export class Forks {
     if (!stack || !from || !to || target === undefined) return;
     if (!isRepeated && this.#declined.size >= MAX_FORKS) return;
     this.#declined.add(tag);
+    for (const { dialog } of [this.first, ...this.#byTag.values()]) dialog.peer.noteSentElsewhere();
     const routes = Array.isArray(recorded) ? recorded.toReversed() : [];
     if (isOnFlow && flow?.local) routes.unshift(flowRoute(stack, flow));
     const place = { callId: callId(invite), local: from, remote: to, target, routes };

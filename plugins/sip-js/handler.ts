@@ -11,6 +11,7 @@ import type {
 } from 'sip.js';
 import { stripLatch } from '../../lib/index.js';
 import type { Session } from '../../lib/index.js';
+import { peerOf } from './peer.js';
 import { Refusal, rejectInvitation } from './refusal.js';
 
 type Modifiers = SessionDescriptionHandlerModifier[];
@@ -83,6 +84,8 @@ export class LatchSessionDescriptionHandler<
     if (this.#pending === 'local' && state === 'HaveRemoteOffer') await this.rollbackDescription();
     const isAnswer = this.#pending === 'local';
     try {
+      const source = peerOf(this.session.userAgent.transport);
+      if (source) this.latch.peer(source);
       const verdict = this.latch.setRemote(sdp, isAnswer ? 'answer' : 'offer');
       if (!verdict.accepted) throw new Refusal(verdict.status, verdict.warning);
       this.#pending = isAnswer ? 'none' : 'remote';

@@ -6,6 +6,7 @@ import type { Session as SipSession, SessionDescriptionHandler } from 'sip.js';
 import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
 import { LatchSessionDescriptionHandler } from './handler.js';
 import { signallingOf } from './hop.js';
+import { onConfirmed, peerOf } from './peer.js';
 import { RtpMedia } from './rtp-media.js';
 import { RtpSessionDescriptionHandler } from './rtp-handler.js';
 import type { RtpFormat } from './rtp-description.js';
@@ -88,5 +89,9 @@ function openSession(
   const { request } = session as SipSession & { request?: { callId?: string } };
   const call = request?.callId;
   const signalling = signallingOf(userAgent.transport);
-  return latchkey.createSession({ role, signalling, policy, call });
+  const latch = latchkey.createSession({ role, signalling, policy, call, peer: peerOf(userAgent.transport) });
+  onConfirmed(session, () => {
+    if (!latch.isClosed) latch.confirm();
+  });
+  return latch;
 }

@@ -214,6 +214,7 @@ export class Stack implements SipStack {
       this.#pins.restore(message);
       if (message.method !== undefined) this.#setVia(message, target);
       this.#setContent(message, target);
+      this.#site.calls.noteSent(message, target);
     });
     const { logger } = this.#options;
     if (!logger?.send) return;
@@ -328,9 +329,8 @@ export class Stack implements SipStack {
       return;
     }
     const flow = this.#flows.get(response);
-    if (flow) dialog.flow = flow;
     const signalling = flow ? hopSignalling(flow, this.#isWss) : 'clear';
-    const refusal = calls.receiveResponse(outgoing, response, signalling);
+    const refusal = calls.receiveResponse(outgoing, response, signalling, flow);
     if (!refusal) return deliver(response);
     outgoing.isRefused = true;
     forks?.markDeclined(response);

@@ -1,10 +1,12 @@
 // A latchkey that writes down what it is asked, for the tests of plugins/sip: no sockets, no keys, one visible attribute.
 import { EventEmitter } from 'node:events';
 import { createCounters, stripLatch } from '../../lib/index.js';
-import type { Latchkey, SessionOptions, Verdict } from '../../lib/index.js';
+import type { Latchkey, PeerSource, SessionOptions, Verdict } from '../../lib/index.js';
 
 export class FakeSession extends EventEmitter {
   readonly log: string[] = [];
+  /** What it was told of its peer. */
+  readonly told: string[] = [];
   isClosed = false;
   verdict: Verdict = { accepted: true };
   #count = 0;
@@ -47,6 +49,22 @@ export class FakeSession extends EventEmitter {
     if (this.isClosed) throw new Error('closed');
     this.log.push(`local ${type}`);
     return `${stripLatch(sdp)}a=latch:1 FAKE${String(++this.#count).padStart(8, '0')} ${'A'.repeat(43)}\r\n`;
+  }
+
+  peer(source: PeerSource): void {
+    this.told.push(`peer ${source.address} ${source.transport}`);
+  }
+
+  confirm(): void {
+    this.told.push('confirm');
+  }
+
+  shown(address: string): void {
+    this.told.push(`shown ${address}`);
+  }
+
+  asked(outcome: string): void {
+    this.told.push(`asked ${outcome}`);
   }
 
   rollback(): void {

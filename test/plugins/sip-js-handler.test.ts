@@ -27,10 +27,19 @@ class SipCall {
   readonly request = { callId: 'call-1' };
   readonly rejections: Rejection[] = [];
   readonly userAgent;
+  readonly #listeners: ((state: string) => void)[] = [];
+  readonly stateChange = {
+    addListener: (listener: (state: string) => void) => void this.#listeners.push(listener),
+  };
 
   constructor(server = WSS) {
     const loggers = { genericLog: () => undefined };
     this.userAgent = { transport: { server }, getLoggerFactory: () => loggers };
+  }
+
+  enter(state: string): void {
+    this.state = state;
+    for (const listener of this.#listeners) listener(state);
   }
 
   reject(rejection: Rejection): Promise<void> {
@@ -100,6 +109,26 @@ describe('sip-js: the decorator', () => {
     const { session } = withFake();
     const { call, role, signalling } = session.options;
     assert.deepEqual({ call, role, signalling }, { call: 'call-1', role: 'prover', signalling: 'encrypted' });
+  });
+
+  it('tells of the peer: where each description comes from, and that the dialog is confirmed', async () => {
+    const { call, handler, session } = withFake(new SipCall('wss://192.0.2.7:8443'));
+    assert.deepEqual(session.options.peer, { address: '192.0.2.7', transport: 'wss' });
+    await handler.getDescription();
+    await handler.setDescription(sdp());
+    assert.deepEqual(session.told, ['peer 192.0.2.7 wss']);
+    call.enter('Established');
+    assert.deepEqual(session.told, ['peer 192.0.2.7 wss', 'confirm']);
+  });
+
+  it('tells who is called of the ACK, not of the 2xx that waits for it', () => {
+    const call = Object.assign(new SipCall(), { accept: () => undefined, onAckRequest: () => 'taken' });
+    const { session } = withFake(call);
+    assert.equal(session.options.peer, undefined, 'a name is resolved by nobody here');
+    call.enter('Established');
+    assert.deepEqual(session.told, []);
+    assert.equal(call.onAckRequest(), 'taken');
+    assert.deepEqual(session.told, ['confirm']);
   });
 
   const hops: readonly [unknown, string][] = [

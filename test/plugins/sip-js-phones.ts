@@ -33,6 +33,8 @@ export class WebPhone {
   readonly #packet = Buffer.concat([Buffer.from('8000', 'hex'), randomBytes(10), Buffer.alloc(160, 0xff)]);
   readonly #heard = new Map<number, number>();
   readonly #timer: NodeJS.Timeout;
+  /** How often the latch session was told that the dialog is confirmed. */
+  confirmed = 0;
   media: RtpMedia | undefined;
   session: Session | undefined;
 
@@ -47,6 +49,11 @@ export class WebPhone {
         onMedia: (media, session) => {
           this.media = media;
           this.session = session;
+          const confirm = media.latch.confirm.bind(media.latch);
+          media.latch.confirm = () => {
+            this.confirmed++;
+            confirm();
+          };
           media.on('packet', (bytes) => this.#hear(bytes));
         },
       }),

@@ -20,6 +20,7 @@ const EVENT = { payloadType: 101, codec: 'telephone-event/8000' };
 
 const session = {
   state: 'Initial',
+  stateChange: { addListener: () => undefined },
   userAgent: {
     transport: { server: 'wss://sip.example' },
     getLoggerFactory: () => ({ genericLog: () => undefined }),

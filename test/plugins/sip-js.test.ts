@@ -294,6 +294,7 @@ describe('sip-js: a callee over WSS', function () {
     const [line] = LATCH_LINE.exec(dialog.final.content ?? '') ?? [];
     assert.ok(line);
     await once(server.latch.session(dialog.invite)!, 'verified');
+    await eventually(() => callee.confirmed === 1);
     const held = await server.ask(within(dialog, 'INVITE', description('a=sendonly\r\n')));
     const ack = within(dialog, 'ACK');
     ack.headers.cseq = { method: 'ACK', seq: (held.final.headers.cseq as { seq: number }).seq };

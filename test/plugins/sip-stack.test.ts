@@ -73,6 +73,38 @@ describe('plugins/sip: over real sockets', () => {
       });
     }
 
+    it('tells each session where its peer is, that it receives there, and that the dialog is confirmed', async () => {
+      for (const protocol of ['UDP', 'TCP']) {
+        const told: string[] = [];
+        const listen = (end: End, name: string) =>
+          end.latch.on('session', (session) => {
+            for (const method of ['peer', 'shown', 'confirm'] as const) {
+              const original = session[method].bind(session) as (...args: unknown[]) => void;
+              Object.assign(session, {
+                [method]: (...args: unknown[]) => {
+                  told.push(`${name} ${method} ${JSON.stringify(args)}`);
+                  original(...args);
+                },
+              });
+            }
+          });
+        const [bob, alice] = [await open({}, answer), await open({ latch: { role: 'prover' } })];
+        listen(bob, 'bob');
+        listen(alice, 'alice');
+        const invite = alice.request('INVITE', bob.uri(protocol), {}, sdp());
+        const { final } = await alice.ask(invite);
+        const source = JSON.stringify([{ address: '127.0.0.1', transport: protocol.toLowerCase() }]);
+        assert.deepEqual(told.splice(0), [
+          'alice shown ["127.0.0.1"]',
+          `alice peer ${source}`,
+          'alice confirm []',
+        ]);
+        alice.stack.send(inDialog(alice, invite, final, 'ACK'));
+        await eventually(() => bob.requests.length === 2, 'the ACK arrives');
+        assert.deepEqual(told, ['bob shown ["127.0.0.1"]', 'bob confirm []']);
+      }
+    });
+
     it('runs ten at a time on one stack with branches that never repeat', async () => {
       const bob = await open({}, answer);
       const alice = await open();
