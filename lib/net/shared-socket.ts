@@ -131,8 +131,12 @@ export class SharedSocket implements DatagramReceiver, Flushable {
   ) {
     this.loop = owner.loop;
     this.#mayKeep = !(socket instanceof DgramSocket);
-    this.addresses = new SocketAddresses(local.address.includes(':'));
-    this.port = this.loop.engine.openPort(local);
+    const port = this.loop.engine.openPort(local);
+    this.port = port;
+    this.addresses = new SocketAddresses(
+      local.address.includes(':'),
+      (address, remotePort) => port.route(address, remotePort) !== undefined,
+    );
   }
 
   has(component: Component): boolean {
@@ -204,16 +208,25 @@ export class SharedSocket implements DatagramReceiver, Flushable {
   /** Decides what kind of packet it is, once for all, and hands it to whom the engine accepts it for. */
   #take(bytes: Buffer, source: DatagramSource): boolean {
     const kind = classifyPacket(bytes);
-    const address = this.addresses.received(source.address);
+    const address = this.addresses.received(source.address, source.port);
+    if (address === undefined) return this.#drop();
     const component = this.loop.receive(this.port, bytes, address, source.port, kind);
     if (component === undefined) return false;
     if (component === this.#onlyComponent) return this.#onlyConsumer?.deliver(bytes, source, kind) ?? false;
     return this.#consumers.get(component)?.deliver(bytes, source, kind) ?? false;
   }
 
+  /** It is no peer's, though the engine, which sees no zones, would take it for one's. */
+  #drop(): false {
+    const { counters } = this.owner.residue;
+    counters.received++;
+    counters.dropped.unroutable++;
+    return false;
+  }
+
   /** Payload that was held, as it would have come. An exception of a listener's is no fault of ours: it surfaces as ever. */
   deliver({ component, bytes, source, kind }: Delivery): void {
-    const address = this.addresses.source(source.address);
+    const address = this.addresses.source(source.address, source.port);
     const family = address.includes(':') ? 'IPv6' : 'IPv4';
     const info: RemoteInfo = { address, family, port: source.port, size: bytes.length };
     try {
@@ -230,7 +243,7 @@ export class SharedSocket implements DatagramReceiver, Flushable {
   /** Sends for the engine or a bound port. False: refused at once; `callback` tells of what fails later. */
   transmit(bytes: Uint8Array, destination: TransportAddress, callback: SendCallback): boolean {
     if (this.#isClosed) return false;
-    const address = this.addresses.sent(destination.address);
+    const address = this.addresses.sent(destination.address, destination.port);
     try {
       (this.#feed ?? this.socket).send(bytes, destination.port, address, callback);
     } catch {

@@ -3,47 +3,52 @@
 import type { Socket } from 'node:dgram';
 import { formatIp, parseIp } from '../wire/index.js';
 import type { TransportAddress } from '../wire/index.js';
+import { isLinkLocal, LinkZones } from './link-zones.js';
 
 /** How a socket of both families writes IPv4. */
 export const MAPPED = '::ffff:';
 
-/** Translates for one socket. The last answers are kept: neighbours in time mostly share an address. */
+/** Translates for one socket. The last answer is kept: neighbours in time mostly share an address. */
 export class SocketAddresses {
-  #receivedText = '';
+  readonly #zones: LinkZones;
+  #text = '';
   #received = '';
-  #sentText = '';
-  #sent = '';
-  #zone = '';
   #isMapping = false;
 
-  constructor(readonly isIpv6: boolean) {}
+  /** @param isInUse whether media goes to and comes from this address: see LinkZones */
+  constructor(
+    readonly isIpv6: boolean,
+    isInUse: (address: string, port: number) => boolean,
+  ) {
+    this.#zones = new LinkZones(isInUse);
+  }
 
-  /** The address of a sender as the core writes it. */
-  received(address: string): string {
+  /** The address of a sender as the core writes it; undefined for one that must not be heard. */
+  received(address: string, port: number): string | undefined {
     if (!this.isIpv6) return address;
-    if (address === this.#receivedText) return this.#received;
-    this.#receivedText = address;
     const zone = address.indexOf('%');
-    // The core knows no zones. The one heard last is the one to answer into: one link-local network a socket.
-    if (zone >= 0) this.#zone = address.slice(zone);
-    const bare = zone < 0 ? address : address.slice(0, zone);
-    this.#isMapping ||= isMappedText(bare);
-    this.#received = isMappedText(bare) ? bare.slice(MAPPED.length) : bare;
+    if (zone >= 0) return this.#inZone(address.slice(0, zone), port, address.slice(zone));
+    if (address === this.#text) return this.#received;
+    const isMapped = isMappedText(address);
+    this.#isMapping ||= isMapped;
+    this.#text = address;
+    this.#received = isMapped ? address.slice(MAPPED.length) : address;
     return this.#received;
   }
 
   /** A destination of the core's as a DatagramSocket takes it. */
-  sent(address: string): string {
-    if (!this.isIpv6) return address;
-    if (address === this.#sentText) return this.#sent;
-    this.#sentText = address;
-    this.#sent = address.startsWith('fe80:') ? address + this.#zone : address;
-    return this.#sent;
+  sent(address: string, port: number): string {
+    return this.isIpv6 && isLinkLocal(address) ? this.#zones.written(address, port) : address;
   }
 
   /** A source of the core's as the socket has told of it. */
-  source(address: string): string {
-    return this.#isMapping && !address.includes(':') ? MAPPED + address : this.sent(address);
+  source(address: string, port: number): string {
+    return this.#isMapping && !address.includes(':') ? MAPPED + address : this.sent(address, port);
+  }
+
+  /** The core knows no zones: to it an address is one peer. */
+  #inZone(bare: string, port: number, zone: string): string | undefined {
+    return !isLinkLocal(bare) || this.#zones.note(bare, port, zone) ? bare : undefined;
   }
 }
 

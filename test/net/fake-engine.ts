@@ -104,7 +104,11 @@ export class FakeEngine {
   }
 
   openPort(local: TransportAddress): Port {
-    const port = { local } as Port;
+    const route = (address: string, remotePort: number) => {
+      const owner = this.accepted.get(`${address}:${remotePort}`);
+      return owner?.port === port ? { owner, untilMs: Infinity } : undefined;
+    };
+    const port = { local, route } as unknown as Port;
     this.open.add(port);
     return port;
   }

@@ -230,7 +230,7 @@ export class GuardLayer implements Feed {
       if (callback) process.nextTick(callback, null, message.byteLength);
       return;
     }
-    const address = shared.addresses.sent(destination.address);
+    const address = shared.addresses.sent(destination.address, destination.port);
     if (!this.#pass(message, destination.port, address, callback)) countRefused(component.counters);
   }
 
