@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { roomFamilies } from './linear/room.js';
 import type { Families } from './linear/shapes.js';
+import { sipFamilies } from './linear/sip.js';
 import { wireFamilies } from './linear/wire.js';
 import { measureDoubling } from './support/doubling.js';
 
 const RATIO_MAX = 3;
-const LAYERS: Record<string, Families> = { wire: wireFamilies, room: roomFamilies };
+const LAYERS: Record<string, Families> = { wire: wireFamilies, room: roomFamilies, sip: sipFamilies };
 
 describe('linear work: twice the input costs at most three times the CPU and the memory', function () {
   this.timeout(60_000);

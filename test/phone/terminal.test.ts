@@ -202,7 +202,7 @@ describe('the terminal and a server without latch', () => {
     );
     assert.equal(stranger.status, 481);
     const call = await server.request('INVITE', server.sdp(), ({ headers }) => {
-      headers['call-id'] = 'yet another';
+      headers['call-id'] = 'yet-another';
       if (headers.to) headers.to = { uri: headers.to.uri };
     });
     assert.equal(call.status, 486);
