@@ -7,7 +7,17 @@ import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
-import { importsOf, isIn, sourceFiles, targetOf } from './docs/import-graph.js';
+import {
+  circlesOf,
+  importsOf,
+  isIn,
+  layerOf,
+  readImportGraph,
+  roomOf,
+  sourceFiles,
+  targetOf,
+} from './docs/import-graph.js';
+import type { ImportGraph } from './docs/import-graph.js';
 import { readText, root } from './docs/repository.js';
 
 interface Room {
@@ -71,6 +81,16 @@ function trespass(path: string, name: string): string | undefined {
   return isFree ? undefined : `${path} imports ${name}`;
 }
 
+/** Imports from a room of what stands above it (`LAYERS`), and of files in no room. Rooms of one layer may go sideways. */
+function upwardImports(graph: ImportGraph): string[] {
+  const height = (path: string): number => layerOf(roomOf(path) ?? '');
+  return [...graph].flatMap(([path, targets]) =>
+    targets
+      .filter((to) => height(path) < 0 || height(to) < 0 || height(to) > height(path))
+      .map((to) => `${path} imports ${to}`),
+  );
+}
+
 /** What a file reaches by its imports, and the names of packages met on the way. */
 function reach(entry: string, extension: string): { files: Set<string>; packages: Set<string> } {
   const files = new Set<string>();
@@ -115,6 +135,44 @@ describe('walls', () => {
     assert.ok(trespass('lib/server/distribution-server.ts', '../phone/failure.js'));
     assert.equal(trespass('plugins/sip/stack.ts', '../../lib/index.js'), undefined);
     assert.ok(importsOf('lib/cli/main.ts').includes('./serve.js'), 'imports made on demand count');
+  });
+
+  it('no files import each other in a circle, types included', () => {
+    assert.deepEqual(circlesOf(readImportGraph()), []);
+  });
+
+  it('no arrow runs up: a room imports only what stands below it', () => {
+    assert.deepEqual(upwardImports(readImportGraph()), []);
+  });
+
+  it('the checks for circles and arrows see what they forbid', () => {
+    const graph = new Map([
+      ['lib/wire/stun.ts', ['lib/wire/rtp.ts']],
+      ['lib/wire/rtp.ts', ['lib/wire/sdp.ts', 'lib/core/engine.ts']],
+      ['lib/wire/sdp.ts', ['lib/wire/stun.ts']],
+      ['lib/core/engine.ts', ['lib/wire/stun.ts', 'lib/core/path/verifier.ts']],
+      ['lib/core/path/verifier.ts', ['lib/core/path/verifier.ts']],
+      ['lib/room/room.ts', ['lib/sip/dialog.ts']],
+      ['lib/sip/dialog.ts', []],
+      ['lib/cli/main.ts', ['lib/room/room.ts']],
+    ]);
+    assert.deepEqual(circlesOf(graph), [
+      ['lib/core/path/verifier.ts'],
+      ['lib/core/engine.ts', 'lib/wire/rtp.ts', 'lib/wire/sdp.ts', 'lib/wire/stun.ts'],
+    ]);
+    assert.deepEqual(upwardImports(graph), ['lib/wire/rtp.ts imports lib/core/engine.ts']);
+    assert.equal(roomOf('lib/core/errors.ts'), 'lib/core');
+    assert.equal(roomOf('lib/core/path/verifier.ts'), 'lib/core/path');
+    assert.equal(roomOf('lib/elsewhere/file.ts'), undefined);
+  });
+
+  it('the compiler gives the core and the wire no types of Node and no DOM', () => {
+    const { compilerOptions, include } = JSON.parse(readText('lib/core/tsconfig.json')) as {
+      compilerOptions: { types: string[]; lib: string[] };
+      include: string[];
+    };
+    assert.deepEqual(compilerOptions, { types: [], lib: ['ES2023'] });
+    assert.deepEqual(include, ['.', '../wire']);
   });
 
   it('the core and the wire name no clock, no chance, no process and nothing else of Node or a browser', () => {
