@@ -51,32 +51,40 @@ function parseLoosely(text: string): Sdp | undefined {
 function signalledOf(media: SdpMedia, sdp: Sdp): SignalledMedia {
   const transport = sdp.media[media.transport] ?? media;
   const rtp = transportAddress(transport.address, transport.port);
-  const candidates: TransportAddress[] = [];
-  const ssrcs: number[] = [];
-  for (const line of sdp.text.slice(media.start, media.end).split(/[\r\n]+/)) {
-    if (line.startsWith('a=candidate:') && candidates.length < CANDIDATES_MAX) {
-      const [, component, protocol = '', , address = '', port = ''] = line.split(' ');
-      const candidate = transportAddress(normaliseIp(address), Number(port));
-      const isRtp = component === '1' && protocol.toLowerCase() === 'udp';
-      if (candidate && isRtp && !isSame(candidate, rtp)) candidates.push(candidate);
-    } else if (line.startsWith('a=ssrc:') && ssrcs.length < SSRCS_MAX) {
-      const ssrc = Number(/^a=ssrc:(\d{1,10})\b/.exec(line)?.[1] ?? -1);
-      if (ssrc >= 0 && ssrc < 2 ** 32 && !ssrcs.includes(ssrc)) ssrcs.push(ssrc);
-    }
-  }
+  const lines = sdp.text.slice(media.start, media.end).split(/[\r\n]+/);
   return {
     index: media.index,
     kind: media.kind,
     direction: media.direction,
     rtp,
-    candidates,
+    candidates: candidatesIn(lines).filter((candidate) => !isSame(candidate, rtp)),
     formats: media.formats,
     codecs: media.rtpmaps,
-    ssrcs,
+    ssrcs: ssrcsIn(lines),
     ufrag: transport.ice?.ufrag,
     password: transport.ice?.pwd,
     latchTag: transport.latch?.tag,
   };
+}
+
+/** Of RTP over UDP; those beyond the bound are passed over. */
+function candidatesIn(lines: readonly string[]): TransportAddress[] {
+  const offered = lines.filter((line) => line.startsWith('a=candidate:')).slice(0, CANDIDATES_MAX);
+  return offered.flatMap((line) => {
+    const [, component, protocol = '', , address = '', port = ''] = line.split(' ');
+    const candidate = transportAddress(normaliseIp(address), Number(port));
+    return candidate && component === '1' && protocol.toLowerCase() === 'udp' ? [candidate] : [];
+  });
+}
+
+function ssrcsIn(lines: readonly string[]): number[] {
+  const ssrcs = new Set<number>();
+  for (const line of lines) {
+    if (!line.startsWith('a=ssrc:') || ssrcs.size === SSRCS_MAX) continue;
+    const ssrc = Number(/^a=ssrc:(\d{1,10})\b/.exec(line)?.[1] ?? -1);
+    if (ssrc >= 0 && ssrc < 2 ** 32) ssrcs.add(ssrc);
+  }
+  return [...ssrcs];
 }
 
 function transportAddress(address: string, port: number): TransportAddress | undefined {

@@ -213,23 +213,14 @@ export class Calls {
     }
     if (status <= 100 || !fork) return undefined;
     const { dialog, offerAnswer } = fork;
-    const isSuccess = status >= 200 && status < 300;
     this.table.mark(response, dialog);
-    const sdp = status < 300 ? readSdp(response) : undefined;
-    if (remote && sdp !== undefined) dialog.peer.noteSource(remote, signalling);
-    if (status < 300 && isDialogMade(offerAnswer, response))
-      dialog.learnAsCaller(response, offerAnswer.isInitial);
-    if (status < 300 && offerAnswer.localOffer !== undefined)
-      dialog.noteAnswer(response, offerAnswer.localOffer);
-    if (sdp !== undefined && offerAnswer.refusal === undefined) {
-      offerAnswer.remoteResponse(this.#trusted(dialog, sdp, signalling), isSuccess || isReliable(response));
-    }
+    if (status < 300) this.#readAnswer(fork, response, signalling, remote);
     if (status < 200) {
       if (offerAnswer.isInitial && !dialog.isConfirmed)
         dialog.expectWithin(dialog.limits.ringingMs, 'timeout');
       return undefined;
     }
-    if (isSuccess) {
+    if (status < 300) {
       outgoing.forks?.win(fork);
       this.#succeed(dialog, offerAnswer, response);
       return offerAnswer.refusal;
@@ -242,6 +233,22 @@ export class Calls {
     // RFC 3261 12.2.1.2: the peer knows no such dialog.
     else if (status === 481) dialog.end('failed');
     return undefined;
+  }
+
+  /** What a response below 300 says of the dialog and of the peer's description. */
+  #readAnswer(
+    { dialog, offerAnswer }: Fork,
+    response: SipResponse,
+    signalling: Signalling,
+    remote: SipFlow | undefined,
+  ): void {
+    const sdp = readSdp(response);
+    if (remote && sdp !== undefined) dialog.peer.noteSource(remote, signalling);
+    if (isDialogMade(offerAnswer, response)) dialog.learnAsCaller(response, offerAnswer.isInitial);
+    if (offerAnswer.localOffer !== undefined) dialog.noteAnswer(response, offerAnswer.localOffer);
+    if (sdp === undefined || offerAnswer.refusal !== undefined) return;
+    const isBinding = response.status >= 200 || isReliable(response);
+    offerAnswer.remoteResponse(this.#trusted(dialog, sdp, signalling), isBinding);
   }
 
   endAll(): void {
