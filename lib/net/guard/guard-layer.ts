@@ -21,15 +21,7 @@ import { systemLookup, VirtualConnection } from './virtual-connection.js';
 import type { Lookup } from './virtual-connection.js';
 
 type Emit = (this: Socket, event: string | symbol, ...args: unknown[]) => boolean;
-type Send = (
-  this: Socket,
-  message: unknown,
-  a?: unknown,
-  b?: unknown,
-  c?: unknown,
-  d?: unknown,
-  e?: unknown,
-) => void;
+type Send = (this: Socket, message: unknown, ...rest: unknown[]) => void;
 type Connect = (this: Socket, ...args: unknown[]) => void;
 type RemoteAddress = (this: Socket) => unknown;
 
@@ -167,7 +159,8 @@ export class GuardLayer implements Feed {
     this.#belowSend = methods.lay<Send>(
       'send',
       (below) =>
-        function send(this: Socket, message, a, b, c, d, e) {
+        // eslint-disable-next-line max-params -- one by one, as Node declares them: a list for every packet would cost
+        function send(this: Socket, message, a?, b?, c?, d?, e?) {
           if (!methods.isActive) return below.call(this, message, a, b, c, d, e);
           // The two signatures that media is sent with, when there is nothing to convert; the others are read in full.
           if (message instanceof Uint8Array && layer.#connection.peer === undefined) {

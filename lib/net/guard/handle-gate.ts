@@ -50,6 +50,7 @@ export class HandleGate {
     methods.lay<HandleSend>(
       'send',
       (below) =>
+        // eslint-disable-next-line max-params -- one by one, as dgram gives them: a list for every packet would cost
         function send(this: unknown, request, list, count, port, address, hasCallback) {
           // Six arguments: to an address. With four the kernel is to know the address, which no guarded socket has let it.
           const isAddressed = arguments.length === 6;
