@@ -54,6 +54,11 @@ export class Loop {
     return performance.now();
   }
 
+  /** The time of the turn that is under way; now, where none is. */
+  get turnMs(): number {
+    return this.#turnMs || performance.now();
+  }
+
   /** A batch of datagrams begins: one look at the clock for all of them. To be followed by `endTurn`, whatever happens. */
   beginTurn(): void {
     if (this.#openTurns++ === 0) this.#turnMs = performance.now();
@@ -103,7 +108,7 @@ export class Loop {
   destination(component: Component, bytes: Uint8Array): TransportAddress | undefined {
     let destination: TransportAddress | undefined;
     try {
-      destination = component.handleSend(bytes, this.#turnMs || performance.now());
+      destination = component.handleSend(bytes, this.turnMs);
     } catch (fault) {
       this.#output.onFault(fault);
     }

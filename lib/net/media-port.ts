@@ -6,8 +6,11 @@ import type { CountersSnapshot } from './counters.js';
 import type { BindableSocket, DatagramSource } from './datagram-socket.js';
 
 export interface MediaPortEvents {
-  /** An accepted packet of the peer, the address that it really came from, and what its first bytes say that it is. */
-  packet: [bytes: Buffer, source: DatagramSource, kind: PacketClass];
+  /**
+   * An accepted packet of the peer, the address that it really came from, what its first bytes say that it is, and when it was
+   * handed over, by `performance.now()`: one look at the clock for all that came in one batch.
+   */
+  packet: [bytes: Buffer, source: DatagramSource, kind: PacketClass, atMs: number];
   /** The port is closed: by `close()`, with its session, or because its socket was closed. */
   close: [];
 }

@@ -82,7 +82,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
 
   deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean {
     try {
-      return this.emit('packet', bytes, source, kind);
+      return this.emit('packet', bytes, source, kind, this.#site.sockets.loop.turnMs);
     } catch (error) {
       this.#site.onListenerError(error);
       return true;

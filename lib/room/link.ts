@@ -25,7 +25,8 @@ export interface LinkOwner {
 
 /** What a link reports to: the room. */
 export interface LinkHost {
-  handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array): void;
+  /** `atMs`: when it came, where the port knows. */
+  handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array, atMs: number | undefined): void;
   handleRtcp(link: Link, bytes: Uint8Array): void;
   handleData(track: LinkTrack, bytes: Uint8Array): void;
 }
@@ -35,7 +36,7 @@ export class Link {
   readonly ports: LinkPorts;
   readonly swaps = new SsrcSwaps();
   readonly #host: LinkHost;
-  readonly #onPacket: PacketListener = (bytes, _source, kind) => this.#handlePacket(bytes, kind);
+  readonly #onPacket: PacketListener = (bytes, _source, kind, atMs) => this.#handlePacket(bytes, kind, atMs);
   #tracks: readonly LinkTrack[] = [];
   #sends: readonly (LinkSent | undefined)[] = [];
   #data: LinkTrack | undefined;
@@ -130,7 +131,7 @@ export class Link {
   }
 
   /** RTCP is taken on either port: some send it multiplexed without asking, and the port has proven who sends. */
-  #handlePacket(bytes: Uint8Array, kind: PacketClass): void {
+  #handlePacket(bytes: Uint8Array, kind: PacketClass, atMs: number | undefined): void {
     const { tally } = this.leg;
     if (this.#data !== undefined) {
       this.#host.handleData(this.#data, bytes);
@@ -140,7 +141,7 @@ export class Link {
       case 'rtp': {
         const payloadType = readRtpPayloadType(bytes);
         const sent = this.#sends[payloadType];
-        if (sent !== undefined) this.#host.handleRtp(sent, payloadType, bytes);
+        if (sent !== undefined) this.#host.handleRtp(sent, payloadType, bytes, atMs);
         else if (this.#tracks.some(({ stream }) => stream.isSending)) tally.dropped.payloadType++;
         else tally.dropped.direction++;
         break;

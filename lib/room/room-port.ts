@@ -3,8 +3,13 @@
  */
 import type { PacketClass } from '../wire/packet-class.js';
 
-/** Takes one packet that the port let through. `kind`: what `classifyPacket` says of it. */
-export type PacketListener = (bytes: Uint8Array, source: unknown, kind: PacketClass) => void;
+/**
+ * Takes one packet that the port let through.
+ *
+ * @param kind What `classifyPacket` says of it.
+ * @param atMs When it came, by `performance.now()`, where the port has looked at the clock already.
+ */
+export type PacketListener = (bytes: Uint8Array, source: unknown, kind: PacketClass, atMs?: number) => void;
 
 /** What a leg needs of a media port; `session.bind()` returns one, and so does a test. */
 export interface RoomPort {

@@ -136,7 +136,7 @@ export class Room implements ParticipantHost {
   }
 
   /** The packet path: two fields of the header and a comparison or two per listener; no copy where nothing differs. */
-  handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array): void {
+  handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array, atMs: number | undefined): void {
     const { track: from } = sent;
     const { link, stream } = from;
     const { dropped } = link.leg.tally;
@@ -155,8 +155,8 @@ export class Room implements ParticipantHost {
       source.channel = stream.channel;
     }
     link.leg.tally.received++;
-    const { isEcho, nowMs } = this.#options;
-    source.reception.handle(bytes, sent.clockRate, nowMs());
+    const { isEcho } = this.#options;
+    source.reception.handle(bytes, sent.clockRate, this.#timeOf(atMs));
     let copy: Uint8Array | undefined;
     let last: Spelling | undefined;
     for (const to of this.#tracks.get(stream.channel) ?? NOBODY) {
@@ -215,6 +215,11 @@ export class Room implements ParticipantHost {
     dropped.rtcpUnroutable += routed.dropped.unroutable;
     dropped.ssrcConflict += routed.dropped.ssrcConflict;
     for (const [to, compound] of routed.deliveries) to.sendRtcp(compound);
+  }
+
+  /** The port has mostly looked at the clock already. */
+  #timeOf(atMs: number | undefined): number {
+    return atMs ?? this.#options.nowMs();
   }
 
   #noteReports(from: Link, { reports, reportTimes }: RtcpRouting<Link>): void {

@@ -101,13 +101,18 @@ describe('net: DatagramSocket', () => {
       from.core.mapping = { address: '203.0.113.1', port: 1 };
       to.core.mapping = { address: '203.0.113.2', port: 2 };
       world.engine.accept(from.core.mapping, from.core);
-      port.on('packet', (bytes) => out.send(bytes));
+      const times = new Set<number>();
+      port.on('packet', (bytes, _source, _kind, atMs) => {
+        times.add(atMs);
+        out.send(bytes);
+      });
       for (let i = 0; i < 32; i++) near.put(rtp(String(i)), from.core.mapping);
       const flushes = far.flushes;
       const clock = sinon.spy(performance, 'now');
       const waits = sinon.spy(world.engine, 'pollTimeout');
       near.arrive();
       assert.equal(clock.callCount, 1);
+      assert.deepEqual([...times], [clock.firstCall.returnValue], 'and who is handed a packet is told');
       assert.equal(world.engine.times.length, 32);
       assert.deepEqual(new Set(world.engine.times), new Set([clock.firstCall.returnValue]));
       // Nothing but payload: no timer has come nearer, so that the drain is spared altogether.
