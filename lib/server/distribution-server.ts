@@ -10,7 +10,7 @@ import type { EndedCall, Fault, SipListeners, SipMessage, SipSignalling } from '
 import { openMediaSockets } from './media-sockets.js';
 import type { MediaSockets } from './media-sockets.js';
 import { audioOf, MeetingServer } from './meeting-server.js';
-import type { RoomSeat, SeatSession } from './room-seat.js';
+import type { Seat, SeatSession } from './room-seat.js';
 import { RoomSeats } from './room-seats.js';
 import { checkMs, checkNames, checkServerOptions, isLatchkey } from './server-options.js';
 import type { CheckedServerOptions } from './server-options.js';
@@ -129,7 +129,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     return result;
   }
 
-  seat(room: string, session: SeatSession): RoomSeat {
+  seat(room: string, session: SeatSession): Seat {
     this.#checkOpen();
     return this.#seats.take(room, session);
   }

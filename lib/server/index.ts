@@ -4,5 +4,5 @@
  */
 export { createDistributionServer } from './distribution-server.js';
 export type { ListenPort, MediaPair, MediaPorts, MediaSockets } from './media-sockets.js';
-export type { RoomSeat, SeatDescription, SeatRefusal, SeatRefusalReason, SeatSession } from './room-seat.js';
+export type { Seat, SeatDescription, SeatRefusal, SeatRefusalReason, SeatSession } from './room-seat.js';
 export type * from './server-types.js';

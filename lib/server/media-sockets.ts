@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { LatchkeyError } from '../index.js';
+import type { BindableSocket } from '../index.js';
 
 /** 0: none; 'auto': a free one of the system's choosing. */
 export type ListenPort = number | 'auto';
@@ -13,22 +14,28 @@ export type MediaPorts =
   /** A pair for each call: RTP on the even port, RTCP on the next one. */
   | { readonly kind: 'range'; readonly low: number; readonly high: number };
 
-/** RTP on `rtpPort`, RTCP of those who do not multiplex on the next one (RFC 3550 section 11). */
+/**
+ * RTP on `rtpPort`, RTCP of those who do not multiplex on the next one (RFC 3550 section 11): sockets of `node:dgram`, or any
+ * DatagramSocket.
+ */
 export interface MediaPair {
-  readonly rtp: Socket;
-  readonly rtcp: Socket;
+  readonly rtp: BindableSocket;
+  readonly rtcp: BindableSocket;
   readonly rtpPort: number;
   /** Gives the pair back. Idempotent. */
   readonly release: () => void;
 }
 
-export interface MediaSockets {
+export interface MediaSockets<Pair extends MediaPair = MediaPair> {
   /** Where media is taken: `PORT` or `LOW-HIGH`. */
   readonly ports: string;
   /** A pair for one call; undefined where all are taken. */
-  lend(): Promise<MediaPair | undefined>;
+  lend(): Promise<Pair | undefined>;
   close(): void;
 }
+
+/** As they are opened here. */
+type DgramPair = MediaPair & { readonly rtp: Socket; readonly rtcp: Socket };
 
 /** Bursts of hundreds of calls arrive on one shared socket between two turns of the loop. */
 const SHARED_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -36,12 +43,12 @@ const SHARED_BUFFER_BYTES = 4 * 1024 * 1024;
 const ATTEMPTS_MAX = 64;
 
 /** Opens what can be opened before the first call. Throws LATCHKEY_LISTEN where the shared port cannot be had. */
-export async function openMediaSockets(address: string, ports: MediaPorts): Promise<MediaSockets> {
+export async function openMediaSockets(address: string, ports: MediaPorts): Promise<MediaSockets<DgramPair>> {
   return ports.kind === 'shared' ? openShared(address, ports.port) : new RangeSockets(address, ports);
 }
 
-async function openShared(address: string, port: ListenPort): Promise<MediaSockets> {
-  let pair: MediaPair | undefined;
+async function openShared(address: string, port: ListenPort): Promise<MediaSockets<DgramPair>> {
+  let pair: DgramPair | undefined;
   if (port === 'auto') {
     for (let attempt = 0; attempt < ATTEMPTS_MAX && !pair; attempt++) {
       const probe = await bind(address, 0);
@@ -66,12 +73,12 @@ async function openShared(address: string, port: ListenPort): Promise<MediaSocke
   };
 }
 
-class RangeSockets implements MediaSockets {
+class RangeSockets implements MediaSockets<DgramPair> {
   readonly ports: string;
   readonly #address: string;
   readonly #first: number;
   readonly #count: number;
-  readonly #lent = new Map<number, MediaPair | undefined>();
+  readonly #lent = new Map<number, DgramPair | undefined>();
   #next = 0;
   #isClosed = false;
 
@@ -82,7 +89,7 @@ class RangeSockets implements MediaSockets {
     this.#count = Math.floor((high - this.#first + 1) / 2);
   }
 
-  async lend(): Promise<MediaPair | undefined> {
+  async lend(): Promise<DgramPair | undefined> {
     // Round and round: a port just given back rests, while the last call's stragglers still arrive there.
     for (let tries = 0, seen = 0; tries < ATTEMPTS_MAX && seen < this.#count; seen++) {
       const port = this.#first + 2 * this.#next;
@@ -103,7 +110,7 @@ class RangeSockets implements MediaSockets {
     for (const pair of [...this.#lent.values()]) pair?.release();
   }
 
-  #lend(port: number, pair: MediaPair): MediaPair {
+  #lend(port: number, pair: DgramPair): DgramPair {
     const lent = {
       ...pair,
       release: () => {
@@ -117,7 +124,7 @@ class RangeSockets implements MediaSockets {
   }
 }
 
-async function bindPair(address: string, rtpPort: number, bufferBytes?: number): Promise<MediaPair> {
+async function bindPair(address: string, rtpPort: number, bufferBytes?: number): Promise<DgramPair> {
   const rtp = await bind(address, rtpPort, bufferBytes);
   try {
     const rtcp = await bind(address, rtpPort + 1);

@@ -48,10 +48,29 @@ export interface SeatDescription {
   readonly sdp: string;
 }
 
+/** One call's place in a room. Made by `server.seat`. */
+export interface Seat {
+  readonly roomName: string;
+  /** False until `lend` has fetched the ports that an answer to this offer needs; without one, those of an offer of ours. */
+  isReadyFor(offer: string | undefined): boolean;
+  /** Fetches the ports that are missing, as far as there are any. */
+  lend(offer: string | undefined): Promise<void>;
+  /** Answers an offer, and takes its streams into the room. The answer is to go through the session's `setLocal`. */
+  answer(offer: string): SeatDescription | SeatRefusal;
+  /** An offer of ours: the first, or the last description again. Its RTP ports listen from now on. */
+  offer(): SeatDescription | SeatRefusal;
+  /** Takes the answer to an offer of ours into the room. Undefined: it was taken. */
+  accept(offer: string, answer: string): SeatRefusal | undefined;
+  /** Out of the room; the ports stay. Idempotent. */
+  leave(): void;
+  /** Gives the ports back. Idempotent. */
+  release(): void;
+}
+
 const OUT_OF_PORTS: SeatRefusal = { ok: false, reason: 'ports', warning: 'all media ports are taken' };
 const FULL: SeatRefusal = { ok: false, reason: 'full', warning: 'the room is full' };
 
-export class RoomSeat {
+export class RoomSeat implements Seat {
   readonly #site: SeatSite;
   readonly #session: SeatSession;
   readonly #ports: CallPorts;

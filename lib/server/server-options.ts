@@ -34,25 +34,10 @@ export function checkServerOptions(given: DistributionServerOptions = {}): Check
     'rooms',
   ]);
   const { latchkey = {}, signalling, media = DEFAULT_MEDIA, rooms = {} } = given;
-  const listen = checkListen(given.listen);
-  const { advertise = listen.address } = given;
-  if (!isAddress(advertise) || isUnspecified(advertise))
-    refuse('advertise', 'one IP address that peers can be told', advertise);
-  if (isIPv6(advertise) !== isIPv6(listen.address))
-    refuse(
-      'advertise',
-      `an address of the same family as ${listen.address}, which is listened on`,
-      advertise,
-    );
   if (!isObject(latchkey)) refuse('latchkey', 'what createLatchkey makes, or its options', latchkey);
-  const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
-  if (signalling === undefined && hasPorts)
-    refuse('signalling', '(latchkey) => latchSip(sip, latchkey) where listen has ports', signalling);
-  if (signalling !== undefined && !isSignalling(signalling))
-    refuse('signalling', '(latchkey) => latchSip(sip, latchkey), or what latchSip makes', signalling);
-  if (signalling !== undefined && !hasPorts) refuse('listen', 'a port to listen on', given.listen);
-  if (typeof signalling === 'object' && !isLatchkey(latchkey))
-    refuse('latchkey', 'the latchkey that the signalling was made with', latchkey);
+  const listen = checkListen(given.listen);
+  const advertise = checkAdvertise(given.advertise, listen.address);
+  checkSignalling(signalling, listen, latchkey);
   checkRooms(rooms);
   return { latchkey, signalling, listen: { ...listen, advertise }, media: checkMedia(media), rooms };
 }
@@ -77,6 +62,33 @@ export function checkNames(what: string, given: object, names: readonly string[]
         'LATCHKEY_OPTION',
         `${what} has no option "${name}": it has ${names.join(', ')}`,
       );
+}
+
+function checkAdvertise(advertise: string | undefined, address: string): string {
+  const told = advertise ?? address;
+  if (!isAddress(told) || isUnspecified(told))
+    refuse('advertise', 'one IP address that peers can be told', told);
+  if (isIPv6(told) !== isIPv6(address))
+    refuse('advertise', `an address of the same family as ${address}, which is listened on`, told);
+  return told;
+}
+
+function checkSignalling(
+  signalling: DistributionServerOptions['signalling'],
+  listen: ListenOptions,
+  latchkey: Latchkey | LatchkeyOptions,
+): void {
+  const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
+  if (signalling === undefined) {
+    if (hasPorts)
+      refuse('signalling', '(latchkey) => latchSip(sip, latchkey) where listen has ports', signalling);
+    return;
+  }
+  if (!isSignalling(signalling))
+    refuse('signalling', '(latchkey) => latchSip(sip, latchkey), or what latchSip makes', signalling);
+  if (!hasPorts) refuse('listen', 'a port to listen on where there is signalling', undefined);
+  if (typeof signalling === 'object' && !isLatchkey(latchkey))
+    refuse('latchkey', 'the latchkey that the signalling was made with', latchkey);
 }
 
 function checkListen(given: ServerListenOptions = {}): ListenOptions {

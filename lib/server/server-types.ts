@@ -16,7 +16,7 @@ import type {
 import type { LegCounters, LegStatistics, RoomsOptions } from '../room/index.js';
 import type { EndedCall, ListenerProtocol, SipSignalling } from '../sip/index.js';
 import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
-import type { RoomSeat, SeatSession } from './room-seat.js';
+import type { Seat, SeatSession } from './room-seat.js';
 
 /** Where the server listens for SIP: 0 or left out is nowhere, `'auto'` any free port. */
 export interface ServerListenOptions {
@@ -227,7 +227,7 @@ export interface DistributionServer extends Pick<
    *
    * @throws LatchkeyError LATCHKEY_STATE before `start()`, LATCHKEY_CLOSED.
    */
-  seat(room: string, session: SeatSession): RoomSeat;
+  seat(room: string, session: SeatSession): Seat;
   /**
    * Ends all calls by BYE, waits for the answers, and lets go of every port that it has opened. Calls that come meanwhile are
    * refused. Idempotent.
