@@ -44,6 +44,7 @@ const tasks = {
     [...api, '--check'],
     node(bin('c8/bin/c8.js'), '--check-coverage', ...coreTests),
     mocha('test/slow/**/*.test.ts'),
+    tsx('test/fuzz/main.ts'),
   ],
   coverage: [node(bin('c8/bin/c8.js'), ...coreTests)],
   api: [api],
@@ -56,6 +57,7 @@ const tasks = {
   ],
   compare: [tsx('test/compare/main.ts')],
   bench: [tsx('--expose-gc', 'test/bench/main.ts')],
+  fuzz: [tsx('test/fuzz/main.ts')],
 };
 
 const isWholeLab = name === 'test:lab' && options.includes('--all');
