@@ -31,8 +31,12 @@ function wordsOf(value: string): string[] {
   return value.split(' ').filter((word) => word !== '');
 }
 
+/** What stands in an `m=` line is repeated in answers: tokens, of which no control character is part (RFC 8866 section 9). */
+const CONTROL = /[^ -~\x80-\uffff]/;
+
 /** Reads what follows `m=`. */
 export function parseMediaLine(value: string): MediaLine | undefined {
+  if (CONTROL.test(value)) return undefined;
   const [kind, portText = '', protocol, ...formats] = wordsOf(value);
   const ports = PORTS.exec(portText);
   if (kind === undefined || ports === null || protocol === undefined) return undefined;

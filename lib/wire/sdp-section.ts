@@ -73,6 +73,8 @@ type Refusal = { ok: false; error: WireError };
 
 /** Takes one attribute into the section; a later one of the same name overrides, except for ours. */
 export function readAttribute(section: Section, name: string, attribute: AttributeLine): Refusal | undefined {
+  // No value holds a zero byte (RFC 8866 section 9), and answers repeat some values. Ours is malformed with one, not absent.
+  if (attribute.value.includes('\0') && !name.startsWith('latch')) return undefined;
   switch (name) {
     case 'latch':
       return readLatch(section, attribute);
