@@ -122,4 +122,5 @@ export const target: Target = {
   },
   run,
   work: { base: 60_000, perByte: 900 },
+  slowMs: 150,
 };

@@ -149,4 +149,5 @@ export const target: Target = {
   },
   run,
   work: { base: 60_000, perByte: 1200 },
+  slowMs: 150,
 };
