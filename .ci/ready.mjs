@@ -58,6 +58,7 @@ const tasks = {
   compare: [tsx('test/compare/main.ts')],
   bench: [tsx('--expose-gc', 'test/bench/main.ts')],
   fuzz: [tsx('test/fuzz/main.ts')],
+  mutants: [tsx('test/mutants/main.ts')],
 };
 
 const isWholeLab = name === 'test:lab' && options.includes('--all');
