@@ -81,7 +81,8 @@ function reportOffsets(view: DataView): readonly number[] {
   for (let at = 8; at + 4 <= view.byteLength;) {
     const type = view.getUint8(at);
     const next = at + 4 + 4 * view.getUint16(at + 2);
-    if (XR_WITH_SOURCE.includes(type)) offsets.push(at + 4);
+    // A block of no length names nobody: what follows it is the next block.
+    if (XR_WITH_SOURCE.includes(type) && next >= at + 8) offsets.push(at + 4);
     if (type === XR_DLRR) offsets.push(...every(12, at + 4, Math.min(next, view.byteLength)));
     at = next;
   }

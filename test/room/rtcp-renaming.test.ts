@@ -74,6 +74,14 @@ describe('room: renaming in RTCP', () => {
     );
   });
 
+  it('a block of an extended report that has no length names nobody: what follows is the next block', () => {
+    const swaps = new SsrcSwaps();
+    // Renamed by mistake, the second block would have another type and another length.
+    swaps.add(0xa0000001, 0x0d000001);
+    const bytes = Uint8Array.from(packet(207, 0, 7, 0x02000000, 0xa0000001, 0xa0000001));
+    assert.deepEqual(renameRtcp(bytes, swaps), bytes);
+  });
+
   it('never throws, and never changes the size, or the bytes it was given', () => {
     const swaps = new SsrcSwaps();
     swaps.add(X, Y);
