@@ -14,6 +14,8 @@ export interface Job {
   readonly counters: number;
   readonly files: readonly { readonly file: string; readonly from: number; readonly to: number }[];
   readonly corpus: readonly Uint8Array[];
+  /** It ends with so many; a handful where it is not said. */
+  readonly maxFindings?: number;
   /** The count of executions, the length of the input that runs, and the input. */
   readonly shared: SharedArrayBuffer;
 }
@@ -43,7 +45,7 @@ const MAX_FINDINGS = 20;
 const MINIMISING_EXECUTIONS = 3000;
 const TRIMMING_EXECUTIONS = 24;
 
-class Loop {
+export class Loop {
   readonly #coverage: Coverage;
   readonly #prng: Prng;
   readonly #corpus: Uint8Array[] = [];
@@ -55,6 +57,7 @@ class Loop {
   constructor(
     private readonly target: Target,
     private readonly job: Job,
+    private readonly tell: (finding: Finding) => void,
   ) {
     this.#coverage = new Coverage(job.counters);
     this.#prng = new Prng(job.seed);
@@ -64,6 +67,7 @@ class Loop {
 
   run(): Outcome {
     const startMs = performance.now();
+    const { maxFindings = MAX_FINDINGS } = this.job;
     for (const bytes of this.job.corpus) this.#try(bytes, true);
     // A Buffer's slice() is no copy.
     for (const bytes of this.target.seeds(this.job.root))
@@ -73,7 +77,7 @@ class Loop {
       typeof word === 'string' ? fromLatin1(word) : word,
     );
     const material = { dictionary, other: () => this.#prng.pick(this.#corpus) };
-    while (performance.now() - startMs < this.job.durationMs && this.#kinds.size < MAX_FINDINGS)
+    while (performance.now() - startMs < this.job.durationMs && this.#kinds.size < maxFindings)
       this.#try(mutate(this.#choose(), this.target.maxBytes, material, this.#prng));
     return {
       executions: this.#executions,
@@ -141,7 +145,7 @@ class Loop {
     if (this.#kinds.has(kind)) return;
     this.#kinds.add(kind);
     const small = this.#minimise(bytes, kind);
-    post({ finding: { reason, bytes: small } });
+    this.tell({ reason, bytes: small });
   }
 
   #minimise(bytes: Uint8Array, kind: string): Uint8Array {
@@ -220,10 +224,8 @@ function kindOf(reason: string): string {
     .slice(0, 160);
 }
 
-function post(message: Message): void {
-  parentPort?.postMessage(message);
-}
-
 export function fuzz(target: Target): void {
-  post({ outcome: new Loop(target, workerData as Job).run() });
+  const post = (message: Message): void => parentPort?.postMessage(message);
+  const loop = new Loop(target, workerData as Job, (finding) => post({ finding }));
+  post({ outcome: loop.run() });
 }
