@@ -5,6 +5,7 @@ export const TARGETS: Readonly<Record<string, RegExp>> = {
   words: /^lib\/wire\/(address|base64url|ip-range|latch-attribute)\.ts/,
   sdp: /^lib\/wire\//,
   'room-sdp': /^lib\/(room|wire\/sdp)/,
+  gate: /^(lib\/sip\/(gate|field-values|message-framer)|plugins\/sip\/package-text)\.ts/,
   body: /^lib\/sip\/body\.ts/,
   rtcp: /^lib\/(room|wire\/rt)/,
   capture: /^lib\/(capture|wire)\//,

@@ -1,6 +1,6 @@
 // Datagrams: what class they are, and every reader of STUN, latch, ICE, RTP and RTCP. Each input is read as it is, and
 // once more as the body of a STUN message that is sealed rightly, because no mutation finds a checksum.
-import { classifyPacket } from '../../../lib/wire/packet-class.js';
+import { classifyPacket, type PacketClass } from '../../../lib/wire/packet-class.js';
 import { fingerprintOf } from '../../../lib/wire/fingerprint.js';
 import { parseIceMessage } from '../../../lib/wire/ice-message.js';
 import { parseIp } from '../../../lib/wire/address.js';
@@ -88,9 +88,7 @@ function read(bytes: Uint8Array): void {
   const stun = parseStun(bytes);
   const latch = parseLatchMessage(bytes);
   const ice = parseIceMessage(bytes);
-  const rtp = parseRtp(bytes);
-  const rtcp = parseRtcp(bytes);
-  for (const result of [stun, latch, ice, rtp, rtcp]) if (!result.ok) checkError(result.error, bytes.length);
+  for (const result of [stun, latch, ice]) if (!result.ok) checkError(result.error, bytes.length);
   hold((kind === 'stun') === isStunHeader(bytes), 'the class does not agree with the header');
   if (stun.ok) {
     hold(kind === 'stun', 'a sound STUN message of another class');
@@ -109,6 +107,16 @@ function read(bytes: Uint8Array): void {
       hold(!/:/.test(ice.value.username.sender + ice.value.username.recipient), 'a fragment with a colon');
     else hold(parseIp(ice.value.mapped.address) !== undefined, 'a mapped address that is none');
   }
+  checkMedia(bytes, kind);
+  hold(latin1(bytes) === before, 'the input was changed');
+  checkElsewhere(bytes, latch.ok);
+}
+
+/** RTP and RTCP, read whatever the class says. */
+function checkMedia(bytes: Uint8Array, kind: PacketClass): void {
+  const rtp = parseRtp(bytes);
+  const rtcp = parseRtcp(bytes);
+  for (const result of [rtp, rtcp]) if (!result.ok) checkError(result.error, bytes.length);
   if (kind === 'rtp')
     hold(readRtpSsrc(bytes) === new DataView(bytes.buffer, bytes.byteOffset).getUint32(8), 'SSRC');
   if (rtp.ok) {
@@ -125,8 +133,6 @@ function read(bytes: Uint8Array): void {
     if (kind === 'rtcp')
       hold(readRtcpSsrc(bytes) === (rtcp.value[0]?.ssrc ?? readRtcpSsrc(bytes)), 'RTCP SSRC');
   }
-  hold(latin1(bytes) === before, 'the input was changed');
-  checkElsewhere(bytes, latch.ok);
 }
 
 function checkError({ code, offset, message }: WireError, length: number): void {
