@@ -31,6 +31,7 @@ export class ByteStore {
 
   /** Forgets the first bytes. */
   drop(count: number): void {
+    if (count === 0) return;
     this.#bytes.copyWithin(0, count, this.size);
     this.size -= count;
     if (this.size === 0) this.#bytes = EMPTY;

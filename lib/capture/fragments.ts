@@ -12,6 +12,8 @@ const MAX_AGE_MS = 30_000;
 /** Holes in one datagram: more of them is an attack on whoever sorts them. */
 const MAX_HOLES = 64;
 
+const PAGE_BYTES = 2048;
+
 /** One fragment; `bytes` from `start` up to, not including, `end` go to `offset` of the datagram. */
 export interface Fragment {
   readonly timeMs: number;
@@ -31,8 +33,8 @@ export interface Reassembled {
 
 interface Pending {
   readonly firstMs: number;
-  /** Undefined for a datagram that contradicted itself: what still comes of it is thrown away. */
-  buffer: Uint8Array | undefined;
+  /** By number; undefined for a datagram that contradicted itself: what still comes of it is thrown away. */
+  pages: Map<number, Uint8Array> | undefined;
   /** What is there: begin and end of each stretch, sorted, none touching the next. */
   stretches: [number, number][];
   /** The size of the whole; known when the last fragment is. */
@@ -59,14 +61,14 @@ export class Fragments {
       this.#makeRoom(fragment.timeMs);
       pending = {
         firstMs: fragment.timeMs,
-        buffer: new Uint8Array(),
+        pages: new Map(),
         stretches: [],
         size: undefined,
         packets: 0,
       };
       this.#pending.set(key, pending);
     }
-    if (!pending.buffer || !this.#place(pending, fragment)) {
+    if (!pending.pages || !this.#place(pending, fragment)) {
       this.#poison(pending);
       this.#skips.add('fragment');
       return undefined;
@@ -74,7 +76,7 @@ export class Fragments {
     const [first] = pending.stretches;
     if (pending.size === undefined || first?.[0] !== 0 || first[1] !== pending.size) return undefined;
     this.#pending.delete(key);
-    return { bytes: pending.buffer.subarray(0, pending.size), packets: pending.packets };
+    return { bytes: join(pending.pages, pending.size), packets: pending.packets };
   }
 
   /** No more will come: counts what was never whole. */
@@ -94,19 +96,18 @@ export class Fragments {
     if (after && after[0] < stop) {
       // The same bytes once more are a packet captured twice; anything else is a contradiction.
       const isRepeat =
-        after[0] <= offset && stop <= after[1] && isSame(pending.buffer!, offset, bytes, start, size);
+        after[0] <= offset && stop <= after[1] && isSame(pending.pages!, offset, bytes, start, size);
       if (isRepeat) this.#skips.add('fragment');
       return isRepeat;
     }
     if (stretches.length > MAX_HOLES) return false;
-    pending.buffer = withRoom(pending.buffer!, stop);
-    pending.buffer.set(bytes.subarray(start, end), offset);
+    write(pending.pages!, offset, bytes, start, end);
     pending.packets++;
     if (isLast) pending.size = stop;
     const index = after ? next : stretches.length;
     stretches.splice(index, 0, [offset, stop]);
-    join(stretches, index);
-    join(stretches, index - 1);
+    unite(stretches, index);
+    unite(stretches, index - 1);
     return true;
   }
 
@@ -121,7 +122,7 @@ export class Fragments {
 
   #poison(pending: Pending): void {
     this.#skips.add('fragment', pending.packets);
-    pending.buffer = undefined;
+    pending.pages = undefined;
     pending.stretches = [];
     pending.packets = 0;
   }
@@ -142,21 +143,52 @@ function hasSoundSize(pending: Pending, { start, end, offset, isLast }: Fragment
 }
 
 /** Makes one of two stretches that touch. */
-function join(stretches: [number, number][], index: number): void {
+function unite(stretches: [number, number][], index: number): void {
   const [a, b] = [stretches[index], stretches[index + 1]];
   if (a?.[1] !== b?.[0] || !a || !b) return;
   a[1] = b[1];
   stretches.splice(index + 1, 1);
 }
 
-function withRoom(buffer: Uint8Array, size: number): Uint8Array {
-  if (size <= buffer.length) return buffer;
-  const larger = new Uint8Array(Math.min(MAX_DATAGRAM_BYTES, Math.max(4096, buffer.length * 2, size)));
-  larger.set(buffer);
-  return larger;
+/** Room is made page by page: one small fragment at the far end of a datagram costs no more than one at its beginning. */
+function write(
+  pages: Map<number, Uint8Array>,
+  offset: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  for (let from = start, to = offset; from < end;) {
+    const number = Math.floor(to / PAGE_BYTES);
+    const at = to % PAGE_BYTES;
+    const size = Math.min(end - from, PAGE_BYTES - at);
+    let page = pages.get(number);
+    if (!page) pages.set(number, (page = new Uint8Array(PAGE_BYTES)));
+    page.set(bytes.subarray(from, from + size), at);
+    from += size;
+    to += size;
+  }
 }
 
-function isSame(a: Uint8Array, at: number, b: Uint8Array, start: number, size: number): boolean {
-  for (let i = 0; i < size; i++) if (a[at + i] !== b[start + i]) return false;
+function join(pages: ReadonlyMap<number, Uint8Array>, size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  for (const [number, page] of pages) {
+    const at = number * PAGE_BYTES;
+    whole.set(page.subarray(0, Math.min(PAGE_BYTES, size - at)), at);
+  }
+  return whole;
+}
+
+function isSame(
+  pages: ReadonlyMap<number, Uint8Array>,
+  offset: number,
+  bytes: Uint8Array,
+  start: number,
+  size: number,
+): boolean {
+  for (let i = 0; i < size; i++) {
+    const at = offset + i;
+    if (pages.get(Math.floor(at / PAGE_BYTES))?.[at % PAGE_BYTES] !== bytes[start + i]) return false;
+  }
   return true;
 }

@@ -51,7 +51,7 @@ export class SignallingStream {
   /** The bytes that are there do not suffice; there must be as many. */
   #isWaiting = false;
   #needed = 0;
-  /** How many bytes of the message at hand hold no end of its header. */
+  /** How many bytes from here on are known to hold no end of a header: they are not searched for the next message again. */
   #scanned = 0;
   #searched = 0;
   #isLineStart = true;
@@ -87,10 +87,11 @@ export class SignallingStream {
     this.#held.clear();
     this.#frames.lose();
     this.#needed = 0;
+    this.#scanned = 0;
     this.#isLineStart = true;
     this.#isAfterLoss = true;
     if (this.#mode === 'sip' || this.#mode === 'web-socket' || this.#mode === 'upgrade')
-      this.#setMode('search');
+      this.#mode = 'search';
   }
 
   #verdict(): SkipReason | undefined {
@@ -137,11 +138,6 @@ export class SignallingStream {
     }
   }
 
-  #setMode(mode: Mode): void {
-    this.#mode = mode;
-    this.#scanned = 0;
-  }
-
   #wait(at: number, needed = 0): number {
     this.#isWaiting = true;
     this.#needed = needed;
@@ -161,12 +157,12 @@ export class SignallingStream {
     const line = measureStartLine(bytes, at, end);
     const upgrade = probeUpgrade(bytes, at, end);
     const frame = probeFrame(bytes, at, end);
-    if (tls === 'yes') this.#setMode('tls');
-    else if (line > 0) this.#setMode('sip');
-    else if (upgrade === 'yes') this.#setMode('upgrade');
-    else if (frame === 'yes') this.#setMode('web-socket');
+    if (tls === 'yes') this.#mode = 'tls';
+    else if (line > 0) this.#mode = 'sip';
+    else if (upgrade === 'yes') this.#mode = 'upgrade';
+    else if (frame === 'yes') this.#mode = 'web-socket';
     else if (line === MORE || [tls, upgrade, frame].includes('more')) return this.#wait(at);
-    else this.#setMode('search');
+    else this.#mode = 'search';
     return at;
   }
 
@@ -175,35 +171,39 @@ export class SignallingStream {
     const body = findBody(bytes, at + Math.max(0, this.#scanned - 3), end);
     if (body === MORE) {
       this.#scanned = end - at;
-      if (end - at > MAX_UPGRADE_BYTES) this.#setMode('other');
+      if (end - at > MAX_UPGRADE_BYTES) this.#mode = 'other';
       return this.#wait(at);
     }
+    this.#scanned = 0;
     const isUpgrade = /\nupgrade:[^\n]*websocket/i.test(asciiText(bytes, at, body));
-    this.#setMode(isUpgrade ? 'web-socket' : 'other');
+    this.#mode = isUpgrade ? 'web-socket' : 'other';
     return body;
   }
 
   #readMessage(bytes: Uint8Array, at: number, end: number): number {
-    if (isLineEnd(bytes[at]!)) return at + 1;
+    if (isLineEnd(bytes[at]!)) {
+      this.#scanned = 0;
+      return at + 1;
+    }
     const line = measureStartLine(bytes, at, end);
     if (line === MORE) return this.#wait(at);
     if (line === NONE) return this.#lost(at);
     const last = Math.min(end, at + MAX_MESSAGE_BYTES);
     const body = findBody(bytes, at + Math.max(0, this.#scanned - 3), last);
     if (body === MORE) {
-      this.#scanned = last - at;
-      return last < end ? this.#lost(at + line) : this.#wait(at);
+      const lost = last < end;
+      this.#scanned = last - at - (lost ? line : 0);
+      return lost ? this.#lost(at + line) : this.#wait(at);
     }
+    this.#scanned = 0;
     if (this.#isAfterLoss) {
       this.#isAfterLoss = false;
-      this.#scanned = 0;
       return findLastStart(bytes, at, body);
     }
     const size = readContentLength(bytes, at, body);
     const stop = body + size;
     if (size === NONE || stop - at > MAX_MESSAGE_BYTES) return this.#lost(body);
     if (stop > end) return this.#wait(at, stop - at);
-    this.#scanned = 0;
     this.#tell('tcp', bytes.subarray(at, stop));
     return stop;
   }
@@ -217,7 +217,7 @@ export class SignallingStream {
   #lost(at: number): number {
     this.#frames.lose();
     this.#isLineStart = true;
-    this.#setMode('search');
+    this.#mode = 'search';
     return at;
   }
 
@@ -230,7 +230,8 @@ export class SignallingStream {
         return this.#wait(at);
       }
       if (line > 0 || frame === 'yes') {
-        this.#setMode(line > 0 ? 'sip' : 'web-socket');
+        this.#scanned = line > 0 ? Math.max(0, this.#scanned - (at - from)) : 0;
+        this.#mode = line > 0 ? 'sip' : 'web-socket';
         this.#isAfterLoss = line > 0;
         return at;
       }
@@ -242,7 +243,8 @@ export class SignallingStream {
 
   #countSearch(bytes: number): void {
     this.#searched += bytes;
-    if (!this.#proven && this.#searched > MAX_SEARCH_BYTES) this.#setMode('other');
+    this.#scanned = Math.max(0, this.#scanned - bytes);
+    if (!this.#proven && this.#searched > MAX_SEARCH_BYTES) this.#mode = 'other';
   }
 }
 
