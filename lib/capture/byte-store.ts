@@ -2,7 +2,8 @@
  * Bytes that wait for more: grows as needed, and gives its memory back as soon as it is empty.
  */
 const EMPTY = new Uint8Array();
-const SMALLEST_BYTES = 1024;
+/** As much as the engine keeps on its heap: more is dear to make, and a stream in tiny segments makes it again and again. */
+const SMALLEST_BYTES = 64;
 
 export class ByteStore {
   #bytes = EMPTY;

@@ -47,6 +47,10 @@ export class CommandProcess {
     await Promise.all([...this.#running].map((one) => one.stop('SIGKILL')));
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** The objects printed so far, whole lines only. */
   get events(): Printed[] {
     const lines = this.#stdout.split('\n').slice(0, -1);

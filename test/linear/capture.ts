@@ -7,12 +7,11 @@ import { Blocks, ipv4, rawCapture, tcp } from '../capture/packets.js';
 import { familyOf, filled } from './shapes.js';
 import type { Families } from './shapes.js';
 
-const FILE_BYTES = 1 << 20;
+const FILE_BYTES = 1 << 18;
 /** Half of it is more than the longest message. */
 const STREAM_BYTES = 1 << 20;
 /** Of what comes byte by byte. */
-const TRICKLED_FILE_BYTES = 1 << 16;
-const TRICKLED_STREAM_BYTES = 1 << 18;
+const TRICKLED_BYTES = 1 << 16;
 
 function readFile(file: Uint8Array, size = file.length) {
   const reader = new CaptureReader({ onSip: () => undefined, onDatagram: () => undefined });
@@ -41,7 +40,6 @@ const SIP_FRAME = `\x81${String.fromCharCode(MESSAGE.length)}${MESSAGE}`;
 
 const streamShapes: Record<string, (size: number) => Uint8Array> = {
   'one header without end': (size) => bytesOf(filled(START, 'X: y\r\n', '', size)),
-  'start lines without end': (size) => bytesOf(filled('', START, '', size)),
   'a long start line, and a header without end': (size) =>
     bytesOf(filled(`OPTIONS sip:${'a'.repeat(8000)} SIP/2.0\r\n`, 'X: y\r\n', '', size)),
   'a start line without end': (size) => bytesOf(filled('OPTIONS ', 'a', '', size)),
@@ -201,12 +199,21 @@ const all = <Input>(
   read: (input: Input) => unknown,
 ) => Object.fromEntries(Object.entries(shapes).map(([name, make]) => [name, familyOf(most, make, read)]));
 
+/** The first part of it, as long as a message may be, costs nothing: that part has to be a small one. */
+const startLines = (size: number) =>
+  familyOf(
+    4 * STREAM_BYTES,
+    (bytes) => bytesOf(filled('', START, '', bytes)),
+    (bytes) => stream(bytes, size),
+  );
+
 export const captureFamilies: Families = {
   'files, in one piece': all(fileShapes, FILE_BYTES, (file) => readFile(file)),
-  'files, byte by byte': all(trickledShapes, TRICKLED_FILE_BYTES, (file) => readFile(file, 1)),
+  'files, byte by byte': all(trickledShapes, TRICKLED_BYTES, (file) => readFile(file, 1)),
   'streams, in one piece': all(streamShapes, STREAM_BYTES, (bytes) => stream(bytes, bytes.length)),
   'streams, in segments': all(streamShapes, STREAM_BYTES, (bytes) => stream(bytes, 1400)),
-  'streams, byte by byte': all(streamShapes, TRICKLED_STREAM_BYTES, (bytes) => stream(bytes, 1)),
+  'streams, byte by byte': all(streamShapes, TRICKLED_BYTES, (bytes) => stream(bytes, 1)),
+  'start lines without end': { 'in one piece': startLines(Infinity), 'in segments': startLines(1400) },
   parseSipMessage: all(messageShapes, FILE_BYTES, (text) => parseSipMessage(bytesOf(text))),
   parseFrame: {
     'a long frame': familyOf(

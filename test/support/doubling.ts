@@ -64,7 +64,7 @@ function heldBytes(family: Family, input: unknown): number {
 
 /** The largest input, up to the limit, whose reading does not try one's patience. */
 function chooseSize(family: Family): number {
-  let size = Math.max(64, family.most >> 6);
+  let size = Math.max(64, family.most >> 4);
   while (size < family.most) {
     const next = Math.min(family.most, size * 2);
     const input = family.make(next >> 1);
