@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   call: async () => (await import('./call.js')).registerCall,
   doctor: async () => (await import('./doctor.js')).registerDoctor,
   replay: async () => (await import('./replay.js')).registerReplay,
+  passwd: async () => (await import('./passwd.js')).registerPasswd,
   demo: async () => (await import('./demo/index.js')).registerDemo,
 };
 

@@ -2,6 +2,8 @@
  * SIP that belongs to no stack: messages as values, dialogs, offer and answer, forks, and how far a hop can be trusted. A plugin
  * puts it under one stack. Importing it loads no third-party package.
  */
+export { Admission } from './admission.js';
+export type { AdmissionCounters, AdmissionOptions, Admitted } from './admission.js';
 export { readSdp, replaceSdp } from './body.js';
 export { hasCertificate, parseCallUri } from './call-uri.js';
 export type { CallTransport, CallUri } from './call-uri.js';
@@ -9,6 +11,22 @@ export { Calls } from './calls.js';
 export type { CallsObserver, CallsOptions, Edit, Outgoing, Way } from './calls.js';
 export { TRANSACTION_MS } from './dialog.js';
 export type { Dialog, DialogLimits, EndReason } from './dialog.js';
+export {
+  answerChallenge,
+  digestHa1,
+  DIGEST_ALGORITHMS,
+  DigestVerifier,
+  isDigestAlgorithm,
+  readDigests,
+} from './digest.js';
+export type {
+  DigestAlgorithm,
+  DigestCredentials,
+  DigestParams,
+  DigestUser,
+  DigestVerdict,
+  DigestVerifierOptions,
+} from './digest.js';
 export { MAX_FORKS } from './forks.js';
 export type { Fork } from './forks.js';
 export { readAddress, readCommaParams, readCredentials } from './field-values.js';
@@ -61,3 +79,5 @@ export type {
   SipSignallingEvents,
 } from './signalling.js';
 export type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';
+export { parseUsers, userFault, writeUser } from './users.js';
+export type { NewUser, ParsedUsers, SipUser } from './users.js';

@@ -76,6 +76,8 @@ export interface SipFlow {
   host?: string;
   port: number | string;
   local?: { address: string; port: number };
+  /** Over TLS, whatever the package calls the protocol (it says WS for WSS too). */
+  isEncrypted?: boolean;
 }
 
 export type OnRequest = (request: SipRequest, remote: SipFlow) => void;

@@ -1,0 +1,122 @@
+/**
+ * Who may call: anybody, or users by digest, phones by their certificate, carriers by their address. Judges an INVITE that begins a
+ * call and nothing else: what is said inside a call comes from who was let in, and an ACK or CANCEL can answer no challenge (RFC
+ * 3261 22.1). Keeps no connection and sends nothing.
+ */
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { LatchkeyError } from '../index.js';
+import { DigestVerifier } from './digest.js';
+import type { DigestAlgorithm } from './digest.js';
+import type { SipFlow, SipRequest } from './message-types.js';
+import type { SipUser } from './users.js';
+
+/** Any of these lets a call in; with none of them nobody gets in. */
+export interface AdmissionOptions {
+  /** Anybody may call. */
+  readonly isOpen?: boolean | undefined;
+  /** By their names; all of one realm. */
+  readonly users?: ReadonlyMap<string, SipUser> | undefined;
+  readonly realm?: string | undefined;
+  /** Ranges of addresses (CIDR) whose calls are let in: a carrier's. */
+  readonly trunks?: readonly string[] | undefined;
+  /** The TLS listeners take no connection without a certificate that they trust: who comes by one is let in. */
+  readonly hasClientCertificates?: boolean | undefined;
+}
+
+export type Admitted =
+  | { readonly kind: 'admitted'; readonly user?: string }
+  /** 401 with this WWW-Authenticate. */
+  | { readonly kind: 'challenged'; readonly challenge: string }
+  | { readonly kind: 'refused'; readonly status: 403; readonly warning: string };
+
+export interface AdmissionCounters {
+  readonly admitted: number;
+  readonly challenged: number;
+  /** Credentials that were wrong, or had been used before. */
+  readonly wrong: number;
+  readonly refused: number;
+}
+
+/** What is offered to a name that nobody has: as to most of those that somebody has. */
+const DEFAULT_ALGORITHM: DigestAlgorithm = 'SHA-256';
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #trunks: BlockList;
+  readonly #digest: DigestVerifier | undefined;
+  readonly #counters = { admitted: 0, challenged: 0, wrong: 0, refused: 0 };
+
+  /** @throws LatchkeyError LATCHKEY_OPTION for a range that is none. */
+  constructor(options: AdmissionOptions, nowMs: () => number) {
+    const { users, realm = 'latchkey', trunks = [] } = options;
+    this.#options = options;
+    this.#trunks = rangesOf(trunks);
+    this.#digest = users && new DigestVerifier({ realm, nowMs, find: (name) => users.get(name) });
+  }
+
+  get counters(): AdmissionCounters {
+    return { ...this.#counters };
+  }
+
+  /** @param room The room that is called: a user may be let into some only. */
+  judge(invite: SipRequest, flow: SipFlow, room: string): Admitted {
+    const admitted = this.#judge(invite, flow, room);
+    this.#counters[admitted.kind]++;
+    return admitted;
+  }
+
+  #judge(invite: SipRequest, flow: SipFlow, room: string): Admitted {
+    const { isOpen = false, hasClientCertificates = false, users } = this.#options;
+    if (isOpen || this.#isTrunk(flow.address)) return { kind: 'admitted' };
+    if (hasClientCertificates && flow.isEncrypted === true) return { kind: 'admitted' };
+    if (!this.#digest) return { kind: 'refused', status: 403, warning: 'calls are taken from others only' };
+    const verdict = this.#digest.verify(invite, invite.headers['authorization']);
+    switch (verdict.kind) {
+      case 'accepted': {
+        const rooms = users?.get(verdict.user)?.rooms;
+        if (!rooms || rooms.has(room)) return { kind: 'admitted', user: verdict.user };
+        return { kind: 'refused', status: 403, warning: 'this user may not call this room' };
+      }
+      case 'refused':
+        this.#counters.wrong++;
+        return this.#challenge(this.#digest, invite, false);
+      case 'challenge':
+        return this.#challenge(this.#digest, invite, verdict.isStale);
+    }
+  }
+
+  /** Some phones give up on any algorithm that they do not know, also beside one that they do: so just one is offered. */
+  #challenge(digest: DigestVerifier, invite: SipRequest, isStale: boolean): Admitted {
+    const entry = this.#options.users?.get(fromUser(invite));
+    return {
+      kind: 'challenged',
+      challenge: digest.challenge(entry?.algorithm ?? DEFAULT_ALGORITHM, isStale),
+    };
+  }
+
+  #isTrunk(address: string | undefined): boolean {
+    const bare = address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? '';
+    if (isIPv4(bare)) return this.#trunks.check(bare, 'ipv4');
+    return isIPv6(bare) && this.#trunks.check(bare, 'ipv6');
+  }
+}
+
+function rangesOf(ranges: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = '', bits = ''] = range.split('/');
+    const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined;
+    const most = family === 'ipv4' ? 32 : 128;
+    if (!family || !/^\d{1,3}$/.test(bits) || Number(bits) > most)
+      throw new LatchkeyError('LATCHKEY_OPTION', `"${range}" is no range of addresses such as 192.0.2.0/24`);
+    list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+}
+
+/** The name that the caller gives in From. It proves nothing: it only chooses what is asked. */
+function fromUser({ headers: { from } }: SipRequest): string {
+  const uri = from?.uri;
+  if (typeof uri === 'object') return uri.user ?? '';
+  return /^sips?:([^@:;]*)[@:]/i.exec(uri ?? '')?.[1] ?? '';
+}

@@ -1,0 +1,285 @@
+/**
+ * Digest authentication of SIP requests (RFC 3261 22, RFC 7616, RFC 8760): what a 401 asks, what an Authorization answers, for both
+ * sides. The verifier keeps HA1s, never passwords. It knows no users and no sockets, and makes no exception for anybody.
+ */
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { SipRequest } from './message-types.js';
+
+/** Of RFC 8760, the strongest first. MD5 is for phones that know nothing else. */
+export const DIGEST_ALGORITHMS = ['SHA-512-256', 'SHA-256', 'MD5'] as const;
+export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
+
+const HASHES: Readonly<Record<DigestAlgorithm, string>> = {
+  'SHA-512-256': 'sha512-256',
+  'SHA-256': 'sha256',
+  MD5: 'md5',
+};
+
+/** How long a nonce may be used, and how long its uses are remembered. */
+const NONCE_MS = 300_000;
+/** Nonces in use that are remembered. Only who knows a password makes an entry, so it takes users to fill it. */
+const MAX_NONCES = 65_536;
+/** Requests under one nonce that may overtake each other; an older one is taken for a replay. */
+const WINDOW = 32;
+/** The package keeps quotes; no value that we ask for is longer. */
+const MAX_VALUE = 1024;
+
+/** One `Digest` challenge or its answer, by lower-case parameter name, values without quotes. */
+export type DigestParams = Readonly<Record<string, string>>;
+
+export function isDigestAlgorithm(name: string): name is DigestAlgorithm {
+  return (DIGEST_ALGORITHMS as readonly string[]).includes(name);
+}
+
+/** H(user ":" realm ":" password) in hex: all that a server has to keep of a password (RFC 7616 3.4.2). */
+export function digestHa1(algorithm: DigestAlgorithm, user: string, realm: string, password: string): string {
+  return hash(algorithm, `${user}:${realm}:${password}`);
+}
+
+/** The challenges or credentials in a header as the stack has it: parsed objects, in any number; never throws. */
+export function readDigests(header: unknown): readonly DigestParams[] {
+  const entries: readonly unknown[] = Array.isArray(header) ? header : [header];
+  return entries.flatMap((entry) => {
+    const read = typeof entry === 'object' && entry !== null ? readDigest(entry) : undefined;
+    return read ? [read] : [];
+  });
+}
+
+function readDigest(entry: object): DigestParams | undefined {
+  const params: Record<string, string> = Object.create(null) as Record<string, string>;
+  let isDigest = false;
+  for (const [name, value] of Object.entries(entry)) {
+    if (typeof value !== 'string' || value.length > MAX_VALUE) return undefined;
+    if (name === 'scheme') isDigest = value.toLowerCase() === 'digest';
+    else params[name.toLowerCase()] = unquote(value);
+  }
+  return isDigest ? params : undefined;
+}
+
+function unquote(value: string): string {
+  if (!value.startsWith('"') || !value.endsWith('"') || value.length < 2) return value;
+  return value.slice(1, -1).replace(/\\(.)/gs, '$1');
+}
+
+function quote(value: string): string {
+  return `"${value.replace(/["\\]/g, '\\$&')}"`;
+}
+
+/** What is hashed besides HA1, with `qop=auth` and without (RFC 7616 3.4.1, RFC 2069 for phones of old). */
+interface Answered {
+  readonly method: string;
+  readonly uri: string;
+  readonly nonce: string;
+  readonly use?: { readonly nc: string; readonly cnonce: string } | undefined;
+}
+
+/** The `response` of RFC 7616 3.4.1, in hex. */
+export function digestResponse(algorithm: DigestAlgorithm, ha1: string, answered: Answered): string {
+  const { method, uri, nonce, use } = answered;
+  const ha2 = hash(algorithm, `${method}:${uri}`);
+  const middle = use ? `${nonce}:${use.nc}:${use.cnonce}:auth` : nonce;
+  return hash(algorithm, `${ha1}:${middle}:${ha2}`);
+}
+
+function hash(algorithm: DigestAlgorithm, text: string): string {
+  return createHash(HASHES[algorithm]).update(text, 'utf8').digest('hex');
+}
+
+/** The user that a caller claims to be, and what proves it. */
+export interface DigestUser {
+  readonly algorithm: DigestAlgorithm;
+  /** In hex. */
+  readonly ha1: string;
+}
+
+export type DigestVerdict =
+  | { readonly kind: 'accepted'; readonly user: string }
+  /** No credentials that count, or only such whose nonce is too old: the same request again, with a fresh nonce, may do. */
+  | { readonly kind: 'challenge'; readonly isStale: boolean }
+  | { readonly kind: 'refused'; readonly reason: 'replayed' | 'wrong' };
+
+export interface DigestVerifierOptions {
+  readonly realm: string;
+  /** The entry of a user, if there is one. */
+  readonly find: (user: string) => DigestUser | undefined;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  /** How many nonces in use are remembered; 65,536 unless set. */
+  readonly maxNonces?: number;
+}
+
+interface NonceUse {
+  readonly issuedMs: number;
+  highest: number;
+  /** Bit i: the count `highest - i` has been used. */
+  seen: number;
+}
+
+/**
+ * Judges credentials. A nonce is its time and an HMAC over it: nothing is kept for those who only ask, and a restart makes all
+ * nonces stale. Of who proves to know a password each (nonce, nc) counts once.
+ */
+export class DigestVerifier {
+  readonly #key = randomBytes(32);
+  readonly #uses = new Map<string, NonceUse>();
+  /** Nonces issued before this are stale: their uses were forgotten for want of room. */
+  #notBeforeMs = -Infinity;
+
+  constructor(private readonly options: DigestVerifierOptions) {}
+
+  /** The value of a WWW-Authenticate header for one algorithm. */
+  challenge(algorithm: DigestAlgorithm, isStale: boolean): string {
+    const { realm } = this.options;
+    return [
+      `Digest realm=${quote(realm)}`,
+      `nonce="${this.#createNonce()}"`,
+      `algorithm=${algorithm}`,
+      'qop="auth"',
+      ...(isStale ? ['stale=true'] : []),
+    ].join(', ');
+  }
+
+  /** Of several credentials one that is valid is enough: a phone that was offered several algorithms may answer each. */
+  verify(request: Pick<SipRequest, 'method' | 'uri'>, header: unknown): DigestVerdict {
+    let verdict: DigestVerdict = { kind: 'challenge', isStale: false };
+    for (const params of readDigests(header)) {
+      if (params['realm'] !== this.options.realm) continue;
+      const one = this.#judge(request, params);
+      if (one.kind === 'accepted') return one;
+      if (verdict.kind !== 'refused') verdict = one;
+    }
+    return verdict;
+  }
+
+  #judge({ method, uri }: Pick<SipRequest, 'method' | 'uri'>, params: DigestParams): DigestVerdict {
+    const { username = '', nonce = '', response = '', nc = '', cnonce = '' } = params;
+    const issuedMs = this.#issuedMs(nonce);
+    if (issuedMs === undefined) return { kind: 'challenge', isStale: false };
+    if (params['qop'] !== 'auth' || !/^[0-9a-f]{8}$/i.test(nc) || cnonce === '')
+      return { kind: 'refused', reason: 'wrong' };
+    const entry = this.options.find(username);
+    const algorithm = params['algorithm'] ?? 'MD5';
+    // An unknown name costs what a known one does, and is answered alike.
+    const known = entry?.algorithm === algorithm ? entry : undefined;
+    const used = known?.algorithm ?? (isDigestAlgorithm(algorithm) ? algorithm : 'SHA-256');
+    const signed = params['uri'] ?? '';
+    const answered = { method, uri: signed, nonce, use: { nc, cnonce } };
+    const expected = digestResponse(used, known?.ha1 ?? '', answered);
+    const isRight = isSameText(expected, response.toLowerCase());
+    // A proxy may have rewritten the host; the user part is the room, and must be the one that was signed.
+    if (!known || !isRight || userOf(signed) !== userOf(uri)) return { kind: 'refused', reason: 'wrong' };
+    const nowMs = this.options.nowMs();
+    if (issuedMs < this.#notBeforeMs || nowMs - issuedMs > NONCE_MS)
+      return { kind: 'challenge', isStale: true };
+    if (!this.#take(nonce, issuedMs, Number.parseInt(nc, 16), nowMs))
+      return { kind: 'refused', reason: 'replayed' };
+    return { kind: 'accepted', user: username };
+  }
+
+  /** True the first time that this count of the nonce is used. */
+  #take(nonce: string, issuedMs: number, count: number, nowMs: number): boolean {
+    const use = this.#uses.get(nonce);
+    if (!use) {
+      this.#makeRoom(nowMs);
+      this.#uses.set(nonce, { issuedMs, highest: count, seen: 1 });
+      return true;
+    }
+    const ahead = count - use.highest;
+    if (ahead > 0) {
+      use.seen = ahead >= WINDOW ? 1 : ((use.seen << ahead) | 1) >>> 0;
+      use.highest = count;
+      return true;
+    }
+    const bit = ahead > -WINDOW ? (1 << -ahead) >>> 0 : 0;
+    if (bit === 0 || (use.seen & bit) !== 0) return false;
+    use.seen = (use.seen | bit) >>> 0;
+    return true;
+  }
+
+  /** Drops what is too old; where that is not enough, the oldest, whose nonces then count no more. */
+  #makeRoom(nowMs: number): void {
+    for (const [nonce, { issuedMs }] of this.#uses) {
+      const isOld = nowMs - issuedMs > NONCE_MS;
+      if (!isOld && this.#uses.size < (this.options.maxNonces ?? MAX_NONCES)) return;
+      this.#uses.delete(nonce);
+      if (!isOld) this.#notBeforeMs = Math.max(this.#notBeforeMs, issuedMs + 1);
+    }
+  }
+
+  #createNonce(): string {
+    const stamp = Buffer.alloc(16);
+    stamp.writeDoubleBE(this.options.nowMs());
+    randomBytes(8).copy(stamp, 8);
+    return Buffer.concat([stamp, this.#seal(stamp)]).toString('base64url');
+  }
+
+  #issuedMs(nonce: string): number | undefined {
+    const bytes = Buffer.from(nonce.slice(0, 64), 'base64url');
+    if (bytes.length !== 32) return undefined;
+    const stamp = bytes.subarray(0, 16);
+    return timingSafeEqual(bytes.subarray(16), this.#seal(stamp)) ? stamp.readDoubleBE(0) : undefined;
+  }
+
+  #seal(stamp: Buffer): Buffer {
+    return createHmac('sha256', this.#key).update(stamp).digest().subarray(0, 16);
+  }
+}
+
+function isSameText(a: string, b: string): boolean {
+  const left = Buffer.from(a, 'latin1');
+  const right = Buffer.from(b, 'latin1');
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function userOf(uri: SipRequest['uri']): string {
+  const user = typeof uri === 'string' ? /^sips?:([^@]*)@/i.exec(uri)?.[1] : uri.user;
+  return user ?? '';
+}
+
+/** What a caller knows. */
+export interface DigestCredentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/**
+ * Answers the challenges of a 401 or 407: the value of the Authorization header for the strongest one that can be answered.
+ * undefined: none can.
+ */
+export function answerChallenge(
+  credentials: DigestCredentials,
+  request: { readonly method: string; readonly uri: string },
+  challenges: unknown,
+): string | undefined {
+  const offered = readDigests(challenges);
+  for (const algorithm of DIGEST_ALGORITHMS) {
+    const challenge = offered.find(
+      (one) => (one['algorithm'] ?? 'MD5').toUpperCase() === algorithm && one['nonce'] !== undefined,
+    );
+    if (challenge) return answerOne(credentials, request, challenge, algorithm);
+  }
+  return undefined;
+}
+
+function answerOne(
+  { user, password }: DigestCredentials,
+  { method, uri }: { readonly method: string; readonly uri: string },
+  { realm = '', nonce = '', opaque, qop }: DigestParams,
+  algorithm: DigestAlgorithm,
+): string {
+  const hasQop = qop?.split(',').some((one) => one.trim() === 'auth') === true;
+  const use = hasQop ? { nc: '00000001', cnonce: randomBytes(8).toString('hex') } : undefined;
+  const response = digestResponse(algorithm, digestHa1(algorithm, user, realm, password), {
+    ...{ method, uri, nonce, use },
+  });
+  return [
+    `Digest username=${quote(user)}`,
+    `realm=${quote(realm)}`,
+    `nonce=${quote(nonce)}`,
+    `uri=${quote(uri)}`,
+    `response="${response}"`,
+    `algorithm=${algorithm}`,
+    ...(use ? ['qop=auth', `nc=${use.nc}`, `cnonce="${use.cnonce}"`] : []),
+    ...(opaque === undefined ? [] : [`opaque=${quote(opaque)}`]),
+  ].join(', ');
+}
