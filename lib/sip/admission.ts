@@ -19,20 +19,20 @@ export interface AdmissionOptions {
   readonly realm?: string | undefined;
   /** Ranges of addresses (CIDR) whose calls are let in: a carrier's. */
   readonly trunks?: readonly string[] | undefined;
-  /** The TLS listeners take no connection without a certificate that they trust: who comes by one is let in. */
+  /** Who showed a certificate that the TLS listeners trust is let in. */
   readonly hasClientCertificates?: boolean | undefined;
 }
 
 export type Admitted =
   | { readonly kind: 'admitted'; readonly user?: string }
-  /** 401 with this WWW-Authenticate. */
-  | { readonly kind: 'challenged'; readonly challenge: string }
+  /** 401 with this WWW-Authenticate. `isWrong`: there were credentials that were wrong, or had been used before. */
+  | { readonly kind: 'challenged'; readonly challenge: string; readonly isWrong: boolean }
   | { readonly kind: 'refused'; readonly status: 403; readonly warning: string };
 
 export interface AdmissionCounters {
   readonly admitted: number;
   readonly challenged: number;
-  /** Credentials that were wrong, or had been used before. */
+  /** Of those challenged: the credentials were wrong, or had been used before. */
   readonly wrong: number;
   readonly refused: number;
 }
@@ -58,19 +58,38 @@ export class Admission {
     return { ...this.#counters };
   }
 
-  /** @param room The room that is called: a user may be let into some only. */
-  judge(invite: SipRequest, flow: SipFlow, room: string): Admitted {
-    const admitted = this.#judge(invite, flow, room);
-    this.#counters[admitted.kind]++;
+  /**
+   * Of an INVITE that has just come, and of each repetition of it: nothing is kept, and credentials can still be used. Who gets
+   * past this is judged once more; only who does not is counted.
+   */
+  look(invite: SipRequest, flow: SipFlow, room: string): Admitted {
+    const admitted = this.#judge(invite, flow, room, false);
+    if (admitted.kind !== 'admitted') this.#count(admitted);
     return admitted;
   }
 
-  #judge(invite: SipRequest, flow: SipFlow, room: string): Admitted {
+  /**
+   * Once for each INVITE: credentials count once.
+   *
+   * @param room The room that is called: a user may be let into some only.
+   */
+  judge(invite: SipRequest, flow: SipFlow, room: string): Admitted {
+    const admitted = this.#judge(invite, flow, room, true);
+    this.#count(admitted);
+    return admitted;
+  }
+
+  #count(admitted: Admitted): void {
+    this.#counters[admitted.kind]++;
+    if (admitted.kind === 'challenged' && admitted.isWrong) this.#counters.wrong++;
+  }
+
+  #judge(invite: SipRequest, flow: SipFlow, room: string, isUse: boolean): Admitted {
     const { isOpen = false, hasClientCertificates = false, users } = this.#options;
     if (isOpen || this.#isTrunk(flow.address)) return { kind: 'admitted' };
-    if (hasClientCertificates && flow.isEncrypted === true) return { kind: 'admitted' };
+    if (hasClientCertificates && flow.isCertified === true) return { kind: 'admitted' };
     if (!this.#digest) return { kind: 'refused', status: 403, warning: 'calls are taken from others only' };
-    const verdict = this.#digest.verify(invite, invite.headers['authorization']);
+    const verdict = this.#digest.verify(invite, invite.headers.authorization, isUse);
     switch (verdict.kind) {
       case 'accepted': {
         const rooms = users?.get(verdict.user)?.rooms;
@@ -78,18 +97,22 @@ export class Admission {
         return { kind: 'refused', status: 403, warning: 'this user may not call this room' };
       }
       case 'refused':
-        this.#counters.wrong++;
-        return this.#challenge(this.#digest, invite, false);
+        return this.#challenge(this.#digest, invite, { isStale: false, isWrong: true });
       case 'challenge':
-        return this.#challenge(this.#digest, invite, verdict.isStale);
+        return this.#challenge(this.#digest, invite, { isStale: verdict.isStale, isWrong: false });
     }
   }
 
   /** Some phones give up on any algorithm that they do not know, also beside one that they do: so just one is offered. */
-  #challenge(digest: DigestVerifier, invite: SipRequest, isStale: boolean): Admitted {
+  #challenge(
+    digest: DigestVerifier,
+    invite: SipRequest,
+    { isStale, isWrong }: { readonly isStale: boolean; readonly isWrong: boolean },
+  ): Admitted {
     const entry = this.#options.users?.get(fromUser(invite));
     return {
       kind: 'challenged',
+      isWrong,
       challenge: digest.challenge(entry?.algorithm ?? DEFAULT_ALGORITHM, isStale),
     };
   }

@@ -3,7 +3,8 @@
  * sides. The verifier keeps HA1s, never passwords. It knows no users and no sockets, and makes no exception for anybody.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { SipRequest } from './message-types.js';
+import { readCredentials } from './field-values.js';
+import type { SipCredentials, SipRequest } from './message-types.js';
 
 /** Of RFC 8760, the strongest first. MD5 is for phones that know nothing else. */
 export const DIGEST_ALGORITHMS = ['SHA-512-256', 'SHA-256', 'MD5'] as const;
@@ -36,7 +37,18 @@ export function digestHa1(algorithm: DigestAlgorithm, user: string, realm: strin
   return hash(algorithm, `${user}:${realm}:${password}`);
 }
 
-/** The challenges or credentials in a header as the stack has it: parsed objects, in any number; never throws. */
+/** The text of one field as a message has it: one object for each challenge or answer, quotes kept. Empty for what is none. */
+export function credentialsIn(text: string): SipCredentials[] {
+  return (readCredentials(text) ?? []).map(({ scheme, params }) => {
+    const header = Object.create(null) as SipCredentials;
+    for (const { name, value = '' } of params) header[name] = value;
+    // Last: a parameter of this name is none of ours.
+    header.scheme = scheme;
+    return header;
+  });
+}
+
+/** The challenges or credentials in a header as a message has it: parsed objects, in any number; never throws. */
 export function readDigests(header: unknown): readonly DigestParams[] {
   const entries: readonly unknown[] = Array.isArray(header) ? header : [header];
   return entries.flatMap((entry) => {
@@ -139,19 +151,27 @@ export class DigestVerifier {
     ].join(', ');
   }
 
-  /** Of several credentials one that is valid is enough: a phone that was offered several algorithms may answer each. */
-  verify(request: Pick<SipRequest, 'method' | 'uri'>, header: unknown): DigestVerdict {
+  /**
+   * Of several credentials one that is valid is enough: a phone that was offered several algorithms may answer each.
+   *
+   * @param isUse False: only looked at. They can be used still, and that they were used before is not found out.
+   */
+  verify(request: Pick<SipRequest, 'method' | 'uri'>, header: unknown, isUse = true): DigestVerdict {
     let verdict: DigestVerdict = { kind: 'challenge', isStale: false };
     for (const params of readDigests(header)) {
       if (params['realm'] !== this.options.realm) continue;
-      const one = this.#judge(request, params);
+      const one = this.#judge(request, params, isUse);
       if (one.kind === 'accepted') return one;
       if (verdict.kind !== 'refused') verdict = one;
     }
     return verdict;
   }
 
-  #judge({ method, uri }: Pick<SipRequest, 'method' | 'uri'>, params: DigestParams): DigestVerdict {
+  #judge(
+    { method, uri }: Pick<SipRequest, 'method' | 'uri'>,
+    params: DigestParams,
+    isUse: boolean,
+  ): DigestVerdict {
     const { username = '', nonce = '', response = '', nc = '', cnonce = '' } = params;
     const issuedMs = this.#issuedMs(nonce);
     if (issuedMs === undefined) return { kind: 'challenge', isStale: false };
@@ -171,7 +191,7 @@ export class DigestVerifier {
     const nowMs = this.options.nowMs();
     if (issuedMs < this.#notBeforeMs || nowMs - issuedMs > NONCE_MS)
       return { kind: 'challenge', isStale: true };
-    if (!this.#take(nonce, issuedMs, Number.parseInt(nc, 16), nowMs))
+    if (isUse && !this.#take(nonce, issuedMs, Number.parseInt(nc, 16), nowMs))
       return { kind: 'refused', reason: 'replayed' };
     return { kind: 'accepted', user: username };
   }

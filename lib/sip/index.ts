@@ -13,6 +13,7 @@ export { TRANSACTION_MS } from './dialog.js';
 export type { Dialog, DialogLimits, EndReason } from './dialog.js';
 export {
   answerChallenge,
+  credentialsIn,
   digestHa1,
   DIGEST_ALGORITHMS,
   DigestVerifier,

@@ -30,6 +30,12 @@ export interface SipVia {
   params: SipParams;
 }
 
+/** A challenge or an answer to one: `scheme`, and each parameter as it was sent, with its quotes. */
+export interface SipCredentials {
+  scheme: string;
+  [name: string]: string;
+}
+
 export interface SipHeaders {
   via?: SipVia[];
   to?: SipAddress;
@@ -41,6 +47,7 @@ export interface SipHeaders {
   cseq?: { seq: number; method: string } | string;
   'content-type'?: string;
   warning?: string;
+  authorization?: SipCredentials[] | undefined;
   require?: string;
   rseq?: string | number;
   rack?: string;
@@ -76,8 +83,8 @@ export interface SipFlow {
   host?: string;
   port: number | string;
   local?: { address: string; port: number };
-  /** Over TLS, whatever the package calls the protocol (it says WS for WSS too). */
-  isEncrypted?: boolean;
+  /** It came by a TLS listener of ours that asks for certificates, and showed one that the listener trusts. */
+  isCertified?: boolean;
 }
 
 export type OnRequest = (request: SipRequest, remote: SipFlow) => void;

@@ -3,23 +3,22 @@
 import assert from 'node:assert/strict';
 import {
   answerChallenge,
+  credentialsIn,
   digestHa1,
   digestResponse,
   DigestVerifier,
   readDigests,
   type DigestAlgorithm,
 } from '../../lib/sip/digest.js';
+import type { SipCredentials } from '../../lib/sip/message-types.js';
 
 const URI = 'sip:sales@server.example';
 
-/** A header as the `sip` package parses it: quotes stay. */
-function parsed(value: string): Record<string, string> {
-  const [scheme = '', rest = ''] = [value.slice(0, value.indexOf(' ')), value.slice(value.indexOf(' ') + 1)];
-  const pairs = [...rest.matchAll(/([\w-]+)=("(?:[^"\\]|\\.)*"|[^,\s]+)/g)].map(([, name, text]) => [
-    name,
-    text,
-  ]);
-  return { scheme, ...(Object.fromEntries(pairs) as Record<string, string>) };
+/** A header as a message has it: quotes stay. */
+function parsed(value: string): SipCredentials {
+  const [one, ...rest] = credentialsIn(value);
+  assert.ok(one && rest.length === 0);
+  return one;
 }
 
 function scene(algorithm: DigestAlgorithm = 'SHA-256', password = 'open sesame', maxNonces = 1000) {
