@@ -1,12 +1,13 @@
 // The distribution server: puts the parts together and tells what happens in events. `sip:NAME@host` is the room NAME,
 // `sip:echo@host` the caller's own media. It prints nothing, heeds no signals of the system, and ends no program.
 import { EventEmitter } from 'node:events';
+import { performance } from 'node:perf_hooks';
 import { createLatchkey, LatchkeyError } from '../index.js';
 import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
 import { createRooms } from '../room/index.js';
 import type { Leg, Rooms } from '../room/index.js';
-import { parseCallUri } from '../sip/index.js';
-import type { EndedCall, Fault, SipListeners, SipMessage, SipSignalling } from '../sip/index.js';
+import { Admission, callId, parseCallUri } from '../sip/index.js';
+import type { EndedCall, Fault, SipFlow, SipListeners, SipMessage, SipSignalling } from '../sip/index.js';
 import { openMediaSockets } from './media-sockets.js';
 import type { MediaSockets } from './media-sockets.js';
 import { audioOf, MeetingServer } from './meeting-server.js';
@@ -33,6 +34,8 @@ import type {
 const RING_MS = 60_000;
 /** How long callers have to confirm the BYE. */
 const GRACE_MS = 2000;
+/** At most one is told in this time. */
+const TURNED_AWAY_EVERY_MS = 1000;
 /** Of a session: what protects it may be another thing now. */
 const PATH_EVENTS: readonly LatchEventType[] = ['verified', 'direct', 'rebound', 'expired'];
 
@@ -53,7 +56,10 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   readonly #options: CheckedServerOptions;
   readonly #rooms: Rooms;
   readonly #seats: RoomSeats;
+  readonly #admission: Admission;
   readonly #record: ServerRecord;
+  /** When it was last told that somebody may not call: a flood of them shall not flood the listeners. */
+  #turnedAwayMs = -Infinity;
   /** What was opened or listened to, to be undone in the opposite order. */
   readonly #closers: (() => void)[] = [];
   #media: MediaSockets | undefined;
@@ -63,10 +69,11 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     super();
     const { latchkey, rooms, listen } = options;
     this.#options = options;
+    this.#admission = new Admission(options.admission, () => performance.now());
     this.latchkey = isLatchkey(latchkey) ? latchkey : this.#ownLatchkey(latchkey);
     this.#rooms = createRooms(rooms);
     this.#seats = new RoomSeats(this.#rooms, () => this.#openMedia, listen.advertise);
-    this.#record = new ServerRecord(this.latchkey, this.#rooms, this.#seats);
+    this.#record = new ServerRecord(this.latchkey, this.#rooms, this.#seats, this.#admission);
     this.#rooms.on('joined', (leg) => this.#tell('joined', participantOf(leg)));
     this.#rooms.on('left', (leg) => this.#tell('left', participantOf(leg)));
     const onEvent = (event: LatchEvent) => {
@@ -179,7 +186,9 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     const signalling = typeof given === 'function' ? given(this.latchkey) : given;
     const meeting = this.#meetingOf(signalling);
     try {
-      const listeners = await signalling.listen(this.#options.listen, (arrival) => meeting.handle(arrival));
+      const listeners = await signalling.listen({ ...this.#options.listen, doorkeeper: meeting }, (arrival) =>
+        meeting.handle(arrival),
+      );
       this.#closers.push(() => listeners.close());
       return { meeting, listeners };
     } catch (error) {
@@ -197,7 +206,9 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
 
   #meetingOf(signalling: SipSignalling): MeetingServer {
     const meeting = new MeetingServer({
-      ...{ signalling, seats: this.#seats, advertise: this.#options.listen.advertise },
+      ...{ signalling, seats: this.#seats, admission: this.#admission },
+      advertise: this.#options.listen.advertise,
+      onTurnedAway: (...refused) => this.#tellTurnedAway(...refused),
       onRefused: (session, invite, status, warning) =>
         this.#tell('rejected', { ...placeOf(session), ...describedBy(invite), status, warning }),
       onAnswered: ({ session, roomName }) => {
@@ -223,6 +234,16 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     this.#closers.push(() =>
       signalling.off('fault', onFault).off('ended', onEnded).off('session', onSession),
     );
+  }
+
+  #tellTurnedAway(invite: SipMessage, flow: SipFlow, status: number, warning: string): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#turnedAwayMs < TURNED_AWAY_EVERY_MS) return;
+    this.#turnedAwayMs = nowMs;
+    const { address, port } = flow;
+    const isKnown = address !== undefined && typeof port === 'number';
+    const remote = isKnown ? { remote: { address, port } } : {};
+    this.#tell('rejected', { call: callId(invite), media: 0, component: 1, ...remote, status, warning });
   }
 
   #tellEnd(session: Session, reason: EndedCall['reason']): void {

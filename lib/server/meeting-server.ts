@@ -1,9 +1,13 @@
 // The SIP side of `latchkey serve`: `sip:NAME@host` is the room NAME, `sip:echo@host` your own media back. Answers every
 // request, calls whom it is told to, and ends every call. It registers nobody.
-import { callId, contactUri, readSdp, respond, toTag } from '../sip/index.js';
+import { callId, contactUri, denialReply, readSdp, respond, toTag } from '../sip/index.js';
 import type {
+  Admission,
+  Admitted,
   Arrival,
   CallUri,
+  Denied,
+  Doorkeeper,
   EndedCall,
   Reply,
   SipFlow,
@@ -28,8 +32,12 @@ const EXTENSIONS = ['100rel'];
 export interface MeetingServerSite {
   readonly signalling: SipSignalling;
   readonly seats: RoomSeats;
+  /** Who may call. */
+  readonly admission: Admission;
   /** The IP address in our Contact. */
   readonly advertise: string;
+  /** Somebody who may not call has tried to; of those who were only asked who they are, nothing is told. */
+  onTurnedAway(invite: SipRequest, flow: SipFlow, status: number, warning: string): void;
   /** A call was refused, by a response of ours to its INVITE. */
   onRefused(session: Session, invite: SipRequest, status: number, warning: string): void;
   /** Offer and answer are complete, for the first time or once more. */
@@ -38,12 +46,14 @@ export interface MeetingServerSite {
   onFault(error: unknown): void;
 }
 
-export class MeetingServer {
+export class MeetingServer implements Doorkeeper {
   readonly #site: MeetingServerSite;
   readonly #calls = new Map<Session, MeetingCall>();
   readonly #outgoing = new Map<string, OutgoingCall>();
   readonly #callSite: CallSite;
   readonly #outgoingSite: OutgoingSite;
+  /** INVITEs that were let in. A signalling that asks no doorkeeper must not let in everybody. */
+  readonly #admitted = new WeakSet<SipRequest>();
   #isClosing = false;
 
   constructor(site: MeetingServerSite) {
@@ -67,6 +77,25 @@ export class MeetingServer {
 
   get calls(): ReadonlyMap<Session, MeetingCall> {
     return this.#calls;
+  }
+
+  /** Asked before anything is kept of the INVITE; takes nothing up. */
+  look(invite: SipRequest, flow: SipFlow): Denied | undefined {
+    const judged = this.#site.admission.look(invite, flow, roomOf(invite));
+    return this.#denied(invite, flow, judged);
+  }
+
+  /** Asked once, before the INVITE gets a session, ports or a seat. */
+  admit(invite: SipRequest, flow: SipFlow): Denied | undefined {
+    const judged = this.#site.admission.judge(invite, flow, roomOf(invite));
+    if (judged.kind === 'admitted') this.#admitted.add(invite);
+    return this.#denied(invite, flow, judged);
+  }
+
+  #denied(invite: SipRequest, flow: SipFlow, judged: Admitted): Denied | undefined {
+    if (judged.kind === 'admitted') return undefined;
+    if (judged.kind === 'refused') this.#site.onTurnedAway(invite, flow, judged.status, judged.warning);
+    return judged;
   }
 
   /** Handles one request, of any method; never throws. */
@@ -160,6 +189,8 @@ export class MeetingServer {
 
   #invite(arrival: Arrival): void {
     const { request } = arrival;
+    const denied = this.#admitted.has(request) ? undefined : this.admit(request, arrival.flow);
+    if (denied) return this.#answer(arrival, denialReply(denied));
     const dialog = this.#site.signalling.dialog(request);
     const room = roomOf(request);
     const unsupported = unsupportedExtensions(request);

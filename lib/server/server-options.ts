@@ -4,9 +4,10 @@ import { isIP, isIPv6 } from 'node:net';
 import { LatchkeyError } from '../index.js';
 import type { Latchkey, LatchkeyOptions } from '../index.js';
 import type { RoomsOptions } from '../room/index.js';
-import type { ListenOptions, SipSignalling } from '../sip/index.js';
+import { isLoopback } from '../sip/index.js';
+import type { AdmissionOptions, ListenOptions, SipSignalling } from '../sip/index.js';
 import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
-import type { DistributionServerOptions, ServerListenOptions } from './server-types.js';
+import type { DistributionServerOptions, ServerAdmission, ServerListenOptions } from './server-types.js';
 
 const PORT_MAX = 65535;
 /** Node's timers take 31 bits of milliseconds. */
@@ -19,6 +20,7 @@ export interface CheckedServerOptions {
   readonly latchkey: Latchkey | LatchkeyOptions;
   readonly signalling: SipSignalling | ((latchkey: Latchkey) => SipSignalling) | undefined;
   readonly listen: ListenOptions & { readonly advertise: string };
+  readonly admission: AdmissionOptions;
   readonly media: MediaPorts | MediaSockets;
   readonly rooms: RoomsOptions;
 }
@@ -30,6 +32,7 @@ export function checkServerOptions(given: DistributionServerOptions = {}): Check
     'signalling',
     'listen',
     'advertise',
+    'admission',
     'media',
     'rooms',
   ]);
@@ -39,7 +42,11 @@ export function checkServerOptions(given: DistributionServerOptions = {}): Check
   const advertise = checkAdvertise(given.advertise, listen.address);
   checkSignalling(signalling, listen, latchkey);
   checkRooms(rooms);
-  return { latchkey, signalling, listen: { ...listen, advertise }, media: checkMedia(media), rooms };
+  const admission = checkAdmission(given.admission, listen, hasPorts);
+  return {
+    ...{ latchkey, signalling, listen: { ...listen, advertise }, admission },
+    ...{ media: checkMedia(media), rooms },
+  };
 }
 
 /** Whether it is a latchkey, and not the options of one. */
@@ -92,8 +99,8 @@ function checkSignalling(
 }
 
 function checkListen(given: ServerListenOptions = {}): ListenOptions {
-  checkNames('listen', given, ['address', ...TRANSPORTS, 'cert', 'key']);
-  const { address = '127.0.0.1', cert, key } = given;
+  checkNames('listen', given, ['address', ...TRANSPORTS, 'cert', 'key', 'clientCa', 'origins']);
+  const { address = '127.0.0.1', cert, key, clientCa, origins = [] } = given;
   if (!isAddress(address)) refuse('listen.address', 'an IP address', address);
   const ports = TRANSPORTS.map((transport) => [
     transport,
@@ -104,7 +111,36 @@ function checkListen(given: ServerListenOptions = {}): ListenOptions {
     // Its kind only: what was given may be a key.
     if (typeof pem !== 'string' && (pem !== undefined || tls !== undefined || wss !== undefined))
       refuse(`listen.${name}`, 'a text in PEM where TLS or WSS has a port', pem);
-  return { address, ...others, tls, wss, cert, key };
+  if (clientCa !== undefined && (typeof clientCa !== 'string' || (tls === undefined && wss === undefined)))
+    refuse('listen.clientCa', 'a text in PEM where TLS or WSS has a port', clientCa);
+  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string'))
+    refuse('listen.origins', "a list such as ['https://phone.example']", origins);
+  return { address, ...others, tls, wss, cert, key, clientCa, origins };
+}
+
+/** Nobody is let in by what was forgotten: beyond loopback somebody has to say who may call. */
+function checkAdmission(
+  given: DistributionServerOptions['admission'],
+  { address, clientCa }: ListenOptions,
+  hasPorts: boolean,
+): AdmissionOptions {
+  const hasClientCertificates = clientCa !== undefined;
+  const accepts = "'anybody', or { users, realm, trunks }";
+  if (given === undefined) {
+    if (hasPorts && !hasClientCertificates && !isLoopback(address))
+      refuse('admission', `${accepts}, or listen.clientCa, where ${address} is listened on`, given);
+    return { isOpen: !hasClientCertificates };
+  }
+  if (given === 'anybody') return { isOpen: true };
+  if (!isObject(given)) refuse('admission', accepts, given);
+  checkNames('admission', given, ['users', 'realm', 'trunks']);
+  const { users, realm = 'latchkey', trunks = [] }: ServerAdmission = given;
+  if (users !== undefined && !(users instanceof Map))
+    refuse('admission.users', 'a Map of users, as parseUsers makes it', users);
+  if (typeof realm !== 'string' || !/^[^:"\\\r\n]+$/.test(realm))
+    refuse('admission.realm', 'a text without colon, quote and backslash', realm);
+  if (!Array.isArray(trunks)) refuse('admission.trunks', "a list such as ['192.0.2.0/24']", trunks);
+  return { users, realm, trunks, hasClientCertificates };
 }
 
 /** As signalling has it: undefined is none, 0 any free one. */

@@ -2,6 +2,7 @@
 // are not. It reads counters; of its own it counts faults and what protects the calls.
 import type { Counters, Latchkey, Session } from '../index.js';
 import type { Leg, LegCounters, Rooms } from '../room/index.js';
+import type { Admission } from '../sip/index.js';
 import type { RoomSeats } from './room-seats.js';
 import type { CallSnapshot, PathSnapshot, RoomSnapshot, ServerCounters } from './server-types.js';
 
@@ -14,6 +15,7 @@ export class ServerRecord {
   readonly #latchkey: Latchkey;
   readonly #rooms: Rooms;
   readonly #seats: RoomSeats;
+  readonly #admission: Admission;
   /** Of those who have left. */
   readonly #departed: Distribution = {
     ...{ received: 0, sent: 0, rtcpReceived: 0, rtcpSent: 0 },
@@ -29,7 +31,8 @@ export class ServerRecord {
   /** By where they happened: a short list, so that an attack costs no memory. */
   readonly #faults: Record<string, number> = {};
 
-  constructor(latchkey: Latchkey, rooms: Rooms, seats: RoomSeats) {
+  constructor(latchkey: Latchkey, rooms: Rooms, seats: RoomSeats, admission: Admission) {
+    this.#admission = admission;
     this.#latchkey = latchkey;
     this.#rooms = rooms;
     this.#seats = seats;
@@ -61,7 +64,8 @@ export class ServerRecord {
     const distribution: Distribution = { ...this.#departed, dropped: { ...this.#departed.dropped } };
     for (const leg of this.#rooms.legs) add(distribution, leg.counters);
     const protections = { ...this.#protections };
-    return { ...this.#latchkey.counters, protections, distribution, faults: { ...this.#faults } };
+    const { counters: admission } = this.#admission;
+    return { ...this.#latchkey.counters, admission, protections, distribution, faults: { ...this.#faults } };
   }
 
   /** One for each open session. */

@@ -14,7 +14,7 @@ import type {
   TransportAddress,
 } from '../index.js';
 import type { LegCounters, LegStatistics, RoomsOptions } from '../room/index.js';
-import type { EndedCall, ListenerProtocol, SipSignalling } from '../sip/index.js';
+import type { AdmissionCounters, EndedCall, ListenerProtocol, SipSignalling, SipUser } from '../sip/index.js';
 import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
 import type { Seat, SeatSession } from './room-seat.js';
 
@@ -30,6 +30,26 @@ export interface ServerListenOptions {
   /** For `tls` and `wss`: both in PEM. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /**
+   * PEM of the authorities of phones: `tls` and `wss` then take no connection without a certificate that one of them has
+   * signed, and who shows one may call.
+   */
+  readonly clientCa?: string | undefined;
+  /**
+   * The pages whose WebSockets are taken, as browsers name them in `Origin`: `https://phone.example`. None unless told: a
+   * WebSocket without `Origin` is no browser's, and is taken.
+   */
+  readonly origins?: readonly string[] | undefined;
+}
+
+/** Any of these lets a call in; who is let in by none of them is challenged, or refused where there are no users. */
+export interface ServerAdmission {
+  /** As `parseUsers` reads them, of one realm. They prove their names by digest. */
+  readonly users?: ReadonlyMap<string, SipUser> | undefined;
+  /** Which the users' passwords were hashed for. Default `'latchkey'`. */
+  readonly realm?: string | undefined;
+  /** Ranges of addresses (CIDR) whose calls are let in: a carrier's. Over UDP an address can be forged. */
+  readonly trunks?: readonly string[] | undefined;
 }
 
 /** Options of `createDistributionServer`. All have a default. */
@@ -42,6 +62,11 @@ export interface DistributionServerOptions {
    */
   readonly signalling?: SipSignalling | ((latchkey: Latchkey) => SipSignalling) | undefined;
   readonly listen?: ServerListenOptions | undefined;
+  /**
+   * Who may call, beside those with a certificate of `listen.clientCa`: `'anybody'`, or users and carriers. It must be said
+   * where `listen.address` is not loopback, unless there is `listen.clientCa`; on loopback it is anybody unless told.
+   */
+  readonly admission?: 'anybody' | ServerAdmission | undefined;
   /** The IP address that peers are told, in SDP, Contact and Via. Default: that of `listen`. */
   readonly advertise?: string | undefined;
   /**
@@ -99,9 +124,13 @@ export interface DistributionServerEvents {
   session: [call: CallPlace & CallDescription & { readonly room: string; readonly direction: 'in' | 'out' }];
   /** Offer and answer are complete; again when another thing protects the call after a re-INVITE. */
   answered: [call: Participant & { readonly protection: Session['protection'] }];
-  /** The server refused a call, or a change of one that stays as it was. */
+  /**
+   * The server refused a call, or a change of one that stays as it was. There is no session where the caller may not call: of
+   * those at most one a second is told. Who was only asked for a password is counted in `counters.admission`.
+   */
   rejected: [
-    call: CallPlace &
+    call: Partial<Pick<CallPlace, 'session'>> &
+      Pick<CallPlace, 'call'> &
       CallDescription & {
         readonly local?: TransportAddress;
         /** Of SIP. */
@@ -133,6 +162,8 @@ export interface Listening {
 
 /** Totals since the start, calls that are over included. */
 export interface ServerCounters extends Counters {
+  /** Who was let in, and who was not. */
+  readonly admission: AdmissionCounters;
   /** Calls that were answered, by what protects them or did. */
   readonly protections: Readonly<Record<string, number>>;
   /** What the rooms took, gave and dropped of what latch let through. */

@@ -29,6 +29,8 @@ export type Admitted =
   | { readonly kind: 'challenged'; readonly challenge: string; readonly isWrong: boolean }
   | { readonly kind: 'refused'; readonly status: 403; readonly warning: string };
 
+export type Denied = Exclude<Admitted, { readonly kind: 'admitted' }>;
+
 export interface AdmissionCounters {
   readonly admitted: number;
   readonly challenged: number;

@@ -364,7 +364,7 @@ export class GateHead {
       vias: this.#viaTexts.slice(1),
       from: this.#fromText,
       to: this.#toText,
-      hasToTag: to.params.some(({ name }) => name.toLowerCase() === 'tag'),
+      hasToTag: hasTag(to),
       callId: this.#callId,
       cseq: `${cseq.seq} ${cseq.method}`,
     };
@@ -432,7 +432,54 @@ export function answerRefused(
   tag: string,
   receivedBytes: number,
 ): string | undefined {
-  const { status, topVia, vias, from, to, hasToTag, callId, cseq } = request;
+  const { status } = request;
+  const header = `Warning: 399 latchkey "${reason}"`;
+  return writeAnswer(request, { status, reason: ANSWERS[status], header }, source, tag, receivedBytes);
+}
+
+/** What is answered at the gate to a request that passed it. */
+export interface GateAnswer {
+  readonly status: number;
+  readonly reason: string;
+  /** One more header field. */
+  readonly header: string;
+}
+
+/**
+ * The answer to a request that passed the gate and goes no further, as where its caller is not let in. Undefined, and with the
+ * same tag for a repetition, like that to a refused one.
+ */
+export function answerPassed(
+  message: GateMessage,
+  answer: GateAnswer,
+  source: GateSource,
+  tag: string,
+  receivedBytes: number,
+): string | undefined {
+  const [topVia] = message.vias;
+  if (!topVia) return undefined;
+  const valueOf = (name: string) => message.fields.find(({ key }) => key === name)?.value ?? '';
+  const vias = message.fields.filter(({ key }) => key === 'via').flatMap(({ elements = [] }) => elements);
+  const { seq, method } = message.cseq;
+  const request = {
+    ...{ topVia, vias: vias.slice(1), from: valueOf('from'), to: valueOf('to') },
+    hasToTag: hasTag(message.to),
+    ...{ callId: message.callId, cseq: `${seq} ${method}` },
+  };
+  return writeAnswer(request, answer, source, tag, receivedBytes);
+}
+
+function hasTag(address: AddressValue): boolean {
+  return address.params.some(({ name }) => name.toLowerCase() === 'tag');
+}
+
+function writeAnswer(
+  { topVia, vias, from, to, hasToTag, callId, cseq }: Omit<AnswerableRequest, 'status'>,
+  { status, reason, header }: GateAnswer,
+  source: GateSource,
+  tag: string,
+  receivedBytes: number,
+): string | undefined {
   const params = topVia.params.flatMap(({ name, value }) => {
     const lower = name.toLowerCase();
     if (lower === 'received') return [];
@@ -441,14 +488,14 @@ export function answerRefused(
   });
   const port = topVia.port === undefined ? '' : `:${topVia.port}`;
   const lines = [
-    `SIP/2.0 ${status} ${ANSWERS[status]}`,
+    `SIP/2.0 ${status} ${reason}`,
     `Via: SIP/${topVia.version}/${topVia.transport} ${topVia.host}${port}${params.join('')};received=${source.address}`,
     ...vias.map((via) => `Via: ${via}`),
     `From: ${from}`,
     `To: ${to}${hasToTag ? '' : `;tag=${tag}`}`,
     `Call-ID: ${callId}`,
     `CSeq: ${cseq}`,
-    `Warning: 399 latchkey "${reason}"`,
+    header,
     'Content-Length: 0',
   ];
   const answer = `${lines.join('\r\n')}\r\n\r\n`;

@@ -3,7 +3,8 @@
  * puts it under one stack. Importing it loads no third-party package.
  */
 export { Admission } from './admission.js';
-export type { AdmissionCounters, AdmissionOptions, Admitted } from './admission.js';
+export { denialAtGate, denialReply } from './denial.js';
+export type { AdmissionCounters, AdmissionOptions, Admitted, Denied } from './admission.js';
 export { readSdp, replaceSdp } from './body.js';
 export { hasCertificate, parseCallUri } from './call-uri.js';
 export type { CallTransport, CallUri } from './call-uri.js';
@@ -32,8 +33,9 @@ export { MAX_FORKS } from './forks.js';
 export type { Fork } from './forks.js';
 export { readAddress, readCommaParams, readCredentials } from './field-values.js';
 export type { AddressValue, Credentials, FieldParam, ViaValue } from './field-values.js';
-export { GATE_LIMITS, GATE_REASONS, answerRefused, examineMessage } from './gate.js';
+export { GATE_LIMITS, GATE_REASONS, answerPassed, answerRefused, examineMessage } from './gate.js';
 export type {
+  GateAnswer,
   GateField,
   GateLimits,
   GateMessage,
@@ -73,6 +75,7 @@ export type { Reply } from './response.js';
 export type {
   EndedCall,
   Fault,
+  Doorkeeper,
   ListenOptions,
   RejectedCall,
   SipListeners,

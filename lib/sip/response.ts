@@ -24,6 +24,8 @@ const REASONS: Readonly<Record<number, string>> = {
   180: 'Ringing',
   200: 'OK',
   400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',
@@ -38,6 +40,10 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
+export function reasonPhrase(status: number): string {
+  return REASONS[status] ?? (status >= 200 && status < 300 ? 'OK' : 'Rejected');
+}
+
 /** 64 random bits: RFC 3261 19.3 asks for 32 at least. */
 export function newTag(): string {
   return randomBytes(8).toString('hex');
@@ -51,12 +57,11 @@ export function newTag(): string {
 export function createResponse(request: SipMessage, reply: Reply, host: string): SipResponse {
   const { status, content, warning, tag } = reply;
   const { via, to, from, 'call-id': id, cseq, 'record-route': recorded } = request.headers;
-  const isFinal = status >= 200;
   // RFC 3261 8.2.6.2: every response but 100 has a To tag.
   const needsTag = to && status > 100 && toTag(request) === undefined;
   return {
     status,
-    reason: REASONS[status] ?? (isFinal && status < 300 ? 'OK' : 'Rejected'),
+    reason: reasonPhrase(status),
     ...(request.version !== undefined && { version: request.version }),
     headers: {
       ...(via && { via }),
@@ -82,7 +87,7 @@ export function respond({ request, stack }: Arrival, reply: Reply): void {
 /** In place of a response that nobody sends: there is no way to the peer, or no use in asking. */
 export function createLocalResponse(status: number, warning?: string): SipResponse {
   const headers = warning === undefined ? {} : { warning: formatWarning('latchkey', warning) };
-  return { status, reason: REASONS[status] ?? 'Rejected', headers };
+  return { status, reason: reasonPhrase(status), headers };
 }
 
 const TOKEN_CHARS = /^[^\s",;]+$/;

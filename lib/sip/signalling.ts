@@ -3,8 +3,9 @@
  * package; the two never import each other. Types only.
  */
 import type { Session } from '../index.js';
+import type { Denied } from './admission.js';
 import type { Dialog, EndReason } from './dialog.js';
-import type { SipFlow, SipMessage } from './message-types.js';
+import type { SipFlow, SipMessage, SipRequest } from './message-types.js';
 import type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';
 
 export interface EndedCall {
@@ -41,6 +42,17 @@ export interface SipSignallingEvents {
   fault: [fault: Fault];
 }
 
+/**
+ * Who may begin a call, for the stack to ask before anything of the call exists: no dialog, no session, no port. It is asked of
+ * no other request: what is said inside a call comes from who was let in, and ACK and CANCEL can answer no challenge.
+ */
+export interface Doorkeeper {
+  /** An INVITE has come, or is repeated. Why its sender is not let in; undefined: `admit` is asked, once it is known to be new. */
+  look(invite: SipRequest, flow: SipFlow): Denied | undefined;
+  /** A new INVITE, once. */
+  admit(invite: SipRequest, flow: SipFlow): Denied | undefined;
+}
+
 /** Where to listen, and what to tell others of it. A port of 0 lets the system choose; a transport without one is off. */
 export interface ListenOptions {
   /** An IP address of this machine. */
@@ -55,6 +67,12 @@ export interface ListenOptions {
   /** PEM, shown to who connects by TLS or WSS. Without it nobody can, but TLS can be dialled. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /** PEM of the authorities of clients: TLS and WSS then take no connection without a certificate that one of them has signed. */
+  readonly clientCa?: string | undefined;
+  /** What the `Origin` of a WebSocket may be. Unset: anything; who sends none is no browser, and is let in. */
+  readonly origins?: readonly string[] | undefined;
+  /** Anybody may begin a call unless set. */
+  readonly doorkeeper?: Doorkeeper | undefined;
   /** PEM of the authorities that may vouch for who is dialled by TLS, in place of the system's. */
   readonly ca?: string | undefined;
   /** false: the certificates of who is dialled are not verified. */

@@ -5,8 +5,16 @@
 import type { Socket as DatagramSocket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { MessageFramer, answerRefused, examineMessage } from '../../lib/sip/index.js';
-import type { GateCounters, GateLimits, GateRefusal, GateVerdict } from '../../lib/sip/index.js';
+import { MessageFramer, answerPassed, answerRefused, examineMessage } from '../../lib/sip/index.js';
+import type {
+  GateAnswer,
+  GateCounters,
+  GateLimits,
+  GateMessage,
+  GateRefusal,
+  GateVerdict,
+  SipFlow,
+} from '../../lib/sip/index.js';
 import { packageText } from './package-text.js';
 
 export interface GuardSite {
@@ -16,6 +24,10 @@ export interface GuardSite {
   readonly tag: string;
   /** Something was dropped or caught; the process goes on. */
   onFault(where: string, error: unknown): void;
+  /** What a message that passed the gate is answered there, without the package; undefined: it goes on to the package. */
+  turnAway(message: GateMessage, flow: SipFlow): GateAnswer | undefined;
+  /** Hands a message to the package, and tells what is known of its flow. */
+  handOn(flow: SipFlow, parse: () => void): void;
   /** True while a dialog lives on the flow from this address: it is not to be closed for being idle. */
   isInUse(address: string | undefined, port: number | undefined): boolean;
 }
@@ -43,6 +55,27 @@ function refuse(
   return answer;
 }
 
+/**
+ * A message that passed the gate: to the package, or back with an answer, which then is all that there ever was of the request
+ * (a stateless UAS, RFC 3261 8.2.7): a flood of calls that are not let in costs no memory.
+ */
+function pass(
+  message: GateMessage,
+  flow: SipFlow,
+  sizeBytes: number,
+  site: GuardSite,
+  parse: (text: string) => void,
+): string | undefined {
+  const answer = site.turnAway(message, flow);
+  if (!answer) {
+    site.handOn(flow, () => parse(packageText(message)));
+    return undefined;
+  }
+  const { address, port } = flow;
+  if (address === undefined || typeof port !== 'number') return undefined;
+  return answerPassed(message, answer, { address, port }, site.tag, sizeBytes);
+}
+
 /** Replaces `on` of one emitter, for one event, by a version whose listener is wrapped. */
 function interceptOn(emitter: EventEmitter, wraps: Record<string, (listener: Listener) => Listener>): void {
   const on = emitter.on.bind(emitter);
@@ -62,8 +95,12 @@ function withoutDetails(onError: Listener): Listener {
   return Object.assign(() => onError(), { listener: onError });
 }
 
-/** A TCP or TLS connection, accepted or dialled, before the package puts its parser on it. */
-export function guardStream(stream: Socket, where: string, site: GuardSite): void {
+/**
+ * A TCP or TLS connection, accepted or dialled, before the package puts its parser on it.
+ *
+ * @param isCertified It was accepted with a certificate of the client's.
+ */
+export function guardStream(stream: Socket, where: string, site: GuardSite, isCertified = false): void {
   stream.on('error', (error) => site.onFault(where, error));
   interceptOn(stream, {
     error: withoutDetails,
@@ -72,14 +109,19 @@ export function guardStream(stream: Socket, where: string, site: GuardSite): voi
         site.onFault(where, error);
         stream.destroy();
       };
-      const answer = (refusal: GateRefusal, sizeBytes: number) => {
-        const source = { address: stream.remoteAddress, port: stream.remotePort };
-        const text = refuse(refusal, where, source, sizeBytes, site);
+      const write = (text: string | undefined) => {
         if (text !== undefined && stream.writable) stream.write(text, 'latin1');
+      };
+      const source = () => ({ address: stream.remoteAddress, port: stream.remotePort });
+      const answer = (refusal: GateRefusal, sizeBytes: number) =>
+        write(refuse(refusal, where, source(), sizeBytes, site));
+      const flow = (): SipFlow => {
+        const { address, port } = source();
+        return { protocol: where, ...(address !== undefined && { address }), port: port ?? NaN, isCertified };
       };
       const framer = new MessageFramer(site.limits, {
         onVerdict: (verdict: GateVerdict, sizeBytes) => {
-          if (verdict.ok) parser(packageText(verdict.message));
+          if (verdict.ok) write(pass(verdict.message, flow(), sizeBytes, site, parser));
           else answer(verdict, sizeBytes);
         },
         onBroken: (refusal, sizeBytes) => {
@@ -114,7 +156,12 @@ export interface WebSocketLike extends EventEmitter {
 const OPEN = 1;
 
 /** A WebSocket, accepted or dialled: without an `error` listener one malformed frame would end the process. */
-export function guardWebSocket(socket: WebSocketLike, where: string, site: GuardSite): void {
+export function guardWebSocket(
+  socket: WebSocketLike,
+  where: string,
+  site: GuardSite,
+  isCertified = false,
+): void {
   socket.on('error', (error: unknown) => site.onFault(where, error));
   interceptOn(socket, {
     error: withoutDetails,
@@ -127,10 +174,17 @@ export function guardWebSocket(socket: WebSocketLike, where: string, site: Guard
           site.limits,
           isText ? (body) => Buffer.byteLength(body) : undefined,
         );
-        if (verdict?.ok) onMessage(packageText(verdict.message));
-        if (verdict?.ok !== false) return;
-        const source = { address: socket._socket?.remoteAddress, port: socket._socket?.remotePort };
-        const answer = refuse(verdict, where, source, text.length, site);
+        if (!verdict) return;
+        const { remoteAddress: address, remotePort: port } = socket._socket ?? {};
+        const flow = {
+          protocol: 'WS',
+          ...(address !== undefined && { address }),
+          port: port ?? NaN,
+          isCertified,
+        };
+        const answer = verdict.ok
+          ? pass(verdict.message, flow, text.length, site, onMessage)
+          : refuse(verdict, where, { address, port }, text.length, site);
         if (answer !== undefined) socket.send(isText ? answer : Buffer.from(answer, 'latin1'));
       } catch (error) {
         site.onFault(where, error);
@@ -149,9 +203,12 @@ export function guardDatagrams(socket: DatagramSocket, onMessage: Listener, site
   socket.on('message', (bytes, info) => {
     try {
       const verdict = examineMessage(bytes.toString('latin1'), site.limits);
-      if (verdict?.ok) onMessage(Buffer.from(packageText(verdict.message), 'latin1'), info);
-      if (verdict?.ok !== false) return;
-      const answer = refuse(verdict, 'UDP', info, bytes.length, site);
+      if (!verdict) return;
+      const flow = { protocol: 'UDP', address: info.address, port: info.port };
+      const parse = (text: string) => onMessage(Buffer.from(text, 'latin1'), info);
+      const answer = verdict.ok
+        ? pass(verdict.message, flow, bytes.length, site, parse)
+        : refuse(verdict, 'UDP', info, bytes.length, site);
       if (answer !== undefined) socket.send(Buffer.from(answer, 'latin1'), info.port, info.address);
     } catch (error) {
       site.onFault('UDP', error);

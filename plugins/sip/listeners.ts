@@ -104,7 +104,11 @@ export class Listeners {
     const web =
       (original: Loose) =>
       (...args: unknown[]) => {
-        return this.#adopt(isWss ? 'WSS' : 'WS', original(...args) as net.Server, options.ws_port ?? 0);
+        return this.#adopt(
+          isWss ? 'WSS' : 'WS',
+          original(...(isWss ? this.#secured(args) : args)) as net.Server,
+          options.ws_port ?? 0,
+        );
       };
     // A server of streams: the last argument is the package's own `connection` listener.
     const streams =
@@ -112,10 +116,13 @@ export class Listeners {
       (original: Loose) =>
       (...args: unknown[]) => {
         const onStream = args.pop() as Loose;
-        const server = original(...args, (stream: net.Socket) => {
-          guardStream(stream, protocol, site);
-          onStream(stream);
-        });
+        const server = original(
+          ...(protocol === 'TLS' ? this.#secured(args) : args),
+          (stream: net.Socket) => {
+            guardStream(stream, protocol, site, options.clientCa !== undefined && isAuthorized(stream));
+            onStream(stream);
+          },
+        );
         return this.#adopt(protocol, server as net.Server, port);
       };
     return [
@@ -132,14 +139,22 @@ export class Listeners {
     ];
   }
 
+  /** The options of a TLS server, with the certificates that it asks for. Who is dialled is held against other authorities. */
+  #secured([given, ...rest]: unknown[]): unknown[] {
+    const { clientCa: ca } = this.options;
+    if (ca === undefined) return [given, ...rest];
+    return [{ ...(given as object), ca, requestCert: true, rejectUnauthorized: true }, ...rest];
+  }
+
   /** The package's WebSocket server shows itself when the package listens for its connections. */
   #watchWebSocketServer(original: (this: unknown, ...args: unknown[]) => unknown) {
-    const { site } = this;
+    const { site, options } = this;
     const flows = this.#webSockets;
     const connections =
       (listener: Loose) =>
       (socket: WebSocketLike, ...rest: unknown[]) => {
-        guardWebSocket(socket, 'WS', site);
+        const isCertified = options.clientCa !== undefined && isAuthorized(socket._socket);
+        guardWebSocket(socket, 'WS', site, isCertified);
         const { remoteAddress, remotePort } = socket._socket ?? {};
         const key = `${remoteAddress},${remotePort}`;
         flows.add(key);
@@ -190,6 +205,7 @@ export class Listeners {
         if (event !== 'upgrade') return on(event, listener);
         return on(event, (request, socket, head) => {
           try {
+            if (this.#isForeign(request as http.IncomingMessage)) return this.#turnAway(socket as net.Socket);
             listener(request, socket, head);
           } catch (error) {
             this.site.onFault('WS', error);
@@ -198,6 +214,18 @@ export class Listeners {
         });
       },
     });
+  }
+
+  /** A page that a browser has from elsewhere: it could call in the name of whoever looks at it (RFC 6455 10.2). */
+  #isForeign({ headers: { origin } }: http.IncomingMessage): boolean {
+    const { origins } = this.options;
+    return origins !== undefined && origin !== undefined && !origins.includes(origin);
+  }
+
+  #turnAway(socket: net.Socket): void {
+    this.site.onFault('origin', new Error('a WebSocket was refused for its Origin'));
+    socket.on('error', () => undefined);
+    socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   }
 
   #file(protocol: ListenerProtocol, socket: net.Server | dgram.Socket, port: number): void {
@@ -213,4 +241,9 @@ export class Listeners {
     ready.catch(() => undefined);
     this.#listening.push({ protocol, socket, ready, port });
   }
+}
+
+/** A TLS connection whose other end has shown a certificate that was verified. */
+function isAuthorized(stream: unknown): boolean {
+  return stream instanceof tls.TLSSocket && stream.authorized;
 }

@@ -4,6 +4,7 @@
  */
 
 import type {
+  Doorkeeper,
   OnResponse,
   SipFlow,
   SipHeaders,
@@ -42,6 +43,12 @@ export interface SipOptions {
   maxLineBytes?: number | undefined;
   /** Header fields of a message at most; each element of a list of addresses counts as one. 128 unless set. */
   maxLines?: number | undefined;
+  /** PEM: the TLS listeners, WSS too, take no connection without a certificate that one of these authorities has signed. */
+  clientCa?: string | undefined;
+  /** What the `Origin` of a WebSocket may be. Unset: anything. */
+  origins?: readonly string[] | undefined;
+  /** Who may begin a call. Anybody unless set. */
+  doorkeeper?: Doorkeeper | undefined;
   logger?: SipLogger | undefined;
   [name: string]: unknown;
 }

@@ -26,8 +26,9 @@ export async function openListeners(
     for (const stack of stacks) stack.destroy();
   };
   const open = (own: SipOptions) => {
-    const { address, advertise: publicAddress } = options;
-    const stack: Stack = create({ address, publicAddress, udp: false, tcp: false, ...own }, (request, flow) =>
+    const { address, advertise: publicAddress, doorkeeper, clientCa, origins } = options;
+    const common = { address, publicAddress, doorkeeper, clientCa, origins, udp: false, tcp: false };
+    const stack: Stack = create({ ...common, ...own }, (request, flow) =>
       onArrival({ request, flow, stack }),
     );
     stacks.push(stack);

@@ -8,7 +8,10 @@ import { isIPv6 } from 'node:net';
 import { stripLatch } from '../../lib/index.js';
 import {
   createResponse,
+  credentialsIn,
   cseqOf,
+  denialAtGate,
+  denialReply,
   dropUnreadableRoutes,
   hopSignalling,
   isWellFormed,
@@ -22,7 +25,9 @@ import type {
   SipStack,
   Calls,
   Dialog,
+  GateAnswer,
   GateCounters,
+  GateMessage,
   OnRequest,
   OnResponse,
   Outgoing,
@@ -72,6 +77,8 @@ export class Stack implements SipStack {
   readonly #flowHost = `flow-${randomBytes(8).toString('hex')}.invalid`;
   readonly #name: string;
   readonly #isWss: boolean;
+  /** While the package reads a message: what it does not know of the flow. */
+  #arriving: SipFlow | undefined;
   /** Fulfilled when everything listens; rejected with one clear Error (a port in use, an address that is not ours). */
   readonly ready: Promise<void>;
 
@@ -156,8 +163,33 @@ export class Stack implements SipStack {
       counters: this.#site.gate,
       tag: randomBytes(8).toString('hex'),
       onFault: (where, error) => this.#site.onFault(where, error),
+      turnAway: (message, flow) => this.#turnAway(message, flow),
+      handOn: (flow, parse) => this.#handOn(flow, parse),
       isInUse: (address, port) => this.#site.calls.table.isFlowInUse(address, port),
     };
+  }
+
+  /** Asks the doorkeeper before the package keeps a transaction for the INVITE of somebody who may not call. */
+  #turnAway(message: GateMessage, flow: SipFlow): GateAnswer | undefined {
+    const { doorkeeper } = this.#options;
+    const { start, from, to, fields } = message;
+    if (!doorkeeper || start.kind !== 'request' || start.method !== 'INVITE') return undefined;
+    if (to.params.some(({ name }) => name.toLowerCase() === 'tag')) return undefined;
+    const authorization = fields
+      .filter(({ key }) => key === 'authorization')
+      .flatMap(({ value }) => credentialsIn(value));
+    const headers = { from: { uri: from.uri }, 'call-id': message.callId, authorization };
+    const denied = doorkeeper.look({ method: 'INVITE', uri: start.uri, headers }, flow);
+    return denied && denialAtGate(denied);
+  }
+
+  #handOn(flow: SipFlow, parse: () => void): void {
+    this.#arriving = flow;
+    try {
+      parse();
+    } finally {
+      this.#arriving = undefined;
+    }
   }
 
   #packageOptions(): SipOptions {
@@ -198,6 +230,7 @@ export class Stack implements SipStack {
   #onReceived(message: SipMessage, remote: SipFlow): void {
     const port = this.#listeners.portOf(remote.protocol);
     if (remote.protocol === 'UDP' && remote.local && port !== undefined) remote.local.port = port;
+    if (this.#arriving?.isCertified === true) remote.isCertified = true;
     this.#flows.set(message, remote);
     unveilMessage(message);
     dropUnreadableRoutes(message);
@@ -255,6 +288,9 @@ export class Stack implements SipStack {
         this.#refuse(request, { status: 400, warning: 'a required header is missing' });
       return;
     }
+    const isCall = request.method === 'INVITE' && toTag(request) === undefined;
+    const denied = isCall ? this.#options.doorkeeper?.admit(request, remote) : undefined;
+    if (denied) return this.#sendResponse(createResponse(request, denialReply(denied), this.#name));
     const refusal = calls.receiveRequest(request, remote, hopSignalling(remote, this.#isWss), this);
     if (!refusal) return this.#deliver(request, remote);
     const dialog = calls.table.ofMessage(request);

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
+import { Admission } from '../../lib/sip/index.js';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import type { MediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
@@ -54,6 +55,8 @@ class Server {
         seats: new RoomSeats(createRooms(), () => media, '127.0.0.1'),
         advertise: '127.0.0.1',
       },
+      admission: new Admission({ isOpen: true }, () => 0),
+      onTurnedAway: () => undefined,
       onRefused: () => undefined,
       onAnswered: () => undefined,
       onFault: (error) => this.faults.push(error),

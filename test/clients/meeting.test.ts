@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCertificate } from '../../lib/cli/certificate.js';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
+import { Admission } from '../../lib/sip/index.js';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
 import { RoomSeats } from '../../lib/server/room-seats.js';
@@ -112,6 +113,8 @@ describe('a meeting of a sip.js program, a baresip and a latchkey call', functio
         seats: new RoomSeats(createRooms(), () => media, OWN_ADDRESS),
         advertise: OWN_ADDRESS,
       },
+      admission: new Admission({ isOpen: true }, () => 0),
+      onTurnedAway: () => undefined,
       onRefused: () => undefined,
       onAnswered: () => undefined,
       onFault: (error) => faults.push(error),

@@ -420,7 +420,7 @@ describe('latchkey/server', () => {
   const signalling = (latchkey: Latchkey) => latchSip(sip, latchkey);
   const wrong: [object | null, RegExp][] = [
     [null, /createDistributionServer.* accepts an object of options; it is null/],
-    [{ polcy: 1 }, /has no option "polcy": it has latchkey, signalling, listen, advertise, media, rooms/],
+    [{ polcy: 1 }, /has no option "polcy": it has latchkey, signalling, listen, advertise, admission, media, rooms/],
     [{ latchkey: 'yes' }, /"latchkey"/],
     [{ latchkey: { policy: 'never' } }, /"policy"/],
     [{ signalling: 'sip', listen: { udp: 1 } }, /"signalling"/],

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import sinon from 'sinon';
 import { createLatchkey } from '../../lib/index.js';
 import { createRooms } from '../../lib/room/index.js';
+import { Admission } from '../../lib/sip/index.js';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
 import { RoomSeats } from '../../lib/server/room-seats.js';
@@ -99,6 +100,8 @@ describe('a 200 over UDP that is never acknowledged', () => {
         seats: new RoomSeats(createRooms(), () => media, '127.0.0.1'),
         advertise: '127.0.0.1',
       },
+      admission: new Admission({ isOpen: true }, () => 0),
+      onTurnedAway: () => undefined,
       onRefused: () => undefined,
       onAnswered: () => undefined,
       onFault: (error) => assert.fail(error as Error),

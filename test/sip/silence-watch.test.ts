@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { EventEmitter } from 'node:events';
 import sinon from 'sinon';
+import { Admission } from '../../lib/sip/index.js';
 import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
 import { RoomSeats } from '../../lib/server/room-seats.js';
@@ -197,6 +198,8 @@ describe('a caller without latch that vanishes', () => {
           seats: new RoomSeats(createRooms(), () => media, '127.0.0.1'),
           advertise: '127.0.0.1',
         },
+        admission: new Admission({ isOpen: true }, () => 0),
+        onTurnedAway: () => undefined,
         onRefused: () => undefined,
         onAnswered: () => undefined,
         onFault: (error) => assert.fail(error as Error),

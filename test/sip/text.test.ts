@@ -24,6 +24,8 @@ describe('plugins/sip: bytes and text', () => {
       counters: new GateCounters(),
       tag: 't',
       onFault: () => undefined,
+      turnAway: () => undefined,
+      handOn: (_flow: unknown, parse: () => void) => parse(),
       isInUse: () => isInUse,
     };
     guardStream(stream as unknown as Socket, 'TCP', site);
@@ -45,6 +47,8 @@ describe('plugins/sip: bytes and text', () => {
       counters: new GateCounters(),
       tag: 't',
       onFault,
+      turnAway: () => undefined,
+      handOn: (_flow: unknown, parse: () => void) => parse(),
       isInUse: () => false,
     });
     const listener = (...args: unknown[]) => told.push(args);
