@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { isIPv6, isIP } from 'node:net';
 import { z } from 'zod';
 import type { Policy } from '../index.js';
-import { parseCallUri } from '../sip/index.js';
+import { isLoopback, parseCallUri } from '../sip/index.js';
 import type { CallUri } from '../sip/index.js';
 import type { ListenPort, MediaPorts } from '../server/media-sockets.js';
 import { Failure, unreadable } from '../phone/failure.js';
@@ -23,6 +23,14 @@ export interface ServeOptions {
   /** Files in PEM; both or neither. */
   readonly cert: string | undefined;
   readonly key: string | undefined;
+  /** A file of users, for this realm. */
+  readonly users: string | undefined;
+  readonly realm: string;
+  /** A file in PEM. */
+  readonly clientCa: string | undefined;
+  readonly trunks: readonly string[];
+  readonly isOpen: boolean;
+  readonly origins: readonly string[];
   readonly media: MediaPorts;
   readonly policy: Policy;
   readonly allowInsecureSignalling: boolean;
@@ -40,6 +48,10 @@ const ipAddress = z.string().refine((value) => isIP(value) !== 0 && !value.inclu
 const number = z.union([z.string(), z.number()]).transform(String);
 const port = number.transform((value, context) => readPort(value) ?? refuse(context));
 const media = number.transform((value, context) => readMediaPorts(value) ?? refuse(context));
+const list = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) => [value].flat().flatMap((one) => one.split(',')))
+  .refine((values) => values.every((one) => one !== ''));
 const seconds = number.transform((value, context) => readSeconds(value) ?? refuse(context));
 
 interface ServeRow extends OptionRow {
@@ -116,6 +128,44 @@ export const SERVE_ROWS = {
     schema: text,
     expects: 'the path of a PEM file',
   },
+  users: {
+    flag: '--users <file>',
+    text: 'who may call, by name and password: `latchkey passwd` writes the file, which nobody but its owner may read. Read at start',
+    schema: text,
+    expects: 'the path of a file',
+  },
+  realm: {
+    flag: '--realm <name>',
+    default: 'latchkey',
+    text: 'which the passwords were hashed for',
+    schema: text.refine((value) => !/[:"\\\r\n]/.test(value)),
+    expects: 'a name without colon, quote and backslash',
+  },
+  'client-ca': {
+    flag: '--client-ca <pem>',
+    text: 'who may call, by certificate: TLS and WSS take no connection without one that this authority has signed',
+    schema: text,
+    expects: 'the path of a PEM file',
+  },
+  trunk: {
+    flag: '--trunk <cidr...>',
+    text: "a carrier's addresses, such as `192.0.2.0/24`: who calls from there may. Several: once more, or with commas",
+    schema: list,
+    expects: 'ranges of addresses such as 192.0.2.0/24',
+  },
+  open: {
+    flag: '--open',
+    default: 'off; on where `--listen` is loopback and nothing else says who may call',
+    text: 'anybody may call',
+    schema: z.boolean(),
+    expects: 'true or false',
+  },
+  origin: {
+    flag: '--origin <url...>',
+    text: 'a page whose WebSockets are taken, such as `https://phone.example`; those of other pages are refused. Several: as with `--trunk`',
+    schema: list.refine((values) => values.every(isOrigin)),
+    expects: 'origins such as https://phone.example',
+  },
   media: {
     flag: '--media <ports>',
     default: '40000-49999',
@@ -190,7 +240,7 @@ const DEFAULTS = z
   .object(schemas)
   .pick({
     ...{ listen: true, udp: true, tcp: true, tls: true, ws: true, wss: true },
-    ...{ media: true, policy: true, ring: true },
+    ...{ media: true, policy: true, ring: true, realm: true },
   })
   .parse(
     Object.fromEntries(
@@ -221,13 +271,33 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
     throw new Failure(`--${cert === undefined ? 'cert' : 'key'} is missing: --cert and --key go together`);
   if ([udp, tcp, tls, ws, wss].every((one) => one === 0))
     throw new Failure('nothing to listen on: --udp, --tcp, --tls, --ws and --wss are all 0');
+  const admission = readAdmission(given);
   return {
+    ...admission,
     ...{ listen, advertise, udp, tcp, tls, ws, wss, cert, key, media: ports, policy },
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     callOut: readCallOut(given),
     durationMs: given.duration === undefined ? undefined : given.duration * 1000,
     json: given.json ?? false,
   };
+}
+
+/** Beyond loopback somebody has to say who may call: nobody is let in by what was forgotten. */
+function readAdmission(given: Given & typeof DEFAULTS) {
+  const { listen, users, realm, tls, wss, open = false } = given;
+  const { 'client-ca': clientCa, trunk: trunks = [], origin: origins = [] } = given;
+  const others = Object.entries({ users, 'client-ca': clientCa, trunk: given.trunk });
+  const other = others.find(([, value]) => value !== undefined)?.[0];
+  if (open && other !== undefined)
+    throw new Failure(`--open and --${other} contradict each other: --open lets anybody call`);
+  if (clientCa !== undefined && tls === 0 && wss === 0)
+    throw new Failure('--client-ca is for TLS and WSS: --tls and --wss are both 0');
+  if (!open && users === undefined && clientCa === undefined && !isLoopback(listen))
+    throw new Failure(
+      `--listen ${listen}: say who may call: --users FILE (by name and password; latchkey passwd writes it), ` +
+        '--client-ca PEM (by certificate, over TLS and WSS), or --open (anybody)',
+    );
+  return { users, realm, clientCa, trunks, origins, isOpen: open || other === undefined };
 }
 
 function readConfig(file: string): z.infer<typeof inFile> {
@@ -277,6 +347,11 @@ function readCallOut({ call, room, ring }: Given & typeof DEFAULTS): ServeOption
 function refuse(context: z.RefinementCtx): never {
   context.addIssue('not accepted');
   return z.NEVER;
+}
+
+/** As a browser writes it: scheme, host, and the port where it is not the scheme's. */
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value;
 }
 
 function readSeconds(value: string): number | undefined {

@@ -14,6 +14,7 @@ import type { Certificate } from './certificate.js';
 import { countersLine, streamCounters } from './counters-line.js';
 import { EventLog } from './event-log.js';
 import { addOptions } from './option-table.js';
+import { readServeAdmission } from './serve-admission.js';
 import { readServeOptions, SERVE_ROWS } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
 
@@ -43,14 +44,15 @@ async function serve(options: ServeOptions): Promise<void> {
   console.log = console.error;
   const stop = whenToStop(options.durationMs);
   const log = new EventLog(options.json);
+  const { admission, clientCa } = readServeAdmission(options);
   const certificate = await certificateFor(options);
   try {
     const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
     const server = createDistributionServer({
       latchkey: { policy, allowInsecureSignalling },
       signalling: (latchkey) => latchSip(sip, latchkey),
-      listen: { address, udp, tcp, tls, ws, wss, ...pemOf(certificate) },
-      ...{ advertise, media: options.media },
+      listen: { address, udp, tcp, tls, ws, wss, clientCa, origins: options.origins, ...pemOf(certificate) },
+      ...{ advertise, admission, media: options.media },
     });
     const faults = tellFaults(server);
     printEvents(server, log);

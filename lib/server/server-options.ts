@@ -40,13 +40,28 @@ export function checkServerOptions(given: DistributionServerOptions = {}): Check
   if (!isObject(latchkey)) refuse('latchkey', 'what createLatchkey makes, or its options', latchkey);
   const listen = checkListen(given.listen);
   const advertise = checkAdvertise(given.advertise, listen.address);
-  checkSignalling(signalling, listen, latchkey);
+  const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
+  checkSignalling(given, latchkey, hasPorts);
   checkRooms(rooms);
   const admission = checkAdmission(given.admission, listen, hasPorts);
   return {
     ...{ latchkey, signalling, listen: { ...listen, advertise }, admission },
     ...{ media: checkMedia(media), rooms },
   };
+}
+
+function checkSignalling(
+  { signalling, listen }: DistributionServerOptions,
+  latchkey: Latchkey | LatchkeyOptions,
+  hasPorts: boolean,
+): void {
+  if (signalling === undefined && hasPorts)
+    refuse('signalling', '(latchkey) => latchSip(sip, latchkey) where listen has ports', signalling);
+  if (signalling !== undefined && !isSignalling(signalling))
+    refuse('signalling', '(latchkey) => latchSip(sip, latchkey), or what latchSip makes', signalling);
+  if (signalling !== undefined && !hasPorts) refuse('listen', 'a port to listen on', listen);
+  if (typeof signalling === 'object' && !isLatchkey(latchkey))
+    refuse('latchkey', 'the latchkey that the signalling was made with', latchkey);
 }
 
 /** Whether it is a latchkey, and not the options of one. */
@@ -78,24 +93,6 @@ function checkAdvertise(advertise: string | undefined, address: string): string 
   if (isIPv6(told) !== isIPv6(address))
     refuse('advertise', `an address of the same family as ${address}, which is listened on`, told);
   return told;
-}
-
-function checkSignalling(
-  signalling: DistributionServerOptions['signalling'],
-  listen: ListenOptions,
-  latchkey: Latchkey | LatchkeyOptions,
-): void {
-  const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
-  if (signalling === undefined) {
-    if (hasPorts)
-      refuse('signalling', '(latchkey) => latchSip(sip, latchkey) where listen has ports', signalling);
-    return;
-  }
-  if (!isSignalling(signalling))
-    refuse('signalling', '(latchkey) => latchSip(sip, latchkey), or what latchSip makes', signalling);
-  if (!hasPorts) refuse('listen', 'a port to listen on where there is signalling', undefined);
-  if (typeof signalling === 'object' && !isLatchkey(latchkey))
-    refuse('latchkey', 'the latchkey that the signalling was made with', latchkey);
 }
 
 function checkListen(given: ServerListenOptions = {}): ListenOptions {
