@@ -126,7 +126,7 @@ function checkAdmission(
   if (given === undefined) {
     if (hasPorts && !hasClientCertificates && !isLoopback(address))
       refuse('admission', `${accepts}, or listen.clientCa, where ${address} is listened on`, given);
-    return { isOpen: !hasClientCertificates };
+    return { isOpen: !hasClientCertificates, hasClientCertificates };
   }
   if (given === 'anybody') return { isOpen: true };
   if (!isObject(given)) refuse('admission', accepts, given);
