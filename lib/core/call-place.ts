@@ -27,6 +27,8 @@ export interface CallPlace {
   readonly id: string;
   /** The application's name for the call, for events. */
   readonly call: string;
+  /** A prover chose its peer itself, so nobody aims it (protocol.md 5.7). */
+  readonly role: 'verifier' | 'prover';
   readonly signalling: Signalling;
   /** Our own address as this peer was told it, for protocol.md 5.7. */
   readonly advertised: string | undefined;

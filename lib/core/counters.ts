@@ -15,6 +15,7 @@ export const DROP_REASONS = [
   'unroutable', // payload on a shared port that belongs to no session
   'candidateRefused', // no place for another candidate (protocol.md 5.9)
   'noPath', // outgoing: no active path (protocol.md 5.6)
+  'unproven', // outgoing: to an address that nothing has proven, which is not to have it (protocol.md 5.1, 5.7, 6.1)
   'destination', // outgoing: neither the signalled address nor the mapping
   'sendError', // outgoing: the socket refused it
   'internal', // an exception of ours: fail closed

@@ -19,13 +19,14 @@ import type { Component, ComponentContext, ComponentPath, ComponentPort } from '
 import type { EngineOptions } from './context.js';
 import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
-import { DirectTargets, isDefaultDirectTarget } from './route/direct-targets.js';
 import { LatchkeyError } from './errors.js';
+import { OwnSockets } from './route/own-sockets.js';
+import { isDefaultDirectTarget, TargetBounds } from './route/target-bounds.js';
 import type { LatchEvent } from './events.js';
 import { readSsrc } from './route/heard-ssrcs.js';
 import { ufragKey } from './proof/ice-generation.js';
 import { SUITES } from './suite.js';
-import { Port } from './route/port.js';
+import { Port, type Route } from './route/port.js';
 import { SdpSession } from './exchange/sdp-session.js';
 
 /** One datagram to send from a port. */
@@ -59,6 +60,7 @@ export class Engine {
   readonly #deliveries: Delivery[] = [];
   readonly #events: LatchEvent[] = [];
   readonly #calls = new Set<EngineCall>();
+  readonly #ports = new Set<ComponentPort>();
   readonly #context: ComponentContext;
 
   constructor(options: Partial<EngineOptions>, crypto: Crypto, random: Random) {
@@ -66,7 +68,8 @@ export class Engine {
       options: { ...DEFAULTS, ...options },
       crypto,
       random,
-      directTargets: new DirectTargets(),
+      targetBounds: new TargetBounds(),
+      ownSockets: new OwnSockets(),
       residue: createCounters(),
       nowMs: 0,
       transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
@@ -79,12 +82,16 @@ export class Engine {
 
   /** One bound socket. */
   openPort(local: TransportAddress): ComponentPort {
-    return new Port<Component>(local);
+    this.#context.ownSockets.add(local.address, local.port);
+    const port = new Port<Component>(local);
+    this.#ports.add(port);
+    return port;
   }
 
   /** The socket is gone: the components behind it use their other one, or neither send nor receive until they are attached to one. */
   closePort(port: ComponentPort, nowMs: number): void {
     for (const component of [...port.components]) component.removePort(port, nowMs);
+    if (this.#ports.delete(port)) this.#context.ownSockets.remove(port.local.address, port.local.port);
   }
 
   /**
@@ -148,7 +155,11 @@ export class Engine {
       return undefined;
     }
     const route = port.route(ip, remotePort);
-    if (route && nowMs <= route.untilMs) {
+    if (
+      route &&
+      nowMs <= route.untilMs &&
+      (route.isProven || this.#isForUnproven(port, route, bytes, kind))
+    ) {
       route.owner.accept(bytes, kind, nowMs);
       if (route.untilMs !== Infinity) {
         const path = { port, remote: { address: ip, port: remotePort } };
@@ -201,6 +212,18 @@ export class Engine {
     if (!owner.handleStray(bytes, kind, path, this.#context.nowMs)) return undefined;
     owner.accept(bytes, kind, this.#context.nowMs);
     return owner;
+  }
+
+  /** Nothing has proven the address, so the media of a session that proves itself is not for who claims it (protocol.md 5.1). */
+  #isForUnproven(
+    port: ComponentPort,
+    { owner }: Route<Component>,
+    bytes: Uint8Array,
+    kind: PacketClass,
+  ): boolean {
+    const ssrc = readSsrc(bytes, kind);
+    const hearer = ssrc === undefined ? undefined : port.bySsrc(ssrc);
+    return hearer === undefined || hearer === owner;
   }
 
   /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */

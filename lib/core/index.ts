@@ -20,7 +20,7 @@ export type { DirectTargetRule, EngineOptions, Policy, Role } from './context.js
 export { addCounters, createCounters, DROP_REASONS } from './counters.js';
 export type { Counters, DropReason } from './counters.js';
 export type { Crypto, Random } from './crypto.js';
-export { isDefaultDirectTarget } from './route/direct-targets.js';
+export { isDefaultDirectTarget } from './route/target-bounds.js';
 export { Engine } from './engine.js';
 export type { Delivery, Transmit } from './engine.js';
 export { ERROR_CODES, LatchkeyError } from './errors.js';

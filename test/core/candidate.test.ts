@@ -88,7 +88,7 @@ describe('candidates (protocol.md 5.9)', () => {
 });
 
 describe('the budget of an unverified path (protocol.md 5.4)', () => {
-  const noFree = (): boolean => assert.fail('no free datagram may be asked for');
+  const noFree = (): undefined => assert.fail('no free datagram may be asked for');
 
   it('sends nothing before enough bytes came, and never more than three times what came', () => {
     const path = candidate();
@@ -125,12 +125,20 @@ describe('the budget of an unverified path (protocol.md 5.4)', () => {
     assert.equal(path.endsMs, 6700, 'counted from the challenge');
   });
 
-  it('spends the free datagrams of rule 5.7 only where they are granted', () => {
+  it('spends the free datagrams of rule 5.7 only where they are granted, and asks again when it is told to', () => {
     const path = candidate({ freeDatagrams: 3 });
     let granted = 0;
-    const takeFree = (): boolean => ++granted <= 2;
+    const takeFree = (): number | undefined => (++granted <= 2 ? undefined : 900);
     assert.ok(path.takeTransmission(0, takeFree));
     assert.ok(path.takeTransmission(100, takeFree));
     assert.equal(path.takeTransmission(300, takeFree), false);
+    assert.equal(path.nextMs, 900);
+    granted = 0;
+    assert.ok(path.takeTransmission(900, takeFree));
+    assert.equal(
+      path.takeTransmission(1500, () => assert.fail('there are but three')),
+      false,
+    );
+    assert.equal(path.nextMs, path.endsMs);
   });
 });

@@ -387,19 +387,26 @@ describe('a peer that does not speak latch (protocol.md 7)', () => {
     );
   });
 
-  it('prefer: sends to the SDP address and takes payload from there only', () => {
+  it('prefer: takes payload from the SDP address only, and sends three times as much there', () => {
     const made = engine();
     const session = made.createSession({ signalling: 'encrypted' });
     const port = made.openPort({ address: '203.0.113.1', port: 40000 });
     session.component(0, 1).attach(port, 0);
-    session.setRemote(clientSdp(), 0);
+    session.setRemote(clientSdp().replaceAll('10.0.0.2', '198.51.100.2'), 0);
     session.setLocal(serverSdp(), 0);
     assert.equal(session.protection, 'none');
     const component = session.component(0, 1);
-    assert.deepEqual(component.handleSend(new Uint8Array(20), 0), { address: '10.0.0.2', port: 5004 });
+    assert.equal(component.handleSend(new Uint8Array(20), 0), undefined);
     const rtp = Uint8Array.of(0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1);
-    assert.equal(made.handleDatagram(port, rtp, '10.0.0.2', 5004, 0), component);
-    assert.equal(made.handleDatagram(port, rtp, '10.0.0.2', 5005, 0), undefined);
+    assert.equal(made.handleDatagram(port, rtp, '198.51.100.2', 5004, 0), component);
+    assert.equal(made.handleDatagram(port, rtp, '198.51.100.2', 5005, 0), undefined);
+    assert.deepEqual(component.handleSend(new Uint8Array(20), 0), { address: '198.51.100.2', port: 5004 });
+    assert.equal(
+      component.handleSend(new Uint8Array(20), 0),
+      undefined,
+      '40 bytes are more than three times 13',
+    );
+    assert.equal(session.counters.dropped.unproven, 2);
     assert.equal(session.counters.dropped.unverified, 1);
   });
 
@@ -440,6 +447,7 @@ describe('a peer that does not speak latch (protocol.md 7)', () => {
     const again = session.setRemote(clientSdp({ port: 7000 }), 5);
     assert.ok(again.accepted);
     session.setLocal(serverSdp(), 5);
+    assert.ok(made.handleDatagram(rtpPort, rtp(8), '198.51.100.7', 900, 5));
     assert.deepEqual(
       session.component(0, 1).handleSend(new Uint8Array(20), 6),
       { address: '198.51.100.7', port: 900 },

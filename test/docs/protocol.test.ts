@@ -1,13 +1,15 @@
 // docs/protocol.md says what the code does: its byte examples are the code's, and so are its numbers.
 import assert from 'node:assert/strict';
-import {
-  ADMISSIONS_PER_SECOND,
-  AMPLIFICATION_LIMIT,
-  DIRECT_DATAGRAMS,
-  MAX_CANDIDATES,
-} from '../../lib/core/path/candidate.js';
+import { ADMISSIONS_PER_SECOND, AMPLIFICATION_LIMIT, MAX_CANDIDATES } from '../../lib/core/path/candidate.js';
 import { CANDIDATE_LIFETIME_MS, CANDIDATE_SCHEDULE_MS } from '../../lib/core/proof/challenge.js';
 import { ASK_SCHEDULE_MS } from '../../lib/core/path/trial.js';
+import {
+  DATAGRAMS_PER_ADDRESS,
+  DATAGRAMS_PER_NETWORK,
+  DATAGRAMS_PER_SECOND,
+  DATAGRAMS_PER_SOURCE,
+  TARGET_SCHEDULE_MS,
+} from '../../lib/core/route/target-bounds.js';
 import { ATTRIBUTE } from '../../lib/wire/stun-attribute-types.js';
 import { byteExamples } from './byte-examples.js';
 import { readText, section } from './repository.js';
@@ -28,7 +30,11 @@ describe('docs: protocol.md', () => {
     assert.ok(table.includes(`| ${ASK_SCHEDULE_MS.join(' and ')} ms |`));
     assert.ok(table.includes(`| ${MAX_CANDIDATES}; ${ADMISSIONS_PER_SECOND} new ones a second |`));
     assert.ok(table.includes(`| ${AMPLIFICATION_LIMIT} times those received |`));
-    assert.ok(table.includes(`| ${DIRECT_DATAGRAMS} for a candidate; 10 a minute per target IP |`));
+    assert.ok(
+      table.includes(
+        `| ${TARGET_SCHEDULE_MS.length} at ${TARGET_SCHEDULE_MS.join(', ')} ms for a generation; ${DATAGRAMS_PER_ADDRESS} a minute per IP address, ${DATAGRAMS_PER_NETWORK} per /24 or /64, ${DATAGRAMS_PER_SECOND} a second in all, ${DATAGRAMS_PER_SOURCE} of them for one source |`,
+      ),
+    );
   });
 
   it('its attribute types are those of the code', () => {

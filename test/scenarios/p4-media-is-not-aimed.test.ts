@@ -59,7 +59,7 @@ describe('P4: media is not aimed at who does not answer', () => {
   itOnGrid('by a caller that names the victim in its SDP', (point) => {
     const scene = new LatchScene({ ...point, link: cleanLink });
     const victim = new Bystander(scene.stage.internet, victimAt);
-    scene.ledger.addSignalled(victimAt);
+    for (const port of [victimAt.port, victimAt.port + 1]) scene.ledger.addSignalled({ ...victimAt, port });
     scene.pair.callerChange = { address: victimAt.address, port: victimAt.port, rtcpPort: victimAt.port + 1 };
     scene.call();
     scene.stage.runFor(10_000);

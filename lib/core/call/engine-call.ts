@@ -119,16 +119,19 @@ export class EngineCall implements CallHandle {
   peer(source: PeerSource): void {
     this.#checkOpen();
     this.#peer.noteSource(source);
+    this.#tellComponents();
   }
 
   confirm(): void {
     this.#checkOpen();
     this.#peer.isConfirmed = true;
+    this.#tellComponents();
   }
 
   shown(address: string): void {
     this.#checkOpen();
     this.#peer.noteShown(address);
+    this.#tellComponents();
   }
 
   asked(outcome: QuestionOutcome, nowMs: number): void {
@@ -197,6 +200,10 @@ export class EngineCall implements CallHandle {
     for (const transport of this.#transports.values()) transport.close(nowMs);
     this.#isClosed = true;
     this.#onClose();
+  }
+
+  #tellComponents(): void {
+    for (const component of this.components) component.handlePeerTold();
   }
 
   #tellUnprotected(media: number): void {

@@ -12,8 +12,6 @@ export const MAX_CANDIDATES = 8;
 export const ADMISSIONS_PER_SECOND = 20;
 /** What may be sent to an unverified path, as a multiple of what came from it: protocol.md 5.4. */
 export const AMPLIFICATION_LIMIT = 3;
-/** Datagrams that rule 5.7 allows to the signalled address before anything came from it. */
-export const DIRECT_DATAGRAMS = 3;
 
 export class Candidate implements Path {
   readonly port: LocalPort;
@@ -23,6 +21,8 @@ export class Candidate implements Path {
   lastReceivedMs: number;
   /** Datagrams that may still go out beyond the budget: rule 5.7's few, else none. */
   freeDatagrams = 0;
+  /** Rule 5.7's bounds hold one of them back until then. */
+  heldUntilMs = Infinity;
   /** Counter of the hello or keepalive that last came from it, -1 where none did or all were stale. */
   counter = -1;
   /** It sends media with the SSRC last heard on the active path. */
@@ -63,13 +63,14 @@ export class Candidate implements Path {
 
   /**
    * Whether a transmission of its challenge is due and allowed now; if so it is accounted for and the caller must send it.
-   * `takeFree` asks for one of the datagrams of rule 5.7.
+   * `takeFree` asks for one of the datagrams of rule 5.7: it gives when to ask again, or undefined where it may go.
    */
-  takeTransmission(nowMs: number, takeFree: () => boolean): boolean {
+  takeTransmission(nowMs: number, takeFree: () => number | undefined): boolean {
     if (this.challenge.nextMs > nowMs) return false;
     const sizeBytes = this.challenge.bytes.length;
     if (!this.fitsBudget(sizeBytes)) {
-      this.isBlocked = this.freeDatagrams === 0 || !takeFree();
+      this.heldUntilMs = (this.freeDatagrams === 0 ? Infinity : takeFree()) ?? -Infinity;
+      this.isBlocked = this.heldUntilMs > nowMs;
       if (this.isBlocked) return false;
       this.freeDatagrams--;
     }
@@ -86,7 +87,7 @@ export class Candidate implements Path {
   get nextMs(): number {
     const trialMs = this.trial.nextMs;
     if (this.trial.answer) return trialMs;
-    return Math.min(this.isBlocked ? Infinity : this.challenge.nextMs, this.endsMs, trialMs);
+    return Math.min(this.isBlocked ? this.heldUntilMs : this.challenge.nextMs, this.endsMs, trialMs);
   }
 
   /** The path that it becomes by its answer; undefined while it has none. */

@@ -14,11 +14,13 @@ import { BlindLatch } from './blind-latch.js';
 import type { Context } from '../context.js';
 import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
-import type { DirectTargets } from '../route/direct-targets.js';
+import type { OwnSockets } from '../route/own-sockets.js';
+import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
 import { schemeOf } from '../proof/scheme-of.js';
 import { LatchkeyError } from '../errors.js';
 import { endOf, type ComponentId } from '../events.js';
 import { HeardSsrcs } from '../route/heard-ssrcs.js';
+import { ipKey } from '../route/ip-key.js';
 import type { Protection } from '../proof/protection.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from '../route/port.js';
@@ -26,13 +28,15 @@ import { OwnTags } from '../route/own-tags.js';
 import type { LocalPort, Path } from './path.js';
 import { PayloadRoute, type RoutedPath } from '../route/payload-route.js';
 import { ProverPair } from './prover-pair.js';
+import { isNobodys, maySendUnproven, UnprovenPeer, type UnprovenPeerState } from './unproven-peer.js';
 import type { ProverHost } from './prover.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
 import { Verifier } from './verifier.js';
 
 /** What the engine is to a component, beside what all share: it sends, hands over, and wakes. */
 export interface ComponentContext extends Context {
-  readonly directTargets: DirectTargets;
+  readonly targetBounds: TargetBounds;
+  readonly ownSockets: OwnSockets;
   transmit(port: ComponentPort, bytes: Uint8Array, destination: TransportAddress): void;
   /** Payload that was held at first, for the application of the component. */
   deliver(component: Component, bytes: Uint8Array, path: ComponentPath, kind: PacketClass): void;
@@ -52,13 +56,14 @@ const MAX_PORTS = 2;
 export class Component implements VerifierHost, ProverHost {
   readonly crypto: Crypto;
   readonly random: Random;
-  readonly directTargets: DirectTargets;
+  readonly targetBounds: TargetBounds;
   scheduledMs = Infinity;
   readonly counters: Counters = createCounters();
   signalled: TransportAddress | undefined;
   expectsMedia = false;
   lastSentMs = -Infinity;
   lastArrivedMs = -Infinity;
+  agreedMs = -Infinity;
   /** Where the peer says it saw our challenge come from, once a path is verified. */
   serverSeenAs: TransportAddress | undefined;
   /** The sockets that it is behind: none, one, or for a while two. */
@@ -72,6 +77,12 @@ export class Component implements VerifierHost, ProverHost {
   /** Hellos under the tag of an offer of ours, until its answer tells their key. */
   readonly keptHellos = new KeptHellos();
   #heard = new HeardSsrcs<Component>(this);
+  /** What was exchanged with a peer that proves nothing. */
+  #unproven: UnprovenPeer | undefined;
+  /** That media stops because the peer has never challenged us was told. */
+  #hasToldUnchallenged = false;
+  /** As what the peer was told of our sockets. */
+  #advertised: readonly TransportAddress[] = [];
 
   constructor(
     readonly session: CallPlace,
@@ -79,7 +90,7 @@ export class Component implements VerifierHost, ProverHost {
     readonly component: ComponentId,
     private readonly context: ComponentContext,
   ) {
-    ({ crypto: this.crypto, random: this.random, directTargets: this.directTargets } = context);
+    ({ crypto: this.crypto, random: this.random, targetBounds: this.targetBounds } = context);
   }
 
   /** The socket that payload leaves from: that of the path in use; where none is, the one that it had first. */
@@ -111,8 +122,21 @@ export class Component implements VerifierHost, ProverHost {
     return this.#route.path?.remote ?? this.signalled;
   }
 
-  isDirectTarget(address: string): boolean {
-    return this.context.options.isDirectTarget(address, this.session.advertised);
+  unprovenTarget({ address, port }: TransportAddress): UnprovenTarget | undefined {
+    const { options, ownSockets } = this.context;
+    const { advertised, peerAddress: source } = this.session;
+    if (port === 0 || isNobodys(address) || ownSockets.has(address, port)) return undefined;
+    const isShown = this.session.isShown(address);
+    return isShown || options.isDirectTarget(address, advertised) ? { address, isShown, source } : undefined;
+  }
+
+  get provesToo(): boolean {
+    return this.#protection.kind === 'latch' && this.#protection.generation.peerWord !== undefined;
+  }
+
+  get isBounded(): boolean {
+    if (!this.#verifier || this.#route.isProven) return false;
+    return this.destination === undefined || !this.session.isShown(this.destination.address);
   }
 
   /** Puts the component behind this socket alone. On another one than before, a prover has moved and a verifier begins again. */
@@ -139,6 +163,7 @@ export class Component implements VerifierHost, ProverHost {
     port.components.add(this);
     this.#tags.join(port);
     this.#heard.join(port);
+    this.#renewOwnSockets();
     this.#sendUnproven();
     this.#verifier?.handlePortAdded(nowMs);
     this.context.wake(this);
@@ -164,6 +189,12 @@ export class Component implements VerifierHost, ProverHost {
     for (const port of this.#ports) this.#leave(port);
   }
 
+  /** The signalling has told something of the peer: a better claim, or an end of what was held back. */
+  handlePeerTold(): void {
+    this.#sendUnproven();
+    this.context.wake(this);
+  }
+
   /** The local address changed under the same socket: the prover says hello at once (protocol.md 6.4). */
   handleLocalChange(nowMs: number): void {
     this.context.nowMs = nowMs;
@@ -176,7 +207,9 @@ export class Component implements VerifierHost, ProverHost {
     const before = this.#protection;
     const hasMoved = !this.signalled || !signalled || !isSameAddress(this.signalled, signalled);
     this.signalled = signalled;
+    this.agreedMs = nowMs;
     this.#protection = protection;
+    this.#renewOwnSockets();
     if (protection.kind !== 'legacy') this.#blind = undefined;
     if ('generation' in protection) {
       if ('generation' in before && before.generation === protection.generation) {
@@ -252,14 +285,16 @@ export class Component implements VerifierHost, ProverHost {
   #take(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
     this.counters.delivered++;
     this.lastArrivedMs = nowMs;
-    this.#heard.note(bytes, kind, this.#ports);
+    // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves (protocol.md 5.1).
+    if (this.#verifier) this.#heard.note(bytes, kind, this.#ports, nowMs);
+    else if (this.#unproven) this.#unproven.receivedBytes += bytes.length;
   }
 
   /** Payload on a path without a route. True where a blind latch locks to its source and takes it. */
   handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
-    if (this.#blind?.handle(bytes, kind, path.remote)) {
+    if (this.#latchesTo(bytes, kind, path.remote)) {
       this.counters.legacy++;
-      this.activate(path);
+      this.#openUnproven(path);
       this.context.emit({ type: 'legacy', ...this.#place, ...endsOf(path) });
       return true;
     }
@@ -267,6 +302,13 @@ export class Component implements VerifierHost, ProverHost {
     if (!this.handleElsewhere(bytes, kind, path, nowMs)) this.drop('candidateRefused');
     else if (!this.#verifier?.keepArrived(path, bytes)) this.drop('unverified');
     return false;
+  }
+
+  /** A blind latch believes any source but a socket of ours: a packet would circulate between the two (protocol.md 5.7). */
+  #latchesTo(bytes: Uint8Array, kind: PacketClass, source: TransportAddress): boolean {
+    if (!this.#blind || this.#blind.locked) return false;
+    const isOurs = this.context.ownSockets.has(source.address, source.port);
+    return !isOurs && this.#blind.handle(bytes, kind, source);
   }
 
   /** Payload from elsewhere than the active path, the path before it included, may make a candidate (protocol.md 5.1). */
@@ -279,12 +321,38 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Where this payload packet goes now, out of `port` (protocol.md 5.6). Undefined: it is dropped, and counted. */
   handleSend(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
-    const { path } = this.#route;
+    const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
+    if (!isProven && !this.#maySendUnproven(bytes.length, nowMs)) return this.drop('unproven');
     this.counters.sent++;
     this.#verifier?.handleSend(bytes);
     this.lastSentMs = nowMs;
     return path.remote;
+  }
+
+  #maySendUnproven(sizeBytes: number, nowMs: number): boolean {
+    const peer = this.#unproven;
+    // A prover chose its peer itself. What the peer has to do in return is to challenge us, where it can (protocol.md 6.1).
+    if (!peer) return this.#isChallengedInTime(nowMs);
+    const { isConfirmed, peerTransport } = this.session;
+    const state: UnprovenPeerState = {
+      isHeld: this.#route.isHeld,
+      isUnconfirmed: this.kind === 'none' && peerTransport !== undefined && !isConfirmed,
+      isShown: this.session.isShown(peer.remote.address),
+      receivedBytes: peer.receivedBytes,
+      sentBytes: peer.sentBytes,
+    };
+    if (!maySendUnproven(state, sizeBytes)) return false;
+    peer.sentBytes += sizeBytes;
+    return true;
+  }
+
+  #isChallengedInTime(nowMs: number): boolean {
+    const { path } = this.#route;
+    const isInTime = this.provers.mayGoOn(path?.remote, nowMs);
+    if (!isInTime && path && !this.#hasToldUnchallenged) this.emit({ type: 'expired' }, path);
+    this.#hasToldUnchallenged = !isInTime;
+    return isInTime;
   }
 
   handleTimeout(nowMs: number): void {
@@ -346,7 +414,7 @@ export class Component implements VerifierHost, ProverHost {
 
   claim(path: Path): void {
     const routed = this.#routed(path);
-    if (routed) this.#route.claim(routed);
+    if (routed) this.#route.claim(routed, this.context.nowMs);
   }
 
   deactivate(): void {
@@ -355,9 +423,34 @@ export class Component implements VerifierHost, ProverHost {
 
   /** To the signalled address where nobody proves anything to us: a prover's peer, or one without protection (protocol.md 6.5, 7). */
   #sendUnproven(): void {
-    if (this.kind !== 'none' && (this.kind !== 'latch' || this.#verifier)) return;
+    const { kind, signalled } = this;
+    const isLatchAlone = kind === 'latch' && !this.#verifier;
+    const isProversPeer = isLatchAlone || this.session.role === 'prover';
+    if (kind === 'legacy') return;
+    if (kind !== 'none') this.#unproven = undefined;
+    if (kind !== 'none' && !isLatchAlone) return;
     const [port] = this.#ports;
-    return port && this.signalled ? this.activate({ port, remote: this.signalled }) : this.deactivate();
+    // A prover chose its peer itself; where a peer without a key is said to be must not be anybody else (protocol.md 5.7).
+    const isAllowed = signalled && (isProversPeer || this.unprovenTarget(signalled) !== undefined);
+    if (port && isAllowed) this.#openUnproven({ port, remote: signalled });
+    else this.deactivate();
+  }
+
+  #openUnproven(path: ComponentPath): void {
+    const { remote } = path;
+    if (this.session.role === 'verifier' && (this.kind === 'none' || this.kind === 'legacy')) {
+      const isSame = this.#unproven && isSameAddress(this.#unproven.remote, remote);
+      if (!isSame) this.#unproven = new UnprovenPeer(remote);
+    }
+    this.#route.openUnproven(path, this.#isBacked(remote.address));
+  }
+
+  /** Somebody can vouch for the peer's being there: its signalling comes from this IP address, or somebody is known to receive there. */
+  #isBacked(address: string): boolean {
+    const { peerAddress } = this.session;
+    return (
+      (peerAddress !== undefined && ipKey(peerAddress) === ipKey(address)) || this.session.isShown(address)
+    );
   }
 
   #startGeneration(protection: Extract<Protection, { generation: unknown }>, nowMs: number): void {
@@ -414,6 +507,19 @@ export class Component implements VerifierHost, ProverHost {
     this.#heard.leave(port);
     port.components.delete(this);
     this.#ports = this.#ports.filter((one) => one !== port);
+    this.#renewOwnSockets();
+  }
+
+  /** Nobody's SDP may aim at what peers are told of us (protocol.md 5.7). */
+  #renewOwnSockets(): void {
+    const { ownSockets } = this.context;
+    const { advertised } = this.session;
+    for (const { address, port } of this.#advertised) ownSockets.remove(address, port);
+    const isTold = advertised !== undefined && this.kind !== 'closed';
+    this.#advertised = isTold
+      ? this.#ports.map(({ local }) => ({ address: advertised, port: local.port }))
+      : [];
+    for (const { address, port } of this.#advertised) ownSockets.add(address, port);
   }
 
   get #place() {

@@ -1,13 +1,19 @@
 // A component's prover. After new keys were agreed on there are two: the peer may still ask under the old keys, and is answered
 // until it has asked under the new ones (protocol.md 5.10).
-import type { LatchMessage, TransportAddress } from '../../wire/index.js';
+import { isSameAddress, type LatchMessage, type TransportAddress } from '../../wire/index.js';
 import type { Generation } from '../proof/generation.js';
 import type { LocalPort, Path } from './path.js';
 import { Prover, type ProverHost } from './prover.js';
 
+/** Media to an address that has never challenged validly stops after this time: protocol.md 6.1. */
+const UNCHALLENGED_MS = 30_000;
+
 export class ProverPair {
   #current: Prover | undefined;
   #former: Prover | undefined;
+  /** The last address that challenged us validly, and the one to which media goes though it has not. */
+  #challengedFrom: TransportAddress | undefined;
+  #unchallenged: { readonly remote: TransportAddress; readonly sinceMs: number } | undefined;
   /** Where the peer says that it sees us, by its last welcome; undefined until the first on this local address. */
   seenAs: TransportAddress | undefined;
 
@@ -22,23 +28,36 @@ export class ProverPair {
     return this.#current?.isChallenged === true || this.#former?.isChallenged === true;
   }
 
+  /**
+   * Media may go to an address that has not challenged us validly for 30 s after the offer or answer that named it, and no longer
+   * (protocol.md 6.1). Where we prove nothing there is nothing to wait for.
+   */
+  mayGoOn(destination: TransportAddress | undefined, nowMs: number): boolean {
+    if (!this.#current || !destination) return true;
+    if (this.#challengedFrom && isSameAddress(this.#challengedFrom, destination)) return true;
+    if (!this.#unchallenged || !isSameAddress(this.#unchallenged.remote, destination)) {
+      this.#unchallenged = { remote: destination, sinceMs: nowMs };
+    }
+    return nowMs - this.#unchallenged.sinceMs < UNCHALLENGED_MS;
+  }
+
   /** Proves under the generation from now on; without one, or without a word to prove with, no more. */
   follow(generation: Generation | undefined, nowMs: number): void {
     const word = generation?.peerWord;
     if (!generation || !word) return this.stop();
-    const isPathVerified = this.hasProven;
+    const wasChallenged = this.#current?.wasChallenged === true;
     this.#former?.stop();
     this.#former = this.#current;
-    this.#current = new Prover(this.host, generation, word, isPathVerified, nowMs);
+    this.#current = new Prover(this.host, generation, word, wasChallenged, nowMs);
   }
 
   handleChallenge(message: Extract<LatchMessage, { kind: 'challenge' }>, path: Path, nowMs: number): void {
     const { recipient, sender } = message.username;
     const isFor = ({ generation }: Prover): boolean =>
       generation.ownTag === recipient && generation.peerTag === sender;
-    if (this.#current && isFor(this.#current)) this.#current.handleChallenge(message, path, nowMs);
-    else if (this.#former && isFor(this.#former)) this.#former.handleChallenge(message, path, nowMs);
-    else this.host.drop('unknownTags');
+    const asked = [this.#current, this.#former].find((prover) => prover && isFor(prover));
+    if (!asked) return this.host.drop('unknownTags');
+    if (asked.handleChallenge(message, path, nowMs)) this.#challengedFrom = path.remote;
     if (!this.#current?.isChallenged) return;
     this.#former?.stop();
     this.#former = undefined;
@@ -71,6 +90,6 @@ export class ProverPair {
   stop(): void {
     this.#current?.stop();
     this.#former?.stop();
-    this.#current = this.#former = this.seenAs = undefined;
+    this.#current = this.#former = this.seenAs = this.#challengedFrom = this.#unchallenged = undefined;
   }
 }

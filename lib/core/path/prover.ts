@@ -16,11 +16,19 @@ import { randomBytes, type Crypto, type Random } from '../crypto.js';
 import type { ComponentId } from '../events.js';
 import type { Generation } from '../proof/generation.js';
 import { computeProof } from '../proof/keys.js';
+import {
+  NamedTargets,
+  TARGET_WAIT_MS,
+  type TargetBounds,
+  type UnprovenTarget,
+} from '../route/target-bounds.js';
 import type { LocalPort, Path } from './path.js';
 
 /** When hellos go out until a valid challenge has come, from the start of a generation: protocol.md 6.1. */
 const HELLO_SERIES_MS: readonly number[] = [0, 50, 150, 350, 750, 1550, 3150];
 const HELLO_INTERVAL_MS = 3000;
+/** For so long after the last offer or answer, where no challenge has ever verified: protocol.md 6.1. */
+const HELLOS_UNANSWERED_MS = 60_000;
 /** A fresh hello goes out when nothing has arrived for so long, with media expected and without: protocol.md 6.4. */
 const SILENCE_MS = 1000;
 const IDLE_MS = 7000;
@@ -35,6 +43,13 @@ export interface ProverHost {
   /** The socket that this component sends its media from, and where to: the only address that is helloed and answered. */
   readonly port: LocalPort | undefined;
   readonly destination: TransportAddress | undefined;
+  readonly targetBounds: TargetBounds;
+  /** We verify the peer too, and it has not proved itself yet: rule 5.7 bounds our hellos, so that nobody aims them. */
+  readonly isBounded: boolean;
+  /** An address that the peer has named, as a target; undefined where nothing may go there unasked (protocol.md 5.7). */
+  unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined;
+  /** When the last offer or answer was carried out. */
+  readonly agreedMs: number;
   /** The peer's SDP says that it sends media on this component. */
   readonly expectsMedia: boolean;
   /** When anything last went out to the peer, and when anything last arrived from its media address. */
@@ -53,8 +68,8 @@ type WelcomeMessage = Extract<LatchMessage, { kind: 'welcome' }>;
 export class Prover {
   /** A challenge of this generation has been answered: the generation before may be forgotten (protocol.md 5.10). */
   isChallenged = false;
-  /** A welcome came: enough, on a path verified under the generation before (protocol.md 6.1). */
-  #isWelcomed = false;
+  /** From where a welcome came: enough, on a path verified under the generation before (protocol.md 6.1). */
+  #welcomedFrom: TransportAddress | undefined;
   /** Where the verifier sees us, by its last welcome. */
   mapped: TransportAddress | undefined;
   #counter = 0;
@@ -62,6 +77,11 @@ export class Prover {
   #seriesSent = 0;
   #lastHelloMs = -Infinity;
   #wantsHello = false;
+  /** The path in use answered challenges of the generation before. */
+  #isPathVerified: boolean;
+  /** What 5.7 lets go to addresses that the peer has only named, and until when its bounds hold the next back. */
+  readonly #named = new NamedTargets();
+  #heldUntilMs = -Infinity;
   #outstanding: { readonly transaction: Uint8Array; readonly port: LocalPort }[] = [];
   readonly #sdpProof: Uint8Array;
 
@@ -69,24 +89,36 @@ export class Prover {
     private readonly host: ProverHost,
     readonly generation: Generation,
     word: Uint8Array,
-    /** The path in use answered challenges of the generation before. */
-    private isPathVerified: boolean,
+    /** A challenge of the peer's was answered under a generation before. */
+    private readonly wasChallengedBefore: boolean,
     nowMs: number,
   ) {
     this.#sdpProof = this.#proofOver(word);
     this.#seriesStartMs = nowMs;
+    this.#isPathVerified = wasChallengedBefore;
   }
 
-  /** Answers a challenge that verifies and comes from where the media goes; anything else is dropped (protocol.md 6.2). */
-  handleChallenge(message: ChallengeMessage, path: Path, nowMs: number): void {
+  /** A challenge has verified, in this generation or before: then hellos go on and on (protocol.md 6.1). */
+  get wasChallenged(): boolean {
+    return this.isChallenged || this.wasChallengedBefore;
+  }
+
+  /** Answers a challenge that verifies and comes from where the media goes; anything else is dropped (protocol.md 6.2). True where it did. */
+  handleChallenge(message: ChallengeMessage, path: Path, nowMs: number): boolean {
     const { destination } = this.host;
-    if (!destination || !isSameAddress(destination, path.remote)) return this.host.drop('wrongSource');
-    if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
+    if (!destination || !isSameAddress(destination, path.remote)) return this.#refuse('wrongSource');
+    if (!this.#hasIntegrity(message)) return this.#refuse('integrity');
     this.isChallenged = true;
     this.host.lastArrivedMs = nowMs;
     const proof = this.#proofOver(message.word);
     const spec = { mapped: path.remote, proof, transaction: message.transaction };
     this.host.transmit('responses', encodeResponse(spec, ...this.#integrity()), path);
+    return true;
+  }
+
+  #refuse(reason: DropReason): false {
+    this.host.drop(reason);
+    return false;
   }
 
   /** A welcome counts only for an outstanding hello; one that shows another mapping asks for a fresh hello (protocol.md 6.4). */
@@ -99,7 +131,7 @@ export class Prover {
     if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
     this.#outstanding.splice(index, 1);
     this.host.forget(hello.transaction, hello.port);
-    this.#isWelcomed = true;
+    this.#welcomedFrom = remote;
     this.host.lastArrivedMs = nowMs;
     if (this.mapped && !isSameAddress(this.mapped, message.mapped)) this.#wantsHello = true;
     this.mapped = message.mapped;
@@ -108,7 +140,7 @@ export class Prover {
   /** The local address changed: what was outstanding belongs to the path that was left (protocol.md 6.4). */
   handleLocalChange(nowMs: number): void {
     this.#forgetOutstanding();
-    this.isPathVerified = false;
+    this.#isPathVerified = false;
     this.#wantsHello = true;
     this.#lastHelloMs = -Infinity;
     this.handleTimeout(nowMs);
@@ -117,13 +149,15 @@ export class Prover {
   handleTimeout(nowMs: number): void {
     const { port, destination: remote } = this.host;
     if (!port || !remote) return;
-    if (nowMs >= this.#helloMs()) this.#sendHello({ port, remote }, nowMs);
-    else if (nowMs >= this.#keepaliveMs()) this.#sendKeepalive({ port, remote });
+    if (nowMs >= this.#helloMs(remote)) {
+      if (this.#takeHello(remote, nowMs)) this.#sendHello({ port, remote }, nowMs);
+    } else if (nowMs >= this.#keepaliveMs(remote)) this.#sendKeepalive({ port, remote });
   }
 
   /** When handleTimeout wants to be called next. */
   get nextMs(): number {
-    return this.host.destination ? Math.min(this.#helloMs(), this.#keepaliveMs()) : Infinity;
+    const { destination } = this.host;
+    return destination ? Math.min(this.#helloMs(destination), this.#keepaliveMs(destination)) : Infinity;
   }
 
   /** A socket is gone: no welcome comes to it any more. */
@@ -138,21 +172,49 @@ export class Prover {
   }
 
   get #isInSeries(): boolean {
-    return !this.isChallenged && !(this.isPathVerified && this.#isWelcomed);
+    return !this.isChallenged && !(this.#isPathVerified && this.#welcomedFrom);
   }
 
-  #helloMs(): number {
-    if (this.#isInSeries) {
-      const offsetMs = HELLO_SERIES_MS[this.#seriesSent];
-      return offsetMs === undefined ? this.#lastHelloMs + HELLO_INTERVAL_MS : this.#seriesStartMs + offsetMs;
-    }
+  #helloMs(destination: TransportAddress): number {
+    if (this.#isBounded(destination)) return this.#boundedHelloMs(destination);
+    if (this.#isInSeries) return this.#seriesMs();
     const spacedMs = this.#lastHelloMs + FRESH_HELLO_SPACING_MS;
     if (this.#wantsHello) return spacedMs;
     const silenceMs = this.host.expectsMedia ? SILENCE_MS : IDLE_MS;
     return Math.max(this.host.lastArrivedMs + silenceMs, spacedMs);
   }
 
-  #keepaliveMs(): number {
+  #seriesMs(): number {
+    const offsetMs = HELLO_SERIES_MS[this.#seriesSent];
+    if (offsetMs !== undefined) return this.#seriesStartMs + offsetMs;
+    const dueMs = this.#lastHelloMs + HELLO_INTERVAL_MS;
+    return dueMs <= this.host.agreedMs + HELLOS_UNANSWERED_MS || this.wasChallenged ? dueMs : Infinity;
+  }
+
+  /** Nothing has shown that the peer is at this address, and it may not even have asked for hellos: protocol.md 5.7, 6.1. */
+  #isBounded(destination: TransportAddress): boolean {
+    const isWelcomed = this.#welcomedFrom && isSameAddress(this.#welcomedFrom, destination);
+    return this.host.isBounded && !isWelcomed;
+  }
+
+  #boundedHelloMs(destination: TransportAddress): number {
+    if (!this.host.unprovenTarget(destination)) return Infinity;
+    const dueMs = Math.max(this.#named.dueMs(destination), this.#heldUntilMs);
+    return dueMs <= this.host.agreedMs + TARGET_WAIT_MS ? dueMs : Infinity;
+  }
+
+  #takeHello(destination: TransportAddress, nowMs: number): boolean {
+    if (!this.#isBounded(destination)) return true;
+    const target = this.host.unprovenTarget(destination);
+    if (!target) return false;
+    const isTaken = this.host.targetBounds.take(target, nowMs);
+    if (isTaken) this.#named.note(destination, nowMs);
+    this.#heldUntilMs = isTaken ? -Infinity : this.host.targetBounds.retryMs(target, nowMs);
+    return isTaken;
+  }
+
+  #keepaliveMs(destination: TransportAddress): number {
+    if (this.#isBounded(destination)) return Infinity;
     return this.host.lastSentMs + this.generation.keepaliveS * 1000;
   }
 

@@ -2,7 +2,7 @@
 import type { TransportAddress } from '../../wire/index.js';
 import type { DropReason } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
-import type { DirectTargets } from '../route/direct-targets.js';
+import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
 import type { ComponentId, MappingView } from '../events.js';
 import type { CallPlace } from '../call-place.js';
 import type { LocalPort, Path } from './path.js';
@@ -19,8 +19,11 @@ export interface VerifierHost {
   readonly signalled: TransportAddress | undefined;
   readonly crypto: Crypto;
   readonly random: Random;
-  readonly directTargets: DirectTargets;
-  isDirectTarget(address: string): boolean;
+  readonly targetBounds: TargetBounds;
+  /** We prove ourselves to the peer too: then hellos, not challenges, go to an address from which nothing has come (5.7). */
+  readonly provesToo: boolean;
+  /** An address that the peer has named, as a target; undefined where nothing may go there unasked (protocol.md 5.7). */
+  unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined;
   /** The socket out of which an address is asked that nothing has come from; undefined where there is none. */
   readonly port: LocalPort | undefined;
   transmit(kind: 'welcomes' | 'challenges' | 'resent', bytes: Uint8Array, path: Path): void;

@@ -5,7 +5,8 @@
 import { isSameAddress, isSameBytes, type TransportAddress } from '../../wire/index.js';
 import { CONSENT_SCHEDULE_MS, decideConsent } from './consent.js';
 import type { VerifiedPath } from './verified-path.js';
-import { Candidate, CandidateTable, DIRECT_DATAGRAMS, type Sign } from './candidate.js';
+import { Candidate, CandidateTable, type Sign } from './candidate.js';
+import { NamedTargets, TARGET_SCHEDULE_MS, TARGET_WAIT_MS } from '../route/target-bounds.js';
 import { CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
 import type { AnswerMessage, Scheme, GreetingMessage } from '../proof/scheme.js';
 import { Mapping } from './mapping.js';
@@ -24,8 +25,11 @@ export class Verifier {
   #history = new TrialHistory();
   #standbys: StandbyPaths;
   #mapping: Mapping;
-  /** There was no socket yet to ask the signalled address from. */
-  #isSignalledWaiting = false;
+  /** Signalled addresses that were asked in this generation. */
+  readonly #named = new NamedTargets();
+  /** When to look again whether the signalled address may be asked, and until when it may at all. */
+  #askSignalledMs = Infinity;
+  #signalledUntilMs = -Infinity;
 
   constructor(
     private readonly host: VerifierHost,
@@ -42,6 +46,7 @@ export class Verifier {
   handleGeneration(scheme: Scheme, nowMs: number): void {
     this.#scheme = scheme;
     this.#forgetCandidates();
+    this.#named.clear();
     this.#standbys.clear();
     if (this.#active) {
       this.#release(...this.#active.forgetOutstanding());
@@ -51,25 +56,37 @@ export class Verifier {
     this.handleSignalled(nowMs);
   }
 
-  /** Rule 5.7: a new signalled address is asked before anything came from it, where allowed; the active path stays. */
+  /**
+   * Rule 5.7: a new signalled address is asked before anything came from it, where that is allowed; the active path stays. What the
+   * bounds hold back goes out when they lift, within a minute.
+   */
   handleSignalled(nowMs: number): void {
-    const { port, signalled: remote, directTargets } = this.host;
-    this.#isSignalledWaiting = port === undefined;
-    if (!port || !remote || remote.port === 0 || !this.host.isDirectTarget(remote.address)) return;
-    if (this.#active && isSameAddress(this.#active.remote, remote)) return;
-    if (this.#candidates.hasRemote(remote)) return;
-    const path = { port, remote };
-    const newcomer = new Candidate(path, this.#createChallenge(path, CANDIDATE_SCHEDULE_MS), nowMs);
-    newcomer.freeDatagrams = DIRECT_DATAGRAMS;
-    const isClaimed = directTargets.claim(remote.address, newcomer, nowMs);
-    if (isClaimed && this.#admit(newcomer, nowMs)) return this.#settle(newcomer, nowMs);
-    directTargets.release(remote.address, newcomer);
-    this.#release(newcomer.challenge);
+    this.#signalledUntilMs = nowMs + TARGET_WAIT_MS;
+    this.#askSignalled(nowMs);
   }
 
   /** There is a socket: what could not be asked without one is asked now. */
   handlePortAdded(nowMs: number): void {
-    if (this.#isSignalledWaiting) this.handleSignalled(nowMs);
+    this.#askSignalled(nowMs);
+  }
+
+  #askSignalled(nowMs: number): void {
+    const { port, signalled: remote, targetBounds, provesToo } = this.host;
+    this.#askSignalledMs = Infinity;
+    if (!port || !remote || provesToo || nowMs >= this.#signalledUntilMs) return;
+    if (this.#active && isSameAddress(this.#active.remote, remote)) return;
+    const target = this.host.unprovenTarget(remote);
+    if (!target || !this.#named.isNew(remote) || this.#candidates.hasRemote(remote)) return;
+    this.#askSignalledMs = targetBounds.retryMs(target, nowMs);
+    if (targetBounds.isClaimed(remote.address) || !targetBounds.isFree(target, nowMs)) return;
+    const path = { port, remote };
+    const newcomer = new Candidate(path, this.#createChallenge(path, CANDIDATE_SCHEDULE_MS), nowMs);
+    newcomer.freeDatagrams = TARGET_SCHEDULE_MS.length;
+    if (!this.#admit(newcomer, nowMs)) return;
+    targetBounds.claim(remote.address, newcomer);
+    this.#named.note(remote, nowMs);
+    this.#askSignalledMs = Infinity;
+    this.#settle(newcomer, nowMs);
   }
 
   /** A socket is gone, and with it all paths at it. The best of those that are left carries the media. */
@@ -155,6 +172,7 @@ export class Verifier {
     }
     this.#release(challenge);
     this.host.claim(path);
+    this.host.targetBounds.noteVerified(path.remote.address, nowMs);
     if (active) return this.#handleConsent(active, challenge, message.mapped, nowMs);
     if (!candidate) return;
     if (challenge === candidate.challenge) candidate.trial.noteAnswer(challenge, message.mapped, nowMs);
@@ -173,11 +191,12 @@ export class Verifier {
       this.#settle(candidate, nowMs);
     }
     if (this.#active) this.#attendActive(this.#active, nowMs);
+    if (nowMs >= this.#askSignalledMs) this.#askSignalled(nowMs);
   }
 
   /** When handleTimeout wants to be called; Infinity where nothing is waited for. */
   get nextMs(): number {
-    let nextMs = this.#active?.nextMs ?? Infinity;
+    let nextMs = Math.min(this.#active?.nextMs ?? Infinity, this.#askSignalledMs);
     for (const candidate of this.#candidates) nextMs = Math.min(nextMs, candidate.nextMs);
     return nextMs;
   }
@@ -189,6 +208,8 @@ export class Verifier {
     this.#active = undefined;
     this.#standbys.clear();
     this.#history.forgetPaths();
+    this.#askSignalledMs = Infinity;
+    this.#signalledUntilMs = -Infinity;
     this.host.deactivate();
   }
 
@@ -216,10 +237,18 @@ export class Verifier {
   #challenge(candidate: Candidate, nowMs: number): void {
     if (candidate.trial.answer) return;
     const isFirst = candidate.challenge.firstSentMs === undefined;
-    const takeFree = (): boolean => this.host.directTargets.take(candidate.remote.address, nowMs);
+    const takeFree = (): number | undefined => this.#takeFree(candidate.remote, nowMs);
     if (!candidate.takeTransmission(nowMs, takeFree)) return;
     this.host.transmit('challenges', candidate.challenge.bytes, candidate);
     if (isFirst && this.#active) this.#ask(candidate, this.#active, nowMs);
+  }
+
+  /** One of rule 5.7's datagrams: undefined where it may go now, else when to ask again. */
+  #takeFree(remote: TransportAddress, nowMs: number): number | undefined {
+    const { targetBounds } = this.host;
+    const target = this.host.unprovenTarget(remote);
+    if (!target) return Infinity;
+    return targetBounds.take(target, nowMs) ? undefined : targetBounds.retryMs(target, nowMs);
   }
 
   /** Rule 5.11: the path in use is challenged at the moment when the candidate is. */
@@ -383,7 +412,7 @@ export class Verifier {
     this.#candidates.remove(candidate);
     this.#release(candidate.challenge);
     if (candidate.trial.asked) this.#endAsked(candidate.trial, candidate.trial.asked);
-    this.host.directTargets.release(candidate.remote.address, candidate);
+    this.host.targetBounds.release(candidate.remote.address, candidate);
   }
 
   #forgetCandidates(): void {

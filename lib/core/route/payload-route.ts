@@ -14,9 +14,12 @@ interface OtherPath<Owner> extends RoutedPath<Owner> {
 
 /** Paths beside the one in use: the one before it, or those that a peer with ICE has verified (protocol.md 8.1). */
 const MAX_OTHERS = 4;
+/** A trial is over after 2 s and what its round trips add, at the latest (protocol.md 5.11). */
+const TRIAL_MS = 5000;
 
 export class PayloadRoute<Owner> {
   #active: RoutedPath<Owner> | undefined;
+  #isProven = false;
   #others: OtherPath<Owner>[] = [];
 
   constructor(private readonly owner: Owner) {}
@@ -31,23 +34,48 @@ export class PayloadRoute<Owner> {
     return this.#others.reduce((nextMs, { untilMs }) => Math.min(nextMs, untilMs + 1), Infinity);
   }
 
-  /** Payload goes over this path and comes from there; what was open is closed. */
+  /** Payload goes over this path, which has proved itself, and comes from there; what was open is closed. */
   open({ port, remote }: RoutedPath<Owner>): void {
     this.close();
     this.#active = { port, remote };
-    port.setRoute(remote, { owner: this.owner, untilMs: Infinity });
+    this.#isProven = true;
+    port.proveRoute(remote, this.owner, Infinity);
+  }
+
+  /** Payload goes to an address that nothing has proven, and comes from there, while no better claim to it holds. */
+  openUnproven({ port, remote }: RoutedPath<Owner>, isBacked: boolean): void {
+    const isOpen = !this.#isProven && this.#active && isSame(this.#active, { port, remote });
+    if (!isOpen) this.close();
+    this.#active = { port, remote };
+    port.claimRoute(remote, this.owner, isBacked);
+  }
+
+  /** The path in use has proved itself. */
+  get isProven(): boolean {
+    return this.#isProven;
+  }
+
+  /** No better claim than ours holds the address of the path in use (protocol.md 5.1). */
+  get isHeld(): boolean {
+    if (!this.#active) return false;
+    const { port, remote } = this.#active;
+    return port.route(remote.address, remote.port)?.owner === this.owner;
   }
 
   /** Payload is taken from `path` too, unless another session has verified that address since (protocol.md 5.1). */
-  keep({ port, remote }: RoutedPath<Owner>, untilMs: number): void {
-    const owner = port.route(remote.address, remote.port)?.owner;
-    if (owner && owner !== this.owner) return;
+  keep(path: RoutedPath<Owner>, untilMs: number): void {
+    const holder = path.port.route(path.remote.address, path.remote.port);
+    if (!holder?.isProven || holder.owner === this.owner) this.#keepUntil(path, untilMs, untilMs);
+  }
+
+  /** The address is ours until then; its payload is taken as long. */
+  #keepUntil({ port, remote }: RoutedPath<Owner>, untilMs: number, takenUntilMs: number): void {
     const path = { port, remote, untilMs };
     this.#others = this.#others.filter((other) => !isSame(other, path));
     const oldest = this.#others.length === MAX_OTHERS ? this.#others.shift() : undefined;
     if (oldest) this.#remove(oldest);
     this.#others.push(path);
-    port.setRoute(remote, { owner: this.owner, untilMs });
+    port.proveRoute(remote, this.owner, takenUntilMs);
   }
 
   close(): void {
@@ -55,6 +83,7 @@ export class PayloadRoute<Owner> {
     this.#others = [];
     if (this.#active) this.#remove(this.#active);
     this.#active = undefined;
+    this.#isProven = false;
   }
 
   /** The port is gone: no path at it is open any more. */
@@ -64,20 +93,19 @@ export class PayloadRoute<Owner> {
     if (this.#active?.port !== port) return;
     this.#remove(this.#active);
     this.#active = undefined;
+    this.#isProven = false;
   }
 
   /**
    * The path has answered a challenge of ours, so no other session's payload comes from there any more (protocol.md 5.1). Ours
-   * does where it is the path in use; a candidate's waits until it is.
+   * does where it is the path in use. A candidate's does not yet; but while it is on trial nobody else has the address.
    */
-  claim(path: RoutedPath<Owner>): void {
+  claim(path: RoutedPath<Owner>, nowMs: number): void {
     const { port, remote } = path;
-    const owner = port.route(remote.address, remote.port)?.owner;
-    if (owner === this.owner) return;
-    if (owner) port.removeRoute(remote, owner);
-    if (this.#active && isSame(this.#active, path)) {
-      port.setRoute(remote, { owner: this.owner, untilMs: Infinity });
-    }
+    const holder = port.route(remote.address, remote.port);
+    if (holder?.owner === this.owner) return;
+    if (this.#active && isSame(this.#active, path)) port.proveRoute(remote, this.owner, Infinity);
+    else this.#keepUntil(path, nowMs + TRIAL_MS, -Infinity);
   }
 
   handleTimeout(nowMs: number): void {

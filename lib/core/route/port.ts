@@ -6,15 +6,42 @@ import type { TransportAddress } from '../../wire/index.js';
 export interface Route<Owner> {
   readonly owner: Owner;
   readonly untilMs: number;
+  /** The address has answered a challenge of its owner's. */
+  readonly isProven: boolean;
+  /** Of a claim that nothing has proven: its IP address is its signalling's source, or somebody is known to receive there. */
+  readonly isBacked: boolean;
+}
+
+/** An SSRC stays with its component while that goes on accepting it, with pauses of no more than this (protocol.md 5.1). */
+const SSRC_KEPT_MS = 30_000;
+
+/** An SSRC that a component accepts, and when it last did. */
+export interface HeardSsrc {
+  readonly ssrc: number;
+  heardMs: number;
+  /** It belongs to that component, at all its ports. */
+  isOwned: boolean;
+}
+
+interface SsrcClaim<Owner> {
+  readonly owner: Owner;
+  readonly heard: HeardSsrc;
+}
+
+/** Claims that nothing has proven, to an address that another holds; the earliest first. Found without a scan. */
+interface WaitingClaims<Owner> {
+  readonly backed: Set<Owner>;
+  readonly bare: Set<Owner>;
 }
 
 export class Port<Owner> {
   readonly components = new Set<Owner>();
   readonly #routes = new Map<number, Map<string, Route<Owner>>>();
+  readonly #waiting = new Map<string, WaitingClaims<Owner>>();
   /** Components that issued a tag: several where one offer was answered by several forks. */
   readonly #byTag = new Map<string, Set<Owner>>();
   readonly #byTransaction = new Map<string, Owner>();
-  readonly #bySsrc = new Map<number, Set<Owner>>();
+  readonly #bySsrc = new Map<number, SsrcClaim<Owner>>();
 
   constructor(readonly local: TransportAddress) {}
 
@@ -22,18 +49,77 @@ export class Port<Owner> {
     return this.#routes.get(port)?.get(address);
   }
 
-  /** An address belongs to the session that verified it last (protocol.md 5.1). */
-  setRoute(remote: TransportAddress, route: Route<Owner>): void {
+  /** The owner has proven the address: it belongs to the session that verified it last (protocol.md 5.1). */
+  proveRoute(remote: TransportAddress, owner: Owner, untilMs: number): void {
+    const holder = this.route(remote.address, remote.port);
+    this.#unwait(remote, owner);
+    this.#setRoute(remote, { owner, untilMs, isProven: true, isBacked: true });
+    if (holder && holder.owner !== owner && !holder.isProven) this.#waitFirst(remote, holder);
+  }
+
+  /**
+   * The owner claims an address that nothing has proven. It never takes it from one who has proven it; of two such claims that
+   * one holds it which is backed, then the earlier one (protocol.md 5.1): else a stranger who writes a caller's address into
+   * an SDP would have the caller's media. A claim that does not get the address waits for its turn. True where it has it.
+   */
+  claimRoute(remote: TransportAddress, owner: Owner, isBacked: boolean): boolean {
+    const holder = this.route(remote.address, remote.port);
+    const isFree = !holder || holder.owner === owner;
+    if (!isFree && (holder.isProven || holder.isBacked || !isBacked)) {
+      const { backed, bare } = this.#waitingFor(remote);
+      (isBacked ? bare : backed).delete(owner);
+      (isBacked ? backed : bare).add(owner);
+      return false;
+    }
+    this.#unwait(remote, owner);
+    this.#setRoute(remote, { owner, untilMs: Infinity, isProven: false, isBacked });
+    if (!isFree) this.#waitFirst(remote, holder);
+    return true;
+  }
+
+  /** The owner wants nothing more from the address; who waits for it has it now. */
+  removeRoute(remote: TransportAddress, owner: Owner): void {
+    this.#unwait(remote, owner);
+    const addresses = this.#routes.get(remote.port);
+    if (addresses?.get(remote.address)?.owner !== owner) return;
+    addresses.delete(remote.address);
+    if (addresses.size === 0) this.#routes.delete(remote.port);
+    const waiting = this.#waiting.get(addressKey(remote));
+    if (!waiting) return;
+    const isBacked = waiting.backed.size > 0;
+    const next = (isBacked ? waiting.backed : waiting.bare).values().next();
+    if (!next.done) this.claimRoute(remote, next.value, isBacked);
+  }
+
+  #setRoute(remote: TransportAddress, route: Route<Owner>): void {
     let addresses = this.#routes.get(remote.port);
     if (!addresses) this.#routes.set(remote.port, (addresses = new Map<string, Route<Owner>>()));
     addresses.set(remote.address, route);
   }
 
-  removeRoute(remote: TransportAddress, owner: Owner): void {
-    const addresses = this.#routes.get(remote.port);
-    if (addresses?.get(remote.address)?.owner !== owner) return;
-    addresses.delete(remote.address);
-    if (addresses.size === 0) this.#routes.delete(remote.port);
+  #waitingFor(remote: TransportAddress): WaitingClaims<Owner> {
+    const key = addressKey(remote);
+    let waiting = this.#waiting.get(key);
+    if (!waiting) this.#waiting.set(key, (waiting = { backed: new Set(), bare: new Set() }));
+    return waiting;
+  }
+
+  /** It held the address, so it was earlier than all who wait. */
+  #waitFirst(remote: TransportAddress, { owner, isBacked }: Route<Owner>): void {
+    const claims = this.#waitingFor(remote)[isBacked ? 'backed' : 'bare'];
+    const later = [...claims];
+    claims.clear();
+    for (const one of [owner, ...later]) claims.add(one);
+  }
+
+  #unwait(remote: TransportAddress, owner: Owner): void {
+    if (this.#waiting.size === 0) return;
+    const key = addressKey(remote);
+    const waiting = this.#waiting.get(key);
+    if (!waiting) return;
+    waiting.backed.delete(owner);
+    waiting.bare.delete(owner);
+    if (waiting.backed.size + waiting.bare.size === 0) this.#waiting.delete(key);
   }
 
   byTag(tag: string): ReadonlySet<Owner> | undefined {
@@ -60,19 +146,23 @@ export class Port<Owner> {
     this.#byTransaction.delete(transactionKey(transaction));
   }
 
-  /** The session on whose active path alone the SSRC was last heard (protocol.md 5.1). */
+  /** The session to which the SSRC belongs (protocol.md 5.1). */
   bySsrc(ssrc: number): Owner | undefined {
-    const heard = this.#bySsrc.get(ssrc);
-    if (heard?.size !== 1) return undefined;
-    return heard.values().next().value;
+    return this.#bySsrc.get(ssrc)?.owner;
   }
 
-  addSsrc(ssrc: number, owner: Owner): void {
-    addTo(this.#bySsrc, ssrc, owner);
+  /** It belongs to whom it was accepted from first, for as long as that goes on. True where that is the owner. */
+  claimSsrc(heard: HeardSsrc, owner: Owner, nowMs: number): boolean {
+    const claim = this.#bySsrc.get(heard.ssrc);
+    if (claim && claim.owner !== owner && nowMs - claim.heard.heardMs <= SSRC_KEPT_MS) return false;
+    if (claim?.heard === heard) return true;
+    if (claim) claim.heard.isOwned = false;
+    this.#bySsrc.set(heard.ssrc, { owner, heard });
+    return true;
   }
 
   removeSsrc(ssrc: number, owner: Owner): void {
-    removeFrom(this.#bySsrc, ssrc, owner);
+    if (this.#bySsrc.get(ssrc)?.owner === owner) this.#bySsrc.delete(ssrc);
   }
 
   /** The component that this port serves alone, if it serves but one session (protocol.md 5.1). */
@@ -82,7 +172,8 @@ export class Port<Owner> {
 
   /** Entries in all tables, for tests that memory stays bounded. */
   get size(): number {
-    return this.#routes.size + this.#byTag.size + this.#byTransaction.size + this.#bySsrc.size;
+    const waiting = this.#waiting.size;
+    return this.#routes.size + waiting + this.#byTag.size + this.#byTransaction.size + this.#bySsrc.size;
   }
 }
 
@@ -95,6 +186,10 @@ function addTo<K, Owner>(map: Map<K, Set<Owner>>, key: K, owner: Owner): void {
 function removeFrom<K, Owner>(map: Map<K, Set<Owner>>, key: K, owner: Owner): void {
   const set = map.get(key);
   if (set?.delete(owner) && set.size === 0) map.delete(key);
+}
+
+function addressKey({ address, port }: TransportAddress): string {
+  return `${port}|${address}`;
 }
 
 function transactionKey(transaction: Uint8Array): string {

@@ -1,0 +1,239 @@
+// protocol.md 5.1: whose an address is, and whose an SSRC. What nothing has proven takes nothing from one who proves itself.
+import assert from 'node:assert/strict';
+import type { Component, Port, SdpSession } from '../../lib/core/index.js';
+import type { TransportAddress } from '../../lib/wire/address.js';
+import { VerifierBench } from '../support/engine-bench.js';
+import { makeRtp } from '../support/media.js';
+import { makeSdp } from '../support/session-description.js';
+
+const home = { address: '198.51.100.7', port: 31_000 };
+const moved = { address: '198.51.100.7', port: 31_999 };
+const strangers = { address: '192.0.2.66', port: 7000 };
+
+/** A call without any key on the same port: its SDP claims the address. */
+class Keyless {
+  readonly session: SdpSession;
+  readonly #peer: VerifierBench;
+
+  constructor(peer: VerifierBench, claimed: TransportAddress, call = 'keyless') {
+    this.#peer = peer;
+    const { bench, ports } = peer;
+    this.session = bench.engine.createSession({ call, role: 'verifier', signalling: 'clear' });
+    this.component.attach(ports[0] as Port, bench.nowMs);
+    this.claim(claimed);
+  }
+
+  get component(): Component {
+    return this.session.component(0, 1);
+  }
+
+  claim({ address, port }: TransportAddress): void {
+    const { bench } = this.#peer;
+    const offer = makeSdp({ address, media: [{ port, isMuxed: true }] });
+    assert.ok(this.session.setRemote(offer, bench.nowMs, 'offer').accepted);
+    const local = makeSdp({ address: '203.0.113.1', media: [{ port: 40_000, isMuxed: true }] });
+    this.session.setLocal(local, bench.nowMs, 'answer');
+    bench.drain();
+  }
+
+  /** Where a packet of this call's goes. */
+  send(): TransportAddress | undefined {
+    return this.component.handleSend(new Uint8Array(20), this.#peer.nowMs);
+  }
+}
+
+/** The name of the call that gets a packet from this address. */
+function heard(peer: VerifierBench, source: TransportAddress, ssrc = 0x7777): string | undefined {
+  const bytes = makeRtp({ ssrc, sequence: 1, timestamp: 0, payload: new Uint8Array(160) });
+  return peer.bench.receive(peer.ports[0] as Port, bytes, source)?.session.call;
+}
+
+function verified(): VerifierBench {
+  const peer = new VerifierBench();
+  peer.verify(home);
+  peer.advance(50);
+  return peer;
+}
+
+describe('rule 5.1: an address that is proven belongs to who proved it', () => {
+  it('a stranger who names it in an SDP gets no packet, and sends none there, however often it asks', () => {
+    const peer = verified();
+    const stranger = new Keyless(peer, home);
+    for (let i = 0; i < 300; i++) {
+      assert.equal(heard(peer, home, peer.ssrc), 'bench');
+      assert.equal(stranger.send(), undefined);
+      peer.advance(20);
+      for (const challenge of peer.challengesTo(home, peer.nowMs - 20)) peer.respond(challenge);
+      if (i % 50 === 25) stranger.claim(i % 100 === 25 ? strangers : home);
+    }
+    assert.equal(stranger.component.counters.delivered, 0);
+    assert.deepEqual(peer.outgoing(), home);
+  });
+
+  it('nor does a stranger who named it before the client came', () => {
+    const peer = new VerifierBench();
+    const stranger = new Keyless(peer, home);
+    peer.verify(home);
+    assert.equal(heard(peer, home, peer.ssrc), 'bench');
+    assert.equal(stranger.send(), undefined);
+  });
+
+  it('nor one that names the address to which the client moves: its media is known by its SSRC', () => {
+    const peer = verified();
+    assert.ok(peer.media(home));
+    const stranger = new Keyless(peer, moved);
+    const { nowMs } = peer;
+    assert.equal(heard(peer, moved, peer.ssrc), undefined);
+    assert.equal(peer.challengesTo(moved, nowMs).length, 1);
+    peer.answerFrom(moved);
+    peer.advance(60);
+    assert.equal(heard(peer, moved, peer.ssrc), 'bench');
+    assert.equal(stranger.component.counters.delivered, 0);
+  });
+
+  it('nor while the client is on trial there, whatever its media looks like', () => {
+    const peer = verified();
+    const stranger = new Keyless(peer, moved);
+    peer.hello(moved);
+    peer.answerFrom(moved, 5);
+    assert.equal(heard(peer, moved), undefined);
+    peer.advance(60);
+    assert.equal(heard(peer, moved), 'bench');
+    assert.equal(stranger.component.counters.delivered, 0);
+  });
+
+  it('for 5 s after a switch the address before is still the one’s who proved it', () => {
+    const peer = verified();
+    peer.hello(moved);
+    peer.answerFrom(moved, 5);
+    peer.advance(60);
+    new Keyless(peer, home);
+    assert.equal(heard(peer, home), 'bench');
+    peer.advance(5000);
+    assert.equal(heard(peer, home, 0x8888), 'keyless', 'and then free');
+  });
+
+  it('it is free when its call is over', () => {
+    const peer = verified();
+    new Keyless(peer, home);
+    peer.session.close(peer.nowMs);
+    assert.equal(heard(peer, home), 'keyless');
+  });
+});
+
+describe('rule 5.1: of two claims that nothing has proven', () => {
+  it('the earlier holds the address, and keeps it through its re-offers; the other has it after that', () => {
+    const peer = new VerifierBench();
+    const calls = ['first', 'second', 'third'].map((call) => new Keyless(peer, home, call));
+    const [first, second] = calls as [Keyless, Keyless];
+    first.claim(home);
+    second.claim(home);
+    assert.equal(heard(peer, home), 'first');
+    first.session.close(peer.nowMs);
+    assert.equal(heard(peer, home), 'second');
+    second.claim(strangers);
+    assert.equal(heard(peer, home), 'third');
+    for (const { session } of calls) session.close(peer.nowMs);
+    peer.session.close(peer.nowMs);
+    assert.equal(peer.ports[0]?.size, 0);
+  });
+
+  for (const [name, tell] of [
+    [
+      'whose signalling comes from there',
+      (session: SdpSession) => session.peer({ address: home.address, transport: 'udp' }),
+    ],
+    ['where somebody is known to receive', (session: SdpSession) => session.shown(home.address)],
+  ] as const)
+    it(`the one ${name} holds it before an earlier one`, () => {
+      const peer = new VerifierBench();
+      const stranger = new Keyless(peer, home, 'stranger');
+      const phone = new Keyless(peer, strangers, 'phone');
+      tell(phone.session);
+      phone.claim(home);
+      assert.equal(heard(peer, home), 'phone');
+      stranger.claim(home);
+      assert.equal(heard(peer, home), 'phone');
+      phone.session.close(peer.nowMs);
+      assert.equal(heard(peer, home), 'stranger');
+    });
+
+  it('one that proves itself takes it from both, and gives it back to the earlier', () => {
+    const peer = new VerifierBench();
+    new Keyless(peer, home, 'first');
+    new Keyless(peer, home, 'second');
+    peer.verify(home);
+    assert.equal(heard(peer, home), 'bench');
+    peer.session.close(peer.nowMs);
+    assert.equal(heard(peer, home), 'first');
+  });
+});
+
+describe('rule 5.1: an SSRC belongs to who was heard with it first', () => {
+  /** Two clients that have proved themselves on one port. */
+  function two(): readonly [VerifierBench, VerifierBench] {
+    const victim = verified();
+    const other = new VerifierBench({ beside: victim, signalled: { address: '10.9.9.9', port: 5004 } });
+    other.verify(strangers);
+    victim.advance(50);
+    return [victim, other];
+  }
+  const isFollowed = (victim: VerifierBench): boolean => {
+    const { nowMs } = victim;
+    victim.media(moved);
+    return victim.challengesTo(moved, nowMs).length > 0;
+  };
+
+  it('another client that sends with it does not stop the first from being followed', () => {
+    const [victim, other] = two();
+    victim.media(home);
+    other.media(strangers, { ssrc: victim.ssrc });
+    assert.ok(isFollowed(victim));
+  });
+
+  it('for as long as it is accepted there within 30 s', () => {
+    for (const [pauseMs, isKept] of [
+      [30_000, true],
+      [30_001, false],
+    ] as const) {
+      const [victim, other] = two();
+      victim.media(home);
+      victim.bench.sleep(pauseMs);
+      other.media(strangers, { ssrc: victim.ssrc });
+      const { nowMs } = victim;
+      victim.media(moved);
+      assert.equal(victim.bench.eventsOf('candidate', nowMs).at(-1)?.session === victim.session.id, isKept);
+    }
+  });
+
+  it('one that lost it by a long pause has it again after a pause of the other', () => {
+    const [victim, other] = two();
+    victim.media(home);
+    victim.bench.sleep(31_000);
+    other.media(strangers, { ssrc: victim.ssrc });
+    victim.media(home);
+    victim.bench.sleep(31_000);
+    victim.media(home);
+    other.media(strangers, { ssrc: victim.ssrc });
+    assert.ok(isFollowed(victim));
+  });
+
+  it('a call that nothing has proven owns none', () => {
+    const peer = verified();
+    new Keyless(peer, strangers);
+    assert.equal(heard(peer, strangers, peer.ssrc), 'keyless');
+    peer.media(home);
+    assert.ok(isFollowed(peer));
+  });
+
+  it('it is free when its call is over', () => {
+    const [victim, other] = two();
+    victim.media(home);
+    other.media(strangers, { ssrc: victim.ssrc });
+    victim.session.close(victim.nowMs);
+    other.media(strangers, { ssrc: victim.ssrc });
+    const { nowMs } = other;
+    other.media(moved, { ssrc: victim.ssrc });
+    assert.equal(other.challengesTo(moved, nowMs).length, 1);
+  });
+});
