@@ -5,11 +5,13 @@ import { X509Certificate } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { hasCertificate, parseCallUri } from '../sip/index.js';
-import type { CallUri } from '../sip/index.js';
+import type { CallUri, DigestCredentials } from '../sip/index.js';
 import { Failure } from '../phone/failure.js';
+import { readPassword } from './password.js';
 import type { OptionRow } from './option-table.js';
 
 export interface TrustOptions {
+  readonly user?: string;
   readonly ca?: string;
   readonly insecure?: boolean;
   readonly listen?: string;
@@ -18,6 +20,10 @@ export interface TrustOptions {
 
 /** The options that both commands have. */
 export const TRUST_ROWS: readonly OptionRow[] = [
+  {
+    flag: '--user <name>',
+    text: 'for a server that asks who calls; the password comes from `LATCHKEY_PASSWORD`, or is asked for',
+  },
   {
     flag: '--ca <pem>',
     default: "the system's",
@@ -79,6 +85,13 @@ export function readTrust({ ca, insecure }: TrustOptions, { transport }: CallUri
     throw new Failure(`there is no certificate in ${ca}`);
   }
   return pem;
+}
+
+/** The name of `--user`, and its password. Throws a Failure where there is none. */
+export async function askCredentials({ user }: TrustOptions): Promise<DigestCredentials | undefined> {
+  if (user === undefined) return undefined;
+  if (user === '') throw new Failure('--user wants a name');
+  return { user, password: await readPassword() };
 }
 
 /** What `--insecure` gives away (protocol.md 2: a client verifies the server's certificate). */

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { formatAddress } from '../wire/index.js';
 import { readCommands } from './call-commands.js';
-import { CALL_ROWS, readTrust, readUri, warnInsecure } from './call-options.js';
+import { CALL_ROWS, askCredentials, readTrust, readUri, warnInsecure } from './call-options.js';
 import type { TrustOptions } from './call-options.js';
 import { addOptions } from './option-table.js';
 import { Failure } from '../phone/failure.js';
@@ -34,6 +34,7 @@ async function call(uriText: string, options: CallOptions): Promise<void> {
   const terms: CallTerms = {
     uri,
     ca: readTrust(options, uri),
+    credentials: await askCredentials(options),
     isInsecure: options.insecure,
     listen: options.listen,
     media: loadMedia(options.play),

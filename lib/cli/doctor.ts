@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { formatAddress, parseRtp } from '../wire/index.js';
-import { readTrust, readUri, TRUST_ROWS, warnInsecure } from './call-options.js';
+import { askCredentials, readTrust, readUri, TRUST_ROWS, warnInsecure } from './call-options.js';
 import type { TrustOptions } from './call-options.js';
 import { describeDiagnosis, diagnose } from './diagnosis.js';
 import type { Facts } from './diagnosis.js';
@@ -32,7 +32,9 @@ export function registerDoctor(program: Command): void {
 async function examine(uriText: string, options: TrustOptions): Promise<void> {
   const uri = readUri(uriText, 'echo');
   const { insecure: isInsecure = false, listen } = options;
-  const calling: CallTerms = { uri, ca: readTrust(options, uri), isInsecure, listen };
+  const ca = readTrust(options, uri);
+  const credentials = await askCredentials(options);
+  const calling: CallTerms = { uri, credentials, ca, isInsecure, listen };
   if (isInsecure) warnInsecure();
   const terminal = startTerminal({ ...calling, isVerifier: true, durationMs: CALL_MS });
   terminal.on('warning', (text) => console.error(`latchkey: ${text}`));

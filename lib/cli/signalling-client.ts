@@ -17,7 +17,7 @@ export function openSignalling(options: SipClientOptions): Promise<SignallingCli
 }
 
 async function openSip(options: SipClientOptions): Promise<SignallingClient> {
-  const { latchkey, uri, local, ca, isInsecure, policy, role = 'prover' } = options;
+  const { latchkey, uri, local, credentials, ca, isInsecure, policy, role = 'prover' } = options;
   const sip = await withPeers(() => Promise.resolve(createRequire(import.meta.url)('sip') as SipPackage));
   const signalling = latchSip(sip, latchkey, { role, ...(policy && { policy }) });
   const unmute = muteConnectionLog();
@@ -32,7 +32,7 @@ async function openSip(options: SipClientOptions): Promise<SignallingClient> {
     };
     const stack = listeners.stackOf(uri.transport);
     if (!stack) throw new Error(`nothing listens for transport=${uri.transport}`);
-    return (client = new SipClient({ uri, local }, { signalling, stack, release }));
+    return (client = new SipClient({ uri, local, credentials }, { signalling, stack, release }));
   } catch (error) {
     unmute();
     throw new Failure(`SIP cannot start: ${error instanceof Error ? error.message : String(error)}`);

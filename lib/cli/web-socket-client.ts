@@ -6,7 +6,8 @@ import type * as sipJs from 'sip.js';
 import type { Core, Inviter, SessionDescriptionHandler, UserAgent } from 'sip.js';
 import type * as ws from 'ws';
 import type { Session, Signalling } from '../index.js';
-import { formatWarning } from '../sip/index.js';
+import { answerChallenge, formatWarning } from '../sip/index.js';
+import type { DigestCredentials } from '../sip/index.js';
 import {
   createTransportConstructor,
   latchSessionDescriptionHandlerFactory,
@@ -70,7 +71,7 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> implements Si
   }
 
   private constructor(
-    { latchkey, uri, local, ca, isInsecure, policy, role }: SipClientOptions,
+    { latchkey, uri, local, credentials, ca, isInsecure, policy, role }: SipClientOptions,
     server: string,
     { Inviter, URI, UserAgent, Web }: typeof sipJs,
     { WebSocket }: typeof ws,
@@ -80,7 +81,7 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> implements Si
     const target = UserAgent.makeURI(uri.text.replace(/transport=wss?$/, 'transport=ws'));
     if (!target) throw new Failure(`${uri.text} is no URI that sip.js can call`);
     this.#userAgent = new UserAgent({
-      uri: new URI('sip', 'latchkey', local),
+      uri: new URI('sip', credentials ? encodeURIComponent(credentials.user) : 'latchkey', local),
       contactName: randomBytes(8).toString('hex'),
       transportConstructor: createTransportConstructor(Web.Transport, WebSocket, {
         ca,
@@ -93,6 +94,10 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> implements Si
       gracefulShutdown: false,
       logBuiltinEnabled: false,
     });
+    // Its own digest knows MD5 only.
+    if (credentials)
+      this.#userAgent.userAgentCore.configuration.authenticationFactory = () =>
+        new ChallengeAnswer(credentials) as unknown as DigestAuthentication;
     this.#inviter = new Inviter(this.#userAgent, target);
     const decorate = latchSessionDescriptionHandlerFactory(() => this.#descriptions, latchkey, {
       policy,
@@ -242,6 +247,38 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> implements Si
   #refused(): Failure {
     const warning = formatWarning('latchkey', this.#warning ?? 'its answer cannot be taken');
     return this.#trouble.explain({ status: 488, reason: 'of ours', headers: { warning } });
+  }
+}
+
+type DigestAuthentication = NonNullable<
+  ReturnType<UserAgent['userAgentCore']['configuration']['authenticationFactory']>
+>;
+
+/** What sip.js asks when a request of its own is challenged. */
+class ChallengeAnswer {
+  readonly #credentials: DigestCredentials;
+  #text = '';
+
+  constructor(credentials: DigestCredentials) {
+    this.#credentials = credentials;
+  }
+
+  /** @param challenge As sip.js reads it: values without quotes, `qop` a list. False: it cannot be answered. */
+  authenticate(
+    { method, ruri }: { readonly method: string; readonly ruri: { toString(): string } },
+    challenge: Readonly<Record<string, unknown>>,
+  ): boolean {
+    const params = Object.entries(challenge).flatMap(([name, value]) =>
+      typeof value === 'string' || Array.isArray(value) ? [[name, String(value)]] : [],
+    );
+    const offered = { scheme: 'Digest', ...(Object.fromEntries(params) as Record<string, string>) };
+    const text = answerChallenge(this.#credentials, { method, uri: ruri.toString() }, [offered]);
+    this.#text = text ?? '';
+    return text !== undefined;
+  }
+
+  toString(): string {
+    return this.#text;
   }
 }
 

@@ -1,7 +1,7 @@
 // The calling side of one call as the terminal needs it, whatever carries the SIP: types only.
 import type { EventEmitter } from 'node:events';
 import type { Latchkey, Policy, Role, Session, Signalling } from '../index.js';
-import type { CallUri } from '../sip/index.js';
+import type { CallUri, DigestCredentials } from '../sip/index.js';
 
 export interface SipClientOptions {
   readonly latchkey: Latchkey;
@@ -11,6 +11,8 @@ export interface SipClientOptions {
   readonly local: string;
   /** PEM of the authorities to trust, in place of the system's. */
   readonly ca?: string | undefined;
+  /** Answers the server's challenges. */
+  readonly credentials?: DigestCredentials | undefined;
   /** The server's certificate is not verified: its owner asked for that by name. */
   readonly isInsecure?: boolean | undefined;
   readonly policy?: Policy | undefined;

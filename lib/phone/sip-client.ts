@@ -1,7 +1,7 @@
 // The calling side of SIP for one call: what the terminal asks for, and what the other side may ask in the dialog. It speaks by
 // whatever signalling it is given, which puts latch into the descriptions; it knows nothing of media, and answers no calls.
 import { EventEmitter } from 'node:events';
-import { contactUri, Invitation, readSdp, respond } from '../sip/index.js';
+import { Authenticator, contactUri, Invitation, readSdp, respond } from '../sip/index.js';
 import type {
   Arrival,
   Dialog,
@@ -49,7 +49,10 @@ export class SipClient extends EventEmitter<SipClientEvents> implements Signalli
   #state: State = 'idle';
   #waiter: Waiter | undefined;
 
-  constructor({ uri, local }: Pick<SipClientOptions, 'uri' | 'local'>, site: SipClientSite) {
+  constructor(
+    { uri, local, credentials }: Pick<SipClientOptions, 'uri' | 'local' | 'credentials'>,
+    site: SipClientSite,
+  ) {
     super();
     this.#site = site;
     const { signalling, stack } = site;
@@ -57,10 +60,12 @@ export class SipClient extends EventEmitter<SipClientEvents> implements Signalli
     this.#trouble = new ConnectionTrouble(uri);
     signalling.on('fault', ({ where, error }) => this.#trouble.note(where, error));
     signalling.on('received', (message) => this.#trouble.noteReceived(message));
-    const contact = contactUri({ scheme, user: 'latchkey', host: local, transport, stack });
+    const user = credentials === undefined ? 'latchkey' : encodeURIComponent(credentials.user);
+    const contact = contactUri({ scheme, user, host: local, transport, stack });
+    const authenticator = credentials && new Authenticator(credentials);
     this.#invitation = new Invitation(
       signalling,
-      { uri, stack, contact, allow: ALLOW },
+      { uri, stack, contact, allow: ALLOW, authenticator },
       {
         onProgress: (response) => this.#waiter?.onProgress(response),
         onAnswer: (response, dialog) => {

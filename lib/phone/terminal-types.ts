@@ -3,7 +3,7 @@ import type { Socket } from 'node:dgram';
 import type { MediaPacket } from '../capture/index.js';
 import type { NatChange, Policy, Session, Signalling } from '../index.js';
 import type { TransportAddress } from '../wire/index.js';
-import type { CallUri } from '../sip/index.js';
+import type { CallUri, DigestCredentials } from '../sip/index.js';
 import type { Recorder } from './recorder.js';
 import type { SignallingClient, SipClientOptions } from './signalling-types.js';
 import type { StreamSummary } from './stream-stats.js';
@@ -15,6 +15,8 @@ export interface TerminalOptions {
   readonly uri: CallUri;
   /** PEM of the authorities to trust, in place of the system's. */
   readonly ca?: string | undefined;
+  /** The name and the password for the server's challenges. */
+  readonly credentials?: DigestCredentials | undefined;
   /** The server's certificate is not verified. */
   readonly isInsecure?: boolean | undefined;
   /** The IPv4 address for signalling and media; by default the one that the system reaches the server from. */

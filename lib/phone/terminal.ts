@@ -170,14 +170,14 @@ export class Terminal extends EventEmitter<TerminalEvents> {
 
   /** The sockets of media and signalling. */
   async #open() {
-    const { uri, ca, isInsecure, policy, listen, isVerifier, openSignalling } = this.#options;
+    const { uri, credentials, ca, isInsecure, policy, listen, isVerifier, openSignalling } = this.#options;
     const role = isVerifier ? 'verifier' : 'prover';
     const server = await resolveHost(uri.host);
     const local = listen ?? (await routedAddress(server, uri.port));
     if (local === undefined) throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1);
     const socket = (this.#socket = await this.#openSocket(local));
     const [client] = await Promise.all([
-      openSignalling({ latchkey: this.#latchkey, uri, local, ca, isInsecure, policy, role }),
+      openSignalling({ latchkey: this.#latchkey, uri, local, credentials, ca, isInsecure, policy, role }),
       this.#media.prepare(),
     ]);
     this.#client = client;

@@ -5,6 +5,7 @@
  */
 import { randomInt } from 'node:crypto';
 import type { QuestionOutcome, Session } from '../index.js';
+import type { Authenticator } from './authenticator.js';
 import type { Signalling } from './hop.js';
 import { cseqOf } from './message.js';
 import type {
@@ -83,6 +84,8 @@ export class Dialog {
   /** Our Contact, and the methods that we take: in each INVITE and UPDATE of ours, and in the 2xx to one. */
   contact: string | undefined;
   allow: string | undefined;
+  /** Answers challenges to requests of ours; without it a 401 is what it is. */
+  authenticator: Authenticator | undefined;
   /** What its messages show of the peer. */
   readonly peer: PeerKnowledge;
   readonly offerAnswers: OfferAnswer[] = [];
@@ -150,10 +153,25 @@ export class Dialog {
     onFinal: (response: SipResponse, seq: number) => void = () => undefined,
     addition: Addition = {},
   ): void {
+    this.#attempt(method, onFinal, addition, 0);
+  }
+
+  /** @param answered How many challenges were answered. */
+  #attempt(
+    method: string,
+    onFinal: (response: SipResponse, seq: number) => void,
+    addition: Addition,
+    answered: number,
+  ): void {
     const seq = ++this.localSeq;
     const headers = { ...(isTargetRefresh(method) && this.#ourPlace), ...addition.headers };
     const isSent = this.#send(method, seq, { ...addition, headers }, (response) => {
-      if (response.status >= 200) onFinal(response, seq);
+      if (response.status < 200) return;
+      const uri = this.target ?? '';
+      const proof = this.authenticator?.answer({ method, uri }, response, answered);
+      if (!proof) return onFinal(response, seq);
+      const next = { ...addition, headers: { ...addition.headers, ...proof } };
+      this.#attempt(method, onFinal, next, answered + 1);
     });
     if (!isSent) process.nextTick(() => onFinal(createLocalResponse(481), seq));
   }

@@ -5,6 +5,7 @@
 export { Admission } from './admission.js';
 export { denialAtGate, denialReply } from './denial.js';
 export type { AdmissionCounters, AdmissionOptions, Admitted, Denied } from './admission.js';
+export { Authenticator } from './authenticator.js';
 export { readSdp, replaceSdp } from './body.js';
 export { hasCertificate, parseCallUri } from './call-uri.js';
 export type { CallTransport, CallUri } from './call-uri.js';

@@ -1,11 +1,13 @@
 /**
  * The calling side of one INVITE (RFC 3261 13.2, 9.1): it is sent, rings at as many phones as a proxy likes, is answered by one,
- * fails, or is given up. It follows no redirection and knows no password, and decides nothing about descriptions.
+ * fails, or is given up. It follows no redirection, and decides nothing
+ * about descriptions.
  */
+import type { Authenticator } from './authenticator.js';
 import type { CallUri } from './call-uri.js';
 import type { Dialog } from './dialog.js';
 import { cseqOf } from './message.js';
-import type { SipFlow, SipRequest, SipResponse } from './message-types.js';
+import type { SipFlow, SipHeaders, SipRequest, SipResponse } from './message-types.js';
 import { createCancel, createInvite, flowRoute } from './request.js';
 import type { SipSignalling } from './signalling.js';
 import type { SipStack } from './stack-types.js';
@@ -17,6 +19,8 @@ export interface InvitationOptions {
   readonly contact: string;
   /** The methods that we take. */
   readonly allow: string;
+  /** Answers challenges to the INVITE, and to what follows in the call. */
+  readonly authenticator?: Authenticator | undefined;
   /** The connection by which it goes, where its URI leads nowhere: that of a WebSocket phone (RFC 7118 section 5). */
   readonly flow?: SipFlow | undefined;
 }
@@ -31,7 +35,10 @@ export interface InvitationObserver {
 }
 
 export class Invitation {
-  readonly request: SipRequest;
+  #request: SipRequest;
+  #answered = 0;
+  /** With which the INVITE went out, for its ACK (RFC 3261 22.1). */
+  #proof: SipHeaders | undefined;
   /** Fulfilled by the final response. */
   readonly final: Promise<void>;
   readonly #signalling: SipSignalling;
@@ -48,7 +55,12 @@ export class Invitation {
     this.#options = options;
     this.#observer = observer;
     this.final = new Promise((resolve) => (this.#onFinal = resolve));
-    this.request = createInvite({ uri, contact, allow, route: this.#route });
+    this.#request = createInvite({ uri, contact, allow, route: this.#route });
+  }
+
+  /** The last that was sent. */
+  get request(): SipRequest {
+    return this.#request;
   }
 
   /** A provisional response has come: there is somebody who can be sent a CANCEL. */
@@ -66,6 +78,7 @@ export class Invitation {
     if (!dialog) throw new Error('signalling makes a dialog for every INVITE');
     dialog.contact = this.#options.contact;
     dialog.allow = this.#options.allow;
+    dialog.authenticator = this.#options.authenticator;
     return dialog;
   }
 
@@ -90,17 +103,34 @@ export class Invitation {
     const { status } = response;
     if (status < 200) return this.#onProvisional(response);
     if (status >= 300) {
+      if (this.#sendAgain(response)) return;
       this.#finish();
       return this.#observer.onFailure(response);
     }
     const dialog = this.#dialogOf(response);
     if (!dialog) return;
     // Also a repeated 2xx wants its ACK (RFC 3261 13.2.2.4).
-    dialog.acknowledge(cseqOf(this.request).seq);
+    dialog.authenticator = this.#options.authenticator;
+    dialog.acknowledge(cseqOf(this.request).seq, this.#proof && { headers: this.#proof });
     if (this.#hasFinal) return;
     if (this.#isCancelled) void dialog.hangUp();
     else this.#observer.onAnswer(response, dialog);
     this.#finish();
+  }
+
+  /** The same call with what was asked for: a new transaction with the next CSeq (RFC 3261 22.2). */
+  #sendAgain(response: SipResponse): boolean {
+    const before = this.#request;
+    if (this.#isCancelled) return false;
+    const proof = this.#options.authenticator?.answer(before, response, this.#answered);
+    if (!proof) return false;
+    this.#answered++;
+    this.#proof = proof;
+    const cseq = { seq: cseqOf(before).seq + 1, method: 'INVITE' };
+    this.#request = { ...before, headers: { ...before.headers, ...proof, via: [], cseq } };
+    this.#hasProgress = false;
+    this.#options.stack.send(this.#request, (next) => this.#onResponse(next));
+    return true;
   }
 
   #onProvisional(response: SipResponse): void {

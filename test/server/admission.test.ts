@@ -396,7 +396,8 @@ function isTurnedAway(
     if (protocol === 'TLS') {
       // With TLS 1.3 the client is through before it is told that its certificate will not do.
       const stream = tls.connect({ port, host: address, rejectUnauthorized: false, ...pem });
-      stream.on('error', () => resolve(true)).on('data', () => resolve(false));
+      stream.on('error', () => undefined).on('data', () => resolve(false));
+      stream.on('close', () => resolve(true));
       stream.write('OPTIONS sip:127.0.0.1 SIP/2.0\r\n\r\n');
     } else {
       const socket = new WebSocket(`wss://${address}:${port}`, 'sip', { rejectUnauthorized: false, ...pem });
