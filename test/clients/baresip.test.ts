@@ -36,7 +36,7 @@ describe('baresip', function () {
   /** Calls the echo for three seconds, and says what the server and the phone tell of it. */
   async function echo(call: Pick<CallOptions, 'address' | 'transport' | 'hasIce'>, ...options: string[]) {
     const { address, transport } = call;
-    const server = await ServerProcess.start('--listen', address, ...options);
+    const server = await ServerProcess.start('--open', '--listen', address, ...options);
     const to = { address, port: server.port(transport) };
     const certificate = String(server.listening.certificate);
     phone = new RunningClient(baresip({ folder, ...call, server: to, durationS: 3, certificate }));

@@ -76,7 +76,7 @@ describe('the roles of ICE', function () {
     it(`${name} controls, we are controlled, without a conflict or a loop`, async function () {
       skipBecause(this, whyNoNetwork() ?? whyNoClient(...programs));
       const address = OWN_ADDRESS;
-      const server = await ServerProcess.start('--listen', address, '--media', String(MEDIA));
+      const server = await ServerProcess.start('--open', '--listen', address, '--media', String(MEDIA));
       tap = await WireTap.start(join(folder, 'wire.pcap'));
       const to = { address, port: server.port('udp') };
       phone = new RunningClient(

@@ -34,7 +34,7 @@ describe('linphonec', function () {
       const outcome = hasIce ? 'with ICE and is verified by it' : 'without ICE and is served';
       it(`calls over ${transport.toUpperCase()} ${outcome}`, async () => {
         const address = OWN_ADDRESS;
-        const server = await ServerProcess.start('--listen', address);
+        const server = await ServerProcess.start('--open', '--listen', address);
         const to = { address, port: server.port(transport) };
         const certificate = String(server.listening.certificate);
         const call = { folder, address, server: to, transport, hasIce, durationS: 4, certificate };

@@ -76,7 +76,7 @@ describe('a meeting of a sip.js program, a baresip and a latchkey call', functio
 
   /** `latchkey serve`: the program calls it. */
   async function served(): Promise<Site> {
-    const server = await ServerProcess.start('--listen', OWN_ADDRESS, '--wss', 'auto');
+    const server = await ServerProcess.start('--open', '--listen', OWN_ADDRESS, '--wss', 'auto');
     return {
       port: (transport) => server.port(transport),
       certificate: String(server.listening.certificate),

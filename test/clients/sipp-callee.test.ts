@@ -38,7 +38,17 @@ describe('sipp, called by the server', function () {
     callee = new RunningClient(['sipp', '-sf', 'scenario.xml', ...place, '-m', '1', '-nostdin'], folder);
     await delay(500); // it does not say when it listens
     const uri = `sip:bob@${LISTEN}:${port};transport=${transport}`;
-    return ServerProcess.start('--listen', LISTEN, '--policy', policy, '--call', uri, '--room', 'echo');
+    return ServerProcess.start(
+      '--open',
+      '--listen',
+      LISTEN,
+      '--policy',
+      policy,
+      '--call',
+      uri,
+      '--room',
+      'echo',
+    );
   }
 
   /** It ends as its scenario says, the BYE included. */

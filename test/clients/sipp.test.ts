@@ -39,7 +39,7 @@ describe('sipp, without latch and without ICE', function () {
 
   for (const transport of ['udp', 'tcp'] as const) {
     it(`is served under prefer, over ${transport.toUpperCase()}`, async () => {
-      const server = await ServerProcess.start('--listen', LISTEN);
+      const server = await ServerProcess.start('--open', '--listen', LISTEN);
       await call(server, transport, echoCall('speech.ulaw'));
       const closed = await server.event('closed', ({ component }) => component === 1);
       assert.deepEqual([closed.protection, closed.delivered, closed.sent], ['none', PACKETS, PACKETS]);
@@ -48,7 +48,7 @@ describe('sipp, without latch and without ICE', function () {
   }
 
   it('is refused with 488 and a Warning that says why under require', async () => {
-    const server = await ServerProcess.start('--listen', LISTEN, '--policy', 'require');
+    const server = await ServerProcess.start('--open', '--listen', LISTEN, '--policy', 'require');
     await call(server, 'udp', refusedCall());
     await server.event('rejected', ({ status }) => status === 488);
     await server.stop();
@@ -56,7 +56,7 @@ describe('sipp, without latch and without ICE', function () {
   });
 
   it('is latched blindly, told and counted, under legacy', async () => {
-    const server = await ServerProcess.start('--listen', LISTEN, '--policy', 'legacy');
+    const server = await ServerProcess.start('--open', '--listen', LISTEN, '--policy', 'legacy');
     await call(server, 'udp', echoCall('speech.ulaw'));
     const closed = await server.event('closed', ({ component }) => component === 1);
     assert.deepEqual([closed.protection, closed.delivered, closed.sent], ['legacy', PACKETS, PACKETS]);

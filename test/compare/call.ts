@@ -128,7 +128,7 @@ export class Call {
   async #prepareLatchkey(): Promise<Server> {
     assert.ok(this.#setting.server === 'latchkey');
     const { policy, transport } = this.#setting;
-    const options = ['--listen', SERVER, '--media', PORTS.join('-'), '--policy', policy];
+    const options = ['--open', '--listen', SERVER, '--media', PORTS.join('-'), '--policy', policy];
     const server = jsonLines(this.#lab.latchkey('pub', 'serve', '--json', ...options));
     const { certificate } = await server.has('listening');
     const trust = transport === 'tls' ? ['--ca', String(certificate)] : [];

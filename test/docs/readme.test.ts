@@ -137,7 +137,7 @@ describe('docs: README', () => {
       const args = ['--import=tsx', 'lib/cli/main.ts', command, '--help'];
       const { stdout, status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
       assert.equal(status, 0, stderr);
-      const inHelp = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[\w-]+(?: <[\w-]+>)?)/gm)].map(
+      const inHelp = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[\w-]+(?: <[\w.-]+>)?)/gm)].map(
         ([, option = '']) => option,
       );
       const told = namesInTable(tableUnder(section(readme, `### latchkey ${command}`), 'option'));

@@ -49,7 +49,7 @@ export class AttackScene {
   }
 
   async serve(options: readonly string[] = [], range: readonly [number, number] = RANGE) {
-    const where = ['--listen', SERVER, '--media', range.join('-')];
+    const where = ['--open', '--listen', SERVER, '--media', range.join('-')];
     const server = jsonLines(this.lab.latchkey('pub', 'serve', '--json', ...where, ...options));
     const { certificate } = await server.has('listening');
     return { server, certificate: String(certificate) };

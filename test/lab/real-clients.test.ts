@@ -66,7 +66,7 @@ describe('real clients with ICE behind a symmetric NAT', function () {
     lab = new Lab();
     const here = lab;
     folder = mkdtempSync(join(tmpdir(), 'latchkey-lab-'));
-    const listen = ['--listen', SERVER, '--media', '40000-40009', '--duration', '14'];
+    const listen = ['--open', '--listen', SERVER, '--media', '40000-40009', '--duration', '14'];
     const server = jsonLines(here.latchkey('pub', 'serve', '--json', ...listen));
     await server.has('listening');
     const atClient = await Capture.start(here, 'cliA', join(folder, 'client.pcap'));

@@ -108,7 +108,15 @@ class Play {
     const { host, listen, advertise } = this.#server;
     const lastPort = MEDIA_PORT + 2 * scenario.callers.length - 1;
     for (const [name, line] of Object.entries(scenario.lines ?? {})) await lab.line(name as HostName, line);
-    const options = ['--listen', listen, '--advertise', advertise, '--media', `${MEDIA_PORT}-${lastPort}`];
+    const options = [
+      '--open',
+      '--listen',
+      listen,
+      '--advertise',
+      advertise,
+      '--media',
+      `${MEDIA_PORT}-${lastPort}`,
+    ];
     const server = jsonLines(lab.latchkey(host, 'serve', '--json', ...options));
     const { certificate } = await server.has('listening');
     const captures = new Map<HostName, Capture>();

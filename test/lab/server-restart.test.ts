@@ -29,7 +29,16 @@ describe('a server that is killed and started again', function () {
     const here = (lab = new Lab({ natB: { type: 'symmetric' } }));
     folder = mkdtempSync(join(tmpdir(), 'latchkey-restart-'));
     const serve = async () => {
-      const child = here.latchkey('pub', 'serve', '--json', '--listen', SERVER, '--media', '40000-40001');
+      const child = here.latchkey(
+        'pub',
+        'serve',
+        '--json',
+        '--open',
+        '--listen',
+        SERVER,
+        '--media',
+        '40000-40001',
+      );
       const lines = jsonLines(child);
       return { child, lines, certificate: String((await lines.has('listening'))['certificate']) };
     };
