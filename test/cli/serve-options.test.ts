@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
 import { createCertificate, readCertificate } from '../../lib/cli/certificate.js';
 import { Failure } from '../../lib/phone/failure.js';
+import { readServeAdmission } from '../../lib/cli/serve-admission.js';
 import { readServeOptions } from '../../lib/cli/serve-options.js';
 import { CommandProcess, ServerProcess } from './server-process.js';
 
@@ -25,8 +26,8 @@ function write(name: string, content: string): string {
 
 describe('the options of serve', () => {
   it('have the defaults that the help states', () => {
-    const { cert, key, callOut, durationMs, ...options } = readServeOptions({});
-    assert.deepEqual([cert, key, callOut, durationMs], Array(4).fill(undefined));
+    const { cert, key, callOut, durationMs, users, clientCa, ...options } = readServeOptions({});
+    assert.deepEqual([cert, key, callOut, durationMs, users, clientCa], Array(6).fill(undefined));
     assert.deepEqual(options, {
       listen: '127.0.0.1',
       advertise: '127.0.0.1',
@@ -35,6 +36,10 @@ describe('the options of serve', () => {
       tls: 5061,
       ws: 0,
       wss: 0,
+      realm: 'latchkey',
+      trunks: [],
+      isOpen: true,
+      origins: [],
       media: { kind: 'range', low: 40000, high: 49999 },
       policy: 'prefer',
       allowInsecureSignalling: false,
@@ -44,11 +49,51 @@ describe('the options of serve', () => {
 
   it('are read from flags', () => {
     const flags = { udp: '0', tcp: 'auto', media: '7000', duration: '1.5', allowInsecureSignalling: true };
-    const options = readServeOptions({ ...flags, listen: '0.0.0.0', advertise: '192.0.2.1' });
+    const options = readServeOptions({ ...flags, open: true, listen: '0.0.0.0', advertise: '192.0.2.1' });
     assert.deepEqual([options.udp, options.tcp, options.durationMs], [0, 'auto', 1500]);
     assert.deepEqual(options.media, { kind: 'shared', port: 7000 });
     assert.deepEqual([options.listen, options.advertise], ['0.0.0.0', '192.0.2.1']);
     assert.equal(options.allowInsecureSignalling, true);
+  });
+
+  it('say who may call: beyond loopback one of three must be there', () => {
+    const [listen, users, clientCa] = ['192.0.2.1', 'users.txt', 'phones.pem'];
+    for (const trunk of [{}, { trunk: ['192.0.2.0/24'] }])
+      assert.throws(
+        () => readServeOptions({ listen, ...trunk }),
+        (error: Failure) => {
+          assert.equal(error.exitCode, 2);
+          for (const choice of ['--users FILE', '--client-ca PEM', '--open'])
+            assert.ok(error.message.includes(choice));
+          return true;
+        },
+      );
+    for (const choice of [{ users }, { clientCa }, { open: true }])
+      assert.equal(readServeOptions({ listen, ...choice }).isOpen, 'open' in choice);
+    assert.equal(readServeOptions({ users }).isOpen, false);
+    assert.throws(() => readServeOptions({ open: true, users }), /--open and --users contradict/);
+    assert.throws(() => readServeOptions({ clientCa, tls: '0' }), /--client-ca is for TLS and WSS/);
+    const lists = { trunk: ['192.0.2.0/24,198.51.100.0/24', '203.0.113.0/24'], origin: 'https://a.example' };
+    const { trunks, origins } = readServeOptions(lists);
+    assert.deepEqual(trunks, ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24']);
+    assert.deepEqual(origins, ['https://a.example']);
+    assert.throws(() => readServeOptions({ origin: ['a.example'] }), /^Failure: --origin: expects origins/);
+  });
+
+  it("do not take a users' file that others can read, a range that is none, a file without a certificate", () => {
+    const users = write('users.txt', '');
+    const read = (options: object) => () => readServeAdmission(readServeOptions({ ...options }));
+    assert.throws(read({ users }), /others can read or write it: chmod 600/);
+    chmodSync(users, 0o600);
+    assert.doesNotThrow(read({ users }));
+    writeFileSync(users, 'alice:latchkey:MD5:secret-in-here:*\n');
+    assert.throws(
+      read({ users }),
+      ({ message }: Failure) => /line 1/.test(message) && !/secret/.test(message),
+    );
+    assert.throws(read({ trunk: ['192.0.2.1'] }), /^Failure: --trunk: .*no range of addresses/);
+    assert.throws(read({ clientCa: users }), /there is no certificate in it/);
+    assert.throws(read({ users: join(folder, 'nowhere') }), /there is no such file/);
   });
 
   it('say whom to call, how long, and into which room', () => {
