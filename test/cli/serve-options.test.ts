@@ -24,6 +24,15 @@ function write(name: string, content: string): string {
   return file;
 }
 
+describe('serve without a word on who may call', () => {
+  it('prints the three choices in one line, and ends with exit code 2', async () => {
+    const outcome = await new CommandProcess('serve', '--listen', '192.0.2.1').ended();
+    assert.equal(outcome.code, 2);
+    assert.match(outcome.stderr, /^latchkey: .*--users FILE.*--client-ca PEM.*--open \(anybody\)\n$/);
+    assert.equal(outcome.stdout, '');
+  });
+});
+
 describe('the options of serve', () => {
   it('have the defaults that the help states', () => {
     const { cert, key, callOut, durationMs, users, clientCa, ...options } = readServeOptions({});

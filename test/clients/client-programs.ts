@@ -24,6 +24,8 @@ export interface CallOptions {
   readonly hold?: { readonly afterS: number; readonly forS: number };
   /** The certificate to trust, PEM. */
   readonly certificate?: string;
+  /** Of the user alice, for a server that asks. */
+  readonly password?: string;
 }
 
 /** The addresses of the namespace that `npm run test:lab` makes: phones do not use loopback's as long as there are others. */
@@ -103,7 +105,9 @@ export function baresip(options: CallOptions): string[] {
   ];
   const target = `${hostOf(server.address)}:${server.port};transport=${transport}`;
   writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
-  writeFileSync(join(folder, 'accounts'), `<sip:alice@${target}>;regint=0${hasIce ? ';medianat=ice' : ''}\n`);
+  const auth = options.password === undefined ? '' : `;auth_user=alice;auth_pass=${options.password}`;
+  const account = `<sip:alice@${target}>;regint=0${hasIce ? ';medianat=ice' : ''}${auth}`;
+  writeFileSync(join(folder, 'accounts'), `${account}\n`);
   writeFileSync(join(folder, 'contacts'), '');
   const command = [
     'baresip',
@@ -140,6 +144,7 @@ export function linphone(options: CallOptions): string[] {
     ],
     `contact=sip:alice@${address}`,
     ...(certificate === undefined ? [] : [`root_ca=${certificate}`]),
+    ...(options.password === undefined ? [] : authInfo(options.password)),
     '[net]',
     'nat_policy_ref=np0',
     '[nat_policy_0]',
@@ -161,6 +166,14 @@ export function linphone(options: CallOptions): string[] {
   const script = `(sleep 1; ${[...said, ...pause, ...end].join('; ')})`;
   const program = `linphonec -c '${join(folder, 'linphonerc')}'`;
   return ['sh', '-c', `${script} | HOME='${folder}' timeout ${durationS + 10} ${program}`];
+}
+
+/** Without the algorithm linphone answers MD5 only. */
+function authInfo(password: string): string[] {
+  return [
+    ...['[auth_info_0]', 'username=alice', 'userid=alice', `passwd=${password}`],
+    ...['realm=latchkey', 'algorithm=SHA-256'],
+  ];
 }
 
 /** Ten seconds of 440 Hz, 8000 samples a second. */
