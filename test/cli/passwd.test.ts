@@ -16,8 +16,8 @@ function passwd(
   args: readonly string[],
   { variable, input = '' }: { variable?: string; input?: string } = {},
 ) {
-  const { LATCHKEY_PASSWORD: _before, ...inherited } = process.env;
-  const env = { ...inherited, ...(variable !== undefined && { LATCHKEY_PASSWORD: variable }) };
+  // A variable that is undefined is not there.
+  const env = { ...process.env, LATCHKEY_PASSWORD: variable };
   const command = ['--import=tsx', 'lib/cli/main.ts', 'passwd', ...args];
   return spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8', env, input });
 }
