@@ -1,7 +1,7 @@
 // Candidates: paths that may be the peer's and have not proved it yet. How much may be sent to one (protocol.md 5.4), how many
 // there may be, and who makes room for whom (5.9). It holds no keys and sends nothing.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
-import { isSamePath, type LocalPort, type Path } from './path.js';
+import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import { Trial } from './trial.js';
 import { VerifiedPath } from './verified-path.js';
 import { CANDIDATE_LIFETIME_MS, type Challenge } from '../proof/challenge.js';

@@ -25,7 +25,7 @@ import type { Protection } from '../proof/protection.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from '../route/port.js';
 import { OwnTags } from '../route/own-tags.js';
-import type { LocalPort, Path } from './path.js';
+import type { LocalPort, Path } from '../network-path.js';
 import { PayloadRoute, type RoutedPath } from '../route/payload-route.js';
 import { ProverPair } from './prover-pair.js';
 import { isNobodys, maySendUnproven, UnprovenPeer, type UnprovenPeerState } from './unproven-peer.js';

@@ -1,7 +1,7 @@
 // Hellos that came before the answer which tells their key: the last four per component, judged when it comes
 // (protocol.md 4). Copies, because a socket may reuse its buffer.
 import { parseLatchMessage, type LatchMessage } from '../../wire/index.js';
-import type { Path } from './path.js';
+import type { Path } from '../network-path.js';
 
 const MAX_KEPT = 4;
 

@@ -2,7 +2,7 @@
 // until it has asked under the new ones (protocol.md 5.10).
 import { isSameAddress, type LatchMessage, type TransportAddress } from '../../wire/index.js';
 import type { Generation } from '../proof/generation.js';
-import type { LocalPort, Path } from './path.js';
+import type { LocalPort, Path } from '../network-path.js';
 import { Prover, type ProverHost } from './prover.js';
 
 /** Media to an address that has never challenged validly stops after this time: protocol.md 6.1. */

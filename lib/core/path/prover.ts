@@ -22,7 +22,7 @@ import {
   type TargetBounds,
   type UnprovenTarget,
 } from '../route/target-bounds.js';
-import type { LocalPort, Path } from './path.js';
+import type { LocalPort, Path } from '../network-path.js';
 
 /** When hellos go out until a valid challenge has come, from the start of a generation: protocol.md 6.1. */
 const HELLO_SERIES_MS: readonly number[] = [0, 50, 150, 350, 750, 1550, 3150];

@@ -1,6 +1,6 @@
 // Verified paths beside the active one, of a peer that may have several: payload is taken from them, and ICE may nominate one
 // of them later (protocol.md 8.1). Nobody asks them for consent, so each is forgotten 30 s after it was verified (RFC 7675).
-import { isSamePath, type LocalPort, type Path } from './path.js';
+import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { VerifiedPath } from './verified-path.js';
 import type { VerifierHost } from './verifier-host.js';
 

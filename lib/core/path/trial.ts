@@ -4,7 +4,7 @@
 // copies. This file decides and remembers. It sends and delivers nothing: the verifier does what it decides.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
 import { CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
-import { isSamePath, type Path } from './path.js';
+import { isSamePath, type Path } from '../network-path.js';
 import type { VerifiedPath } from './verified-path.js';
 
 /** The path in use is asked twice: one datagram may be lost. */

@@ -4,7 +4,7 @@ import type { TransportAddress } from '../../wire/index.js';
 import type { Random } from '../crypto.js';
 import type { Challenge } from '../proof/challenge.js';
 import { Consent } from './consent.js';
-import type { LocalPort, Path } from './path.js';
+import type { LocalPort, Path } from '../network-path.js';
 
 export class VerifiedPath implements Path {
   readonly port: LocalPort;

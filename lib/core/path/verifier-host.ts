@@ -5,7 +5,7 @@ import type { Crypto, Random } from '../crypto.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
 import type { ComponentId, MappingView } from '../events.js';
 import type { CallPlace } from '../call-place.js';
-import type { LocalPort, Path } from './path.js';
+import type { LocalPort, Path } from '../network-path.js';
 
 export type VerifierEvent =
   | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' }

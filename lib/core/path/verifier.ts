@@ -10,7 +10,7 @@ import { NamedTargets, TARGET_SCHEDULE_MS, TARGET_WAIT_MS } from '../route/targe
 import { CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
 import type { AnswerMessage, Scheme, GreetingMessage } from '../proof/scheme.js';
 import { Mapping } from './mapping.js';
-import { isSamePath, type LocalPort, type Path } from './path.js';
+import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import { StandbyPaths } from './standby-paths.js';
 import { AskedPath, askScheduleMs, decideTrial, TrialHistory, type Trial, type TrialState } from './trial.js';
 import type { VerifierHost } from './verifier-host.js';

@@ -1,5 +1,5 @@
 // One challenge: the message that asks one path for a proof, and when to send it again. It neither sends nor verifies.
-import type { Path } from '../path/path.js';
+import type { Path } from '../network-path.js';
 
 /** Transmissions of a challenge to a candidate, from the first: protocol.md 5.2. */
 export const CANDIDATE_SCHEDULE_MS: readonly number[] = [0, 100, 300, 700, 1500, 3100];

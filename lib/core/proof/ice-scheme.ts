@@ -7,7 +7,7 @@ import {
   isIceIntegrityValid,
   type TransportAddress,
 } from '../../wire/index.js';
-import type { Path } from '../path/path.js';
+import type { Path } from '../network-path.js';
 import { Challenge } from './challenge.js';
 import type { AnswerMessage, Scheme, Greeting, GreetingMessage, SchemeHost } from './scheme.js';
 import type { DropReason } from '../counters.js';

@@ -1,7 +1,7 @@
 // What a verifier asks of the secret that its peer brought: to make challenges, to judge answers and greetings.
 // The rules of section 5 stay the same whatever plays hello, challenge and response (protocol.md 5, 8).
 import type { IceCheck, IceResponse, LatchMessage, TransportAddress } from '../../wire/index.js';
-import type { Path } from '../path/path.js';
+import type { Path } from '../network-path.js';
 import type { Challenge } from './challenge.js';
 import type { DropReason } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
