@@ -1,0 +1,12 @@
+// A million random operations over calls of every kind of protection on one port (protocol.md 5.1).
+import assert from 'node:assert/strict';
+import { playMixed } from '../support/mixed-play.js';
+
+describe('a million operations over mixed sessions on one port', () => {
+  it('break no rule', function () {
+    this.timeout(1_200_000);
+    const totals = playMixed({ operations: 1_000_000, seed: 20_261_128 });
+    assert.ok(totals.delivered > 20_000 && totals.proofs > 20_000, JSON.stringify(totals));
+    assert.ok(totals.rarestShare >= 0.01, JSON.stringify(totals));
+  });
+});
