@@ -10,4 +10,5 @@ export const TARGETS: Readonly<Record<string, RegExp>> = {
   rtcp: /^lib\/(room|wire\/rt)/,
   capture: /^lib\/(capture|wire)\//,
   traffic: /^lib\/(capture|wire)\//,
+  core: /^lib\/(core|wire)\//,
 };
