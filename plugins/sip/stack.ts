@@ -221,10 +221,13 @@ export class Stack implements SipStack {
     }
   }
 
-  /** For the application's logs: the secret is in none (protocol.md 2). */
+  /** For the application's logs: the secret is in none (protocol.md 2), nor what a password can be guessed from. */
   #redacted(message: SipMessage): SipMessage {
     const sdp = readSdp(message);
-    return sdp === undefined ? message : { ...message, content: replaceSdp(message, stripLatch(sdp)) };
+    const { authorization, 'proxy-authorization': forProxies, ...headers } = message.headers;
+    const hasCredentials = authorization !== undefined || forProxies !== undefined;
+    const shown = hasCredentials ? { ...message, headers } : message;
+    return sdp === undefined ? shown : { ...shown, content: replaceSdp(message, stripLatch(sdp)) };
   }
 
   #onReceived(message: SipMessage, remote: SipFlow): void {

@@ -9,6 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
+import type { Latchkey } from '../../lib/index.js';
 import { createDistributionServer } from '../../lib/server/index.js';
 import type {
   DistributionServer,
@@ -258,8 +259,11 @@ describe('server: who may call', () => {
   });
 
   it('no credentials are in what the server tells and shows', async () => {
-    const { server, at, rejected } = await start({ admission: { users: usersOf('tea') } }, 'UDP');
     const told: unknown[] = [];
+    const signalling = (latchkey: Latchkey) =>
+      latchSip(sip, latchkey).on('received', ({ headers }) => void told.push(headers['authorization']));
+    const options = { signalling, admission: { users: usersOf('tea') } };
+    const { server, at, rejected } = await start(options, 'UDP');
     for (const name of ['session', 'answered', 'joined', 'latch', 'fault'] as const)
       server.on(name, (event: unknown) => void told.push(event));
     const call = new Call(await dial('UDP', at));
