@@ -619,6 +619,8 @@ export class MixedCalls {
       throw new MixedViolation(
         `6.5: payload of ${this.name(call)} is ${what} ${key}, its SDP says ${keyOf(call.signalled)}`,
       );
+    // Who only proves itself chose its server: two calls may well have the same one (protocol.md 5.7, 6.1).
+    if (call.kind === 'prover' && what === 'sent to') return;
     const first = this.claimantOf(key);
     if (first && first !== call && this.#isBetterClaim(first, call))
       throw new MixedViolation(

@@ -332,8 +332,9 @@ export class Component implements VerifierHost, ProverHost {
 
   #maySendUnproven(sizeBytes: number, nowMs: number): boolean {
     const peer = this.#unproven;
-    // A prover chose its peer itself. What the peer has to do in return is to challenge us, where it can (protocol.md 6.1).
-    if (!peer) return this.#isChallengedInTime(nowMs);
+    // A prover chose its peer itself, but nobody whom another session has proven (5.1). What the peer has to do in return is
+    // to challenge us, where it can (protocol.md 6.1).
+    if (!peer) return !this.#route.isProvenByAnother && this.#isChallengedInTime(nowMs);
     const { isConfirmed, peerTransport } = this.session;
     const state: UnprovenPeerState = {
       isHeld: this.#route.isHeld,

@@ -62,6 +62,14 @@ export class PayloadRoute<Owner> {
     return port.route(remote.address, remote.port)?.owner === this.owner;
   }
 
+  /** Another session has proven the address of the path in use (protocol.md 5.1). */
+  get isProvenByAnother(): boolean {
+    if (!this.#active) return false;
+    const { port, remote } = this.#active;
+    const holder = port.route(remote.address, remote.port);
+    return holder?.isProven === true && holder.owner !== this.owner;
+  }
+
   /** Payload is taken from `path` too, unless another session has verified that address since (protocol.md 5.1). */
   keep(path: RoutedPath<Owner>, untilMs: number): void {
     const holder = path.port.route(path.remote.address, path.remote.port);
