@@ -22,6 +22,7 @@ import {
   type Planned,
   type Stance,
 } from './negotiation.js';
+import { refusedTarget } from './refused-target.js';
 import type { Verdict } from './verdict.js';
 
 type SdpType = 'offer' | 'answer';
@@ -209,7 +210,7 @@ export class SdpSession {
     }
     const plan = this.#plan(this.#offer.sdp, sdp, true);
     for (const { fault, agreement, remote } of plan) {
-      const refusal = this.#judge(remote, fault, agreement.kind === 'latch');
+      const refusal = this.#judge(remote, fault, agreement.kind === 'latch') ?? this.#judgeTarget(remote);
       if (refusal) return refusal;
     }
     for (const { agreement } of plan) {
@@ -229,7 +230,7 @@ export class SdpSession {
         latch && latchFault(this.#stance(false), this.#context, this.#halvesOf(media.index), latch);
       const isSupported =
         latch !== undefined && chooseSuite(latch, this.#context.options.suites) !== undefined;
-      const refusal = this.#judge(media, fault, isSupported);
+      const refusal = this.#judge(media, fault, isSupported) ?? this.#judgeTarget(media);
       if (refusal) return refusal;
     }
     this.#offer = { sdp, isOurs: false };
@@ -263,6 +264,14 @@ export class SdpSession {
       ? 'the peer offers no latch that we support'
       : 'the signalling is not encrypted';
     return this.#reject(488, `latch is required and ${reason} (media ${media.index})`, media.index);
+  }
+
+  /** Nobody's description aims our media at everybody (protocol.md 5.7). */
+  #judgeTarget(media: SdpMedia): Verdict | undefined {
+    const reason = refusedTarget(media);
+    return reason === undefined
+      ? undefined
+      : this.#reject(488, `${reason} (media ${media.index})`, media.index);
   }
 
   #carryOut(plan: readonly Planned[], nowMs: number): void {
