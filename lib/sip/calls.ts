@@ -5,6 +5,8 @@
 import { stripLatch } from '../index.js';
 import type { Latchkey, PeerSource, Policy, Role, Session } from '../index.js';
 import { readSdp, replaceSdp } from './body.js';
+import { BoundCounters } from './bound-counters.js';
+import type { LedgerAddress } from './datagram-ledger.js';
 import { Dialog, TRANSACTION_MS } from './dialog.js';
 import type { DialogLimits, EndReason } from './dialog.js';
 import { DialogTable } from './dialog-table.js';
@@ -28,15 +30,23 @@ import {
 import type { SipFlow, SipMessage, SipRequest, SipResponse } from './message-types.js';
 import { peerSource } from './peer-knowledge.js';
 import type { SipStack } from './stack-types.js';
+import { UnconfirmedCalls } from './unconfirmed-calls.js';
+
+/** Dialogs with one Call-ID that a peer may begin: each message looks through them. More than any forking proxy makes of one call. */
+const MAX_OF_CALL_ID = 64;
 
 export interface CallsOptions extends DialogLimits {
   readonly role?: Role;
   readonly policy?: Policy;
+  /** Counts the calls that gave way to others. */
+  readonly bounds?: BoundCounters;
 }
 
 export interface CallsObserver {
   onSession(session: Session, message: SipMessage): void;
   onEnd(dialog: Dialog, reason: EndReason): void;
+  /** Somebody receives at this IP address (protocol.md 8). */
+  onShown?(address: string): void;
 }
 
 /** A request of ours under way; of an INVITE that makes a call `dialog` and `offerAnswer` are the first fork's. */
@@ -66,12 +76,32 @@ export interface Way {
 export class Calls {
   readonly edits = new WeakMap<SipMessage, Edit>();
   readonly table = new DialogTable();
+  readonly #unconfirmed: UnconfirmedCalls<Dialog>;
 
   constructor(
     private readonly latchkey: Latchkey,
     private readonly options: CallsOptions,
     private readonly observer: CallsObserver,
-  ) {}
+  ) {
+    this.#unconfirmed = new UnconfirmedCalls(options.bounds ?? new BoundCounters(), (dialog) =>
+      dialog.end('displaced'),
+    );
+  }
+
+  /** The call came over UDP: until it is acknowledged one forged datagram may have made it, and it may have to give way to others. */
+  noteUnconfirmed(dialog: Dialog, source: LedgerAddress): void {
+    if (!dialog.isEnded) this.#unconfirmed.add(dialog, source);
+  }
+
+  /** Ends the oldest call that nobody has acknowledged, for one that finds no ports. False where there is none to end. */
+  displaceUnconfirmed(newcomer: Dialog): boolean {
+    return this.#unconfirmed.displaceFor(newcomer);
+  }
+
+  /** One forged datagram may have made this call: it came over UDP, and nobody has acknowledged it. */
+  isUnconfirmed(dialog: Dialog): boolean {
+    return this.#unconfirmed.has(dialog);
+  }
 
   /** The dialog of an INVITE that is about to go out; made on first sight. */
   outgoingInvite(request: SipRequest, signalling: Signalling): Dialog {
@@ -103,10 +133,10 @@ export class Calls {
       if (!dialog.isConfirmed && !dialog.isOutgoing) dialog.expectWithin(TRANSACTION_MS, 'cancelled');
       return undefined;
     }
-    dialog.flow = remote;
+    this.table.follow(dialog, remote);
     dialog.stack = stack;
     if (readSdp(request) !== undefined) dialog.peer.noteSource(remote, signalling);
-    if (request.method === 'ACK' || request.method === 'PRACK') dialog.peer.noteRepeated(remote);
+    if (request.method === 'ACK' || request.method === 'PRACK') this.#noteRepeated(dialog, remote);
     if (request.method === 'ACK') return this.#receiveAck(request, dialog, signalling);
     if (seq < dialog.remoteSeq)
       return { status: 500, warning: 'CSeq is lower than that of an earlier request' };
@@ -168,7 +198,7 @@ export class Calls {
     dialog.stack = way?.stack;
     if (isInitial && way?.flow) {
       dialog.isOnFlow = true;
-      dialog.flow = way.flow;
+      this.table.follow(dialog, way.flow);
     }
     const sdp = readSdp(request);
     if (method === 'ACK') {
@@ -208,8 +238,8 @@ export class Calls {
     const { status } = response;
     const fork = this.forkOf(outgoing, response);
     if (fork && remote) {
-      fork.dialog.flow = remote;
-      fork.dialog.peer.noteRepeated(remote);
+      this.table.follow(fork.dialog, remote);
+      this.#noteRepeated(fork.dialog, remote);
     }
     if (status <= 100 || !fork) return undefined;
     const { dialog, offerAnswer } = fork;
@@ -261,9 +291,11 @@ export class Calls {
     signalling: Signalling,
     stack: SipStack | undefined,
   ): Refusal | undefined {
+    if (this.table.countOf(callId(request)) >= MAX_OF_CALL_ID)
+      return { status: 482, warning: 'there are too many calls with this Call-ID' };
     const dialog = this.#open(request, signalling, false, peerSource(remote, signalling));
     this.table.mark(request, dialog);
-    dialog.flow = remote;
+    this.table.follow(dialog, remote);
     dialog.stack = stack;
     dialog.remoteSeq = cseqOf(request).seq;
     dialog.learnAsCallee(request, true);
@@ -313,6 +345,7 @@ export class Calls {
     if (dialog.isConfirmed) {
       dialog.acknowledged(seq);
       dialog.peer.noteConfirmed();
+      this.#unconfirmed.remove(dialog);
     }
     const invite = dialog.invite(true, seq);
     const sdp = readSdp(request);
@@ -321,6 +354,11 @@ export class Calls {
     if (sdp !== undefined) return invite.remoteAnswer(this.#trusted(dialog, sdp, signalling));
     invite.fail();
     return undefined;
+  }
+
+  #noteRepeated(dialog: Dialog, flow: SipFlow): void {
+    const shown = dialog.peer.noteRepeated(flow);
+    if (shown !== undefined) this.observer.onShown?.(shown);
   }
 
   #begin(request: SipRequest, dialog: Dialog, isInitial: boolean): OfferAnswer {
@@ -358,6 +396,7 @@ export class Calls {
     const id = callId(message);
     const dialog = new Dialog(id, session, signalling, isOutgoing, this.options, (ended, reason) => {
       this.table.remove(ended);
+      this.#unconfirmed.remove(ended);
       this.observer.onEnd(ended, reason);
     });
     if (isOutgoing) dialog.localTag = fromTag(message);

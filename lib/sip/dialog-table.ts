@@ -4,7 +4,7 @@
  */
 import type { Dialog } from './dialog.js';
 import type { OfferAnswer } from './offer-answer.js';
-import type { SipMessage } from './message-types.js';
+import type { SipFlow, SipMessage } from './message-types.js';
 
 export interface Incoming {
   readonly dialog: Dialog;
@@ -19,6 +19,7 @@ export class DialogTable {
   readonly #byMessage = new WeakMap<SipMessage, Dialog>();
   readonly #incoming = new Map<string, Incoming>();
   readonly #keys = new Map<Dialog, string[]>();
+  readonly #byFlow = new Map<string, Set<Dialog>>();
 
   add(dialog: Dialog): void {
     const others = this.#byCall.get(dialog.callId);
@@ -32,6 +33,23 @@ export class DialogTable {
     else this.#byCall.delete(dialog.callId);
     for (const key of this.#keys.get(dialog) ?? []) this.#incoming.delete(key);
     this.#keys.delete(dialog);
+    this.#leaveFlow(dialog);
+  }
+
+  /** How many open dialogs have this Call-ID. */
+  countOf(callId: string): number {
+    return this.#byCall.get(callId)?.length ?? 0;
+  }
+
+  /** The dialog's peer was heard on this flow, or will be. */
+  follow(dialog: Dialog, flow: SipFlow | undefined): void {
+    this.#leaveFlow(dialog);
+    dialog.flow = flow;
+    if (!flow) return;
+    const key = flowKey(flow.address, flow.port);
+    const others = this.#byFlow.get(key);
+    if (others) others.add(dialog);
+    else this.#byFlow.set(key, new Set([dialog]));
   }
 
   *dialogs(): IterableIterator<Dialog> {
@@ -60,8 +78,7 @@ export class DialogTable {
 
   /** True while an open dialog's peer was last heard on the flow from this address. */
   isFlowInUse(address: string | undefined, port: number | undefined): boolean {
-    for (const { flow } of this.dialogs()) if (flow?.address === address && flow?.port === port) return true;
-    return false;
+    return this.#byFlow.has(flowKey(address, port));
   }
 
   /**
@@ -83,4 +100,16 @@ export class DialogTable {
       (d) => d.isOutgoing && !d.isConfirmed && d.localTag === localTag && d.remoteTag === undefined,
     );
   }
+
+  #leaveFlow(dialog: Dialog): void {
+    const { flow } = dialog;
+    const key = flow && flowKey(flow.address, flow.port);
+    const others = key === undefined ? undefined : this.#byFlow.get(key);
+    others?.delete(dialog);
+    if (key !== undefined && others?.size === 0) this.#byFlow.delete(key);
+  }
+}
+
+function flowKey(address: string | undefined, port: string | number | undefined): string {
+  return `${address},${port}`;
 }

@@ -40,6 +40,7 @@ export type EndReason =
   | 'silence'
   | 'rejected'
   | 'closed'
+  | 'displaced'
   | 'destroyed';
 
 export interface DialogLimits {

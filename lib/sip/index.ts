@@ -7,10 +7,14 @@ export { denialAtGate, denialReply } from './denial.js';
 export type { AdmissionCounters, AdmissionOptions, Admitted, Denied } from './admission.js';
 export { Authenticator } from './authenticator.js';
 export { readSdp, replaceSdp } from './body.js';
+export { BOUND_NAMES, BoundCounters } from './bound-counters.js';
+export type { BoundCounts, BoundName } from './bound-counters.js';
 export { hasCertificate, parseCallUri } from './call-uri.js';
 export type { CallTransport, CallUri } from './call-uri.js';
 export { Calls } from './calls.js';
 export type { CallsObserver, CallsOptions, Edit, Outgoing, Way } from './calls.js';
+export { DatagramLedger } from './datagram-ledger.js';
+export type { LedgerAddress } from './datagram-ledger.js';
 export { TRANSACTION_MS } from './dialog.js';
 export type { Dialog, DialogLimits, EndReason } from './dialog.js';
 export {
@@ -84,5 +88,9 @@ export type {
   SipSignallingEvents,
 } from './signalling.js';
 export type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';
+export { sourceOf } from './address-ranges.js';
+export { RecentCounts } from './recent-counts.js';
+export { UnshownTransactions } from './unshown-transactions.js';
+export type { UnshownTransaction } from './unshown-transactions.js';
 export { parseUsers, userFault, writeUser } from './users.js';
 export type { NewUser, ParsedUsers, SipUser } from './users.js';

@@ -30,6 +30,11 @@ export class MessageFramer {
     this.#listener = listener;
   }
 
+  /** Of the message that is not whole yet. */
+  get pendingBytes(): number {
+    return this.#size + (this.#head?.sizeBytes ?? 0);
+  }
+
   push(data: string): void {
     let at = 0;
     while (at < data.length && !this.#isBroken) {

@@ -55,14 +55,15 @@ export class PeerKnowledge {
   /**
    * An ACK, a PRACK or a response has come that repeats our tag or branch: where all that carried them went to one address, and
    * this came from there, somebody receives there (protocol.md 8). Over UDP a source may be forged; that it repeats what it
-   * cannot know may not.
+   * cannot know may not. Returns the address that is shown by it.
    */
-  noteRepeated(flow: SipFlow): void {
+  noteRepeated(flow: SipFlow): string | undefined {
     const address = addressOf(flow);
-    if (address === undefined || this.session.isClosed) return;
-    if (this.#sentTo.size !== 1 || !this.#sentTo.has(address) || this.#isShown) return;
+    if (address === undefined || this.session.isClosed) return undefined;
+    if (this.#sentTo.size !== 1 || !this.#sentTo.has(address)) return undefined;
+    if (!this.#isShown) this.session.shown(address);
     this.#isShown = true;
-    this.session.shown(address);
+    return address;
   }
 
   /** The ACK has come, or the 2xx to our own INVITE. */

@@ -4,6 +4,7 @@
  */
 import type { Session } from '../index.js';
 import type { Denied } from './admission.js';
+import type { BoundCounts } from './bound-counters.js';
 import type { Dialog, EndReason } from './dialog.js';
 import type { SipFlow, SipMessage, SipRequest } from './message-types.js';
 import type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';
@@ -104,4 +105,10 @@ export interface SipSignalling {
   dialog(message: SipMessage): Dialog | undefined;
   /** The session of that dialog. */
   session(message: SipMessage): Session | undefined;
+  /** Ends the oldest call that nobody has acknowledged, for one that finds no ports. False where there is none to end. */
+  displaceUnconfirmed?(newcomer: Dialog): boolean;
+  /** One forged datagram may have made this call: it came over UDP, and nobody has acknowledged it. */
+  isUnconfirmed?(dialog: Dialog): boolean;
+  /** How often each bound held somebody back. */
+  readonly bounds?: BoundCounts;
 }

@@ -1,8 +1,7 @@
 /**
- * Between a socket and the package's listeners on it: messages pass the gate, exceptions are caught, closed flows are silent.
+ * Between a connection and the package's listeners on it: messages pass the gate, exceptions are caught, closed flows are silent.
  * Works on the one object it is given; no prototype is changed.
  */
-import type { Socket as DatagramSocket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { MessageFramer, answerPassed, answerRefused, examineMessage } from '../../lib/sip/index.js';
@@ -15,11 +14,13 @@ import type {
   GateVerdict,
   SipFlow,
 } from '../../lib/sip/index.js';
+import type { ConnectionBounds } from './connection-bounds.js';
 import { packageText } from './package-text.js';
 
 export interface GuardSite {
   readonly limits: GateLimits;
   readonly counters: GateCounters;
+  readonly connections: ConnectionBounds;
   /** The To tag of answers that are given at the gate. */
   readonly tag: string;
   /** Something was dropped or caught; the process goes on. */
@@ -32,13 +33,13 @@ export interface GuardSite {
   isInUse(address: string | undefined, port: number | undefined): boolean;
 }
 
-type Listener = (...args: unknown[]) => void;
+export type Listener = (...args: unknown[]) => void;
 
 /**
  * Counts a refusal, tells of the first ones, and makes the answer where there may be one: it goes back to where the request
  * came from, whatever the Via says, and is never much longer (protocol.md P11).
  */
-function refuse(
+export function refuse(
   { reason, answerable }: GateRefusal,
   where: string,
   source: { readonly address: string | undefined; readonly port: number | undefined },
@@ -59,7 +60,7 @@ function refuse(
  * A message that passed the gate: to the package, or back with an answer, which then is all that there ever was of the request
  * (a stateless UAS, RFC 3261 8.2.7): a flood of calls that are not let in costs no memory.
  */
-function pass(
+export function pass(
   message: GateMessage,
   flow: SipFlow,
   sizeBytes: number,
@@ -101,6 +102,8 @@ function withoutDetails(onError: Listener): Listener {
  * @param isCertified It was accepted with a certificate of the client's.
  */
 export function guardStream(stream: Socket, where: string, site: GuardSite, isCertified = false): void {
+  const { connections } = site;
+  connections.noteOpen(stream);
   stream.on('error', (error) => site.onFault(where, error));
   interceptOn(stream, {
     error: withoutDetails,
@@ -119,8 +122,11 @@ export function guardStream(stream: Socket, where: string, site: GuardSite, isCe
         const { address, port } = source();
         return { protocol: where, ...(address !== undefined && { address }), port: port ?? NaN, isCertified };
       };
+      let hasEnded = false;
       const framer = new MessageFramer(site.limits, {
         onVerdict: (verdict: GateVerdict, sizeBytes) => {
+          hasEnded = true;
+          connections.noteWhole(stream);
           if (verdict.ok) write(pass(verdict.message, flow(), sizeBytes, site, parser));
           else answer(verdict, sizeBytes);
         },
@@ -131,7 +137,9 @@ export function guardStream(stream: Socket, where: string, site: GuardSite, isCe
       });
       return (data) => {
         try {
+          hasEnded = false;
           framer.push(String(data));
+          connections.noteIncomplete(stream, framer.pendingBytes, hasEnded);
         } catch (error) {
           fail(error);
         }
@@ -148,7 +156,9 @@ export function guardStream(stream: Socket, where: string, site: GuardSite, isCe
 export interface WebSocketLike extends EventEmitter {
   readonly readyState: number;
   /** Where the package reads the addresses, too. */
-  readonly _socket?: { readonly remoteAddress?: string; readonly remotePort?: number };
+  readonly _socket?: Socket;
+  /** What has come of frames that are not whole, and of a message in frames. */
+  readonly _receiver?: { readonly _bufferedBytes: number; readonly _messageLength: number };
   send(data: unknown, ...rest: unknown[]): void;
   terminate(): void;
 }
@@ -163,9 +173,11 @@ export function guardWebSocket(
   isCertified = false,
 ): void {
   socket.on('error', (error: unknown) => site.onFault(where, error));
+  const watch = watchFrames(socket, site.connections);
   interceptOn(socket, {
     error: withoutDetails,
     message: (onMessage) => (data) => {
+      watch.noteWhole();
       const isText = typeof data === 'string';
       const text = isText ? data : Buffer.isBuffer(data) ? data.toString('latin1') : '';
       try {
@@ -198,32 +210,22 @@ export function guardWebSocket(
   };
 }
 
-/** The package's UDP socket: `onMessage` is its listener. */
-export function guardDatagrams(socket: DatagramSocket, onMessage: Listener, site: GuardSite): void {
-  socket.on('message', (bytes, info) => {
-    try {
-      const verdict = examineMessage(bytes.toString('latin1'), site.limits);
-      if (!verdict) return;
-      const flow = { protocol: 'UDP', address: info.address, port: info.port };
-      const parse = (text: string) => onMessage(Buffer.from(text, 'latin1'), info);
-      const answer = verdict.ok
-        ? pass(verdict.message, flow, bytes.length, site, parse)
-        : refuse(verdict, 'UDP', info, bytes.length, site);
-      if (answer !== undefined) socket.send(Buffer.from(answer, 'latin1'), info.port, info.address);
-    } catch (error) {
-      site.onFault('UDP', error);
-    }
+/** An accepted WebSocket is open, and has frames under way that may never end. */
+function watchFrames(socket: WebSocketLike, connections: ConnectionBounds): { noteWhole(): void } {
+  const stream = socket._socket;
+  if (!stream) return { noteWhole: () => undefined };
+  let hasEnded = false;
+  connections.noteOpen(stream);
+  // The WebSocket's own listener is there already, and has read what is told here.
+  stream.on('data', () => {
+    const { _bufferedBytes = 0, _messageLength = 0 } = socket._receiver ?? {};
+    connections.noteIncomplete(stream, _bufferedBytes + _messageLength, hasEnded);
+    hasEnded = false;
   });
-  const send = socket.send.bind(socket) as Listener;
-  Object.defineProperty(socket, 'send', {
-    configurable: true,
-    writable: true,
-    value: (...args: unknown[]) => {
-      try {
-        send(...args);
-      } catch (error) {
-        site.onFault('UDP', error);
-      }
+  return {
+    noteWhole: () => {
+      hasEnded = true;
+      connections.noteWhole(stream);
     },
-  });
+  };
 }

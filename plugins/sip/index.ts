@@ -5,9 +5,18 @@
 import { EventEmitter } from 'node:events';
 import { LatchkeyError } from '../../lib/index.js';
 import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
-import { Calls, GateCounters, fromTag, toTag } from '../../lib/sip/index.js';
+import {
+  BoundCounters,
+  Calls,
+  DatagramLedger,
+  GateCounters,
+  UnshownTransactions,
+  fromTag,
+  toTag,
+} from '../../lib/sip/index.js';
 import type {
   Arrival,
+  BoundCounts,
   Dialog,
   GateCounts,
   ListenOptions,
@@ -18,6 +27,8 @@ import type {
   SipSignalling,
   SipSignallingEvents,
 } from '../../lib/sip/index.js';
+import { ConnectionBounds, connectionLimits } from './connection-bounds.js';
+import type { ConnectionLimits } from './connection-bounds.js';
 import type { SipOptions, SipPackage } from './sip-types.js';
 import { Stack } from './stack.js';
 import { openListeners } from './stack-set.js';
@@ -27,6 +38,7 @@ import type { Resolve } from './target.js';
 export { hopSignalling, isLoopback } from '../../lib/sip/index.js';
 export type * from '../../lib/sip/index.js';
 export type * from './sip-types.js';
+export type { ConnectionLimits } from './connection-bounds.js';
 export type { Stack } from './stack.js';
 export type { Resolve, Target } from './target.js';
 
@@ -41,6 +53,13 @@ export interface LatchSipOptions {
   maxSilenceMs?: number;
   /** Replaces name resolution (RFC 3263). Targets are tried in order. */
   resolve?: Resolve;
+  /**
+   * Ranges of IP addresses (CIDR) in which somebody is known to receive, such as a carrier's. To any other address no more than three
+   * times the bytes that came from there goes over UDP, and no 1xx, until it has acknowledged something.
+   */
+  shownRanges?: readonly string[];
+  /** Bounds on accepted connections; each has a default. */
+  connections?: Partial<ConnectionLimits>;
 }
 
 const DEFAULT_RINGING_MS = 200_000;
@@ -60,11 +79,17 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   readonly #resolve: Resolve;
   readonly #stacks = new Set<Stack>();
   readonly #gate = new GateCounters();
+  readonly #bounds = new BoundCounters();
+  readonly #ledger: DatagramLedger;
+  readonly #connections: ConnectionBounds;
+  readonly #transactions = new UnshownTransactions(this.#bounds, () => performance.now());
 
   /** Made by `latchSip`, not by hand. */
   constructor(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions) {
     super();
-    const { role, policy, ringingMs, maxSilenceMs, resolve = resolveHop } = options;
+    this.#connections = new ConnectionBounds(connectionLimits(options.connections), this.#bounds);
+    const { role, policy, ringingMs, maxSilenceMs, resolve = resolveHop, shownRanges } = options;
+    this.#ledger = new DatagramLedger(() => performance.now(), shownRanges);
     this.#sip = sip;
     this.#resolve = resolve;
     const limits = {
@@ -73,17 +98,30 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
     };
     this.#calls = new Calls(
       latchkey,
-      { ...limits, ...(role && { role }), ...(policy && { policy }) },
+      { ...limits, ...(role && { role }), ...(policy && { policy }), bounds: this.#bounds },
       {
         onSession: (session, message) => this.#tell('session', session, message),
         onEnd: ({ session, callId }, reason) => this.#tell('ended', { session, call: callId, reason }),
+        onShown: (address) => this.#ledger.show(address),
       },
     );
   }
 
-  /** What was refused at the gate, before the package saw it, by all stacks together. */
-  get counters(): { readonly gate: GateCounts } {
-    return { gate: this.#gate };
+  /** What was refused at the gate, before the package saw it, and how often a bound held somebody back, by all stacks together. */
+  get counters(): { readonly gate: GateCounts; readonly bounds: BoundCounts } {
+    return { gate: this.#gate, bounds: this.bounds };
+  }
+
+  get bounds(): BoundCounts {
+    return this.#bounds.counts;
+  }
+
+  displaceUnconfirmed(newcomer: Dialog): boolean {
+    return this.#calls.displaceUnconfirmed(newcomer);
+  }
+
+  isUnconfirmed(dialog: Dialog): boolean {
+    return this.#calls.isUnconfirmed(dialog);
   }
 
   /**
@@ -96,6 +134,8 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
       calls: this.#calls,
       resolve: this.#resolve,
       gate: this.#gate,
+      ...{ ledger: this.#ledger, bounds: this.#bounds, transactions: this.#transactions },
+      connections: this.#connections,
       onRejected: (dialog, message, { status, warning }) => {
         const call = String(message.headers['call-id'] ?? '');
         this.#tell('rejected', { session: dialog?.session, call, status, warning, message });

@@ -8,8 +8,10 @@ import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
-import { guardDatagrams, guardStream, guardWebSocket } from './guard-stream.js';
-import type { GuardSite, WebSocketLike } from './guard-stream.js';
+import { guardDatagrams } from './guard-datagrams.js';
+import type { DatagramGuardSite, SendDatagram } from './guard-datagrams.js';
+import { guardStream, guardWebSocket } from './guard-stream.js';
+import type { WebSocketLike } from './guard-stream.js';
 import type { ListenerAddress, ListenerProtocol, SipFlow } from '../../lib/sip/index.js';
 import type { SipOptions } from './sip-types.js';
 import { withSwapped } from './swap.js';
@@ -36,16 +38,23 @@ const REASONS: Record<string, string> = {
   EACCES: 'not permitted',
 };
 
+/** The process, or the system, has no file descriptors left. */
+const DESCRIPTORS: readonly string[] = ['EMFILE', 'ENFILE'];
+
+/** Hundreds of messages may come between two turns of the loop; the system gives what it allows. */
+const UDP_BUFFER_BYTES = 4 * 1024 * 1024;
+
 export class Listeners {
   readonly #listening: Listening[] = [];
   readonly #streams = new Set<net.Socket>();
   /** `address,port` of the peers of accepted WebSockets. */
   readonly #webSockets = new Set<string>();
   #isClosed = false;
+  #sendDatagram: SendDatagram | undefined;
 
   constructor(
     private readonly options: SipOptions,
-    private readonly site: GuardSite,
+    private readonly site: DatagramGuardSite,
   ) {}
 
   /** Runs the package's `create`, watching what it opens. When it throws, what it had opened is closed. */
@@ -75,6 +84,11 @@ export class Listeners {
         return [];
       }
     });
+  }
+
+  /** Over UDP, as far as the ledger lets it; nothing where there is no UDP. */
+  sendDatagram(bytes: Buffer, to: Parameters<SendDatagram>[1]): void {
+    this.#sendDatagram?.(bytes, to);
   }
 
   hasWebSocket({ address, port }: SipFlow): boolean {
@@ -129,7 +143,8 @@ export class Listeners {
       {
         target: dgram,
         key: 'createSocket',
-        make: (original) => (type, onMessage) => this.#adoptUdp(original(type), onMessage),
+        make: (original) => (type, onMessage) =>
+          this.#adoptUdp(original({ type, recvBufferSize: UDP_BUFFER_BYTES }), onMessage),
       },
       { target: net, key: 'createServer', make: streams('TCP', options.port ?? 5060) },
       { target: tls, key: 'createServer', make: streams('TLS', options.tls_port ?? 5061) },
@@ -173,7 +188,7 @@ export class Listeners {
   #adoptUdp(made: unknown, onMessage: unknown): dgram.Socket {
     const socket = made as dgram.Socket;
     const port = this.options.port ?? 5060;
-    guardDatagrams(socket, onMessage as Loose, this.site);
+    this.#sendDatagram = guardDatagrams(socket, onMessage as Loose, this.site);
     const bind = socket.bind.bind(socket);
     Object.defineProperty(socket, 'bind', {
       value: (_port: number, address: string) => bind({ port, address }),
@@ -189,12 +204,31 @@ export class Listeners {
       value: () => listen({ port, ...(address !== undefined && { host: address }) }),
     });
     if (protocol === 'WS' || protocol === 'WSS') this.#guardUpgrades(server);
+    this.#admitOnly(server, protocol !== 'TCP');
     server.on('connection', (stream: net.Socket) => {
       this.#streams.add(stream);
       stream.once('close', () => this.#streams.delete(stream));
     });
     this.#file(protocol, server, port);
     return server;
+  }
+
+  /** A connection beyond the bounds is closed before anything has been made for it. */
+  #admitOnly(server: net.Server, hasHandshake: boolean): void {
+    const emit = server.emit.bind(server) as (event: string, ...args: unknown[]) => boolean;
+    Object.defineProperty(server, 'emit', {
+      configurable: true,
+      value: (event: string, ...args: unknown[]) => {
+        const [stream] = args;
+        const isAdmitted =
+          event !== 'connection' ||
+          !(stream instanceof net.Socket) ||
+          this.site.connections.admit(stream, hasHandshake);
+        if (isAdmitted) return emit(event, ...args);
+        stream.destroy();
+        return true;
+      },
+    });
   }
 
   /** An upgrade that the package's `ws` cannot read must not throw into the HTTP server. */
@@ -235,7 +269,8 @@ export class Listeners {
       socket.on('error', (error: NodeJS.ErrnoException) => {
         const reason = REASONS[error.code ?? ''] ?? error.message;
         reject(new Error(`sip: cannot listen on ${where}: ${reason}`, { cause: error }));
-        if (!this.#isClosed) this.site.onFault(protocol, error);
+        if (DESCRIPTORS.includes(error.code ?? '')) this.site.bounds.count('descriptors');
+        else if (!this.#isClosed) this.site.onFault(protocol, error);
       });
     });
     ready.catch(() => undefined);

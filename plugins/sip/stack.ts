@@ -23,7 +23,9 @@ import {
 import type {
   ListenerAddress,
   SipStack,
+  BoundCounters,
   Calls,
+  DatagramLedger,
   Dialog,
   GateAnswer,
   GateCounters,
@@ -38,10 +40,13 @@ import type {
   SipRequest,
   SipResponse,
   SipUri,
+  UnshownTransactions,
 } from '../../lib/sip/index.js';
 import type { PackageStack, SipOptions, SipPackage } from './sip-types.js';
+import type { ConnectionBounds } from './connection-bounds.js';
 import { Dialling } from './dialling.js';
-import type { GuardSite } from './guard-stream.js';
+import type { DatagramGuardSite } from './guard-datagrams.js';
+import { UnshownPeers } from './unshown-peers.js';
 import { Listeners } from './listeners.js';
 import { Sender } from './sender.js';
 import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
@@ -55,6 +60,11 @@ export interface StackSite {
   readonly resolve: Resolve;
   /** Counts what is refused before the package sees it. */
   readonly gate: GateCounters;
+  /** What came over UDP and went, and how often a bound held somebody back. */
+  readonly ledger: DatagramLedger;
+  readonly bounds: BoundCounters;
+  readonly transactions: UnshownTransactions;
+  readonly connections: ConnectionBounds;
   onRejected(dialog: Dialog | undefined, message: SipMessage, refusal: Refusal): void;
   /** False where nobody wants to hear of what is received. */
   isHeard(): boolean;
@@ -71,6 +81,7 @@ export class Stack implements SipStack {
   readonly #dialling: Dialling;
   readonly #sender: Sender;
   readonly #package: PackageStack;
+  readonly #unshown: UnshownPeers;
   readonly #pins = new Pins();
   readonly #flows = new WeakMap<SipMessage, SipFlow>();
   /** What the package takes for its own name. Never dialled, so no call of ours is mistaken for a flow token. */
@@ -79,6 +90,8 @@ export class Stack implements SipStack {
   readonly #isWss: boolean;
   /** While the package reads a message: what it does not know of the flow. */
   #arriving: SipFlow | undefined;
+  /** Of the datagram that is written next. */
+  #isOwnAccord = false;
   /** Fulfilled when everything listens; rejected with one clear Error (a port in use, an address that is not ours). */
   readonly ready: Promise<void>;
 
@@ -94,6 +107,20 @@ export class Stack implements SipStack {
       (options.tls as { rejectUnauthorized?: boolean } | undefined)?.rejectUnauthorized !== false;
     this.#dialling = new Dialling(guard, isVerifying);
     const receive = (request: SipRequest, remote: SipFlow) => this.#receive(request, remote);
+    this.#unshown = new UnshownPeers({
+      ...{ sip: site.sip, ledger: site.ledger, bounds: site.bounds, transactions: site.transactions },
+      calls: site.calls,
+      local: () => this.#udpAddress,
+      onReceived: (request, remote) => this.#onReceived(request, remote),
+      onRequest: receive,
+      shape: (message, target) => this.#shape(message, target),
+      onSending: (message, target) => this.#onSending(message, target),
+      onFailed: (request, error) => {
+        this.#transmit(createResponse(request, { status: 500 }, this.#name));
+        this.#quietly(() => this.#options.logger?.error?.(error));
+      },
+      send: (bytes, to) => this.#listeners.sendDatagram(bytes, to),
+    });
     this.#package = this.#listeners.capture(() => site.sip.create(this.#packageOptions(), receive));
     this.#sender = new Sender({
       sip: site.sip,
@@ -157,7 +184,12 @@ export class Stack implements SipStack {
     return flow ? hopSignalling(flow, this.#isWss) : expectedSignalling(hop);
   }
 
-  #guardSite(): GuardSite {
+  get #udpAddress() {
+    const found = this.#listeners.addresses.find(({ protocol }) => protocol === 'UDP');
+    return { address: this.#options.address ?? '0.0.0.0', port: found?.port ?? this.#options.port ?? 5060 };
+  }
+
+  #guardSite(): DatagramGuardSite {
     return {
       limits: gateLimits(this.#options),
       counters: this.#site.gate,
@@ -165,6 +197,11 @@ export class Stack implements SipStack {
       onFault: (where, error) => this.#site.onFault(where, error),
       turnAway: (message, flow) => this.#turnAway(message, flow),
       handOn: (flow, parse) => this.#handOn(flow, parse),
+      ledger: this.#site.ledger,
+      bounds: this.#site.bounds,
+      connections: this.#site.connections,
+      takeRequest: (text, info) => this.#unshown.take(text, info),
+      takeOwnAccord: () => this.#takeOwnAccord(),
       isInUse: (address, port) => this.#site.calls.table.isFlowInUse(address, port),
     };
   }
@@ -247,10 +284,9 @@ export class Stack implements SipStack {
   /** Before each serialisation, retransmissions and other targets included. */
   #onSending(message: SipMessage, target: SipFlow): void {
     this.#quietly(() => {
-      this.#pins.restore(message);
-      if (message.method !== undefined) this.#setVia(message, target);
-      this.#setContent(message, target);
+      this.#shape(message, target);
       this.#site.calls.noteSent(message, target);
+      if (target.protocol.toUpperCase() === 'UDP') this.#isOwnAccord = this.#isOwn(message);
     });
     const { logger } = this.#options;
     if (!logger?.send) return;
@@ -258,6 +294,27 @@ export class Stack implements SipStack {
     const log = () => this.#quietly(() => logger.send?.(copy, target));
     if (this.#dialling.isRunning) process.nextTick(log);
     else log();
+  }
+
+  #shape(message: SipMessage, target: SipFlow): void {
+    this.#pins.restore(message);
+    if (message.method !== undefined) this.#setVia(message, target);
+    this.#setContent(message, target);
+  }
+
+  /**
+   * A request that nobody could aim: it begins something, or belongs to a call that this side has begun. All else goes where a
+   * message of somebody's says, which may be forged (protocol.md P11).
+   */
+  #isOwn(message: SipMessage): boolean {
+    if (message.method === undefined) return false;
+    return toTag(message) === undefined || this.#site.calls.table.ofMessage(message)?.isOutgoing === true;
+  }
+
+  #takeOwnAccord(): boolean {
+    const isOwn = this.#isOwnAccord;
+    this.#isOwnAccord = false;
+    return isOwn;
   }
 
   #setVia(message: SipMessage, target: SipFlow): void {
@@ -295,6 +352,7 @@ export class Stack implements SipStack {
     const denied = isCall ? this.#options.doorkeeper?.admit(request, remote) : undefined;
     if (denied) return this.#sendResponse(createResponse(request, denialReply(denied), this.#name));
     const refusal = calls.receiveRequest(request, remote, hopSignalling(remote, this.#isWss), this);
+    this.#unshown.noteCall(request, remote);
     if (!refusal) return this.#deliver(request, remote);
     const dialog = calls.table.ofMessage(request);
     if (request.method !== 'ACK') {
@@ -328,6 +386,7 @@ export class Stack implements SipStack {
     calls.sendResponse(response);
     const dialog = calls.table.ofMessage(response);
     const isSuccess = response.status >= 200 && response.status < 300;
+    if (isSuccess && dialog && this.#unshown.refuseTooLong(response, dialog)) return;
     if (isSuccess && dialog && methodOf(response) === 'INVITE')
       dialog.repeatUntilAcknowledged(cseqOf(response).seq, () => this.#transmit(response));
     else this.#transmit(response);
@@ -337,7 +396,7 @@ export class Stack implements SipStack {
     try {
       // What cannot be written must fail here, not in a timer of the package later.
       this.#site.sip.stringify(response);
-      this.#package.send(response);
+      if (!this.#unshown.respond(response)) this.#package.send(response);
     } catch (error) {
       this.#site.onFault('response', error);
     }

@@ -17,9 +17,12 @@ import { sdp } from '../plugins/sip-phones.js';
 
 const sip = createRequire(import.meta.url)('sip') as SipPackage;
 const STEP_MS = 500;
+/** To an address that is not shown no more goes than three times what came from there: here it is. */
+const shownRanges = ['127.0.0.0/8'];
 
 interface Heard {
   readonly atMs: number;
+  readonly sizeBytes: number;
   readonly first: string;
 }
 
@@ -34,25 +37,37 @@ describe('a 200 over UDP that is never acknowledged', () => {
   let phone: dgram.Socket;
   let heard: Heard[];
   let beginMs: number;
+  let sentBytes: number;
 
   beforeEach(async () => {
     phone = dgram.createSocket('udp4').bind(0, '127.0.0.1');
     closers.push(() => phone.close());
     await once(phone, 'listening');
     heard = [];
+    sentBytes = 0;
     clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     closers.push(() => clock.restore());
     beginMs = clock.now;
     phone.on('message', (bytes) =>
-      heard.push({ atMs: clock.now - beginMs, first: bytes.toString('latin1').split('\r\n')[0] ?? '' }),
+      heard.push({
+        atMs: clock.now - beginMs,
+        sizeBytes: bytes.length,
+        first: bytes.toString('latin1').split('\r\n')[0] ?? '',
+      }),
     );
   });
   afterEach(() => {
     for (const close of closers.splice(0).reverse()) close();
   });
 
-  function invite(port: number): void {
-    const body = sdp(phone.address().port);
+  function invite(
+    port: number,
+    size: 'as phones send it' | 'as small as can be' = 'as phones send it',
+  ): void {
+    const body =
+      size === 'as phones send it'
+        ? sdp(phone.address().port)
+        : 'v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n';
     const { port: own } = phone.address();
     const lines = [
       `INVITE sip:echo@127.0.0.1:${port} SIP/2.0`,
@@ -67,7 +82,9 @@ describe('a 200 over UDP that is never acknowledged', () => {
       '',
       body,
     ];
-    phone.send(lines.join('\r\n'), port, '127.0.0.1');
+    const text = lines.join('\r\n');
+    sentBytes += text.length;
+    phone.send(text, port, '127.0.0.1');
   }
 
   async function pass(ms: number): Promise<void> {
@@ -93,7 +110,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
     closers.push(() => media.close());
     const latchkey = createLatchkey();
     closers.push(() => latchkey.close());
-    const signalling = latchSip(sip, latchkey);
+    const signalling = latchSip(sip, latchkey, { shownRanges });
     const server = new MeetingServer({
       ...{
         signalling,
@@ -119,22 +136,84 @@ describe('a 200 over UDP that is never acknowledged', () => {
   it('of an application that itself sends it again: the same', async () => {
     const latchkey = createLatchkey();
     closers.push(() => latchkey.close());
-    const stack = latchSip(sip, latchkey).create({ address: '127.0.0.1', port: 0, tcp: false }, (request) => {
-      if (request.method !== 'INVITE') return;
-      const { to } = request.headers;
-      const headers = {
-        to: { ...to!, params: { tag: 'to' } },
-        contact: [{ uri: 'sip:b@127.0.0.1' }],
-        'content-type': 'application/sdp',
-      };
-      const response = sip.makeResponse(request, 200, 'OK', { headers, content: sdp(41_000) });
-      stack.send(response);
-      for (const afterMs of [700, 1400, 2800]) setTimeout(() => stack.send(response), afterMs);
-    });
+    const stack = latchSip(sip, latchkey, { shownRanges }).create(
+      { address: '127.0.0.1', port: 0, tcp: false },
+      (request) => {
+        if (request.method !== 'INVITE') return;
+        const { to } = request.headers;
+        const headers = {
+          to: { ...to!, params: { tag: 'to' } },
+          contact: [{ uri: 'sip:b@127.0.0.1' }],
+          'content-type': 'application/sdp',
+        };
+        const response = sip.makeResponse(request, 200, 'OK', { headers, content: sdp(41_000) });
+        stack.send(response);
+        for (const afterMs of [700, 1400, 2800]) setTimeout(() => stack.send(response), afterMs);
+      },
+    );
     closers.push(() => stack.destroy());
     await stack.ready;
     invite(stack.addresses[0]?.port ?? 0);
     await pass(40_000);
     check();
+  });
+
+  describe('to an address that is not shown (protocol.md P11)', () => {
+    const heardBytes = () => heard.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+
+    /** What it is asked it answers by 180 and 200. */
+    async function answering(content: string): Promise<number> {
+      const latchkey = createLatchkey();
+      closers.push(() => latchkey.close());
+      const stack = latchSip(sip, latchkey).create(
+        { address: '127.0.0.1', port: 0, tcp: false },
+        (request) => {
+          if (request.method === 'ACK') return;
+          const headers = {
+            to: { ...request.headers.to!, params: { tag: 'to' } },
+            contact: [{ uri: 'sip:b@127.0.0.1' }],
+            'content-type': 'application/sdp',
+          };
+          if (request.method === 'INVITE')
+            stack.send(sip.makeResponse(request, 180, 'Ringing', { headers: { to: headers.to } }));
+          stack.send(sip.makeResponse(request, 200, 'OK', { headers, content }));
+        },
+      );
+      closers.push(() => stack.destroy());
+      await stack.ready;
+      return stack.addresses[0]?.port ?? 0;
+    }
+
+    it('goes out, with all that follows, in no more than three times the bytes of the INVITE, and no 1xx does', async () => {
+      const port = await answering(sdp(41_000));
+      invite(port);
+      await pass(70_000);
+      assert.ok(heardBytes() > sentBytes && heardBytes() <= 3 * sentBytes, `${heardBytes()} of ${sentBytes}`);
+      assert.deepEqual(timesOf('SIP/2.0 1'), []);
+      assert.equal(timesOf('SIP/2.0 200')[0], 0);
+    });
+
+    it('an INVITE that comes again pays for the next one', async () => {
+      const port = await answering(sdp(41_000));
+      for (let i = 0; i < 6; i++) {
+        invite(port);
+        await pass(4000);
+      }
+      assert.ok(timesOf('SIP/2.0 200').length >= 5);
+      assert.ok(heardBytes() <= 3 * sentBytes);
+      assert.deepEqual(timesOf('SIP/2.0 4'), []);
+    });
+
+    it('one that could not pay for its 200 is answered 400, once, and there is no call', async () => {
+      const port = await answering(sdp(41_000) + 'a=x-long:'.padEnd(1500, 'x') + '\r\n');
+      invite(port, 'as small as can be');
+      await pass(70_000);
+      assert.deepEqual(timesOf('SIP/2.0 400'), [0]);
+      assert.equal(heard.length, 1);
+      assert.ok(heardBytes() <= 3 * sentBytes);
+      invite(port, 'as small as can be');
+      await settle();
+      assert.equal(timesOf('SIP/2.0 400').length, 2, 'what comes again is answered again');
+    });
   });
 });

@@ -4,7 +4,8 @@ import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { PeerCertificate } from 'node:tls';
 import { readSdp, replaceSdp } from '../../lib/sip/body.js';
-import { GATE_LIMITS, GateCounters } from '../../lib/sip/index.js';
+import { BoundCounters, GATE_LIMITS, GateCounters } from '../../lib/sip/index.js';
+import { CONNECTION_LIMITS, ConnectionBounds } from '../../plugins/sip/connection-bounds.js';
 import { guardStream } from '../../plugins/sip/guard-stream.js';
 import { checkSipIdentity } from '../../lib/sip/identity.js';
 import type { SipMessage } from '../../lib/sip/index.js';
@@ -23,6 +24,7 @@ describe('plugins/sip: bytes and text', () => {
       limits: GATE_LIMITS,
       counters: new GateCounters(),
       tag: 't',
+      connections: new ConnectionBounds(CONNECTION_LIMITS, new BoundCounters()),
       onFault: () => undefined,
       turnAway: () => undefined,
       handOn: (_flow: unknown, parse: () => void) => parse(),
@@ -46,6 +48,7 @@ describe('plugins/sip: bytes and text', () => {
       limits: GATE_LIMITS,
       counters: new GateCounters(),
       tag: 't',
+      connections: new ConnectionBounds(CONNECTION_LIMITS, new BoundCounters()),
       onFault,
       turnAway: () => undefined,
       handOn: (_flow: unknown, parse: () => void) => parse(),
