@@ -107,11 +107,12 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   }
 
   get counters(): ServerCounters {
-    return this.#record.counters;
+    return { ...this.#record.counters, bounds: this.#bounds };
   }
 
   snapshot(): ServerSnapshot {
-    const { calls, rooms, counters } = this.#record;
+    const { calls, rooms } = this.#record;
+    const { counters } = this;
     const listening = this.#state.is === 'open' ? this.#listening(this.#state.sip) : undefined;
     return { listening, calls, rooms, counters };
   }
@@ -162,6 +163,11 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     // What its sessions have to say in the end is still heard.
     if (this.latchkey !== this.#options.latchkey) this.latchkey.close();
     for (const undo of this.#closers.splice(0).reverse()) undo();
+  }
+
+  /** Those of the signalling, where it keeps any. */
+  get #bounds(): ServerCounters['bounds'] {
+    return this.#state.is === 'open' ? (this.#state.sip?.meeting.bounds ?? {}) : {};
   }
 
   #listening(sip: SipSide | undefined): Listening {

@@ -17,12 +17,19 @@ export interface CallSite {
   /** Offer and answer are complete, for the first time or once more. */
   onAnswered(call: MeetingCall): void;
   onEnded(call: MeetingCall): void;
+  /** Ends the oldest call that nobody has acknowledged, so that this one has its ports. False where there is none. */
+  displaceFor(call: MeetingCall): boolean;
+  /** One forged datagram may have made the call: it takes no place in the room yet. */
+  isUnconfirmed(call: MeetingCall): boolean;
 }
 
 /** What made the call: an INVITE of theirs, or one of ours that can be given up until it is answered. */
 export type Origin =
   | { readonly kind: 'in'; readonly invite: Arrival }
   | { readonly kind: 'out'; readonly giveUp: () => Promise<void> };
+
+/** Calls that are ended for one that finds no ports: each gives one at least, and a call has a few. */
+const DISPLACED_MAX = 8;
 
 export class MeetingCall {
   readonly #site: CallSite;
@@ -61,8 +68,8 @@ export class MeetingCall {
   async start(): Promise<void> {
     if (this.#origin.kind === 'out') return;
     const { invite } = this.#origin;
-    await this.seat.lend(readSdp(invite.request));
-    // Cancelled, or the server closes.
+    await this.#lend(readSdp(invite.request));
+    // Cancelled, displaced, or the server closes.
     if (this.#isEnded) return;
     const refusal = this.#answer(invite);
     if (refusal) this.#refuse(invite.request, refusal.status, refusal.warning);
@@ -106,6 +113,7 @@ export class MeetingCall {
 
   /** The ACK to a 200, with the answer in it where the offer was ours. */
   acknowledge(ack: SipRequest): void {
+    if (!this.#isEnded && this.seat.enter()) return void this.hangUp();
     const offer = this.dialog.offerAnsweredBy(ack);
     if (offer === undefined || this.#isEnded) return;
     const answer = readSdp(ack);
@@ -144,11 +152,22 @@ export class MeetingCall {
     this.#site.onEnded(this);
   }
 
+  /** Calls that one forged datagram may have made keep no ports from this one. */
+  async #lend(offer: string | undefined): Promise<void> {
+    await this.seat.lend(offer);
+    for (let tries = 0; tries < DISPLACED_MAX && !this.#isEnded && !this.seat.isReadyFor(offer); tries++) {
+      if (!this.#site.displaceFor(this)) return;
+      // The ports come back after the event that ended the call.
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.seat.lend(offer);
+    }
+  }
+
   #answer(arrival: Arrival): Reply | undefined {
     const { request } = arrival;
     const offer = readSdp(request);
     if (offer !== undefined) {
-      const answered = this.seat.answer(offer);
+      const answered = this.seat.answer(offer, this.#site.isUnconfirmed(this));
       if (!answered.ok) return sipRefusal(answered);
       this.#accept(arrival, answered.sdp);
       this.#tellAnswered();

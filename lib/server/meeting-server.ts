@@ -5,6 +5,7 @@ import type {
   Admission,
   Admitted,
   Arrival,
+  BoundCounts,
   CallUri,
   Denied,
   Doorkeeper,
@@ -65,6 +66,8 @@ export class MeetingServer implements Doorkeeper {
       onRefused: (...refused) => site.onRefused(...refused),
       onAnswered: (call) => site.onAnswered(call),
       onEnded: (call) => this.#calls.delete(call.session),
+      isUnconfirmed: (call) => signalling.isUnconfirmed?.(call.dialog) === true,
+      displaceFor: (call) => signalling.displaceUnconfirmed?.(call.dialog) === true,
     };
     this.#outgoingSite = {
       ...{ signalling, seats },
@@ -73,6 +76,11 @@ export class MeetingServer implements Doorkeeper {
       find: (session) => this.#calls.get(session),
     };
     signalling.on('ended', (ended) => this.#handleEnded(ended));
+  }
+
+  /** How often each bound of the signalling held somebody back. */
+  get bounds(): Partial<BoundCounts> {
+    return this.#site.signalling.bounds ?? {};
   }
 
   get calls(): ReadonlyMap<Session, MeetingCall> {

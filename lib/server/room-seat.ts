@@ -10,7 +10,7 @@ import {
   offeredTransports,
   repeatOffer,
 } from '../room/index.js';
-import type { Leg, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
+import type { Leg, LegStream, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
 import { CallPorts } from './call-ports.js';
 import type { SeatPort } from './call-ports.js';
 import type { MediaSockets } from './media-sockets.js';
@@ -76,6 +76,8 @@ export class RoomSeat implements Seat {
   readonly #ports: CallPorts;
   #sessionId = String(randomInt(1, 2 ** 47));
   #leg: Leg | undefined;
+  /** Streams that are not in the room yet. */
+  #held: readonly LegStream[] | undefined;
   #version = 1;
   #description: string | undefined;
 
@@ -125,13 +127,17 @@ export class RoomSeat implements Seat {
     await this.#ports.lend(this.#transports(offer));
   }
 
-  /** Answers an offer, and takes its streams into the room. */
-  answer(offer: string): SeatDescription | SeatRefusal {
+  /**
+   * Answers an offer, and takes its streams into the room.
+   *
+   * @param isHeld Their ports listen, but they are not in the room before `enter`.
+   */
+  answer(offer: string, isHeld = false): SeatDescription | SeatRefusal {
     if (this.#isShutOut) return FULL;
     const answered = this.#describe((version) => answerOffer(offer, this.#options(version)));
     if (!answered.ok)
       return answered.status === 488 && !this.isReadyFor(offer) ? OUT_OF_PORTS : refusalOf(answered);
-    this.#place(answered.streams);
+    this.#place(answered.streams, isHeld);
     return answered;
   }
 
@@ -157,8 +163,19 @@ export class RoomSeat implements Seat {
     return undefined;
   }
 
+  /** Takes the streams of an answer that was held back into the room. Idempotent. */
+  enter(): SeatRefusal | undefined {
+    if (!this.#held) return undefined;
+    if (this.#isShutOut) return FULL;
+    const { id, call } = this.#session;
+    this.#leg = this.#site.rooms.join(this.roomName, { call, session: id, streams: this.#held });
+    this.#held = undefined;
+    return undefined;
+  }
+
   /** Out of the room; the ports stay. Idempotent. */
   leave(): void {
+    this.#held = undefined;
     this.#leg?.leave();
   }
 
@@ -180,12 +197,12 @@ export class RoomSeat implements Seat {
   }
 
   /** The streams as agreed, in the room: the ports stay where they can. */
-  #place(negotiated: readonly NegotiatedStream[]): void {
+  #place(negotiated: readonly NegotiatedStream[], isHeld = false): void {
     // Who begins with every section closed has no ports.
     const streams = this.#ports.place(negotiated.filter(({ transport }) => this.#ports.has([transport])));
     if (this.#leg) return this.#leg.update(streams);
-    const { id, call } = this.#session;
-    this.#leg = this.#site.rooms.join(this.roomName, { call, session: id, streams });
+    this.#held = streams;
+    if (!isHeld) this.enter();
   }
 
   /** The version of a description rises when, and only when, it changes (RFC 3264 section 8). */

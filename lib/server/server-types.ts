@@ -14,7 +14,14 @@ import type {
   TransportAddress,
 } from '../index.js';
 import type { LegCounters, LegStatistics, RoomsOptions } from '../room/index.js';
-import type { AdmissionCounters, EndedCall, ListenerProtocol, SipSignalling, SipUser } from '../sip/index.js';
+import type {
+  AdmissionCounters,
+  BoundCounts,
+  EndedCall,
+  ListenerProtocol,
+  SipSignalling,
+  SipUser,
+} from '../sip/index.js';
 import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
 import type { Seat, SeatSession } from './room-seat.js';
 
@@ -170,6 +177,8 @@ export interface ServerCounters extends Counters {
   readonly distribution: LegCounters;
   /** By where they happened: a short list. */
   readonly faults: Readonly<Record<string, number>>;
+  /** How often each bound of the signalling held somebody back, by its name; nothing before `start()` and after `close()`. */
+  readonly bounds: Readonly<Partial<BoundCounts>>;
 }
 
 /** One stream of a call: where it is taken, where it goes, and what protects it. */
