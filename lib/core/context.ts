@@ -3,6 +3,7 @@ import type { Counters } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import type { LatchEvent } from './events.js';
 import type { Suite } from './suite.js';
+import type { OwnSockets } from './route/own-sockets.js';
 
 /** What a verifier does with a peer that does not speak latch: protocol.md 7. */
 export type Policy = 'require' | 'prefer' | 'legacy';
@@ -31,6 +32,8 @@ export interface Context {
   readonly random: Random;
   /** Counts what belongs to no session, and what belonged to sessions that are closed. */
   readonly residue: Counters;
+  /** Where this process listens, and as what its peers were told of it. */
+  readonly ownSockets: OwnSockets;
   nowMs: number;
   emit(event: LatchEvent): void;
 }

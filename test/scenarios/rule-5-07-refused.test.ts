@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createLatchkey } from '../../lib/index.js';
 import type { Policy } from '../../lib/index.js';
+import { VerifierBench } from '../support/engine-bench.js';
 
 function sdp(address: string, extra: readonly string[] = [], rtpPort = 6000): string {
   const family = address.includes(':') ? 'IP6' : 'IP4';
@@ -59,6 +60,19 @@ describe('rule 5.7: a description that no call is made with', () => {
   it('in a=rtcp alone: 488', () => {
     const verdict = judge(sdp('192.0.2.9', ['a=rtcp:6001 IN IP4 224.0.0.1']));
     assert.equal(verdict.accepted ? 200 : verdict.status, 488);
+  });
+
+  it('the address and port of a socket of this process, as it is bound or told: 488; another port there is nobody’s', () => {
+    const bench = new VerifierBench({ signalled: { address: '198.51.100.9', port: 4000 } });
+    const local = { address: '203.0.113.1', port: 40_000 };
+    for (const [port, status] of [
+      [local.port, 488],
+      [local.port + 4, 200],
+    ] as const) {
+      const session = bench.bench.engine.createSession({ call: 'c', role: 'verifier', signalling: 'clear' });
+      const verdict = session.setRemote(sdp(local.address, [], port), bench.nowMs, 'offer');
+      assert.equal(verdict.accepted ? 200 : verdict.status, status);
+    }
   });
 
   for (const [address, port] of [

@@ -1,13 +1,14 @@
-// Which addresses of a description no call is made with (protocol.md 5.7): where nobody in particular receives. Everything else that 5.7 keeps from being a target is still a call: its media comes from elsewhere, and proves itself.
+// Which addresses of a description no call is made with (protocol.md 5.7): where nobody in particular receives, and where this
+// process does itself, so that two of its ports would send to each other for ever. Everything else that 5.7 keeps from being a target is still a call: its media comes from elsewhere, and proves itself.
 // A decision and nothing else.
 import { ipRange, parseIp, type SdpMedia } from '../../wire/index.js';
+import type { OwnSockets } from '../route/own-sockets.js';
 
 /** Says why, for the Warning of a 488; undefined where nothing is wrong with it. */
-export function refusedTarget({
-  address,
-  port,
-  rtcp,
-}: Pick<SdpMedia, 'address' | 'port' | 'rtcp'>): string | undefined {
+export function refusedTarget(
+  { address, port, rtcp }: Pick<SdpMedia, 'address' | 'port' | 'rtcp'>,
+  ownSockets: Pick<OwnSockets, 'has'>,
+): string | undefined {
   for (const target of [{ address, port }, rtcp]) {
     // A name, or no address at all, is not for this to judge.
     if (target.port === 0 || !parseIp(target.address)) continue;
@@ -22,7 +23,7 @@ export function refusedTarget({
       case 'link-local':
       case 'private':
       case 'global':
-        continue;
+        if (ownSockets.has(target.address, target.port)) return 'the address and port are our own';
     }
   }
   return undefined;

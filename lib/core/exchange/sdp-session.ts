@@ -266,9 +266,9 @@ export class SdpSession {
     return this.#reject(488, `latch is required and ${reason} (media ${media.index})`, media.index);
   }
 
-  /** Nobody's description aims our media at everybody (protocol.md 5.7). */
+  /** Nobody's description aims our media at everybody, or at ourselves (protocol.md 5.7). */
   #judgeTarget(media: SdpMedia): Verdict | undefined {
-    const reason = refusedTarget(media);
+    const reason = refusedTarget(media, this.#context.ownSockets);
     return reason === undefined
       ? undefined
       : this.#reject(488, `${reason} (media ${media.index})`, media.index);

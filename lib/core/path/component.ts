@@ -14,7 +14,6 @@ import { BlindLatch } from './blind-latch.js';
 import type { Context } from '../context.js';
 import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
-import type { OwnSockets } from '../route/own-sockets.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
 import { schemeOf } from '../proof/scheme-of.js';
 import { LatchkeyError } from '../errors.js';
@@ -36,7 +35,6 @@ import { Verifier } from './verifier.js';
 /** What the engine is to a component, beside what all share: it sends, hands over, and wakes. */
 export interface ComponentContext extends Context {
   readonly targetBounds: TargetBounds;
-  readonly ownSockets: OwnSockets;
   transmit(port: ComponentPort, bytes: Uint8Array, destination: TransportAddress): void;
   /** Payload that was held at first, for the application of the component. */
   deliver(component: Component, bytes: Uint8Array, path: ComponentPath, kind: PacketClass): void;
