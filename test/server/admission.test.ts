@@ -45,7 +45,7 @@ async function start(options: DistributionServerOptions, ...protocols: Protocol[
   const ports = Object.fromEntries(protocols.map((protocol) => [protocol.toLowerCase(), 'auto']));
   const isSecure = protocols.some((protocol) => protocol === 'TLS' || protocol === 'WSS');
   const server = createDistributionServer({
-    signalling: (latchkey) => latchSip(sip, latchkey),
+    signalling: (latchkey) => latchSip(sip, latchkey, { shownRanges: ['127.0.0.0/8'] }),
     media: { kind: 'shared', port: 'auto' },
     ...options,
     listen: { ...ports, ...(isSecure && (await createCertificate())), ...options.listen },
@@ -280,7 +280,7 @@ describe('server: who may call', () => {
   it('who stands in front of a signalling that asks nobody is judged all the same', async () => {
     const server = createDistributionServer({
       signalling: (latchkey) => {
-        const own = latchSip(sip, latchkey);
+        const own = latchSip(sip, latchkey, { shownRanges: ['127.0.0.0/8'] });
         const listen = own.listen.bind(own);
         own.listen = (options, onArrival) => listen({ ...options, doorkeeper: undefined }, onArrival);
         return own;
@@ -360,7 +360,7 @@ describe('server: who may call', () => {
   it('beyond loopback the server is not made unless somebody says who may call', () => {
     const make = (options: DistributionServerOptions) =>
       createDistributionServer({
-        signalling: (latchkey) => latchSip(sip, latchkey),
+        signalling: (latchkey) => latchSip(sip, latchkey, { shownRanges: ['127.0.0.0/8'] }),
         ...options,
         listen: { address: '192.0.2.1', udp: 5060, ...options.listen },
       });
