@@ -158,7 +158,8 @@ export class Engine {
     if (
       route &&
       nowMs <= route.untilMs &&
-      (route.isProven || this.#isForUnproven(port, route, bytes, kind))
+      (route.isProven ||
+        (!this.#context.ownSockets.has(ip, remotePort) && this.#isForUnproven(port, route, bytes, kind)))
     ) {
       route.owner.accept(bytes, kind, nowMs);
       if (route.untilMs !== Infinity) {

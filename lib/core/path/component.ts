@@ -333,6 +333,8 @@ export class Component implements VerifierHost, ProverHost {
     // A prover chose its peer itself, but nobody whom another session has proven (5.1). What the peer has to do in return is
     // to challenge us, where it can (protocol.md 6.1).
     if (!peer) return !this.#route.isProvenByAnother && this.#isChallengedInTime(nowMs);
+    // It may have been told before a socket of ours was bound there: a packet that circulates ends at once (protocol.md 5.7).
+    if (this.context.ownSockets.has(peer.remote.address, peer.remote.port)) return false;
     const { isConfirmed, peerTransport } = this.session;
     const state: UnprovenPeerState = {
       isHeld: this.#route.isHeld,
