@@ -156,6 +156,40 @@ describe('ICE (protocol.md 8.1)', () => {
     }
   });
 
+  it('rule 5.9: who replays hundreds of recorded checks delays no honest rebinding (P6)', () => {
+    for (const recordedCount of [20, 300]) {
+      const ice = new IceBench();
+      ice.connect();
+      const recorded = Array.from({ length: recordedCount }, () => {
+        const check = ice.phone.check({ isNominating: true });
+        ice.send(check, MAPPING);
+        ice.bench.advance(10);
+        return check;
+      });
+      let replayed = 0;
+      const flood = (): void => {
+        const source = { address: `192.0.2.${1 + (replayed % 250)}`, port: 2000 + replayed };
+        ice.send(recorded[replayed++ % recordedCount] as Buffer, source);
+      };
+      for (let i = 0; i < 500; i++) {
+        flood();
+        ice.bench.advance(2);
+      }
+      const moved = { ...MAPPING, port: MAPPING.port + 1 };
+      const startMs = ice.bench.nowMs;
+      ice.send(ice.phone.check({ isNominating: true }), moved);
+      let isAnswered = false;
+      while (ice.bench.nowMs < startMs + 170) {
+        flood();
+        ice.bench.advance(2);
+        if (isAnswered || ice.bench.nowMs < startMs + 40) continue;
+        isAnswered = true;
+        ice.answerFrom(moved);
+      }
+      assert.deepEqual(ice.destination, moved, `${recordedCount} recorded`);
+    }
+  });
+
   it('without consent the path expires, and a later check brings it back (rule 5.8)', () => {
     const ice = new IceBench();
     ice.connect();

@@ -13,16 +13,14 @@ import type { AnswerMessage, Scheme, Greeting, GreetingMessage, SchemeHost } fro
 import type { DropReason } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import { hostPriority, type IceGeneration } from './ice-generation.js';
-
-/** Transactions of checks remembered, so that a recorded one is known as stale: some 20 minutes of consent checks. */
-const MAX_SEEN = 256;
+import { SeenChecks } from './seen-checks.js';
 
 export class IceScheme implements Scheme {
   readonly protection = 'ice';
   readonly mayHaveSeveralPaths = true;
   readonly suite = undefined;
   highestCounter = -1;
-  #seen = new Set<string>();
+  readonly #seen = new SeenChecks();
 
   constructor(
     private readonly host: SchemeHost,
@@ -70,11 +68,6 @@ export class IceScheme implements Scheme {
   }
 
   #noteFresh(transaction: Uint8Array): number | undefined {
-    const key = String.fromCharCode(...transaction);
-    if (this.#seen.has(key)) return undefined;
-    const [oldest] = this.#seen.size === MAX_SEEN ? this.#seen : [];
-    if (oldest !== undefined) this.#seen.delete(oldest);
-    this.#seen.add(key);
-    return ++this.highestCounter;
+    return this.#seen.add(transaction) ? ++this.highestCounter : undefined;
   }
 }
