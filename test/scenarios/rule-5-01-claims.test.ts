@@ -102,6 +102,19 @@ describe('rule 5.1: an address that is proven belongs to who proved it', () => {
     assert.equal(stranger.component.counters.delivered, 0);
   });
 
+  it('of two that prove it, who did so last has it, though the media of the other moves there after that', () => {
+    const first = verified();
+    const second = new VerifierBench({ beside: first, signalled: { address: '10.9.9.9', port: 5004 } });
+    first.hello(moved);
+    first.answerFrom(moved, 5);
+    second.hello(moved);
+    second.answerFrom(moved, 1);
+    first.advance(60);
+    assert.deepEqual(first.outgoing(), moved, 'the media of the first has moved');
+    const taker = first.bench.receive(first.ports[0] as Port, new Uint8Array(20), moved);
+    assert.equal(taker?.session.id, second.session.id);
+  });
+
   it('for 5 s after a switch the address before is still the one’s who proved it', () => {
     const peer = verified();
     peer.hello(moved);

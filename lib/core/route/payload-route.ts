@@ -34,12 +34,16 @@ export class PayloadRoute<Owner> {
     return this.#others.reduce((nextMs, { untilMs }) => Math.min(nextMs, untilMs + 1), Infinity);
   }
 
-  /** Payload goes over this path, which has proved itself, and comes from there; what was open is closed. */
+  /**
+   * Payload goes over this path, which has proved itself, and comes from there; what was open is closed. Where another session
+   * has verified the address since the path answered, it stays that session's (protocol.md 5.1).
+   */
   open({ port, remote }: RoutedPath<Owner>): void {
+    const isOurs = !this.#isAnothers({ port, remote });
     this.close();
     this.#active = { port, remote };
     this.#isProven = true;
-    port.proveRoute(remote, this.owner, Infinity);
+    if (isOurs) port.proveRoute(remote, this.owner, Infinity);
   }
 
   /** Payload goes to an address that nothing has proven, and comes from there, while no better claim to it holds. */
@@ -64,16 +68,12 @@ export class PayloadRoute<Owner> {
 
   /** Another session has proven the address of the path in use (protocol.md 5.1). */
   get isProvenByAnother(): boolean {
-    if (!this.#active) return false;
-    const { port, remote } = this.#active;
-    const holder = port.route(remote.address, remote.port);
-    return holder?.isProven === true && holder.owner !== this.owner;
+    return this.#active !== undefined && this.#isAnothers(this.#active);
   }
 
   /** Payload is taken from `path` too, unless another session has verified that address since (protocol.md 5.1). */
   keep(path: RoutedPath<Owner>, untilMs: number): void {
-    const holder = path.port.route(path.remote.address, path.remote.port);
-    if (!holder?.isProven || holder.owner === this.owner) this.#keepUntil(path, untilMs, untilMs);
+    if (!this.#isAnothers(path)) this.#keepUntil(path, untilMs, untilMs);
   }
 
   /** The address is ours until then; its payload is taken as long. */
@@ -119,6 +119,12 @@ export class PayloadRoute<Owner> {
   handleTimeout(nowMs: number): void {
     for (const other of this.#others) if (nowMs > other.untilMs) this.#remove(other);
     this.#others = this.#others.filter(({ untilMs }) => nowMs <= untilMs);
+  }
+
+  /** Another session has proven the address. */
+  #isAnothers({ port, remote }: RoutedPath<Owner>): boolean {
+    const holder = port.route(remote.address, remote.port);
+    return holder?.isProven === true && holder.owner !== this.owner;
   }
 
   #remove({ port, remote }: RoutedPath<Owner>): void {
