@@ -161,8 +161,9 @@ export class Engine {
       (route.isProven ||
         (!this.#context.ownSockets.has(ip, remotePort) && this.#isForUnproven(port, route, bytes, kind)))
     ) {
-      route.owner.accept(bytes, kind, nowMs);
-      if (route.untilMs !== Infinity) {
+      const isInUse = route.untilMs === Infinity;
+      route.owner.accept(bytes, kind, isInUse, nowMs);
+      if (!isInUse) {
         const path = { port, remote: { address: ip, port: remotePort } };
         route.owner.handleElsewhere(bytes, kind, path, nowMs);
       }
@@ -211,7 +212,7 @@ export class Engine {
       return this.#drop('unroutable');
     }
     if (!owner.handleStray(bytes, kind, path, this.#context.nowMs)) return undefined;
-    owner.accept(bytes, kind, this.#context.nowMs);
+    owner.accept(bytes, kind, true, this.#context.nowMs);
     return owner;
   }
 

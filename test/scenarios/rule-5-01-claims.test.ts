@@ -231,6 +231,21 @@ describe('rule 5.1: an SSRC belongs to who was heard with it first', () => {
     assert.ok(isFollowed(victim));
   });
 
+  it('it is heard on the path in use only, not on one that was left: another may be there by now', () => {
+    const [victim, other] = two();
+    const left = { address: '192.0.2.66', port: 7001 };
+    other.hello(left);
+    other.answerFrom(left, 5);
+    other.advance(60);
+    assert.ok(
+      other.media(strangers, { ssrc: victim.ssrc }),
+      'what still comes from the path before is taken',
+    );
+    victim.media(home);
+    victim.media(moved);
+    assert.equal(victim.bench.eventsOf('candidate').at(-1)?.session, victim.session.id);
+  });
+
   it('a call that nothing has proven owns none', () => {
     const peer = verified();
     new Keyless(peer, strangers);

@@ -265,10 +265,13 @@ export class Component implements VerifierHost, ProverHost {
     this.context.wake(this);
   }
 
-  /** Payload on a route of ours is accepted. Every packet of a call comes through here: no look-up, no allocation. */
-  accept(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
+  /**
+   * Payload on a route of ours is accepted: that of the path in use, or of another (protocol.md 5.5, 8.1). Every packet of a
+   * call comes through here: no look-up, no allocation.
+   */
+  accept(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void {
     this.counters.received++;
-    this.#take(bytes, kind, nowMs);
+    this.#take(bytes, kind, isInUse, nowMs);
   }
 
   /** Payload that was kept while its source was on trial. */
@@ -276,15 +279,16 @@ export class Component implements VerifierHost, ProverHost {
     const routed = this.#routed(path);
     if (!routed) return this.drop('unverified');
     const kind = classifyPacket(bytes);
-    this.#take(bytes, kind, this.context.nowMs);
+    this.#take(bytes, kind, true, this.context.nowMs);
     this.context.deliver(this, bytes, routed, kind);
   }
 
-  #take(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
+  #take(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void {
     this.counters.delivered++;
     this.lastArrivedMs = nowMs;
-    // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves (protocol.md 5.1).
-    if (this.#verifier) this.#heard.note(bytes, kind, this.#ports, nowMs);
+    // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves. Nor is one heard on a path
+    // that was left: that address may be another's by now (protocol.md 5.1).
+    if (this.#verifier && isInUse) this.#heard.note(bytes, kind, this.#ports, nowMs);
     else if (this.#unproven) this.#unproven.receivedBytes += bytes.length;
   }
 
