@@ -6,7 +6,7 @@ import { randomBytes } from '../crypto.js';
 import type { ComponentId } from '../events.js';
 import { Component, type ComponentContext } from '../path/component.js';
 import { createGeneration, pairDigest, type LatchTerms } from '../proof/credentials.js';
-import type { Generation } from '../proof/generation.js';
+import { forgetGeneration, type Generation } from '../proof/generation.js';
 import { copyIceHalf, isSameIceHalf, type IceGeneration, type IceTerms } from '../proof/ice-generation.js';
 import type { Protection } from '../proof/protection.js';
 import type { Secret } from '../proof/secret.js';
@@ -50,7 +50,7 @@ export class Transport {
   component(id: ComponentId): Component {
     let component = this.#components.get(id);
     if (!component) {
-      component = new Component(this.place, this.media, id, this.context);
+      component = new Component(this.place, this.media, id, this.context, () => this.#forgetFormer());
       this.#components.set(id, component);
       if (this.#awaited) component.awaitAnswer(this.#awaited.tag);
     }
@@ -95,6 +95,7 @@ export class Transport {
         break;
     }
     this.endWait();
+    this.#forgetFormer();
   }
 
   close(nowMs: number): void {
@@ -112,7 +113,7 @@ export class Transport {
       return before.generation;
     }
     const generation = createGeneration(crypto, terms);
-    forgetKeys(this.#former);
+    forgetGeneration(this.#former);
     before?.digest.forget();
     this.#former = before?.generation;
     this.#latch = { generation, digest };
@@ -156,9 +157,20 @@ export class Transport {
     this.#forgetIce();
   }
 
+  /** The keys of before go as soon as no prover of ours answers under them (protocol.md 5.10). */
+  #forgetFormer(): void {
+    const former = this.#former;
+    const isInUse = [...this.#components.values()].some(
+      ({ provers }) => former && provers.generations.includes(former),
+    );
+    if (isInUse) return;
+    forgetGeneration(former);
+    this.#former = undefined;
+  }
+
   #forgetLatch(): void {
-    forgetKeys(this.#former);
-    forgetKeys(this.#latch?.generation);
+    forgetGeneration(this.#former);
+    forgetGeneration(this.#latch?.generation);
     this.#latch?.digest.forget();
     this.#former = this.#latch = undefined;
   }
@@ -171,11 +183,6 @@ export class Transport {
 
 function isSamePair({ generation }: InForce, { own, peer }: LatchTerms): boolean {
   return generation.ownTag === own.tag && generation.peerTag === peer.tag;
-}
-
-function forgetKeys(generation: Generation | undefined): void {
-  generation?.keys.integrity.forget();
-  generation?.keys.proof.forget();
 }
 
 function forgetPasswords(generation: IceGeneration | undefined): void {

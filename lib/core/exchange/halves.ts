@@ -56,7 +56,10 @@ export class Halves {
 
   /** These are the credentials in force: others are an ICE restart. */
   isIcePeer(crypto: Crypto, credentials: IceCredentials): boolean {
-    return isSameIceHalf(crypto, this.#peerIce, iceHalfOf(credentials));
+    const half = iceHalfOf(credentials);
+    const isSame = isSameIceHalf(crypto, this.#peerIce, half);
+    half.pwd.forget();
+    return isSame;
   }
 
   /** What was agreed on is in force now. */

@@ -87,6 +87,8 @@ export class Component implements VerifierHost, ProverHost {
     readonly media: number,
     readonly component: ComponentId,
     private readonly context: ComponentContext,
+    /** The prover speaks no more under the generation before: its keys may go. */
+    private readonly onGenerationLeft: () => void,
   ) {
     ({ crypto: this.crypto, random: this.random, targetBounds: this.targetBounds } = context);
   }
@@ -256,13 +258,23 @@ export class Component implements VerifierHost, ProverHost {
         else this.drop('staleTransaction');
         break;
       case 'challenge':
-        this.provers.handleChallenge(message, path, nowMs);
-        this.#renewTags();
+        this.#handleChallenge(message, path, nowMs);
         break;
       case 'welcome':
         this.provers.handleWelcome(message, path, nowMs);
     }
     this.context.wake(this);
+  }
+
+  #handleChallenge(
+    message: Extract<LatchMessage, { kind: 'challenge' }>,
+    path: ComponentPath,
+    nowMs: number,
+  ): void {
+    const before = this.provers.generations.length;
+    this.provers.handleChallenge(message, path, nowMs);
+    this.#renewTags();
+    if (this.provers.generations.length < before) this.onGenerationLeft();
   }
 
   /**
@@ -484,7 +496,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #stopVerifier(): void {
-    this.#verifier?.stop();
+    this.#verifier?.close();
     this.#verifier = undefined;
   }
 

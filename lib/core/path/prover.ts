@@ -169,6 +169,7 @@ export class Prover {
 
   stop(): void {
     this.#forgetOutstanding();
+    this.#sdpProof.fill(0);
   }
 
   get #isInSeries(): boolean {

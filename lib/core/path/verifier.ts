@@ -44,6 +44,7 @@ export class Verifier {
 
   /** A new pair of keys: the active path is challenged at once and carries the media meanwhile (protocol.md 5.10). */
   handleGeneration(scheme: Scheme, nowMs: number): void {
+    this.#scheme.forget();
     this.#scheme = scheme;
     this.#forgetCandidates();
     this.#named.clear();
@@ -211,6 +212,12 @@ export class Verifier {
     this.#askSignalledMs = Infinity;
     this.#signalledUntilMs = -Infinity;
     this.host.deactivate();
+  }
+
+  /** For good: what was made of the secrets is overwritten too (protocol.md 5.10). */
+  close(): void {
+    this.stop();
+    this.#scheme.forget();
   }
 
   #candidateAt(path: Path, nowMs: number, sign: Sign): Candidate | undefined {
@@ -427,6 +434,9 @@ export class Verifier {
   }
 
   #release(...challenges: readonly Challenge[]): void {
-    for (const { transaction, path } of challenges) this.host.forget(transaction, path.port);
+    for (const challenge of challenges) {
+      this.host.forget(challenge.transaction, challenge.path.port);
+      challenge.forget();
+    }
   }
 }

@@ -31,6 +31,11 @@ export class Challenge {
     return offsetMs === undefined ? Infinity : this.#firstSentMs + offsetMs;
   }
 
+  /** Overwrites the word: nothing that comes answers it any more (protocol.md 5.10). */
+  forget(): void {
+    this.word.fill(0);
+  }
+
   /** Notes one transmission. Those that came due while it could not be sent are skipped, not made up for. */
   noteSent(nowMs: number): void {
     this.#firstSentMs ??= nowMs;

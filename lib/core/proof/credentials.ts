@@ -106,8 +106,8 @@ export function createGeneration(crypto: Crypto, terms: LatchTerms): Generation 
     peerTag: peer.tag,
     suite,
     keys: deriveKeys(crypto, { offerer, answerer, offeredSuites, suite }),
-    ownWord: own.word?.copy().reveal(),
-    peerWord: peer.word?.copy().reveal(),
+    ownWord: own.word?.copy(),
+    peerWord: peer.word?.copy(),
     keepaliveS,
   };
 }

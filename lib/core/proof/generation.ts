@@ -2,6 +2,7 @@
 // (protocol.md 1, 2, 3). What either role needs to speak, in one immutable value.
 import type { Suite } from '../suite.js';
 import type { Keys } from './keys.js';
+import type { Secret } from './secret.js';
 
 export interface Generation {
   readonly ownTag: string;
@@ -9,9 +10,16 @@ export interface Generation {
   readonly suite: Suite;
   readonly keys: Keys;
   /** The challenge that we put into SDP: set where we are a verifier. */
-  readonly ownWord: Uint8Array | undefined;
+  readonly ownWord: Secret | undefined;
   /** The challenge that the peer put into SDP: set where we are a prover. */
-  readonly peerWord: Uint8Array | undefined;
+  readonly peerWord: Secret | undefined;
   /** Seconds between keepalives, as the verifier set it. */
   readonly keepaliveS: number;
+}
+
+/** Overwrites its keys and words: nobody speaks under it any more (protocol.md 5.10). */
+export function forgetGeneration(generation: Generation | undefined): void {
+  if (!generation) return;
+  const { keys, ownWord, peerWord } = generation;
+  for (const secret of [keys.integrity, keys.proof, ownWord, peerWord]) secret?.forget();
 }

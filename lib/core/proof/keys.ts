@@ -26,8 +26,10 @@ export function deriveKeys(crypto: Crypto, input: KeyInput): Keys {
   const info = asciiBytes(`${offerer.tag}:${answerer.tag}:${input.offeredSuites}:${input.suite}`);
   const pseudoRandomKey = crypto.hmacSha256(asciiBytes('latch-v1'), keyMaterial);
   const first = crypto.hmacSha256(pseudoRandomKey, concat(info, Uint8Array.of(1)));
-  const second = crypto.hmacSha256(pseudoRandomKey, concat(first, info, Uint8Array.of(2)));
-  keyMaterial.fill(0);
+  const expanded = concat(first, info, Uint8Array.of(2));
+  const second = crypto.hmacSha256(pseudoRandomKey, expanded);
+  // What the keys could be made of again goes at once (protocol.md 5.10).
+  for (const intermediate of [keyMaterial, pseudoRandomKey, expanded]) intermediate.fill(0);
   return { integrity: new Secret(first), proof: new Secret(second) };
 }
 
@@ -49,11 +51,17 @@ export function computeProof(crypto: Crypto, suite: Suite, keys: Keys, input: Pr
     Uint8Array.of(input.component),
     input.word,
   );
+  const proof = prove(crypto, suite, keys.proof.reveal(), m);
+  m.fill(0);
+  return proof;
+}
+
+function prove(crypto: Crypto, suite: Suite, key: Uint8Array, m: Uint8Array): Uint8Array {
   switch (suite) {
     case 'HMAC-SHA-256':
-      return crypto.hmacSha256(keys.proof.reveal(), m);
+      return crypto.hmacSha256(key, m);
     case 'AES-256':
-      return crypto.aes256Block(keys.proof.reveal(), crypto.sha256(m).subarray(0, 16));
+      return crypto.aes256Block(key, crypto.sha256(m).subarray(0, 16));
   }
 }
 

@@ -26,7 +26,7 @@ export class LatchScheme implements Scheme {
     private readonly host: SchemeHost,
     private readonly generation: Generation,
   ) {
-    this.#sdpProof = generation.ownWord && this.#proofOver(generation.ownWord);
+    this.#sdpProof = generation.ownWord && this.#proofOver(generation.ownWord.reveal());
   }
 
   get suite() {
@@ -71,6 +71,10 @@ export class LatchScheme implements Scheme {
     if (this.#isWordSpent || !this.#sdpProof || !this.host.crypto.equal(proof, this.#sdpProof)) return false;
     this.#isWordSpent = true;
     return true;
+  }
+
+  forget(): void {
+    this.#sdpProof?.fill(0);
   }
 
   #welcome(transaction: Uint8Array, mapped: TransportAddress): Uint8Array {
