@@ -2,42 +2,64 @@
 // address (protocol.md 5.1). A hint only: it never makes an address trusted. Who heard one first owns it, so that nobody can
 // take the hint away by sending with the SSRC of another.
 import { readRtcpSsrc, readRtpSsrc, type PacketClass } from '../../wire/index.js';
-import type { HeardSsrc, Port } from './port.js';
+import type { Port, SsrcHearer } from './port.js';
 
 /** A bundle carries several; a peer that holds the keys may send any number. */
 const MAX_SSRCS = 8;
+/** How often a packet with an SSRC that is another's asks whether it still is: not each of them has to look. */
+const CLAIM_AGAIN_MS = 1000;
 
-export class HeardSsrcs<Owner> {
+interface HeardSsrc {
+  readonly ssrc: number;
+  /** When it was last accepted, but for the SSRC of the last packet. */
+  heardMs: number;
+}
+
+export class HeardSsrcs<Owner> implements SsrcHearer {
   #heard: HeardSsrc[] = [];
-  #last: HeardSsrc | undefined;
+  #last: number | undefined;
+  #lastMs = -Infinity;
+  /** Until then a packet with the SSRC of the last one has nothing to ask. */
+  #settledUntilMs = -Infinity;
 
   constructor(private readonly owner: Owner) {}
 
-  /** Called for every accepted packet: one with the SSRC of the packet before costs one comparison. */
+  /** Called for every accepted packet: one with the SSRC of the packet before costs two comparisons. */
   note(bytes: Uint8Array, kind: PacketClass, ports: readonly Port<Owner>[], nowMs: number): void {
     const ssrc = readSsrc(bytes, kind);
-    const last = this.#last;
-    if (last !== undefined && ssrc === last.ssrc) {
-      last.heardMs = nowMs;
-      if (last.isOwned) return;
+    if (ssrc === this.#last && nowMs < this.#settledUntilMs) {
+      this.#lastMs = nowMs;
+      return;
     }
-    if (ssrc === undefined) return;
-    const heard = this.#find(ssrc) ?? this.#add(ssrc, ports, nowMs);
-    heard.heardMs = nowMs;
-    heard.isOwned = ports.every((port) => port.claimSsrc(heard, this.owner, nowMs));
-    this.#last = heard;
+    if (ssrc !== undefined) this.#claim(ssrc, ports, nowMs);
+  }
+
+  #claim(ssrc: number, ports: readonly Port<Owner>[], nowMs: number): void {
+    const before = this.#last === undefined ? undefined : this.#find(this.#last);
+    if (before) before.heardMs = this.#lastMs;
+    if (!this.#find(ssrc)) this.#add(ssrc, ports, nowMs);
+    const isOwned = ports.every((port) => port.claimSsrc(ssrc, this.owner, this, nowMs));
+    this.#last = ssrc;
+    this.#lastMs = nowMs;
+    this.#settledUntilMs = isOwned ? Infinity : nowMs + CLAIM_AGAIN_MS;
+  }
+
+  heardMs(ssrc: number): number {
+    return ssrc === this.#last ? this.#lastMs : (this.#find(ssrc)?.heardMs ?? -Infinity);
+  }
+
+  lose(ssrc: number): void {
+    if (ssrc === this.#last) this.#settledUntilMs = -Infinity;
   }
 
   #find(ssrc: number): HeardSsrc | undefined {
     return this.#heard.find((heard) => heard.ssrc === ssrc);
   }
 
-  #add(ssrc: number, ports: readonly Port<Owner>[], nowMs: number): HeardSsrc {
+  #add(ssrc: number, ports: readonly Port<Owner>[], heardMs: number): void {
     const oldest = this.#heard.length === MAX_SSRCS ? this.#heard.shift() : undefined;
     if (oldest !== undefined) for (const port of ports) port.removeSsrc(oldest.ssrc, this.owner);
-    const heard = { ssrc, heardMs: nowMs, isOwned: false };
-    this.#heard.push(heard);
-    return heard;
+    this.#heard.push({ ssrc, heardMs });
   }
 
   /** What a packet from another address looks like: media heard here before, other media, or neither. */
@@ -50,7 +72,8 @@ export class HeardSsrcs<Owner> {
   /** What was heard at one port is known at every port of its component. */
   join(port: Port<Owner>): void {
     for (const heard of this.#heard) {
-      heard.isOwned = port.claimSsrc(heard, this.owner, heard.heardMs) && heard.isOwned;
+      const isOwned = port.claimSsrc(heard.ssrc, this.owner, this, this.heardMs(heard.ssrc));
+      if (!isOwned) this.lose(heard.ssrc);
     }
   }
 

@@ -15,17 +15,17 @@ export interface Route<Owner> {
 /** An SSRC stays with its component while that goes on accepting it, with pauses of no more than this (protocol.md 5.1). */
 const SSRC_KEPT_MS = 30_000;
 
-/** An SSRC that a component accepts, and when it last did. */
-export interface HeardSsrc {
-  readonly ssrc: number;
-  heardMs: number;
-  /** It belongs to that component, at all its ports. */
-  isOwned: boolean;
+/** What a component hears on its path in use. */
+export interface SsrcHearer {
+  /** When it last accepted a packet with the SSRC. */
+  heardMs(ssrc: number): number;
+  /** The SSRC is another's now. */
+  lose(ssrc: number): void;
 }
 
 interface SsrcClaim<Owner> {
   readonly owner: Owner;
-  readonly heard: HeardSsrc;
+  readonly hearer: SsrcHearer;
 }
 
 /** Claims that nothing has proven, to an address that another holds; the earliest first. Found without a scan. */
@@ -152,12 +152,12 @@ export class Port<Owner> {
   }
 
   /** It belongs to whom it was accepted from first, for as long as that goes on. True where that is the owner. */
-  claimSsrc(heard: HeardSsrc, owner: Owner, nowMs: number): boolean {
-    const claim = this.#bySsrc.get(heard.ssrc);
-    if (claim && claim.owner !== owner && nowMs - claim.heard.heardMs <= SSRC_KEPT_MS) return false;
-    if (claim?.heard === heard) return true;
-    if (claim) claim.heard.isOwned = false;
-    this.#bySsrc.set(heard.ssrc, { owner, heard });
+  claimSsrc(ssrc: number, owner: Owner, hearer: SsrcHearer, nowMs: number): boolean {
+    const claim = this.#bySsrc.get(ssrc);
+    if (claim?.owner === owner) return true;
+    if (claim && nowMs - claim.hearer.heardMs(ssrc) <= SSRC_KEPT_MS) return false;
+    claim?.hearer.lose(ssrc);
+    this.#bySsrc.set(ssrc, { owner, hearer });
     return true;
   }
 
