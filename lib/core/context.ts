@@ -3,7 +3,7 @@ import type { Counters } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import type { LatchEvent } from './events.js';
 import type { Suite } from './suite.js';
-import type { OwnSockets } from './route/own-sockets.js';
+import type { OwnSockets } from './own-sockets.js';
 
 /** What a verifier does with a peer that does not speak latch: protocol.md 7. */
 export type Policy = 'require' | 'prefer' | 'legacy';

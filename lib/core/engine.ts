@@ -20,7 +20,7 @@ import type { EngineOptions } from './context.js';
 import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import { LatchkeyError } from './errors.js';
-import { OwnSockets } from './route/own-sockets.js';
+import { OwnSockets } from './own-sockets.js';
 import { isDefaultDirectTarget, TargetBounds } from './route/target-bounds.js';
 import type { LatchEvent } from './events.js';
 import { readSsrc } from './route/heard-ssrcs.js';

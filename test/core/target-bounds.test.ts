@@ -1,6 +1,6 @@
 // Rule 5.7: which addresses may be asked before anything came from them, and how often.
 import assert from 'node:assert/strict';
-import { OwnSockets } from '../../lib/core/route/own-sockets.js';
+import { OwnSockets } from '../../lib/core/own-sockets.js';
 import { isDefaultDirectTarget, NamedTargets, TargetBounds } from '../../lib/core/route/target-bounds.js';
 
 const target = (address: string, source?: string) => ({ address, isShown: false, source });

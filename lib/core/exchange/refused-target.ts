@@ -2,7 +2,7 @@
 // process does itself, so that two of its ports would send to each other for ever. Everything else that 5.7 keeps from being a target is still a call: its media comes from elsewhere, and proves itself.
 // A decision and nothing else.
 import { ipRange, parseIp, type SdpMedia } from '../../wire/index.js';
-import type { OwnSockets } from '../route/own-sockets.js';
+import type { OwnSockets } from '../own-sockets.js';
 
 /** Says why, for the Warning of a 488; undefined where nothing is wrong with it. */
 export function refusedTarget(

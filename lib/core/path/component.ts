@@ -19,7 +19,7 @@ import { schemeOf } from '../proof/scheme-of.js';
 import { LatchkeyError } from '../errors.js';
 import { endOf, type ComponentId } from '../events.js';
 import { HeardSsrcs } from '../route/heard-ssrcs.js';
-import { ipKey } from '../route/ip-key.js';
+import { ipKey } from '../ip-key.js';
 import type { Protection } from '../proof/protection.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from '../route/port.js';

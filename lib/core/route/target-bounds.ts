@@ -3,7 +3,7 @@
 // our challenges and hellos at a victim. It decides and counts; it sends nothing.
 import { ipRange, parseIp, type TransportAddress } from '../../wire/index.js';
 import type { DirectTargetRule } from '../context.js';
-import { ipKey } from './ip-key.js';
+import { ipKey } from '../ip-key.js';
 
 /** Datagrams to one target under one generation, and when, from the first. */
 export const TARGET_SCHEDULE_MS: readonly number[] = [0, 100, 300];

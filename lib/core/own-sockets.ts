@@ -1,6 +1,6 @@
 // The sockets of this process: where they are bound, and as what peers were told of them. Nothing is sent to one of them because
 // an SDP names it (protocol.md 5.7): two of our own ports would send to each other for ever.
-import { ipRange } from '../../wire/index.js';
+import { ipRange } from '../wire/index.js';
 import { ipKey } from './ip-key.js';
 
 export class OwnSockets {
