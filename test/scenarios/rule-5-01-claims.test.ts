@@ -115,6 +115,23 @@ describe('rule 5.1: an address that is proven belongs to who proved it', () => {
     assert.equal(taker?.session.id, second.session.id);
   });
 
+  it('what is proven for a candidate on trial stays so while the media moves to another', () => {
+    const first = verified();
+    const second = new VerifierBench({ beside: first, signalled: { address: '10.9.9.9', port: 5004 } });
+    second.verify(moved);
+    first.hello(strangers);
+    first.answerFrom(strangers, 1);
+    first.advance(10);
+    first.hello(moved);
+    first.answerFrom(moved, 1);
+    second.hello(home);
+    second.answerFrom(home, 1);
+    first.advance(100);
+    assert.deepEqual([first.outgoing(), second.outgoing()], [moved, home]);
+    const taker = first.bench.receive(first.ports[0] as Port, new Uint8Array(20), moved);
+    assert.equal(taker?.session.id, first.session.id);
+  });
+
   it('for 5 s after a switch the address before is still the one’s who proved it', () => {
     const peer = verified();
     peer.hello(moved);

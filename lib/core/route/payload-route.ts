@@ -10,6 +10,8 @@ export interface RoutedPath<Owner> {
 
 interface OtherPath<Owner> extends RoutedPath<Owner> {
   readonly untilMs: number;
+  /** Its payload is taken; else the address is only held for a candidate on trial. */
+  readonly isTaken: boolean;
 }
 
 /** Paths beside the one in use: the one before it, or those that a peer with ICE has verified (protocol.md 8.1). */
@@ -35,12 +37,16 @@ export class PayloadRoute<Owner> {
   }
 
   /**
-   * Payload goes over this path, which has proved itself, and comes from there; what was open is closed. Where another session
-   * has verified the address since the path answered, it stays that session's (protocol.md 5.1).
+   * Payload goes over this path, which has proved itself, and comes from there; what was open is closed, and what is held for
+   * other candidates on trial stays so. Where another session has verified the address since the path answered, it stays that
+   * session's (protocol.md 5.1).
    */
   open({ port, remote }: RoutedPath<Owner>): void {
     const isOurs = !this.#isAnothers({ port, remote });
+    const held = this.#others.filter((other) => !other.isTaken && !isSame(other, { port, remote }));
+    this.#others = this.#others.filter((other) => !held.includes(other));
     this.close();
+    this.#others = held;
     this.#active = { port, remote };
     this.#isProven = true;
     if (isOurs) port.proveRoute(remote, this.owner, Infinity);
@@ -73,17 +79,15 @@ export class PayloadRoute<Owner> {
 
   /** Payload is taken from `path` too, unless another session has verified that address since (protocol.md 5.1). */
   keep(path: RoutedPath<Owner>, untilMs: number): void {
-    if (!this.#isAnothers(path)) this.#keepUntil(path, untilMs, untilMs);
+    if (!this.#isAnothers(path)) this.#keep({ port: path.port, remote: path.remote, untilMs, isTaken: true });
   }
 
-  /** The address is ours until then; its payload is taken as long. */
-  #keepUntil({ port, remote }: RoutedPath<Owner>, untilMs: number, takenUntilMs: number): void {
-    const path = { port, remote, untilMs };
+  #keep(path: OtherPath<Owner>): void {
     this.#others = this.#others.filter((other) => !isSame(other, path));
     const oldest = this.#others.length === MAX_OTHERS ? this.#others.shift() : undefined;
     if (oldest) this.#remove(oldest);
     this.#others.push(path);
-    port.proveRoute(remote, this.owner, takenUntilMs);
+    path.port.proveRoute(path.remote, this.owner, path.isTaken ? path.untilMs : -Infinity);
   }
 
   close(): void {
@@ -113,7 +117,7 @@ export class PayloadRoute<Owner> {
     const holder = port.route(remote.address, remote.port);
     if (holder?.owner === this.owner) return;
     if (this.#active && isSame(this.#active, path)) port.proveRoute(remote, this.owner, Infinity);
-    else this.#keepUntil(path, nowMs + TRIAL_MS, -Infinity);
+    else this.#keep({ port, remote, untilMs: nowMs + TRIAL_MS, isTaken: false });
   }
 
   handleTimeout(nowMs: number): void {
