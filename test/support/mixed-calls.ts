@@ -51,6 +51,8 @@ export interface MixedCall {
   claimedMs: number;
   /** The IP address that its signalling comes from; undefined where nobody has told. */
   readonly home: string | undefined;
+  /** Its signalling comes over a connection, so somebody is known to receive at that address (protocol.md 8). */
+  readonly isHomeShown: boolean;
   generation: Generation | undefined;
   phone: IcePhone | undefined;
   /** Addresses that have answered a challenge of this call, by whoever holds its keys. */
@@ -97,6 +99,8 @@ export const keyOf = ({ address, port }: TransportAddress): string => `${address
 /** No target that nothing has come from (protocol.md 5.7): loopback, link-local, private, multicast, broadcast, and our own. */
 const isForbidden = (key: string): boolean =>
   /^(?:0|10|127|169\.254|2(?:2[4-9]|3\d)|255)\./.test(key) || key === keyOf(SERVER);
+/** 198.18/15, where the attackers are, is for measurements between networks: an SDP may no more aim us there than at 10/8. */
+const isUnrouted = ({ address }: TransportAddress): boolean => /^198\.1[89]\./.test(address);
 const blockOf = (address: string): string => address.slice(0, address.lastIndexOf('.'));
 
 export class MixedCalls {
@@ -179,10 +183,18 @@ export class MixedCalls {
   claimantOf(key: string): MixedCall | undefined {
     let best: MixedCall | undefined;
     for (const call of this.open) {
-      if ((call.kind !== 'none' && call.kind !== 'prover') || keyOf(call.signalled) !== key) continue;
+      if (keyOf(call.signalled) !== key || !this.#claims(call)) continue;
       if (!best || this.#isBetterClaim(call, best)) best = call;
     }
     return best;
+  }
+
+  /** A prover chose its peer; a peer without a key is only taken to be where an SDP may aim us (protocol.md 5.7, 6.5). */
+  #claims({ kind, signalled, home, isHomeShown }: MixedCall): boolean {
+    if (kind !== 'none') return kind === 'prover';
+    return (
+      (isHomeShown && home === signalled.address) || !(isForbidden(keyOf(signalled)) || isUnrouted(signalled))
+    );
   }
 
   #isBetterClaim(call: MixedCall, than: MixedCall): boolean {
@@ -205,6 +217,8 @@ export class MixedCalls {
       signalling: 'encrypted',
       policy: kind === 'legacy' ? 'legacy' : 'prefer',
     });
+    const isHomeKnown = this.choices.chance(0.6);
+    const transport = this.choices.pick(['udp', 'tls'] as const);
     const call: MixedCall = {
       number: this.#nextNumber++,
       session,
@@ -214,7 +228,8 @@ export class MixedCalls {
       address,
       signalled,
       claimedMs: this.nowMs,
-      home: this.choices.chance(0.6) ? address.address : undefined,
+      home: isHomeKnown ? address.address : undefined,
+      isHomeShown: isHomeKnown && transport === 'tls',
       generation: undefined,
       phone: undefined,
       proven: new Set(),
@@ -228,9 +243,8 @@ export class MixedCalls {
     this.#byComponent.set(component, call);
     component.attach(this.port, this.nowMs);
     const told = session as Told;
-    const transport = this.choices.pick(['udp', 'tls'] as const);
     if (call.home !== undefined) told.peer?.({ address: call.home, transport });
-    if (call.home !== undefined && transport === 'tls') this.#shownIps.add(call.home);
+    if (call.home !== undefined && call.isHomeShown) this.#shownIps.add(call.home);
     this.negotiate(call);
     told.confirm?.();
     return call;
@@ -580,7 +594,8 @@ export class MixedCalls {
   #noteProof(call: MixedCall, transaction: Buffer, source: TransportAddress): void {
     const asked = this.#outstanding.get(transaction.toString('hex'));
     const key = keyOf(source);
-    if (asked?.call !== call || asked.key !== key) return;
+    // A call that has given up its secret meanwhile asks nothing any more.
+    if (asked?.call !== call || asked.key !== key || !this.isProvenKind(call)) return;
     call.proven.add(key);
     this.#lastProof.set(key, { call, atMs: this.nowMs });
     this.#provenIps.set(source.address, this.nowMs);
@@ -592,7 +607,8 @@ export class MixedCalls {
   #judgeDelivered(call: MixedCall, key: string, bytes: Uint8Array): void {
     if (!call.isOpen) throw new MixedViolation(`5.10: payload is handed to the closed ${this.name(call)}`);
     this.#judgeAddress(call, key, 'taken from');
-    if (call.kind !== 'legacy' && this.#isActive(call, key)) this.#noteSsrc(call, ssrcOf(bytes));
+    // Only a verified path is ever the active one (protocol.md 5.6): what nothing has proven owns no SSRC.
+    if (this.isProvenKind(call) && this.mappingOf(call) === key) this.#noteSsrc(call, ssrcOf(bytes));
   }
 
   #judgeSent(call: MixedCall, key: string): void {
@@ -628,10 +644,6 @@ export class MixedCalls {
       );
   }
 
-  #isActive(call: MixedCall, key: string): boolean {
-    return this.isProvenKind(call) ? this.mappingOf(call) === key : keyOf(call.signalled) === key;
-  }
-
   #noteSsrc(call: MixedCall, ssrc: number): void {
     const owner = this.ssrcOwner(ssrc);
     if (!owner) this.#ssrcOwners.set(ssrc, { call, lastMs: this.nowMs });
@@ -641,7 +653,8 @@ export class MixedCalls {
   /** The call on whose active path the SSRC was first accepted, while it goes on there (protocol.md 5.1). */
   ssrcOwner(ssrc: number): SsrcOwner | undefined {
     const owner = this.#ssrcOwners.get(ssrc);
-    return owner?.call.isOpen && this.nowMs - owner.lastMs < OWNERSHIP_MS ? owner : undefined;
+    if (!owner?.call.isOpen || !this.isProvenKind(owner.call)) return undefined;
+    return this.nowMs - owner.lastMs < OWNERSHIP_MS ? owner : undefined;
   }
 
   /** Media from an unknown address makes a candidate for the owner of its SSRC and for nobody else (protocol.md 5.1). */
@@ -689,7 +702,7 @@ export class MixedCalls {
     if (call.kind !== 'none') return;
     const key = keyOf(destination);
     if (isForbidden(key)) throw new MixedViolation(`5.7: payload goes to ${key}`);
-    if (this.#shownIps.has(destination.address) || this.#lastProof.has(key)) return;
+    if (call.isHomeShown && call.home === destination.address) return;
     const account = this.#account(key);
     account.payloadBytes += sizeBytes;
     if (account.payloadBytes <= 3 * account.receivedBytes) return;

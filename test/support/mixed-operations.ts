@@ -114,12 +114,17 @@ export const mixedOperations = {
   },
   'misuse a session': (world) => {
     if (world.calls.length === 0) return;
-    const { session } = world.choices.pick(world.calls.slice(-MISUSED));
+    const misused = world.choices.pick(world.calls.slice(-MISUSED));
+    const { session } = misused;
     const misuses: readonly (() => void)[] = [
       () => session.rollback(),
       () => void session.setRemote('no SDP', world.nowMs, 'offer'),
       () => void session.setLocal('no SDP', world.nowMs, 'offer'),
-      () => void session.setRemote('v=0\r\n', world.nowMs, 'answer'),
+      () => {
+        // An answer may come again. One that has no section any more leaves nothing of the call: there its peer has gone.
+        const isEmpty = session.setRemote('v=0\r\n', world.nowMs, 'answer').accepted;
+        if (isEmpty && misused.isOpen) world.hangUp(misused);
+      },
     ];
     refusingBadCalls(world.choices.pick(misuses));
     refusingBadCalls(() => session.rollback());
