@@ -250,7 +250,7 @@ export class MixedCalls {
     if (call.home !== undefined) told.peer?.({ address: call.home, transport });
     if (call.home !== undefined && call.isHomeShown) this.#shownIps.add(call.home);
     this.negotiate(call);
-    told.confirm?.();
+    if (call.isOpen) told.confirm?.();
     return call;
   }
 
