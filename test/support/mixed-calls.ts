@@ -598,6 +598,8 @@ export class MixedCalls {
   #noteProof(call: MixedCall, transaction: Buffer, source: TransportAddress): void {
     const asked = this.#outstanding.get(transaction.toString('hex'));
     const key = keyOf(source);
+    // A challenge that came twice is answered twice: the second answer is to nothing outstanding (protocol.md 5.2).
+    this.#outstanding.delete(transaction.toString('hex'));
     // A call that has given up its secret meanwhile asks nothing any more.
     if (asked?.call !== call || asked.key !== key || !this.isProvenKind(call)) return;
     call.proven.add(key);
