@@ -47,6 +47,8 @@ function uriText(uri: string | SipUri): string {
   const secret = password === undefined ? '' : `:${password}`;
   const name = user === undefined ? '' : `${user}${secret}@`;
   const place = port === undefined || Number.isNaN(Number(port)) ? '' : `:${port}`;
-  const rest = Object.entries(params).map(([key, value]) => `;${key}${value === null || value === undefined ? '' : `=${value}`}`);
+  const rest = Object.entries(params).map(
+    ([key, value]) => `;${key}${value === null || value === undefined ? '' : `=${value}`}`,
+  );
   return `${schema}:${name}${host}${place}${rest.join('')}`;
 }

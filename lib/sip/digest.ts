@@ -172,28 +172,31 @@ export class DigestVerifier {
     params: DigestParams,
     isUse: boolean,
   ): DigestVerdict {
-    const { username = '', nonce = '', response = '', nc = '', cnonce = '' } = params;
+    const { username = '', nonce = '', nc = '' } = params;
     const issuedMs = this.#issuedMs(nonce);
     if (issuedMs === undefined) return { kind: 'challenge', isStale: false };
-    if (params['qop'] !== 'auth' || !/^[0-9a-f]{8}$/i.test(nc) || cnonce === '')
-      return { kind: 'refused', reason: 'wrong' };
-    const entry = this.options.find(username);
-    const algorithm = params['algorithm'] ?? 'MD5';
-    // An unknown name costs what a known one does, and is answered alike.
-    const known = entry?.algorithm === algorithm ? entry : undefined;
-    const used = known?.algorithm ?? (isDigestAlgorithm(algorithm) ? algorithm : 'SHA-256');
-    const signed = params['uri'] ?? '';
-    const answered = { method, uri: signed, nonce, use: { nc, cnonce } };
-    const expected = digestResponse(used, known?.ha1 ?? '', answered);
-    const isRight = isSameText(expected, response.toLowerCase());
     // A proxy may have rewritten the host; the user part is the room, and must be the one that was signed.
-    if (!known || !isRight || userOf(signed) !== userOf(uri)) return { kind: 'refused', reason: 'wrong' };
+    if (!this.#isSigned(method, params) || userOf(params['uri'] ?? '') !== userOf(uri))
+      return { kind: 'refused', reason: 'wrong' };
     const nowMs = this.options.nowMs();
     if (issuedMs < this.#notBeforeMs || nowMs - issuedMs > NONCE_MS)
       return { kind: 'challenge', isStale: true };
     if (isUse && !this.#take(nonce, issuedMs, Number.parseInt(nc, 16), nowMs))
       return { kind: 'refused', reason: 'replayed' };
     return { kind: 'accepted', user: username };
+  }
+
+  /** Whether it was made with the password of the user whom it names. An unknown name costs what a known one does. */
+  #isSigned(method: string, params: DigestParams): boolean {
+    const { username = '', nonce = '', response = '', nc = '', cnonce = '', uri = '' } = params;
+    if (params['qop'] !== 'auth' || !/^[0-9a-f]{8}$/i.test(nc) || cnonce === '') return false;
+    const entry = this.options.find(username);
+    const algorithm = params['algorithm'] ?? 'MD5';
+    const known = entry?.algorithm === algorithm ? entry : undefined;
+    const used = known?.algorithm ?? (isDigestAlgorithm(algorithm) ? algorithm : 'SHA-256');
+    const answered = { method, uri, nonce, use: { nc, cnonce } };
+    const expected = digestResponse(used, known?.ha1 ?? '', answered);
+    return isSameText(expected, response.toLowerCase()) && known !== undefined;
   }
 
   /** True the first time that this count of the nonce is used. */

@@ -126,8 +126,9 @@ describe('bounds on connections', () => {
   });
 
   it('a handshake has so long, by TLS and by WebSocket', async () => {
-    const { cert, key, dispose } = await createCertificate(['127.0.0.1']);
-    closers.push(dispose);
+    const certificate = await createCertificate(['127.0.0.1']);
+    const { cert, key } = certificate;
+    closers.push(() => certificate.dispose());
     const { latch, portOf } = await listen({ handshakeMs: 300 }, { tls: 0, cert, key });
     const half = await connect(portOf('TLS'));
     half.write(Buffer.from([22]));
