@@ -76,6 +76,8 @@ interface Account {
   payloadBytes: number;
   /** When something went there that seemed to be paid for by what came. */
   readonly paidMs: number[];
+  /** An SDP names it, or has named it: its few may have gone. */
+  isNamed: boolean;
 }
 
 interface SsrcOwner {
@@ -424,7 +426,9 @@ export class MixedCalls {
       throw new MixedViolation(
         `5.1: payload from ${key}, proven by call ${this.name(call)}, went to ${this.name(reached)}`,
       );
-    if (claims && reached && reached !== call && reached.kind !== 'legacy')
+    // Who has proven the address keeps it before who names it, on a path that is not the active one too (protocol.md 5.1, 8.1).
+    const isProven = reached !== undefined && this.isProvenKind(reached) && reached.proven.has(key);
+    if (claims && reached && reached !== call && reached.kind !== 'legacy' && !isProven)
       throw new MixedViolation(
         `5.1: payload from ${key}, claimed by ${this.name(call)}, went to ${this.name(reached)}`,
       );
@@ -487,7 +491,7 @@ export class MixedCalls {
     for (let held = engine.pollDelivery(); held; held = engine.pollDelivery()) {
       const call = this.#byComponent.get(held.component);
       if (!call) throw new MixedViolation('held for a component of nobody');
-      this.#judgeDelivered(call, keyOf(held.source), held.bytes);
+      this.#judgeHeld(call, keyOf(held.source));
     }
     for (let event = engine.pollEvent(); event; event = engine.pollEvent()) this.#judgeEvent(event);
   }
@@ -617,6 +621,13 @@ export class MixedCalls {
     if (this.isProvenKind(call) && this.mappingOf(call) === key) this.#noteSsrc(call, ssrcOf(bytes));
   }
 
+  /** It came before: another may have proven the address since (protocol.md 5.11). */
+  #judgeHeld(call: MixedCall, key: string): void {
+    if (!call.isOpen) throw new MixedViolation(`5.10: payload is handed to the closed ${this.name(call)}`);
+    if (!this.isProvenKind(call) || !call.proven.has(key))
+      throw new MixedViolation(`5.4: payload from ${key} was held for ${this.name(call)} without a proof`);
+  }
+
   #judgeSent(call: MixedCall, key: string): void {
     if (!call.isOpen) throw new MixedViolation(`5.10: payload of the closed ${this.name(call)} goes out`);
     this.#judgeAddress(call, key, 'sent to');
@@ -686,7 +697,8 @@ export class MixedCalls {
     const isAllowed = !isForbidden(key);
     if (isAllowed && this.#shownIps.has(ip)) return;
     const account = this.#account(key);
-    const isNamed = this.calls.some(({ signalled }) => keyOf(signalled) === key);
+    account.isNamed ||= this.calls.some(({ signalled }) => keyOf(signalled) === key);
+    const { isNamed } = account;
     const fits = (): boolean => account.sentBytes + sizeBytes <= 3 * account.receivedBytes;
     if (!fits() && isAllowed && isNamed) {
       if (this.#takeFree(ip, this.nowMs))
@@ -776,7 +788,10 @@ export class MixedCalls {
   #account(key: string): Account {
     let account = this.#accounts.get(key);
     if (!account)
-      this.#accounts.set(key, (account = { receivedBytes: 0, sentBytes: 0, payloadBytes: 0, paidMs: [] }));
+      this.#accounts.set(
+        key,
+        (account = { receivedBytes: 0, sentBytes: 0, payloadBytes: 0, paidMs: [], isNamed: false }),
+      );
     return account;
   }
 }
