@@ -49,4 +49,4 @@ export {
   parseSdp,
   stripLatch,
 } from './wire/index.js';
-export type { PacketClass, Sdp, SdpMedia, TransportAddress } from './wire/index.js';
+export type { PacketClass, Sdp, SdpLimits, SdpMedia, TransportAddress } from './wire/index.js';

@@ -4,6 +4,7 @@ import type { Crypto, Random } from './crypto.js';
 import type { LatchEvent } from './events.js';
 import type { Suite } from './suite.js';
 import type { OwnSockets } from './own-sockets.js';
+import type { SdpLimits } from '../wire/index.js';
 
 /** What a verifier does with a peer that does not speak latch: protocol.md 7. */
 export type Policy = 'require' | 'prefer' | 'legacy';
@@ -24,6 +25,8 @@ export interface EngineOptions {
   readonly allowInsecureSignalling: boolean;
   /** Which signalled addresses may be challenged unasked: protocol.md 5.7. */
   readonly isDirectTarget: DirectTargetRule;
+  /** Of a description, the peer's and ours. */
+  readonly sdpLimits: SdpLimits;
 }
 
 export interface Context {

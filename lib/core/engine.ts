@@ -2,6 +2,7 @@
 // clocks. Every handle… call may leave outputs: drain pollTransmit, pollDelivery and
 // pollEvent, then ask pollTimeout.
 import {
+  SDP_LIMITS,
   classifyPacket,
   normaliseIp,
   parseIceMessage,
@@ -52,6 +53,7 @@ const DEFAULTS: EngineOptions = {
   keepaliveS: 15,
   allowInsecureSignalling: false,
   isDirectTarget: isDefaultDirectTarget,
+  sdpLimits: SDP_LIMITS,
 };
 
 export class Engine {

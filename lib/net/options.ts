@@ -2,7 +2,8 @@
 // once and not in the middle of a call. Refuses unknown names too: a misspelt policy must not mean the default.
 import { LatchkeyError, PEER_TRANSPORTS, QUESTION_OUTCOMES, SUITES, isSuite } from '../core/index.js';
 import type { PeerSource, Policy, QuestionOutcome, Role, Signalling, Suite } from '../core/index.js';
-import { parseIp } from '../wire/index.js';
+import { SDP_LIMITS, parseIp } from '../wire/index.js';
+import type { SdpLimits } from '../wire/index.js';
 
 export type { Role, Signalling };
 
@@ -18,6 +19,8 @@ export interface LatchkeyOptions {
   readonly allowInsecureSignalling?: boolean | undefined;
   /** May this address out of a peer's SDP be challenged unasked (protocol.md 5.7)? The default rule unless set. */
   readonly directTarget?: ((address: string) => boolean) | undefined;
+  /** Of each description: 64 Ki characters, 64 media sections and 256 mids in its groups unless set. */
+  readonly sdpLimits?: Partial<SdpLimits> | undefined;
 }
 
 /** Options of `latchkey.createSession`. */
@@ -50,6 +53,7 @@ export interface CheckedOptions {
   readonly keepaliveS: number;
   readonly allowInsecureSignalling: boolean;
   readonly directTarget?: (address: string) => boolean;
+  readonly sdpLimits: SdpLimits;
 }
 
 export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOptions {
@@ -59,6 +63,7 @@ export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOption
     'keepaliveS',
     'allowInsecureSignalling',
     'directTarget',
+    'sdpLimits',
   ]);
   const {
     policy = 'prefer',
@@ -66,6 +71,7 @@ export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOption
     keepaliveS = 15,
     allowInsecureSignalling = false,
     directTarget,
+    sdpLimits,
   } = given;
   if (!POLICIES.includes(policy)) refuse('policy', oneOf(POLICIES), policy);
   if (!isSuiteList(suites))
@@ -77,8 +83,17 @@ export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOption
     refuse('allowInsecureSignalling', 'true or false', allowInsecureSignalling);
   if (directTarget !== undefined && typeof directTarget !== 'function')
     refuse('directTarget', 'a function (address: string) => boolean', directTarget);
-  const checked = { policy, suites: [...suites], keepaliveS, allowInsecureSignalling };
+  const limits = checkSdpLimits(sdpLimits);
+  const checked = { policy, suites: [...suites], keepaliveS, allowInsecureSignalling, sdpLimits: limits };
   return directTarget === undefined ? checked : { ...checked, directTarget };
+}
+
+function checkSdpLimits(given: Partial<SdpLimits> = {}): SdpLimits {
+  checkNames('sdpLimits', given, Object.keys(SDP_LIMITS));
+  for (const [name, value] of Object.entries(given))
+    if (!Number.isSafeInteger(value) || value < 1)
+      refuse(`sdpLimits.${name}`, 'a whole number above 0', value);
+  return { ...SDP_LIMITS, ...given };
 }
 
 export interface CheckedSessionOptions {

@@ -4,7 +4,7 @@
  * picks no ports.
  */
 import { parseSdp } from '../wire/sdp.js';
-import type { Sdp } from '../wire/sdp.js';
+import type { Sdp, SdpLimits } from '../wire/sdp.js';
 import { identityOf } from './codec-identity.js';
 import { describeMedia, describeSession } from './description.js';
 import type { DescriptionOptions, SectionPorts } from './description.js';
@@ -51,8 +51,8 @@ export function refuseSdp(status: 400 | 488, warning: string): SdpRefusal {
  * The transports that an answer to `offer` would have, by the index of the m= section that leads each: every one
  * wants ports in `DescriptionOptions.ports`. Empty for what is no SDP or has nothing for us.
  */
-export function offeredTransports(offer: string): readonly number[] {
-  const sdp = parseSdp(offer);
+export function offeredTransports(offer: string, limits?: SdpLimits): readonly number[] {
+  const sdp = parseSdp(offer, limits);
   return sdp.ok ? [...new Set(takeSections(sdp.value, true).map(({ transport }) => transport))] : [];
 }
 
@@ -67,7 +67,7 @@ export function offeredTransports(offer: string): readonly number[] {
  * `status` is 400 for text that is no SDP, 488 when nothing in it can be accepted.
  */
 export function answerOffer(offer: string, options: DescriptionOptions): AnswerResult {
-  const parsed = parseSdp(offer);
+  const parsed = parseSdp(offer, options.sdpLimits);
   if (!parsed.ok) return refuseSdp(400, parsed.error.message);
   const sdp = parsed.value;
   const names = new ChannelNames();

@@ -2,6 +2,7 @@
  * Writes the lines of our own session descriptions (RFC 8866), offers and answers alike. It decides
  * nothing: what was chosen comes in, lines without their ends come out.
  */
+import type { SdpLimits } from '../wire/sdp.js';
 import { describeFormats } from './formats.js';
 import type { Format } from './formats.js';
 
@@ -28,6 +29,8 @@ export interface DescriptionOptions extends SectionPorts {
   readonly sessionId?: string | undefined;
   /** One more than before whenever the description of a call changes (RFC 3264 section 8). Default 1. */
   readonly sessionVersion?: number | undefined;
+  /** Of the offer that is answered; those of `parseSdp` unless set. */
+  readonly sdpLimits?: SdpLimits | undefined;
   /** What the room speaks already, best first: `Rooms.preference(name)`. */
   readonly preference?: readonly Format[] | undefined;
 }

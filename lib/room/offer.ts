@@ -3,6 +3,7 @@
  * its answer (RFC 3261 section 13.3.1.4). No bundles and no data, which only the other side can know of.
  */
 import { parseSdp } from '../wire/sdp.js';
+import type { SdpLimits } from '../wire/sdp.js';
 import { refuseSdp } from './answer.js';
 import type { Agreement, SdpRefusal } from './answer.js';
 import { alsoTaken, identityOf } from './codec-identity.js';
@@ -75,9 +76,9 @@ export function repeatOffer(description: string, sessionVersion: number): string
  *
  * `status` is 400 for text that is no SDP or answers another offer, 488 when it accepts nothing.
  */
-export function acceptAnswer(offer: string, answer: string): AcceptResult {
-  const ours = parseSdp(offer);
-  const theirs = parseSdp(answer);
+export function acceptAnswer(offer: string, answer: string, limits?: SdpLimits): AcceptResult {
+  const ours = parseSdp(offer, limits);
+  const theirs = parseSdp(answer, limits);
   if (!theirs.ok) return refuseSdp(400, theirs.error.message);
   const offered = ours.ok ? ours.value.media : [];
   const { media: sections } = theirs.value;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createLatchkey, LatchkeyError } from '../../lib/index.js';
+import type { SdpLimits } from '../../lib/index.js';
 
 function refusal(call: () => unknown): string {
   try {
@@ -22,6 +23,9 @@ describe('net: options', () => {
     ['suites', 'AES-256', /"suites"/],
     ['keepaliveS', 4, /"keepaliveS" accepts a whole number of seconds from 5 to 60; it is 4/],
     ['keepaliveS', 61, /"keepaliveS"/],
+    ['sdpLimits', 7, /sdpLimits/],
+    ['sdpLimits', { maxLines: 7 }, /sdpLimits has no option "maxLines"/],
+    ['sdpLimits', { maxMids: 0 }, /"sdpLimits.maxMids" accepts a whole number above 0; it is 0/],
     ['keepaliveS', 15.5, /"keepaliveS"/],
     ['keepaliveS', '15', /"keepaliveS"/],
     ['allowInsecureSignalling', 'yes', /"allowInsecureSignalling" accepts true or false/],
@@ -96,6 +100,18 @@ describe('net: options', () => {
       assert.throws(act, { code: 'LATCHKEY_CLOSED' });
   });
 
+  it('reads descriptions up to the limits that it was given', () => {
+    const sdp = `v=0\r\ns=-\r\n${'m=audio 9 RTP/AVP 0\r\n'.repeat(3)}`;
+    const verdict = (sdpLimits: Partial<SdpLimits>) =>
+      createLatchkey({ sdpLimits }).createSession({ signalling: 'loopback' }).setRemote(sdp);
+    assert.deepEqual(verdict({ maxMedia: 3 }), { accepted: true });
+    for (const limits of [{ maxMedia: 2 }, { maxCharacters: 40 }]) {
+      const refused = verdict(limits);
+      assert.ok(!refused.accepted);
+      assert.equal(refused.status, 400);
+    }
+  });
+
   it('accepts all that is right', () => {
     const latchkey = createLatchkey({
       policy: 'require',
@@ -103,6 +119,7 @@ describe('net: options', () => {
       keepaliveS: 60,
       allowInsecureSignalling: true,
       directTarget: () => true,
+      sdpLimits: { maxMedia: 8 },
     });
     const session = latchkey.createSession({
       call: 'a@b',

@@ -88,7 +88,7 @@ export class SdpSession {
    */
   setRemote(text: string, nowMs: number, type?: SdpType): Verdict {
     this.#begin(nowMs);
-    const parsed = parseSdp(text);
+    const parsed = parseSdp(text, this.#context.options.sdpLimits);
     if (!parsed.ok) return this.#reject(400, parsed.error.message);
     const isAnswer = (type ?? (this.#state === 'have-local-offer' ? 'answer' : 'offer')) === 'answer';
     if (isAnswer) return this.#handleAnswer(parsed.value, nowMs);
@@ -98,7 +98,7 @@ export class SdpSession {
   /** Our own description, with our attributes in it. The same description in the same state gives the same text. */
   setLocal(text: string, nowMs: number, type?: SdpType): string {
     this.#begin(nowMs);
-    const parsed = parseSdp(text);
+    const parsed = parseSdp(text, this.#context.options.sdpLimits);
     if (!parsed.ok) throw new LatchkeyError('LATCHKEY_SDP', parsed.error.message);
     const isAnswer = (type ?? (this.#state === 'have-remote-offer' ? 'answer' : 'offer')) === 'answer';
     return isAnswer ? this.#makeAnswer(parsed.value, nowMs) : this.#makeOffer(parsed.value);

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { GATE_LIMITS } from '../../lib/sip/index.js';
+import { gateLimits } from '../../plugins/sip/limits.js';
+import { End, rawUdp } from './sip-phones.js';
+
+describe('plugins/sip: the limits of the gate', () => {
+  it('are those of the gate unless set', () => assert.deepEqual(gateLimits({}), GATE_LIMITS));
+
+  it('follow the package’s own two options, and the message is as long as both together', () => {
+    const given = gateLimits({ maxBytesHeaders: 1000, maxContentLength: 500_000 });
+    assert.deepEqual(
+      [given.maxHeadBytes, given.maxBodyBytes, given.maxMessageBytes],
+      [1000, 500_000, 501_004],
+    );
+    const both = gateLimits({ maxContentLength: 500_000, maxMessageBytes: 2000 });
+    assert.equal(both.maxMessageBytes, 2000);
+  });
+
+  it('can be set one by one', () => {
+    assert.deepEqual(gateLimits({ maxLineBytes: 100, maxLines: 7, maxMessageBytes: 5000 }), {
+      ...GATE_LIMITS,
+      maxLineBytes: 100,
+      maxLines: 7,
+      maxMessageBytes: 5000,
+      maxBodyBytes: 5000,
+    });
+  });
+
+  for (const name of ['maxBytesHeaders', 'maxContentLength', 'maxMessageBytes', 'maxLineBytes', 'maxLines']) {
+    it(`refuse a ${name} that is no whole number above 0`, () => {
+      for (const value of [0, -1, 1.5, NaN, '7', null])
+        assert.throws(() => gateLimits({ [name]: value }), { code: 'LATCHKEY_OPTION' });
+    });
+  }
+
+  it('hold for a stack: what was asked for passes, what is beyond is counted', async () => {
+    const bob = new End({ stack: { maxLineBytes: 200, maxBytesHeaders: 100_000 } });
+    await bob.stack.ready;
+    const options = (size: number) =>
+      Buffer.from(
+        `OPTIONS sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=b${size}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: ${size}\r\nCSeq: 1 OPTIONS\r\nX: ${'x'.repeat(size)}\r\n\r\n`,
+      );
+    await rawUdp(bob.port('UDP'), options(300), options(150));
+    const deadlineMs = Date.now() + 5000;
+    while (bob.requests.length === 0 && Date.now() < deadlineMs) await new Promise(setImmediate);
+    assert.deepEqual(
+      bob.requests.map(({ headers }) => headers['call-id']),
+      ['150'],
+    );
+    assert.equal(bob.latch.counters.gate.refused['line-size'], 1);
+    bob.close();
+  });
+});
