@@ -14,7 +14,6 @@ export interface LineSpan {
   readonly next: number;
 }
 
-const LF = 0x0a;
 const CR = 0x0d;
 
 /**
@@ -24,15 +23,23 @@ const CR = 0x0d;
  */
 export function* sdpLines(text: string): Generator<LineSpan> {
   let start = 0;
+  let [feed, carriage] = [-1, -1];
   while (start < text.length) {
-    let end = start;
-    let code = text.charCodeAt(end);
-    while (end < text.length && code !== LF && code !== CR) code = text.charCodeAt(++end);
-    const isCrLf = code === CR && text.charCodeAt(end + 1) === LF;
+    // Each is looked for again only once it has been passed.
+    if (feed < start) feed = found(text, '\n', start);
+    if (carriage < start) carriage = found(text, '\r', start);
+    const end = Math.min(feed, carriage);
+    const isCrLf = feed === carriage + 1 && feed < text.length;
     const next = end === text.length ? end : end + (isCrLf ? 2 : 1);
     yield { start, end, next };
     start = next;
   }
+}
+
+/** Where the character stands next; the end of the text where it does not. */
+function found(text: string, character: string, from: number): number {
+  const at = text.indexOf(character, from);
+  return at < 0 ? text.length : at;
 }
 
 /** True when `text` has `a=NAME` at `line`, with a value or without. */

@@ -82,6 +82,32 @@ describe('sdp lines', () => {
     );
   });
 
+  it('end with the text, whatever its last characters are', () => {
+    for (const text of [
+      '',
+      'a',
+      'a\r',
+      'a\n',
+      'a\r\n',
+      'a\n\r',
+      'a\r\r',
+      '\r',
+      '\n',
+      '\r\n',
+      'a\rb',
+      'a\r\nb\r',
+      'a\nb\r\n',
+    ]) {
+      const spans = [...sdpLines(text)];
+      assert.deepEqual(
+        spans.map(({ start, next }) => text.slice(start, next)),
+        rawLines(text),
+        JSON.stringify(text),
+      );
+      assert.equal(spans.at(-1)?.next ?? 0, text.length, JSON.stringify(text));
+    }
+  });
+
   it('end at CRLF, LF and a lone CR only', () => {
     const text = 'a\r\nb\nc\rd\r\r\ne\u2028f\u0085g\u000bh';
     const lines = [...sdpLines(text)].map(({ start, end }) => text.slice(start, end));
