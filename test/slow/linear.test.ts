@@ -1,12 +1,12 @@
 // Whatever a stranger can send costs work and memory that grow no faster than its bytes (protocol.md P11): for every
 // parser the CPU time of an input of 2n bytes is at most three times that of n.
 import assert from 'node:assert/strict';
-import { captureFamilies } from './linear/capture.js';
-import { roomFamilies } from './linear/room.js';
-import type { Families } from './linear/shapes.js';
-import { sipFamilies } from './linear/sip.js';
-import { wireFamilies } from './linear/wire.js';
-import { measureDoubling } from './support/doubling.js';
+import { captureFamilies } from '../linear/capture.js';
+import { roomFamilies } from '../linear/room.js';
+import type { Families } from '../linear/shapes.js';
+import { sipFamilies } from '../linear/sip.js';
+import { wireFamilies } from '../linear/wire.js';
+import { measureDoubling } from '../support/doubling.js';
 
 const RATIO_MAX = 3;
 const LAYERS: Record<string, Families> = {
