@@ -102,8 +102,10 @@ class Rig {
     const [reply] = (await once(child, 'message')) as [Reply];
     if (reply.kind !== 'ready') throw new Error('the forwarder is out of step');
     for (const [i, { session, offer }] of sessions.entries()) {
-      // Plain forwarding knows no latch; a stand-in answers, so that the caller and the sink do the same work for all.
-      const standIn = () => answer(latchkey.createSession({ signalling: 'loopback' }), offer, reply.ports[i]);
+      // Plain forwarding knows no latch; a stand-in answers, so that the caller and the sink do the same work for all. It has
+      // a latchkey of its own: to ours the offer would name a socket of ours.
+      const other = createLatchkey();
+      const standIn = () => answer(other.createSession({ signalling: 'loopback' }), offer, reply.ports[i]);
       session.setRemote(reply.answers[i] ?? standIn());
     }
     const rig = new Rig(child, source, sink, reply.ports[0]);
