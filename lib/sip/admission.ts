@@ -3,8 +3,7 @@
  * call and nothing else: what is said inside a call comes from who was let in, and an ACK or CANCEL can answer no challenge (RFC
  * 3261 22.1). Keeps no connection and sends nothing.
  */
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import { LatchkeyError } from '../index.js';
+import { AddressRanges } from './address-ranges.js';
 import { DigestVerifier } from './digest.js';
 import type { DigestAlgorithm } from './digest.js';
 import type { SipFlow, SipRequest } from './message-types.js';
@@ -44,7 +43,7 @@ const DEFAULT_ALGORITHM: DigestAlgorithm = 'SHA-256';
 
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #trunks: BlockList;
+  readonly #trunks: AddressRanges;
   readonly #digest: DigestVerifier | undefined;
   readonly #counters = { admitted: 0, challenged: 0, wrong: 0, refused: 0 };
 
@@ -52,7 +51,7 @@ export class Admission {
   constructor(options: AdmissionOptions, nowMs: () => number) {
     const { users, realm = 'latchkey', trunks = [] } = options;
     this.#options = options;
-    this.#trunks = rangesOf(trunks);
+    this.#trunks = new AddressRanges(trunks);
     this.#digest = users && new DigestVerifier({ realm, nowMs, find: (name) => users.get(name) });
   }
 
@@ -88,7 +87,7 @@ export class Admission {
 
   #judge(invite: SipRequest, flow: SipFlow, room: string, isUse: boolean): Admitted {
     const { isOpen = false, hasClientCertificates = false, users } = this.#options;
-    if (isOpen || this.#isTrunk(flow.address)) return { kind: 'admitted' };
+    if (isOpen || this.#trunks.has(flow.address ?? '')) return { kind: 'admitted' };
     if (hasClientCertificates && flow.isCertified === true) return { kind: 'admitted' };
     if (!this.#digest) return { kind: 'refused', status: 403, warning: 'calls are taken from others only' };
     const verdict = this.#digest.verify(invite, invite.headers.authorization, isUse);
@@ -118,25 +117,6 @@ export class Admission {
       challenge: digest.challenge(entry?.algorithm ?? DEFAULT_ALGORITHM, isStale),
     };
   }
-
-  #isTrunk(address: string | undefined): boolean {
-    const bare = address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? '';
-    if (isIPv4(bare)) return this.#trunks.check(bare, 'ipv4');
-    return isIPv6(bare) && this.#trunks.check(bare, 'ipv6');
-  }
-}
-
-function rangesOf(ranges: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = '', bits = ''] = range.split('/');
-    const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined;
-    const most = family === 'ipv4' ? 32 : 128;
-    if (!family || !/^\d{1,3}$/.test(bits) || Number(bits) > most)
-      throw new LatchkeyError('LATCHKEY_OPTION', `"${range}" is no range of addresses such as 192.0.2.0/24`);
-    list.addSubnet(address, Number(bits), family);
-  }
-  return list;
 }
 
 /** The name that the caller gives in From. It proves nothing: it only chooses what is asked. */
