@@ -208,7 +208,7 @@ export class Engine {
   #handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath): Component | undefined {
     const { port } = path;
     const ssrc = readSsrc(bytes, kind);
-    const owner = port.only ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc));
+    const owner = port.only ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc, this.#context.nowMs));
     if (!owner) {
       this.#context.residue.received++;
       return this.#drop('unroutable');
@@ -226,7 +226,7 @@ export class Engine {
     kind: PacketClass,
   ): boolean {
     const ssrc = readSsrc(bytes, kind);
-    const hearer = ssrc === undefined ? undefined : port.bySsrc(ssrc);
+    const hearer = ssrc === undefined ? undefined : port.bySsrc(ssrc, this.#context.nowMs);
     return hearer === undefined || hearer === owner;
   }
 

@@ -73,9 +73,16 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.1',
     what: 'an SSRC belongs to who was heard with it last',
     file: 'lib/core/route/port.ts',
-    search:
-      'if (claim && claim.owner !== owner && nowMs - claim.heard.heardMs <= SSRC_KEPT_MS) return false;',
+    search: 'if (isKept) return owner;',
     replace: '',
+    test: 'test/scenarios/rule-5-01-claims.test.ts',
+  },
+  {
+    rule: '5.1',
+    what: 'who has paused for a minute has its SSRC before who was heard with it meanwhile',
+    file: 'lib/core/route/heard-ssrcs.ts',
+    search: 'heard !== undefined && nowMs - heard.heardMs <= SSRC_KEPT_MS',
+    replace: 'heard !== undefined',
     test: 'test/scenarios/rule-5-01-claims.test.ts',
   },
   {

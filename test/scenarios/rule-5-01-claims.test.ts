@@ -208,17 +208,27 @@ describe('rule 5.1: an SSRC belongs to who was heard with it first', () => {
     victim.advance(50);
     return [victim, other];
   }
-  const isFollowed = (victim: VerifierBench): boolean => {
+  const others = { address: '192.0.2.88', port: 7000 };
+  function third(beside: VerifierBench): VerifierBench {
+    const peer = new VerifierBench({ beside, signalled: { address: '10.9.9.8', port: 5004 } });
+    peer.verify(others);
+    peer.advance(50);
+    return peer;
+  }
+  /** Its media from elsewhere makes a candidate for it, and for nobody else. */
+  const assertFollowed = (victim: VerifierBench): void => {
     const { nowMs } = victim;
     victim.media(moved);
-    return victim.challengesTo(moved, nowMs).length > 0;
+    const made = victim.bench.eventsOf('candidate', nowMs).map(({ session }) => session);
+    assert.deepEqual(made, [victim.session.id]);
+    assert.equal(victim.challengesTo(moved, nowMs).length, 1);
   };
 
   it('another client that sends with it does not stop the first from being followed', () => {
     const [victim, other] = two();
     victim.media(home);
     other.media(strangers, { ssrc: victim.ssrc });
-    assert.ok(isFollowed(victim));
+    assertFollowed(victim);
   });
 
   it('for as long as it is accepted there within 30 s', () => {
@@ -242,10 +252,13 @@ describe('rule 5.1: an SSRC belongs to who was heard with it first', () => {
     victim.bench.sleep(31_000);
     other.media(strangers, { ssrc: victim.ssrc });
     victim.media(home);
+    const { nowMs } = victim;
+    victim.media({ ...moved, port: 31_998 });
+    assert.equal(victim.bench.eventsOf('candidate', nowMs).at(-1)?.session, other.session.id);
     victim.bench.sleep(31_000);
     victim.media(home);
     other.media(strangers, { ssrc: victim.ssrc });
-    assert.ok(isFollowed(victim));
+    assertFollowed(victim);
   });
 
   it('it is heard on the path in use only, not on one that was left: another may be there by now', () => {
@@ -268,7 +281,33 @@ describe('rule 5.1: an SSRC belongs to who was heard with it first', () => {
     new Keyless(peer, strangers);
     assert.equal(heard(peer, strangers, peer.ssrc), 'keyless');
     peer.media(home);
-    assert.ok(isFollowed(peer));
+    assertFollowed(peer);
+  });
+
+  it('when its call is over it belongs to who was heard with it next, whoever speaks first from then on', () => {
+    const [victim, first] = two();
+    const last = third(victim);
+    first.media(strangers, { ssrc: victim.ssrc });
+    victim.media(home);
+    first.session.close(first.nowMs);
+    last.media(others, { ssrc: victim.ssrc });
+    assertFollowed(victim);
+  });
+
+  it('and likewise when its owner has paused for too long', () => {
+    const [victim, first] = two();
+    const last = third(victim);
+    first.media(strangers, { ssrc: victim.ssrc });
+    victim.bench.sleep(29_900);
+    victim.media(home);
+    victim.bench.sleep(200);
+    last.media(others, { ssrc: victim.ssrc });
+    assertFollowed(victim);
+    first.media(strangers, { ssrc: victim.ssrc });
+    victim.session.close(victim.nowMs);
+    const { nowMs } = victim;
+    victim.media(moved);
+    assert.equal(last.bench.eventsOf('candidate', nowMs).at(-1)?.session, last.session.id);
   });
 
   it('it is free when its call is over', () => {

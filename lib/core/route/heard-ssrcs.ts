@@ -2,12 +2,10 @@
 // address (protocol.md 5.1). A hint only: it never makes an address trusted. Who heard one first owns it, so that nobody can
 // take the hint away by sending with the SSRC of another.
 import { readRtcpSsrc, readRtpSsrc, type PacketClass } from '../../wire/index.js';
-import type { Port, SsrcHearer } from './port.js';
+import { SSRC_KEPT_MS, type Port, type SsrcHearer } from './port.js';
 
 /** A bundle carries several; a peer that holds the keys may send any number. */
 const MAX_SSRCS = 8;
-/** How often a packet with an SSRC that is another's asks whether it still is: not each of them has to look. */
-const CLAIM_AGAIN_MS = 1000;
 
 interface HeardSsrc {
   readonly ssrc: number;
@@ -19,37 +17,29 @@ export class HeardSsrcs<Owner> implements SsrcHearer {
   #heard: HeardSsrc[] = [];
   #last: number | undefined;
   #lastMs = -Infinity;
-  /** Until then a packet with the SSRC of the last one has nothing to ask. */
-  #settledUntilMs = -Infinity;
 
   constructor(private readonly owner: Owner) {}
 
   /** Called for every accepted packet: one with the SSRC of the packet before costs two comparisons. */
   note(bytes: Uint8Array, kind: PacketClass, ports: readonly Port<Owner>[], nowMs: number): void {
     const ssrc = readSsrc(bytes, kind);
-    if (ssrc === this.#last && nowMs < this.#settledUntilMs) {
-      this.#lastMs = nowMs;
-      return;
-    }
-    if (ssrc !== undefined) this.#claim(ssrc, ports, nowMs);
+    if (ssrc === this.#last && nowMs - this.#lastMs <= SSRC_KEPT_MS) this.#lastMs = nowMs;
+    else if (ssrc !== undefined) this.#hear(ssrc, ports, nowMs);
   }
 
-  #claim(ssrc: number, ports: readonly Port<Owner>[], nowMs: number): void {
+  #hear(ssrc: number, ports: readonly Port<Owner>[], nowMs: number): void {
     const before = this.#last === undefined ? undefined : this.#find(this.#last);
     if (before) before.heardMs = this.#lastMs;
-    if (!this.#find(ssrc)) this.#add(ssrc, ports, nowMs);
-    const isOwned = ports.every((port) => port.claimSsrc(ssrc, this.owner, this, nowMs));
+    const heard = this.#find(ssrc);
+    const goesOn = heard !== undefined && nowMs - heard.heardMs <= SSRC_KEPT_MS;
+    if (!heard) this.#add(ssrc, ports, nowMs);
     this.#last = ssrc;
     this.#lastMs = nowMs;
-    this.#settledUntilMs = isOwned ? Infinity : nowMs + CLAIM_AGAIN_MS;
+    if (!goesOn) for (const port of ports) port.addSsrc(ssrc, this.owner, this);
   }
 
   heardMs(ssrc: number): number {
     return ssrc === this.#last ? this.#lastMs : (this.#find(ssrc)?.heardMs ?? -Infinity);
-  }
-
-  lose(ssrc: number): void {
-    if (ssrc === this.#last) this.#settledUntilMs = -Infinity;
   }
 
   #find(ssrc: number): HeardSsrc | undefined {
@@ -71,10 +61,7 @@ export class HeardSsrcs<Owner> implements SsrcHearer {
 
   /** What was heard at one port is known at every port of its component. */
   join(port: Port<Owner>): void {
-    for (const heard of this.#heard) {
-      const isOwned = port.claimSsrc(heard.ssrc, this.owner, this, this.heardMs(heard.ssrc));
-      if (!isOwned) this.lose(heard.ssrc);
-    }
+    for (const { ssrc } of this.#heard) port.addSsrc(ssrc, this.owner, this);
   }
 
   leave(port: Port<Owner>): void {

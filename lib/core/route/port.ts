@@ -13,19 +13,12 @@ export interface Route<Owner> {
 }
 
 /** An SSRC stays with its component while that goes on accepting it, with pauses of no more than this (protocol.md 5.1). */
-const SSRC_KEPT_MS = 30_000;
+export const SSRC_KEPT_MS = 30_000;
 
 /** What a component hears on its path in use. */
 export interface SsrcHearer {
   /** When it last accepted a packet with the SSRC. */
   heardMs(ssrc: number): number;
-  /** The SSRC is another's now. */
-  lose(ssrc: number): void;
-}
-
-interface SsrcClaim<Owner> {
-  readonly owner: Owner;
-  readonly hearer: SsrcHearer;
 }
 
 /** Claims that nothing has proven, to an address that another holds; the earliest first. Found without a scan. */
@@ -41,7 +34,8 @@ export class Port<Owner> {
   /** Components that issued a tag: several where one offer was answered by several forks. */
   readonly #byTag = new Map<string, Set<Owner>>();
   readonly #byTransaction = new Map<string, Owner>();
-  readonly #bySsrc = new Map<number, SsrcClaim<Owner>>();
+  /** Components that have heard an SSRC: who did so first, and has not paused for too long, before those who did later. */
+  readonly #bySsrc = new Map<number, Map<Owner, SsrcHearer>>();
 
   constructor(readonly local: TransportAddress) {}
 
@@ -146,23 +140,38 @@ export class Port<Owner> {
     this.#byTransaction.delete(transactionKey(transaction));
   }
 
-  /** The session to which the SSRC belongs (protocol.md 5.1). */
-  bySsrc(ssrc: number): Owner | undefined {
-    return this.#bySsrc.get(ssrc)?.owner;
+  /**
+   * To whom the SSRC belongs: of those who go on hearing it, to the one who did first; where nobody does any more, to the one
+   * who heard it last (protocol.md 5.1). Who has paused for too long is passed over once and leaves the list.
+   */
+  bySsrc(ssrc: number, nowMs: number): Owner | undefined {
+    const hearers = this.#bySsrc.get(ssrc);
+    if (!hearers) return undefined;
+    let paused: { readonly owner: Owner; readonly heardMs: number } | undefined;
+    for (const [owner, hearer] of hearers) {
+      const heardMs = hearer.heardMs(ssrc);
+      const isKept = nowMs - heardMs <= SSRC_KEPT_MS;
+      if (!isKept && paused && paused.heardMs > heardMs) hearers.delete(owner);
+      else {
+        if (paused) hearers.delete(paused.owner);
+        paused = { owner, heardMs };
+      }
+      if (isKept) return owner;
+    }
+    return paused?.owner;
   }
 
-  /** It belongs to whom it was accepted from first, for as long as that goes on. True where that is the owner. */
-  claimSsrc(ssrc: number, owner: Owner, hearer: SsrcHearer, nowMs: number): boolean {
-    const claim = this.#bySsrc.get(ssrc);
-    if (claim?.owner === owner) return true;
-    if (claim && nowMs - claim.hearer.heardMs(ssrc) <= SSRC_KEPT_MS) return false;
-    claim?.hearer.lose(ssrc);
-    this.#bySsrc.set(ssrc, { owner, hearer });
-    return true;
+  /** The owner hears the SSRC for the first time, or again after too long a pause: all who have it go first. */
+  addSsrc(ssrc: number, owner: Owner, hearer: SsrcHearer): void {
+    const hearers = this.#bySsrc.get(ssrc);
+    hearers?.delete(owner);
+    if (hearers) hearers.set(owner, hearer);
+    else this.#bySsrc.set(ssrc, new Map([[owner, hearer]]));
   }
 
   removeSsrc(ssrc: number, owner: Owner): void {
-    if (this.#bySsrc.get(ssrc)?.owner === owner) this.#bySsrc.delete(ssrc);
+    const hearers = this.#bySsrc.get(ssrc);
+    if (hearers?.delete(owner) && hearers.size === 0) this.#bySsrc.delete(ssrc);
   }
 
   /** The component that this port serves alone, if it serves but one session (protocol.md 5.1). */
