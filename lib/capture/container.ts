@@ -6,8 +6,18 @@ import { readUint16, readUint32 } from '../wire/big-endian.js';
 
 /** Who is told of the packets in a file. */
 export interface PacketListener {
-  /** A packet: `bytes` from `start` up to, not including, `end`, beginning with a link layer by its LINKTYPE_ number. */
-  onPacket(linkType: number, timeMs: number, bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * A packet: `bytes` from `start` up to, not including, `end`, beginning with a link layer by its LINKTYPE_ number.
+   * `original` is how many bytes it had on the wire: more than are here where the capture cut it short.
+   */
+  onPacket(
+    linkType: number,
+    timeMs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    original: number,
+  ): void;
   /** A packet of an interface that the file never described. */
   onUndescribed(): void;
 }

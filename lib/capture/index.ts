@@ -3,8 +3,8 @@
  */
 export { CaptureAnalysis } from './capture-analysis.js';
 export type { CaptureFindings } from './capture-analysis.js';
-export { readCaptureFile, readDatagrams } from './capture-file.js';
-export type { CapturedDatagrams } from './capture-file.js';
+export { readCaptureFile, readCaptureFiles, readDatagrams } from './capture-file.js';
+export type { CapturedDatagrams, CaptureFilesSummary, DamagedFile } from './capture-file.js';
 export { CaptureReader } from './capture-reader.js';
 export type { CallReport, CaptureReport, OutcomeReport, StreamReport } from './capture-report.js';
 export { packetizePcmu, playTone, repeatMedia } from './media-packet.js';

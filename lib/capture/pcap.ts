@@ -55,7 +55,14 @@ export class Pcap implements Container {
       }
       const seconds = readWord(bytes, at, isLittleEndian);
       const timeMs = seconds * 1000 + readWord(bytes, at + 4, isLittleEndian) / this.#ticksPerMs;
-      this.#listener.onPacket(linkType, timeMs, bytes, start, start + size);
+      this.#listener.onPacket(
+        linkType,
+        timeMs,
+        bytes,
+        start,
+        start + size,
+        readWord(bytes, at + 12, isLittleEndian),
+      );
       at = start + size;
     }
     this.needed = RECORD_HEADER_BYTES;

@@ -168,7 +168,14 @@ export class Pcapng implements Container {
     }
     const ticks = this.#word(bytes, at + 12) * 2 ** 32 + this.#word(bytes, at + 16);
     this.#timeMs = ticks / on.ticksPerMs + on.offsetMs;
-    this.#listener.onPacket(on.linkType, this.#timeMs, bytes, start, start + size);
+    this.#listener.onPacket(
+      on.linkType,
+      this.#timeMs,
+      bytes,
+      start,
+      start + size,
+      this.#word(bytes, at + 24),
+    );
   }
 
   /** Such a packet has no time: it is given that of the packet before it. */
@@ -181,7 +188,7 @@ export class Pcapng implements Container {
     const start = at + 12;
     const original = this.#word(bytes, at + 8);
     const size = Math.min(original, on.snapBytes || original, end - start);
-    this.#listener.onPacket(on.linkType, this.#timeMs, bytes, start, start + size);
+    this.#listener.onPacket(on.linkType, this.#timeMs, bytes, start, start + size, original);
   }
 
   #word(bytes: Uint8Array, at: number): number {

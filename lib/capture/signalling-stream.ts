@@ -45,6 +45,7 @@ export class SignallingStream {
   readonly #held = new ByteStore();
   #mode: Mode = 'start';
   #timeMs = 0;
+  #frame = 0;
   /** What came of this stream so far. */
   #proven: CapturedSip['transport'] | undefined;
   #hasFound = false;
@@ -69,8 +70,9 @@ export class SignallingStream {
   }
 
   /** The next bytes. Why they gave nothing, if they gave nothing and will not be part of anything. */
-  push(timeMs: number, bytes: Uint8Array, from: number, to: number): SkipReason | undefined {
+  push(timeMs: number, bytes: Uint8Array, from: number, to: number, frame = 0): SkipReason | undefined {
     this.#timeMs = timeMs;
+    this.#frame = frame;
     this.#hasFound = false;
     if (this.#held.size === 0) {
       const next = this.#read(bytes, from, to);
@@ -148,7 +150,7 @@ export class SignallingStream {
     this.#proven = transport;
     this.#hasFound = true;
     const { source, destination } = this.#options;
-    this.#options.onSip({ timeMs: this.#timeMs, source, destination, transport, text });
+    this.#options.onSip({ timeMs: this.#timeMs, frame: this.#frame, source, destination, transport, text });
   }
 
   #decide(bytes: Uint8Array, at: number, end: number): number {

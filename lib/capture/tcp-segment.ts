@@ -6,6 +6,8 @@ import type { TransportAddress } from '../wire/address.js';
 /** One TCP segment; its data are `bytes` from `start` up to, not including, `end`. */
 export interface TcpSegment {
   readonly timeMs: number;
+  /** The number of its packet. */
+  readonly frame: number;
   readonly source: TransportAddress;
   readonly destination: TransportAddress;
   readonly sequence: number;

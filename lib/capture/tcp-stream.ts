@@ -18,6 +18,7 @@ const FAR_BYTES = 1 << 24;
 
 interface Waiting {
   readonly timeMs: number;
+  readonly frame: number;
   readonly sequence: number;
   readonly bytes: Uint8Array;
 }
@@ -56,7 +57,7 @@ export class TcpStream {
   add(segment: TcpSegment): void {
     if (segment.isOpening) this.#open(segment.sequence);
     const sequence = (segment.sequence + (segment.isOpening ? 1 : 0)) >>> 0;
-    const { timeMs, bytes, start, end } = segment;
+    const { timeMs, frame, bytes, start, end } = segment;
     if (start === end) {
       this.#options.skips.add('tcp-empty');
       return;
@@ -67,8 +68,8 @@ export class TcpStream {
       this.#leap(sequence);
     }
     const ahead = distance(this.#next ?? sequence, sequence);
-    if (ahead > 0) this.#wait({ timeMs, sequence, bytes: bytes.slice(start, end) });
-    else this.#count(this.#deliver(timeMs, sequence, bytes, start, end));
+    if (ahead > 0) this.#wait({ timeMs, frame, sequence, bytes: bytes.slice(start, end) });
+    else this.#count(this.#deliver({ timeMs, frame, sequence, bytes }, start, end));
     this.#drain();
     const [first] = this.#waiting;
     if (first && !(Math.abs(timeMs - first.timeMs) <= MAX_WAIT_MS)) this.#giveUpGap();
@@ -116,7 +117,7 @@ export class TcpStream {
       if (!first || this.#next === undefined || distance(this.#next, first.sequence) > 0) return;
       this.#waiting.shift();
       this.#waitingBytes -= first.bytes.length;
-      this.#count(this.#deliver(first.timeMs, first.sequence, first.bytes, 0, first.bytes.length));
+      this.#count(this.#deliver(first, 0, first.bytes.length));
     }
   }
 
@@ -136,17 +137,11 @@ export class TcpStream {
   }
 
   /** The part of a segment that is new; why it gave nothing, if it did not. */
-  #deliver(
-    timeMs: number,
-    sequence: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): SkipReason | undefined {
+  #deliver({ timeMs, frame, sequence, bytes }: Waiting, start: number, end: number): SkipReason | undefined {
     const known = distance(sequence, this.#next ?? sequence);
     if (known >= end - start) return 'tcp-repeat';
     this.#next = (sequence + end - start) >>> 0;
-    return this.#signalling.push(timeMs, bytes, start + known, end);
+    return this.#signalling.push(timeMs, bytes, start + known, end, frame);
   }
 
   #count(reason: SkipReason | undefined): void {

@@ -4,6 +4,7 @@
  */
 import type { TransportAddress } from '../wire/address.js';
 import type { WireError } from '../wire/result.js';
+import type { CutPackets } from './cut-count.js';
 
 /** One UDP datagram out of a capture, or for one. */
 export interface CapturedDatagram {
@@ -14,6 +15,8 @@ export interface CapturedDatagram {
   readonly destination: TransportAddress;
   /** What UDP carried; when read, a view that holds during the call only. */
   readonly payload: Uint8Array;
+  /** Which packet of the capture it was, counted from 1 as Wireshark does; the last of its fragments. Absent where it is from no file. */
+  readonly frame?: number;
   /** How many bytes of the payload the capture did not keep (snap length); absent when it is whole. */
   readonly cutBytes?: number;
 }
@@ -25,6 +28,8 @@ export interface CapturedSip {
   readonly source: TransportAddress;
   readonly destination: TransportAddress;
   readonly transport: 'tcp' | 'ws';
+  /** Of the packet with its last byte. */
+  readonly frame: number;
   /** Start line, headers and body as they stood on the wire; a view that holds during the call only. */
   readonly text: Uint8Array;
 }
@@ -39,8 +44,8 @@ export interface CaptureSink {
 /**
  * Why a packet gave nothing:
  * `interface` its interface was never described; `link-type` a link layer that is not read here; `not-ip` the
- * frame carries no IP; `protocol` neither UDP nor TCP, or encrypted by IPsec; `cut` the capture did not keep the headers;
- * `malformed` lengths or versions that cannot be; `fragment` its datagram never became whole; `tcp-empty` a
+ * frame carries no IP; `protocol` neither UDP nor TCP nor a tunnel of theirs, or encrypted by IPsec; `cut` the capture did not keep the headers;
+ * `malformed` lengths, versions or nested tunnels that cannot be; `fragment` its datagram never became whole; `tcp-empty` a
  * segment without data; `tcp-repeat` data seen before; `tcp-lost` data that memory or order left no place for;
  * `tcp-other` a connection that carries no SIP; `tls` an encrypted one.
  */
@@ -64,6 +69,8 @@ export interface CaptureSummary {
   readonly packets: number;
   /** How many of them gave nothing, by reason; a reason that never occurred is absent. */
   readonly skipped: Readonly<Partial<Record<SkipReason, number>>>;
+  /** Packets that the capture did not keep whole; absent where there are none. */
+  readonly cut?: CutPackets;
   /** Why the file could not be read, or not to its end; `offset` is where in the file, in bytes. */
   readonly error?: WireError;
 }

@@ -38,13 +38,19 @@ function capturesIn(folder: string): string[] {
 }
 
 /** What tshark sees: one line of tab-separated fields a UDP datagram; its complaints go nowhere. */
-export function tshark(file: string, fields: readonly string[], filter = 'udp && !icmp'): string[][] {
+export function tshark(
+  file: string,
+  fields: readonly string[],
+  filter = 'udp && !icmp',
+  options: readonly string[] = [],
+): string[][] {
   const checksums = ['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE'];
   const args = [
     '-r',
     file,
     '-n',
     ...checksums,
+    ...options,
     '-Y',
     filter,
     '-T',

@@ -47,8 +47,8 @@ describe('capture: SIP over TCP', () => {
     const server = { address: '203.0.113.1', port: 5060 };
     const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
     assert.deepEqual(heard.sip, [
-      { timeMs: 1, source: client, destination: server, transport: 'tcp', text: latin1(invite) },
-      { timeMs: 2, source: server, destination: client, transport: 'tcp', text: latin1(ok) },
+      { timeMs: 1, frame: 2, source: client, destination: server, transport: 'tcp', text: latin1(invite) },
+      { timeMs: 2, frame: 3, source: server, destination: client, transport: 'tcp', text: latin1(ok) },
     ]);
     assert.deepEqual([heard.packets, heard.skipped], [3, { 'tcp-empty': 1 }]);
   });
