@@ -21,6 +21,8 @@ export interface SdpRefusal {
   readonly ok: false;
   readonly status: 400 | 488;
   readonly warning: string;
+  /** Of the Warning (RFC 3261 section 20.43). */
+  readonly warnCode: number;
 }
 
 /** What was agreed on. */
@@ -43,17 +45,19 @@ interface Answered {
 }
 
 /** Makes the refusal for this status. */
-export function refuseSdp(status: 400 | 488, warning: string): SdpRefusal {
-  return { ok: false, status, warning };
+export function refuseSdp(status: 400 | 488, warning: string, warnCode = 399): SdpRefusal {
+  return { ok: false, status, warning, warnCode };
 }
 
 /**
  * The transports that an answer to `offer` would have, by the index of the m= section that leads each: every one
  * wants ports in `DescriptionOptions.ports`. Empty for what is no SDP or has nothing for us.
+ *
+ * @param address As `DescriptionOptions.address`: what is of another family is not taken.
  */
-export function offeredTransports(offer: string, limits?: SdpLimits): readonly number[] {
+export function offeredTransports(offer: string, limits?: SdpLimits, address?: string): readonly number[] {
   const sdp = parseSdp(offer, limits);
-  return sdp.ok ? [...new Set(takeSections(sdp.value, true).map(({ transport }) => transport))] : [];
+  return sdp.ok ? [...new Set(takeSections(sdp.value, true, address).map(({ transport }) => transport))] : [];
 }
 
 /**
@@ -62,9 +66,10 @@ export function offeredTransports(offer: string, limits?: SdpLimits): readonly n
  * With `options.ports` every section is accepted that has something of ours and a transport with ports, without
  * it the first audio section; all others are answered with port 0. The formats of `options.preference` (see
  * `Rooms.preference`) lead, the others follow in the order of the offer; telephone events come last. An offer that
- * wants no media any more (every port 0) is answered in kind, with a stream on which nothing flows.
+ * wants no media any more (every port 0) is answered in kind, with a stream on which nothing flows. A section whose `c=` is
+ * missing, is a name, or is of another family than `options.address` is not taken, unless it brings latch or ICE.
  *
- * `status` is 400 for text that is no SDP, 488 when nothing in it can be accepted.
+ * `status` is 400 for text that is no SDP or lacks every `c=`, 488 when nothing in it can be accepted.
  */
 export function answerOffer(offer: string, options: DescriptionOptions): AnswerResult {
   const parsed = parseSdp(offer, options.sdpLimits);
@@ -79,15 +84,16 @@ export function answerOffer(offer: string, options: DescriptionOptions): AnswerR
   }
   const closed = sdp.media.find((media) => media.kind === 'audio') ?? sdp.media[0];
   if (closed === undefined || !sdp.media.every((media) => media.isRejected)) {
-    return refuseSdp(488, whyNone(sdp));
+    const { status, text, warnCode } = whyNone(sdp, options.address);
+    return refuseSdp(status, text, warnCode);
   }
   const stream = closedStream(closed);
   return { ok: true, sdp: describeAnswer(sdp, [], options), streams: [stream], stream };
 }
 
 function chooseSections(sdp: Sdp, options: DescriptionOptions): readonly Section[] {
-  const { ports, rtcpMux } = options;
-  const sections = takeSections(sdp, rtcpMux !== false);
+  const { ports, rtcpMux, address } = options;
+  const sections = takeSections(sdp, rtcpMux !== false, address);
   if (ports !== undefined) return sections.filter(({ transport }) => ports.has(transport));
   const audio = sections.find(({ media }) => media.kind === 'audio');
   return audio === undefined ? [] : [{ ...audio, transport: audio.media.index }];

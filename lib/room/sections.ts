@@ -2,6 +2,8 @@
  * Which m= sections of an offer a room takes, and which of them share a transport (RFC 9143). It picks no ports and
  * writes nothing.
  */
+import { connectionFault } from '../wire/sdp-connection.js';
+import { isDtlsSrtp } from '../wire/sdp-fields.js';
 import type { Sdp, SdpMedia } from '../wire/sdp.js';
 import { formatsOf, isEvent, RED_TEXT, RTP_KINDS } from './formats.js';
 import type { Format } from './formats.js';
@@ -25,12 +27,17 @@ export function isRtp(media: SdpMedia): boolean {
   return PROFILES.includes(media.protocol) && (RTP_KINDS as readonly string[]).includes(media.kind);
 }
 
+/** Formats of `m=application … udp` whose other end has to be a server that gives somebody the floor (3GPP TS 24.380, 24.581). */
+const FLOOR_CONTROL: readonly string[] = ['MCPTT', 'MCVIDEO'];
+
 /**
- * Datagrams that nobody here understands, and that all others of the room get as they are. Not where a handshake is
- * between the two ends (DTLS, SCTP over it): it cannot be with many.
+ * Datagrams that nobody here understands, and that all others of the room get as they are: `m=application PORT udp NAME`. Not
+ * where the other end has to be a server that understands them (`UDP/BFCP`), or where a handshake is between the two ends
+ * (DTLS, SCTP over it): it cannot be with many.
  */
-export function isData(media: SdpMedia): boolean {
-  return media.kind === 'application' && /^udp(\/|$)/i.test(media.protocol) && !/tls/i.test(media.protocol);
+export function isData({ kind, protocol, formats }: SdpMedia): boolean {
+  const isServed = formats.some((format) => FLOOR_CONTROL.includes(format.toUpperCase()));
+  return kind === 'application' && /^udp$/i.test(protocol) && !isServed;
 }
 
 /** Whether the section is asked for and has something in it that a room passes through. */
@@ -44,17 +51,43 @@ function hasCodec(formats: readonly Format[]): boolean {
   return formats.some((format) => !isEvent(format) && format.codec !== RED_TEXT);
 }
 
-/** Why no section was taken, for a Warning. */
-export function whyNone(sdp: Sdp): string {
-  const wanted = sdp.media.filter((media) => !media.isRejected);
-  const audio = wanted.filter((media) => media.kind === 'audio');
-  if (audio.length === 0) return 'no audio is offered that could be distributed here';
-  if (!audio.some(isRtp)) return `audio is taken as ${PROFILES.join(' or ')} only`;
-  return 'none of PCMU, PCMA, G722 and opus is offered';
+/** What a Warning says, with its code (RFC 3261 section 20.43). */
+export interface Reason {
+  readonly status: 400 | 488;
+  readonly warnCode: number;
+  readonly text: string;
 }
 
-/** The sections of an offer that a room takes, in its order. */
-export function takeSections(sdp: Sdp, isRtcpMuxAllowed: boolean): readonly Section[] {
+/** Why no section was taken. */
+export function whyNone(sdp: Sdp, own: string): Reason {
+  const wanted = sdp.media.filter((media) => !media.isRejected);
+  const audio = wanted.filter((media) => media.kind === 'audio');
+  const refuse = (warnCode: number, text: string): Reason => ({ status: 488, warnCode, text });
+  const [unreachable] = wanted
+    .filter(isAcceptable)
+    .flatMap(({ transport }) => whyUnreachable(sdp, transport, own) ?? []);
+  if (unreachable) return unreachable;
+  if (audio.length === 0) return refuse(304, 'no audio is offered that could be distributed here');
+  if (!audio.some(isRtp)) {
+    const isDtls = audio.some(({ protocol }) => isDtlsSrtp(protocol));
+    const offered = isDtls ? 'DTLS-SRTP is not served here: ' : '';
+    return refuse(302, `${offered}audio is taken as ${PROFILES.join(' or ')} only`);
+  }
+  return refuse(305, 'none of PCMU, PCMA, G722 and opus is offered');
+}
+
+/** Why nothing could be sent to a transport; undefined where something could, and where latch or ICE finds the participant. */
+function whyUnreachable(sdp: Sdp, transport: number, own: string | undefined): Reason | undefined {
+  const media = sdp.media[transport];
+  return !media || media.latch || media.ice ? undefined : connectionFault(media, own);
+}
+
+/**
+ * The sections of an offer that a room takes, in its order.
+ *
+ * @param own Our IP address, as participants are told it; left out, one of either family is sent to.
+ */
+export function takeSections(sdp: Sdp, isRtcpMuxAllowed: boolean, own?: string): readonly Section[] {
   const leaders = isRtcpMuxAllowed ? leadersOf(sdp) : new Map<SdpMedia, SdpMedia>();
   const sections: Section[] = [];
   const taken = new Map<number, Set<number>>();
@@ -63,6 +96,7 @@ export function takeSections(sdp: Sdp, isRtcpMuxAllowed: boolean): readonly Sect
   for (const media of sdp.media.toSorted((a, b) => rank(a) - rank(b))) {
     const transport = leaders.get(media)?.index ?? media.index;
     if (!isAcceptable(media) || (media.port === 0 && transport === media.index)) continue;
+    if (whyUnreachable(sdp, transport, own)) continue;
     const numbers = taken.get(transport) ?? new Set<number>();
     // Sections of one transport are told apart by payload type (RFC 9143 section 9.2): a number counts once.
     const formats = isData(media) ? [] : formatsOf(media).filter((one) => !numbers.has(one.payloadType));

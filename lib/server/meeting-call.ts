@@ -72,7 +72,7 @@ export class MeetingCall {
     // Cancelled, displaced, or the server closes.
     if (this.#isEnded) return;
     const refusal = this.#answer(invite);
-    if (refusal) this.#refuse(invite.request, refusal.status, refusal.warning);
+    if (refusal) this.#refuse(invite.request, refusal);
   }
 
   /** A response of theirs to our INVITE brings this answer: an early one is heard like the last (RFC 3261 13.2.1). */
@@ -132,7 +132,7 @@ export class MeetingCall {
     if (this.#isEnded) return;
     if (!this.dialog.isConfirmed) {
       if (this.#origin.kind === 'out') return this.#origin.giveUp();
-      return this.#refuse(this.#origin.invite.request, 503, 'the server closes');
+      return this.#refuse(this.#origin.invite.request, { status: 503, warning: 'the server closes' });
     }
     const isConfirmed = this.dialog.hangUp();
     this.end();
@@ -172,7 +172,7 @@ export class MeetingCall {
       this.#accept(arrival, answered.sdp);
       this.#tellAnswered();
     } else if (request.content) {
-      return { status: 415, headers: { accept: 'application/sdp' } };
+      return { status: 415, headers: { accept: 'application/sdp', 'accept-encoding': 'identity' } };
     } else if (request.method === 'UPDATE') {
       this.#accept(arrival, undefined);
     } else {
@@ -202,10 +202,10 @@ export class MeetingCall {
     this.dialog.respond(arrival.request, { status: 200, ...(content !== undefined && { content }) });
   }
 
-  #refuse(invite: SipRequest, status: number, warning: string | undefined): void {
-    const text = warning ?? `refused with ${status}`;
-    this.dialog.respond(invite, { status, warning: text });
-    this.#site.onRefused(this.session, invite, status, text);
+  #refuse(invite: SipRequest, reply: Reply): void {
+    const { status, warning = `refused with ${status}` } = reply;
+    this.dialog.respond(invite, { ...reply, warning });
+    this.#site.onRefused(this.session, invite, status, warning);
     this.end();
   }
 }

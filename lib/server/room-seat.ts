@@ -40,6 +40,8 @@ export interface SeatRefusal {
   readonly reason: SeatRefusalReason;
   /** For people: who sent the description may read it. */
   readonly warning: string;
+  /** For SIP: of the Warning (RFC 3261 section 20.43), 399 unless given. */
+  readonly warnCode?: number;
 }
 
 /** A description of ours, to be sent. */
@@ -191,7 +193,7 @@ export class RoomSeat implements Seat {
   }
 
   #transports(offer: string | undefined): readonly number[] {
-    if (offer !== undefined) return offeredTransports(offer);
+    if (offer !== undefined) return offeredTransports(offer, undefined, this.#site.advertise);
     if (this.#description !== undefined) return [];
     return kindsToOffer(this.#site.rooms.preference(this.roomName)).map((_, index) => index);
   }
@@ -227,6 +229,6 @@ export class RoomSeat implements Seat {
 }
 
 /** What lib/room says with the words of SIP. */
-function refusalOf({ status, warning }: SdpRefusal): SeatRefusal {
-  return { ok: false, reason: status === 400 ? 'description' : 'media', warning };
+function refusalOf({ status, warning, warnCode }: SdpRefusal): SeatRefusal {
+  return { ok: false, reason: status === 400 ? 'description' : 'media', warning, warnCode };
 }

@@ -1,4 +1,5 @@
 // What SIP says where a seat in a room is refused.
+import type { Refusal } from '../sip/index.js';
 import type { SeatRefusal, SeatRefusalReason } from './room-seat.js';
 
 const STATUS: Readonly<Record<SeatRefusalReason, number>> = {
@@ -8,7 +9,7 @@ const STATUS: Readonly<Record<SeatRefusalReason, number>> = {
   full: 486,
 };
 
-/** The status of the response, and the text of its Warning. */
-export function sipRefusal({ reason, warning }: SeatRefusal): { status: number; warning: string } {
-  return { status: STATUS[reason], warning };
+/** The status of the response, and its Warning. */
+export function sipRefusal({ reason, warning, warnCode }: SeatRefusal): Refusal {
+  return { status: STATUS[reason], warning, ...(warnCode !== undefined && { warnCode }) };
 }

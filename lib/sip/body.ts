@@ -32,9 +32,15 @@ function multipartSpan(content: string, contentType: string): Span | undefined {
   return undefined;
 }
 
+/** Compressed bytes are no text, whatever their type is (RFC 3261 7.4.1). */
+function isEncoded({ headers }: SipMessage): boolean {
+  const encoding = headers['content-encoding'] ?? headers.e;
+  return encoding !== undefined && (typeof encoding !== 'string' || !/^\s*(?:identity)?\s*$/i.test(encoding));
+}
+
 function sdpSpan(message: SipMessage): Span | undefined {
   const content = message.content;
-  if (typeof content !== 'string' || content === '') return undefined;
+  if (typeof content !== 'string' || content === '' || isEncoded(message)) return undefined;
   const type = String(message.headers['content-type'] ?? '').trim();
   if (/^multipart\//i.test(type)) return multipartSpan(content, type);
   const isSdp = type === '' ? content.startsWith('v=0') : /^application\/sdp\s*(;|$)/i.test(type);

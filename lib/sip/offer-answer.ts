@@ -9,6 +9,8 @@ import type { Session, Verdict } from '../index.js';
 export interface Refusal {
   readonly status: number;
   readonly warning: string;
+  /** Of the Warning (RFC 3261 20.43): 399 unless given. */
+  readonly warnCode?: number;
 }
 
 export class OfferAnswer {
@@ -91,7 +93,8 @@ export class OfferAnswer {
     if (this.#lastRemote === sdp) return undefined;
     const verdict = this.#verdict(sdp, type);
     if (!verdict.accepted) {
-      const refusal = { status: verdict.status, warning: verdict.warning };
+      const { status, warning, warnCode } = verdict;
+      const refusal = { status, warning, warnCode };
       if (isBinding) this.refusal = refusal;
       return isBinding ? refusal : undefined;
     }
@@ -111,6 +114,7 @@ export class OfferAnswer {
         accepted: false,
         status: 488,
         warning: 'the description does not fit the state of the exchange',
+        warnCode: 399,
       };
     }
   }

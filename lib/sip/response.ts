@@ -15,6 +15,8 @@ export interface Reply {
   readonly content?: string;
   /** Becomes the text of a Warning header. */
   readonly warning?: string;
+  /** And this its code (RFC 3261 20.43): 399 unless given. */
+  readonly warnCode?: number | undefined;
   /** The To tag where the request has none; a fresh one unless given. */
   readonly tag?: string | undefined;
 }
@@ -55,7 +57,7 @@ export function newTag(): string {
  * @param host Who warns, where there is a warning.
  */
 export function createResponse(request: SipMessage, reply: Reply, host: string): SipResponse {
-  const { status, content, warning, tag } = reply;
+  const { status, content, warning, warnCode, tag } = reply;
   const { via, to, from, 'call-id': id, cseq, 'record-route': recorded } = request.headers;
   // RFC 3261 8.2.6.2: every response but 100 has a To tag.
   const needsTag = to && status > 100 && toTag(request) === undefined;
@@ -72,7 +74,7 @@ export function createResponse(request: SipMessage, reply: Reply, host: string):
       // RFC 3261 12.1.1: what makes a dialog repeats the Record-Route of the request.
       ...(recorded !== undefined && status > 100 && status < 300 && { 'record-route': recorded }),
       ...(content !== undefined && { 'content-type': 'application/sdp' }),
-      ...(warning !== undefined && { warning: formatWarning(host, warning) }),
+      ...(warning !== undefined && { warning: formatWarning(host, warning, warnCode) }),
       ...reply.headers,
     },
     content: content ?? '',
@@ -93,15 +95,16 @@ export function createLocalResponse(status: number, warning?: string): SipRespon
 const TOKEN_CHARS = /^[^\s",;]+$/;
 
 /**
- * A Warning header's value (RFC 3261 20.43), code 399.
+ * A Warning header's value (RFC 3261 20.43).
  *
  * @param host Who warns: a host name or a pseudonym.
  * @param text Free text; what would break the quoted string is escaped, line breaks become spaces.
+ * @param code 300 to 399; 399 leaves all to the text.
  */
-export function formatWarning(host: string, text: string): string {
+export function formatWarning(host: string, text: string, code = 399): string {
   const agent = TOKEN_CHARS.test(host) ? host : 'latchkey';
   const quoted = text.replace(/[\r\n\t]+/g, ' ').replace(/["\\]/g, '\\$&');
-  return `399 ${agent} "${quoted}"`;
+  return `${code} ${agent} "${quoted}"`;
 }
 
 /** The text of a Warning header; its code and agent say nothing to a reader. */

@@ -85,3 +85,8 @@ export function parseBundleGroup(value: string): readonly string[] | undefined {
   const [semantics, ...mids] = wordsOf(value);
   return semantics === 'BUNDLE' ? mids : undefined;
 }
+
+/** The protocol of an `m=` line is RTP whose keys come out of a handshake on its own port (RFC 5764). */
+export function isDtlsSrtp(protocol: string): boolean {
+  return /^(?:UDP\/TLS|TCP\/DTLS)\/RTP\//i.test(protocol);
+}

@@ -9,7 +9,7 @@ import type {
   SessionDescriptionHandlerModifier,
   SessionDescriptionHandlerOptions,
 } from 'sip.js';
-import { stripLatch } from '../../lib/index.js';
+import { LatchkeyError, stripLatch } from '../../lib/index.js';
 import type { Session } from '../../lib/index.js';
 import { peerOf } from './peer.js';
 import { Refusal, rejectInvitation } from './refusal.js';
@@ -54,7 +54,7 @@ export class LatchSessionDescriptionHandler<
       this.#pending = type === 'offer' ? 'local' : 'none';
       return { ...made, body };
     } catch (error) {
-      if (type === 'answer') await this.#fail(error);
+      if (type === 'answer') await this.#fail(asRefusal(error));
       throw error;
     }
   }
@@ -87,7 +87,7 @@ export class LatchSessionDescriptionHandler<
       const source = peerOf(this.session.userAgent.transport);
       if (source) this.latch.peer(source);
       const verdict = this.latch.setRemote(sdp, isAnswer ? 'answer' : 'offer');
-      if (!verdict.accepted) throw new Refusal(verdict.status, verdict.warning);
+      if (!verdict.accepted) throw new Refusal(verdict.status, verdict.warning, verdict.warnCode);
       this.#pending = isAnswer ? 'none' : 'remote';
       await this.inner.setDescription(stripLatch(sdp), options, modifiers);
     } catch (error) {
@@ -106,4 +106,10 @@ export class LatchSessionDescriptionHandler<
     this.#pending = 'none';
     if (!this.latch.isClosed) this.latch.rollback();
   }
+}
+
+/** An offer that cannot be answered as the handler below has it: our family of addresses is known only now. */
+function asRefusal(error: unknown): unknown {
+  const isOfOffer = error instanceof LatchkeyError && error.code === 'LATCHKEY_SDP';
+  return isOfOffer ? new Refusal(488, error.message) : error;
 }

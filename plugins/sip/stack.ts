@@ -373,12 +373,13 @@ export class Stack implements SipStack {
     }
   }
 
-  #refuse(request: SipRequest, { status, warning }: Refusal): void {
+  #refuse(request: SipRequest, refusal: Refusal): void {
     // RFC 3261 14.2: the peer may try again after a while.
-    const headers = status === 500 ? { 'retry-after': String(1 + ((randomBytes(1)[0] ?? 0) % 10)) } : {};
+    const headers =
+      refusal.status === 500 ? { 'retry-after': String(1 + ((randomBytes(1)[0] ?? 0) % 10)) } : {};
     const dialog = this.#site.calls.table.ofMessage(request);
-    if (dialog) dialog.respond(request, { status, warning, headers });
-    else this.#sendResponse(createResponse(request, { status, warning, headers }, this.#name));
+    if (dialog) dialog.respond(request, { ...refusal, headers });
+    else this.#sendResponse(createResponse(request, { ...refusal, headers }, this.#name));
   }
 
   #sendResponse(response: SipResponse): void {

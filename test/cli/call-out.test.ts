@@ -265,6 +265,22 @@ describe('calls of the server', () => {
     assert.equal(server.meeting.calls.size, 0);
   });
 
+  it('are refused by an answer that no media can be sent to', async () => {
+    const server = await Server.start();
+    for (const [connection, why] of [
+      ['IN IP6 2001:db8::1', /by IPv4 here/],
+      ['IN IP4 sbc.example.com', /not resolved/],
+      ['IN', /no c= line/],
+    ] as const) {
+      const answered = plainSdp(4000).replace('c=IN IP4 127.0.0.1', `c=${connection}`);
+      const plain = await callee((invite, at) => at.respond(invite, 200, 'a', answered));
+      const { status, reason } = await server.call(plain.uri());
+      assert.equal(status, connection === 'IN' ? 400 : 488);
+      assert.match(reason, why);
+      await until(() => plain.of('BYE').length === 1);
+    }
+  });
+
   it('are refused under require by who has no latch', async () => {
     const server = await Server.start('require');
     const plain = await callee((invite, at) => at.respond(invite, 200, 'a', plainSdp(4000)));

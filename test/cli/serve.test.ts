@@ -68,7 +68,34 @@ describe('latchkey serve: SIP', () => {
 
   it('answers 415 to a body that is no session description', async () => {
     const lines = ['Content-Type: text/plain'];
-    assert.equal((await phone.ask('INVITE', { lines, body: ' ' })).status, 415);
+    const { status, headers } = await phone.ask('INVITE', { lines, body: ' ' });
+    assert.deepEqual([status, headers.get('accept')], [415, 'application/sdp']);
+  });
+
+  it('answers 415 to a body that is compressed', async () => {
+    const lines = ['Content-Encoding: gzip'];
+    const { status, headers } = await phone.ask('INVITE', { lines, body: phone.sdp() });
+    assert.deepEqual([status, headers.get('accept-encoding')], [415, 'identity']);
+  });
+
+  for (const [what, connection, expected] of [
+    ['another family', 'IN IP6 2001:db8::1', /^488 300 \S+ "media is sent by IPv4 here/],
+    ['a name', 'IN IP4 sbc.example.com', /^488 301 \S+ "media is sent to IP addresses/],
+    ['no c= that can be read', 'IN', /^400 399 \S+ "there is no c= line/],
+  ] as const)
+    it(`refuses a description that says of its media ${what}`, async () => {
+      const body = phone.sdp().replace('c=IN IP4 127.0.0.1', `c=${connection}`);
+      const { status, headers } = await phone.ask('INVITE', { body });
+      assert.match(`${status} ${headers.get('warning')}`, expected);
+      assert.equal((await server.event('rejected', ({ call }) => call === phone.callId)).status, status);
+    });
+
+  it('is no floor control server, and does not serve DTLS-SRTP', async () => {
+    const bfcp = await phone.ask('INVITE', { body: phone.sdp('m=application 6006 UDP/BFCP *') });
+    assert.match(bfcp.body, /^m=application 0 UDP\/BFCP \*\r$/m);
+    const body = phone.sdp('a=fingerprint:sha-256 AB').replace('RTP/AVP', 'UDP/TLS/RTP/SAVPF');
+    const { status, headers } = await phone.ask('INVITE', { body });
+    assert.match(`${status} ${headers.get('warning')}`, /^488 302 \S+ "DTLS-SRTP is not served here/);
   });
 
   it('answers 488 where no codec of its own is offered', async () => {

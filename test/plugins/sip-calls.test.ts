@@ -274,8 +274,8 @@ describe('plugins/sip: offers, answers and dialogs', () => {
   });
 
   describe('what it refuses', () => {
-    const malformed = { accepted: false, status: 400, warning: 'a=latch in line 7' } as const;
-    const refused = { status: 400, warning: 'a=latch in line 7' };
+    const refused = { status: 400, warning: 'a=latch in line 7', warnCode: 399 } as const;
+    const malformed = { accepted: false, ...refused } as const;
 
     it('a malformed offer in UPDATE or re-INVITE, and the call goes on', () => {
       callIn();

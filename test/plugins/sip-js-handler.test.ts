@@ -2,7 +2,7 @@
 // SIP here: a session is what the decorator looks at of one.
 import assert from 'node:assert/strict';
 import type { Session, SessionDescriptionHandler } from 'sip.js';
-import { createLatchkey } from '../../lib/index.js';
+import { createLatchkey, LatchkeyError } from '../../lib/index.js';
 import type { Latchkey } from '../../lib/index.js';
 import {
   createRtpSessionDescriptionHandlerFactory,
@@ -261,17 +261,28 @@ describe('sip-js: the decorator', () => {
 
   it('a refused offer is answered with its status and a Warning, and the handler below never hears it', async () => {
     const { call, handler, inner, session } = withFake();
-    session.verdict = { accepted: false, status: 400, warning: 'a=latch in "line" 7' };
+    session.verdict = { accepted: false, status: 400, warning: 'a=latch in "line" 7', warnCode: 301 };
     await assert.rejects(handler.setDescription(sdp()), /line/);
     assert.deepEqual(inner.heard, []);
-    const extraHeaders = ['Warning: 399 latchkey "a=latch in \\"line\\" 7"'];
+    const extraHeaders = ['Warning: 301 latchkey "a=latch in \\"line\\" 7"'];
     assert.deepEqual(call.rejections, [{ statusCode: 400, extraHeaders }]);
+  });
+
+  it('an offer that proves to be of another family than our sockets is answered with 488', async () => {
+    const { call, handler, session } = withFake();
+    await handler.setDescription(sdp());
+    session.setLocal = () => {
+      throw new LatchkeyError('LATCHKEY_SDP', 'of another family');
+    };
+    await assert.rejects(handler.getDescription(), /another family/);
+    const extraHeaders = ['Warning: 399 latchkey "of another family"'];
+    assert.deepEqual(call.rejections, [{ statusCode: 488, extraHeaders }]);
   });
 
   it('a refused re-INVITE is left to sip.js, and changes nothing', async () => {
     const { call, handler, session } = withFake();
     call.state = 'Established';
-    session.verdict = { accepted: false, status: 488, warning: 'no' };
+    session.verdict = { accepted: false, status: 488, warning: 'no', warnCode: 399 };
     await assert.rejects(handler.setDescription(sdp()));
     assert.deepEqual(call.rejections, []);
     session.verdict = { accepted: true };
@@ -282,7 +293,7 @@ describe('sip-js: the decorator', () => {
   it('a refused answer is left to sip.js, which hangs up', async () => {
     const { call, handler, session } = withFake();
     await handler.getDescription();
-    session.verdict = { accepted: false, status: 488, warning: 'no' };
+    session.verdict = { accepted: false, status: 488, warning: 'no', warnCode: 399 };
     await assert.rejects(handler.setDescription(sdp()));
     assert.deepEqual(call.rejections, []);
     assert.deepEqual(session.log, ['local offer', 'remote answer']);

@@ -149,7 +149,7 @@ describe('room: answer to an offer', () => {
     });
   }
 
-  it('holds at c=0.0.0.0 and ::, where not even RTCP goes, but not at a host name', () => {
+  it('holds at c=0.0.0.0 and ::, where not even RTCP goes', () => {
     for (const address of ['0.0.0.0', '::']) {
       const offer = offerOf('0').replace(
         'IN IP4 192.0.2.1\r\nt',
@@ -159,7 +159,6 @@ describe('room: answer to an offer', () => {
       assert.deepEqual([stream.isSending, stream.isListening, stream.isReportable], [true, false, false]);
       assert.ok(lines.includes('a=recvonly'));
     }
-    assert.equal(answered(offerOf('0', [], 'phone.example.com')).stream.isListening, true);
   });
 
   it('takes rtcp-mux when offered, unless told not to', () => {
@@ -215,7 +214,9 @@ describe('room: answer to an offer', () => {
   });
 
   it('answers with the t= of the offer, its own ids, IPv6, and CRLF to LF', () => {
-    const offer = offerOf('0').replace('t=0 0', 't=3034423619 3042462419').replaceAll('\r\n', '\n');
+    const offer = offerOf('0', [], '2001:db8::9')
+      .replace('t=0 0', 't=3034423619 3042462419')
+      .replaceAll('\r\n', '\n');
     const { lines } = answered(offer, { address: '2001:db8::1', sessionVersion: 3 });
     assert.equal(lines[1], 'o=- 77 3 IN IP6 2001:db8::1');
     assert.equal(lines[3], 'c=IN IP6 2001:db8::1');

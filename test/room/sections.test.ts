@@ -94,6 +94,64 @@ describe('room: answers with several sections', () => {
     assert.deepEqual(answerOffer(offer, { ...OURS, ports: new Map<number, SectionPorts>() }).ok, false);
   });
 
+  it('takes data that a room can pass on, not what needs a server at the other end', () => {
+    const offer = sdpOf(
+      ['m=audio 5000 RTP/AVP 0'],
+      ['m=application 5002 UDP/BFCP *', 'a=floorctrl:c-s'],
+      ['m=application 5004 udp MCPTT'],
+      ['m=application 5006 udp MCVideo'],
+      ['m=application 5008 UDP/MIKEY *'],
+      ['m=application 5010 UDP wb'],
+    );
+    const kept = ['m=audio 40000 RTP/AVP 0', 'm=application 40002 UDP wb'];
+    assert.deepEqual(answered(offer).sections, [
+      kept[0],
+      'm=application 0 UDP/BFCP *',
+      'm=application 0 udp MCPTT',
+      'm=application 0 udp MCVideo',
+      'm=application 0 UDP/MIKEY *',
+      kept[1],
+    ]);
+  });
+
+  it('takes of two families that of its own, and no name; with ICE or latch the address does not matter', () => {
+    const ice = ['a=ice-ufrag:abcd', 'a=ice-pwd:0123456789abcdef01234567'];
+    const offer = sdpOf(
+      ['m=audio 5000 RTP/AVP 0', 'c=IN IP6 2001:db8::9'],
+      ['m=audio 5002 RTP/AVP 0'],
+      ['m=video 5004 RTP/AVP 97', 'c=IN IP4 sbc.example.com', 'a=rtpmap:97 VP8/90000'],
+      ['m=text 5006 RTP/AVP 98', 'c=IN IP6 2001:db8::9', 'a=rtpmap:98 t140/1000', ...ice],
+    );
+    const ports = [0, 1, 2, 3].map((index): [number, SectionPorts] => [
+      index,
+      { rtpPort: 40000 + 2 * index },
+    ]);
+    assert.deepEqual(offeredTransports(offer, undefined, OURS.address), [1, 3]);
+    assert.deepEqual(answered(offer, new Map(ports)).sections, [
+      'm=audio 0 RTP/AVP 0',
+      'm=audio 40002 RTP/AVP 0',
+      'm=video 0 RTP/AVP 97',
+      'm=text 40006 RTP/AVP 98',
+    ]);
+  });
+
+  for (const [what, section, expected] of [
+    ['another family', ['m=audio 5000 RTP/AVP 0', 'c=IN IP6 2001:db8::9'], [488, 300, /IPv4 here/]],
+    ['a name', ['m=audio 5000 RTP/AVP 0', 'c=IN IP4 sbc.example.com'], [488, 301, /not resolved/]],
+    ['no c=', ['m=audio 5000 RTP/AVP 0', 'c='], [400, 399, /no c= line/]],
+    ['DTLS-SRTP', ['m=audio 5000 UDP/TLS/RTP/SAVPF 0'], [488, 302, /DTLS-SRTP is not served/]],
+    ['SDES', ['m=audio 5000 RTP/SAVP 0'], [488, 302, /as RTP\/AVP or/]],
+    ['no audio', ['m=message 7 TCP/MSRP *'], [488, 304, /no audio/]],
+    ['no codec of ours', ['m=audio 5000 RTP/AVP 18'], [488, 305, /none of PCMU/]],
+  ] as const)
+    it(`says why it takes nothing: ${what}`, () => {
+      const [status, warnCode, text] = expected;
+      const answer = answerOffer(sdpOf(section), { ...OURS, ports: portsFor(sdpOf(section)) });
+      assert.ok(!answer.ok);
+      assert.deepEqual([answer.status, answer.warnCode], [status, warnCode]);
+      assert.match(answer.warning, text);
+    });
+
   it('names the channels: the second video is that of slides for all', () => {
     const video = ['m=video 5002 RTP/AVP 97', 'a=rtpmap:97 VP8/90000'];
     const { streams } = answered(sdpOf(video, ['m=audio 5000 RTP/AVP 0'], video));

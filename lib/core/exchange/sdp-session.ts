@@ -1,6 +1,16 @@
 // A call whose agreements come out of SDP: the offer/answer exchange (RFC 3264) as far as latching needs it. Reads the peer's
 // attributes, adds ours, applies the policy, and has the call carry out what was agreed. A failed exchange changes nothing.
-import { parseSdp, spliceLatch, type Sdp, type SdpMedia, type SectionKey } from '../../wire/index.js';
+import {
+  connectionFault,
+  ipRange,
+  isDtlsSrtp,
+  parseSdp,
+  spliceLatch,
+  type ConnectionFault,
+  type Sdp,
+  type SdpMedia,
+  type SectionKey,
+} from '../../wire/index.js';
 import type { CallOptions, CallProtection, StreamStatus } from '../call/call-handle.js';
 import type { EngineCall } from '../call/engine-call.js';
 import type { PeerSource } from '../call/peer-facts.js';
@@ -27,6 +37,14 @@ import type { Verdict } from './verdict.js';
 
 type SdpType = 'offer' | 'answer';
 const ACCEPTED: Verdict = { accepted: true };
+
+/** A section of the peer's that is to have media, and ours of it where that is known. */
+interface Wanted {
+  readonly remote: SdpMedia;
+  readonly local?: SdpMedia;
+  /** Latch or ICE finds the peer, wherever its description says that it is. */
+  readonly isFound: boolean;
+}
 
 /** Made by `Engine.createSession`. */
 export class SdpSession {
@@ -195,6 +213,8 @@ export class SdpSession {
         `latch is required and the offer has none for ${place} alone: answer it in its group, or with port 0`,
       );
     }
+    const fault = this.#reachFault(plan.map(wantedOf));
+    if (fault) throw new LatchkeyError('LATCHKEY_SDP', `the offer is to be answered with 488: ${fault.text}`);
     const lines = new Map<SectionKey, readonly string[]>();
     for (const planned of plan) {
       lines.set(planned.local.index, answerLines(planned, this.#context.options));
@@ -213,6 +233,8 @@ export class SdpSession {
       const refusal = this.#judge(remote, fault, agreement.kind === 'latch') ?? this.#judgeTarget(remote);
       if (refusal) return refusal;
     }
+    const unreachable = this.#judgeReach(plan.map(wantedOf));
+    if (unreachable) return unreachable;
     for (const { agreement } of plan) {
       if (agreement.kind === 'latch') this.#answered.set(agreement.peer.tag, this);
     }
@@ -224,6 +246,7 @@ export class SdpSession {
     if (this.#state === 'have-local-offer') {
       throw new LatchkeyError('LATCHKEY_STATE', 'an offer came while ours is pending: roll ours back first');
     }
+    const wanted: Wanted[] = [];
     for (const media of transportSections(sdp)) {
       const latch = this.#call.isSecure ? media.latch : undefined;
       const fault =
@@ -232,7 +255,10 @@ export class SdpSession {
         latch !== undefined && chooseSuite(latch, this.#context.options.suites) !== undefined;
       const refusal = this.#judge(media, fault, isSupported) ?? this.#judgeTarget(media);
       if (refusal) return refusal;
+      wanted.push({ remote: media, isFound: isSupported || media.ice !== undefined });
     }
+    const unreachable = this.#judgeReach(wanted);
+    if (unreachable) return unreachable;
     this.#offer = { sdp, isOurs: false };
     this.#state = 'have-remote-offer';
     return ACCEPTED;
@@ -260,9 +286,10 @@ export class SdpSession {
     if (fault !== undefined) return this.#reject(400, `${fault} (media ${media.index})`, media.index);
     if (isSupported || this.policy !== 'require') return undefined;
     if (this.#halves.get(media.index)?.suite) this.#call.emitDowngrade(media.index, 'rejected');
-    const reason = this.#call.isSecure
-      ? 'the peer offers no latch that we support'
-      : 'the signalling is not encrypted';
+    const offered = isDtlsSrtp(media.protocol)
+      ? 'the peer offers DTLS-SRTP, which is not served'
+      : 'the peer offers no latch that we support';
+    const reason = this.#call.isSecure ? offered : 'the signalling is not encrypted';
     return this.#reject(488, `latch is required and ${reason} (media ${media.index})`, media.index);
   }
 
@@ -272,6 +299,36 @@ export class SdpSession {
     return reason === undefined
       ? undefined
       : this.#reject(488, `${reason} (media ${media.index})`, media.index);
+  }
+
+  /**
+   * A call in which no packet could ever go either way is none. Where some sections can be reached, whoever answers leaves the
+   * others out.
+   */
+  #judgeReach(wanted: readonly Wanted[]): Verdict | undefined {
+    const fault = this.#reachFault(wanted);
+    return fault && this.#reject(fault.status, fault.text, fault.media, fault.warnCode);
+  }
+
+  /** What keeps media from the first section, where something keeps it from all. */
+  #reachFault(wanted: readonly Wanted[]): (ConnectionFault & { readonly media: number }) | undefined {
+    const faults = wanted.map(({ remote, local, isFound }) =>
+      isFound && this.role === 'verifier'
+        ? undefined
+        : connectionFault(remote, this.#ownAddress(remote.index, local)),
+    );
+    const [first] = faults;
+    if (!first || faults.includes(undefined)) return undefined;
+    const media = wanted[0]?.remote.index ?? 0;
+    return { ...first, text: `${first.text} (media ${media})`, media };
+  }
+
+  /** Where our media of a section leaves from: by its socket, else another's of the call or, before there is one, by our description. */
+  #ownAddress(index: number, local: SdpMedia | undefined): string | undefined {
+    const bound = this.#call.components.filter(({ port }) => port !== undefined);
+    const { port } = bound.find(({ media }) => media === index) ?? bound[0] ?? {};
+    const said = local && ipRange(local.address).range !== 'unspecified' ? local.address : undefined;
+    return port?.local.address ?? said;
   }
 
   #carryOut(plan: readonly Planned[], nowMs: number): void {
@@ -290,9 +347,14 @@ export class SdpSession {
     this.#state = 'stable';
   }
 
-  #reject(status: 400 | 488, warning: string, media = 0): Verdict {
+  #reject(
+    status: 400 | 488,
+    warning: string,
+    media = 0,
+    warnCode: ConnectionFault['warnCode'] = 399,
+  ): Verdict {
     this.#context.emit({ type: 'rejected', ...this.#call.placeOf(media), status, warning });
-    return { accepted: false, status, warning };
+    return { accepted: false, status, warning, warnCode };
   }
 
   #halvesOf(media: number): Halves {
@@ -305,4 +367,8 @@ export class SdpSession {
     if (this.isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
     this.#context.nowMs = nowMs;
   }
+}
+
+function wantedOf({ remote, local, agreement }: Planned): Wanted {
+  return { remote, local, isFound: agreement.kind === 'latch' || agreement.kind === 'ice' };
 }
