@@ -5,15 +5,18 @@ import type { CallSnapshot, DistributionServer, ServerSnapshot } from '../server
 import type { Fields } from './event-log.js';
 
 /**
- * Totals since the start, and one record for each open session.
+ * Totals since the start, and how many calls there are now.
  *
  * @param faults Of the process, beside those of the server.
+ * @param isVerbose One record for each open session, too: a line that grows with the calls.
  */
 export function countersLine(
   { counters, calls }: Pick<ServerSnapshot, 'counters' | 'calls'>,
   faults: Readonly<Record<string, number>>,
+  isVerbose: boolean,
 ): Fields {
-  return { ...counters, faults: { ...counters.faults, ...faults }, sessions: calls.map(sessionRecord) };
+  const sessions = isVerbose && { sessions: calls.map(sessionRecord) };
+  return { calls: calls.length, ...counters, faults: { ...counters.faults, ...faults }, ...sessions };
 }
 
 /** What one stream of a session counted, for its `closed` event. */

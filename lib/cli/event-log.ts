@@ -1,4 +1,4 @@
-// What `latchkey serve` prints: an object a line with --json, else a line for people. Fields are named one by one, so
+// What `latchkey serve` prints: an object a line with --json, with its time and its level, else a line for people. Fields are named one by one, so
 // that nothing which is not meant for print gets there: no SDP, no secret, no word, no proof.
 import { formatAddress } from '../index.js';
 import type { LatchEvent, LatchEventType, TransportAddress } from '../index.js';
@@ -14,6 +14,12 @@ export const SERVER_EVENTS = [
   'counters',
 ] as const;
 type ServerEvent = (typeof SERVER_EVENTS)[number];
+
+/** Lines that somebody may want to be woken by; all others are `info`. */
+const WARNINGS: ReadonlySet<string> = new Set<ServerEvent | LatchEventType>([
+  ...(['rejected', 'ended'] as const),
+  ...(['conflict', 'expired', 'downgraded', 'unprotected'] as const),
+]);
 
 /** What may be printed of an event of a session, in this order. */
 const EVENT_FIELDS = [
@@ -60,12 +66,14 @@ export class EventLog {
     for (const line of early) this.#write(line);
   }
 
-  /** Prints one event. Addresses become `address:port`, an IPv6 address in brackets. */
+  /** Prints one event, with the time (UTC) and its level. Addresses become `address:port`, an IPv6 address in brackets. */
   print(event: ServerEvent | LatchEventType, fields: Fields): void {
     const printable = flatten(fields);
+    const time = new Date().toISOString();
+    const level = WARNINGS.has(event) ? 'warn' : 'info';
     const line = this.isJson
-      ? `${JSON.stringify({ event, ...(printable as object) })}\n`
-      : `${clock()} ${event.padEnd(10)} ${readable(printable as Fields)}\n`;
+      ? `${JSON.stringify({ time, level, event, ...(printable as object) })}\n`
+      : `${time.slice(11, 23)} ${event.padEnd(10)} ${readable(printable as Fields)}\n`;
     if (this.#early) this.#early.push(line);
     else this.#write(line);
   }
@@ -122,8 +130,4 @@ function nonZero(value: object): Fields {
 
 function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(nonZero(value)).length === 0;
-}
-
-function clock(): string {
-  return new Date().toISOString().slice(11, 23);
 }

@@ -37,6 +37,7 @@ export interface ServeOptions {
   readonly callOut: { readonly uri: CallUri; readonly room: string; readonly ringMs: number } | undefined;
   readonly durationMs: number | undefined;
   readonly json: boolean;
+  readonly isVerbose: boolean;
 }
 
 const PORT_MAX = 65535;
@@ -226,6 +227,13 @@ export const SERVE_ROWS = {
     schema: z.boolean(),
     expects: 'true or false',
   },
+  verbose: {
+    flag: '--verbose',
+    default: 'off',
+    text: 'the line `counters` comes every five seconds, and says what each call has counted',
+    schema: z.boolean(),
+    expects: 'true or false',
+  },
 } satisfies Record<string, ServeRow>;
 
 type Rows = typeof SERVE_ROWS;
@@ -279,6 +287,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
     callOut: readCallOut(given),
     durationMs: given.duration === undefined ? undefined : given.duration * 1000,
     json: given.json ?? false,
+    isVerbose: given.verbose ?? false,
   };
 }
 

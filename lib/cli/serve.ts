@@ -18,7 +18,8 @@ import { readServeAdmission } from './serve-admission.js';
 import { readServeOptions, SERVE_ROWS } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
 
-const COUNTERS_EVERY_MS = 5000;
+/** Totals change slowly to an eye that reads a day of them; who watches asks for more. */
+const COUNTERS_EVERY_MS = { default: 60_000, verbose: 5000 };
 /** How long callers have to confirm the BYE. */
 const GRACE_MS = 2000;
 /** Calls end for these reasons without anybody's BYE. */
@@ -47,7 +48,18 @@ async function serve(options: ServeOptions): Promise<void> {
   const { admission, clientCa } = readServeAdmission(options);
   const certificate = await certificateFor(options);
   try {
-    const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
+    const {
+      listen: address,
+      advertise,
+      udp,
+      tcp,
+      tls,
+      ws,
+      wss,
+      policy,
+      allowInsecureSignalling,
+      isVerbose,
+    } = options;
     const server = createDistributionServer({
       latchkey: { policy, allowInsecureSignalling },
       signalling: (latchkey) => latchSip(sip, latchkey),
@@ -71,15 +83,15 @@ async function serve(options: ServeOptions): Promise<void> {
     const { callOut } = options;
     if (callOut) void server.callOut(callOut.uri.text, callOut.room, { ringMs: callOut.ringMs });
     const ticker = setInterval(
-      () => log.print('counters', countersLine(server.snapshot(), faults)),
-      COUNTERS_EVERY_MS,
+      () => log.print('counters', countersLine(server.snapshot(), faults, isVerbose)),
+      COUNTERS_EVERY_MS[isVerbose ? 'verbose' : 'default'],
     );
     await stop;
     clearInterval(ticker);
     const { calls } = server.snapshot();
     await server.close({ graceMs: GRACE_MS });
     const { counters } = server;
-    log.print('counters', { final: true, ...countersLine({ counters, calls }, faults) });
+    log.print('counters', { final: true, ...countersLine({ counters, calls }, faults, isVerbose) });
   } finally {
     certificate?.dispose();
   }

@@ -22,15 +22,24 @@ const verified = {
   rttMs: 1.23456,
 } as unknown as LatchEvent;
 
+/** The line is of this minute, in UTC; the rest of it. */
+function withoutTime(line: string): Record<string, unknown> {
+  const { time, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.ok(Math.abs(Date.parse(String(time)) - Date.now()) < 60_000);
+  return rest;
+}
+
 describe('the log of serve', () => {
   it('prints one object a line, addresses as text', () => {
     const { log, lines } = logTo(true);
     log.printEvent(verified, { received: 1 });
     assert.deepEqual(
-      lines.map((line) => JSON.parse(line) as unknown),
+      lines.map((line) => withoutTime(line)),
       [
-        { event: 'listening', udp: '[::1]:5060' },
+        { level: 'info', event: 'listening', udp: '[::1]:5060' },
         {
+          level: 'info',
           event: 'verified',
           session: 's',
           call: 'c',
@@ -61,6 +70,19 @@ describe('the log of serve', () => {
     }
   });
 
+  it('begins each object with its time and its level: a warning where something did not go as it should', () => {
+    const { log, lines } = logTo(true);
+    log.print('rejected', { status: 403 });
+    log.printEvent({ ...verified, type: 'expired' } as unknown as LatchEvent);
+    log.printEvent({ ...verified, type: 'rebound' } as unknown as LatchEvent);
+    const [, ...rest] = lines;
+    for (const line of rest) assert.match(line, /^\{"time":"[^"]+Z","level":"\w+","event":/);
+    assert.deepEqual(
+      rest.map((line) => withoutTime(line)['level']),
+      ['warn', 'warn', 'info'],
+    );
+  });
+
   it('keeps what comes too early until the first line stands', () => {
     const lines: string[] = [];
     const log = new EventLog(true, (line) => lines.push(line));
@@ -69,8 +91,8 @@ describe('the log of serve', () => {
     log.open('listening', {});
     log.print('closed', {});
     assert.deepEqual(
-      lines,
-      ['listening', 'session', 'closed'].map((event) => `{"event":"${event}"}\n`),
+      lines.map((line) => withoutTime(line)),
+      ['listening', 'session', 'closed'].map((event) => ({ level: 'info', event })),
     );
   });
 

@@ -241,10 +241,12 @@ describe('latchkey serve: start and end', () => {
     const last = server.events.at(-1);
     assert.equal(last?.event, 'counters');
     assert.equal(last['final'], true);
+    assert.equal(last['calls'], 0);
+    assert.ok(!('sessions' in last), 'what each call has counted is for --verbose');
   });
 
   it('ends every call by BYE on SIGTERM: route, target, tags and CSeq are right', async () => {
-    const server = await ServerProcess.start();
+    const server = await ServerProcess.start('--verbose');
     const phone = await RawPhone.open(server.port('udp'));
     const recorded = 'Record-Route: <sip:192.0.2.7;lr>, <sip:192.0.2.8;lr>';
     const answer = await phone.ask('INVITE', { body: phone.sdp(), lines: [recorded] });
