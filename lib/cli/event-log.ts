@@ -11,6 +11,8 @@ export const SERVER_EVENTS = [
   'rejected',
   'ended',
   'callout',
+  'reload',
+  'drain',
   'counters',
 ] as const;
 type ServerEvent = (typeof SERVER_EVENTS)[number];
@@ -70,7 +72,7 @@ export class EventLog {
   print(event: ServerEvent | LatchEventType, fields: Fields): void {
     const printable = flatten(fields);
     const time = new Date().toISOString();
-    const level = WARNINGS.has(event) ? 'warn' : 'info';
+    const level = fields['error'] !== undefined ? 'error' : WARNINGS.has(event) ? 'warn' : 'info';
     const line = this.isJson
       ? `${JSON.stringify({ time, level, event, ...(printable as object) })}\n`
       : `${time.slice(11, 23)} ${event.padEnd(10)} ${readable(printable as Fields)}\n`;

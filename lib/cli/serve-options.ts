@@ -36,6 +36,8 @@ export interface ServeOptions {
   readonly allowInsecureSignalling: boolean;
   readonly callOut: { readonly uri: CallUri; readonly room: string; readonly ringMs: number } | undefined;
   readonly durationMs: number | undefined;
+  /** How long calls may go on once the server is to end. */
+  readonly drainMs: number;
   readonly json: boolean;
   readonly isVerbose: boolean;
 }
@@ -54,6 +56,9 @@ const list = z
   .transform((value) => [value].flat().flatMap((one) => one.split(',')))
   .refine((values) => values.every((one) => one !== ''));
 const seconds = number.transform((value, context) => readSeconds(value) ?? refuse(context));
+const patience = number.transform((value, context) =>
+  value === '0' ? 0 : (readSeconds(value) ?? refuse(context)),
+);
 
 interface ServeRow extends OptionRow {
   /** Takes what stands on the command line and what stands in the file of --config. */
@@ -131,7 +136,7 @@ export const SERVE_ROWS = {
   },
   users: {
     flag: '--users <file>',
-    text: 'who may call, by name and password: `latchkey passwd` writes the file, which nobody but its owner may read. Read at start',
+    text: 'who may call, by name and password: `latchkey passwd` writes the file, which nobody but its owner may read. Read at start and on SIGHUP',
     schema: text,
     expects: 'the path of a file',
   },
@@ -227,6 +232,13 @@ export const SERVE_ROWS = {
     schema: z.boolean(),
     expects: 'true or false',
   },
+  drain: {
+    flag: '--drain <s>',
+    default: '0',
+    text: 'on SIGTERM or SIGINT take no newcomers, and let calls go on for so many seconds at most before they are ended',
+    schema: patience,
+    expects: `seconds, from 0 to ${DURATION_MAX_S}`,
+  },
   verbose: {
     flag: '--verbose',
     default: 'off',
@@ -248,7 +260,7 @@ const DEFAULTS = z
   .object(schemas)
   .pick({
     ...{ listen: true, udp: true, tcp: true, tls: true, ws: true, wss: true },
-    ...{ media: true, policy: true, ring: true, realm: true },
+    ...{ media: true, policy: true, ring: true, realm: true, drain: true },
   })
   .parse(
     Object.fromEntries(
@@ -286,6 +298,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     callOut: readCallOut(given),
     durationMs: given.duration === undefined ? undefined : given.duration * 1000,
+    drainMs: given.drain * 1000,
     json: given.json ?? false,
     isVerbose: given.verbose ?? false,
   };

@@ -1,6 +1,7 @@
 // `latchkey serve`: the distribution server on the command line. It reads options, makes what the server is made of, prints
 // what the server tells, and ends it on a signal. What the server does is in lib/server.
 import { createRequire } from 'node:module';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { LatchkeyError } from '../index.js';
 import type { LatchEvent } from '../index.js';
@@ -14,6 +15,8 @@ import type { Certificate } from './certificate.js';
 import { countersLine, streamCounters } from './counters-line.js';
 import { EventLog } from './event-log.js';
 import { addOptions } from './option-table.js';
+import { watchForEnd } from './serve-end.js';
+import { reload } from './serve-reload.js';
 import { readServeAdmission } from './serve-admission.js';
 import { readServeOptions, SERVE_ROWS } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
@@ -22,6 +25,8 @@ import type { ServeOptions } from './serve-options.js';
 const COUNTERS_EVERY_MS = { default: 60_000, verbose: 5000 };
 /** How long callers have to confirm the BYE. */
 const GRACE_MS = 2000;
+/** What is about to be written still goes out. */
+const AT_ONCE_MS = 100;
 /** Calls end for these reasons without anybody's BYE. */
 const UNSAID: readonly string[] = ['timeout', 'expired', 'silence'];
 /** Faults of one kind that are told in full; later ones are only counted. */
@@ -34,32 +39,23 @@ export function registerServe(program: Command): void {
       'run the distribution server: call sip:NAME@host for the room NAME, sip:echo@host for an echo',
     );
   addOptions(command, Object.values(SERVE_ROWS)).action(async (flags: Record<string, unknown>) =>
-    serve(readServeOptions(flags)),
+    serve(readServeOptions(flags), flags),
   );
 }
 
-async function serve(options: ServeOptions): Promise<void> {
+/** @param flags As they stood on the command line, for SIGHUP. */
+async function serve(options: ServeOptions, flags: Readonly<Record<string, unknown>>): Promise<void> {
   const sip = await withPeers(() => Promise.resolve(createRequire(import.meta.url)('sip') as SipPackage));
   const { createDistributionServer } = await withPeers(() => import('../server/index.js'));
   // The package tells of closed flows by console.log: standard output is for our lines alone.
   console.log = console.error;
-  const stop = whenToStop(options.durationMs);
+  let onReload: () => void = () => undefined;
+  const end = watchForEnd(options.durationMs, () => onReload());
   const log = new EventLog(options.json);
   const { admission, clientCa } = readServeAdmission(options);
   const certificate = await certificateFor(options);
   try {
-    const {
-      listen: address,
-      advertise,
-      udp,
-      tcp,
-      tls,
-      ws,
-      wss,
-      policy,
-      allowInsecureSignalling,
-      isVerbose,
-    } = options;
+    const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
     const server = createDistributionServer({
       latchkey: { policy, allowInsecureSignalling },
       signalling: (latchkey) => latchSip(sip, latchkey),
@@ -82,18 +78,61 @@ async function serve(options: ServeOptions): Promise<void> {
     });
     const { callOut } = options;
     if (callOut) void server.callOut(callOut.uri.text, callOut.room, { ringMs: callOut.ringMs });
-    const ticker = setInterval(
-      () => log.print('counters', countersLine(server.snapshot(), faults, isVerbose)),
-      COUNTERS_EVERY_MS[isVerbose ? 'verbose' : 'default'],
+    let now = options;
+    const ticker = new Ticker(() =>
+      log.print('counters', countersLine(server.snapshot(), faults, now.isVerbose)),
     );
-    await stop;
-    clearInterval(ticker);
+    ticker.set(now);
+    onReload = () => {
+      const reloaded = reload(server, flags, now);
+      if (reloaded.ok) now = reloaded.options;
+      else console.error(`latchkey: SIGHUP: all stays as it was: ${reloaded.error}`);
+      ticker.set(now);
+      log.print('reload', reloaded.ok ? reloaded.told : { error: reloaded.error });
+    };
+    const { isAsked } = await end.first;
+    if (isAsked && now.drainMs > 0) await drain(server, now.drainMs, end.second, log);
+    ticker.stop();
     const { calls } = server.snapshot();
-    await server.close({ graceMs: GRACE_MS });
+    await Promise.race([server.close({ graceMs: GRACE_MS }), end.second.then(() => pause(AT_ONCE_MS))]);
     const { counters } = server;
-    log.print('counters', { final: true, ...countersLine({ counters, calls }, faults, isVerbose) });
+    log.print('counters', { final: true, ...countersLine({ counters, calls }, faults, now.isVerbose) });
   } finally {
     certificate?.dispose();
+  }
+}
+
+/** Lets calls go on for so long, unless a second signal comes before; nobody new is let in. */
+async function drain(
+  server: DistributionServer,
+  forMs: number,
+  second: Promise<void>,
+  log: EventLog,
+): Promise<void> {
+  log.print('drain', { calls: server.snapshot().calls.length, seconds: forMs / 1000 });
+  await Promise.race([server.drain(), pause(forMs), second]);
+}
+
+/** Tells the counters at the pace that was asked for. */
+class Ticker {
+  readonly #tell: () => void;
+  #everyMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(tell: () => void) {
+    this.#tell = tell;
+  }
+
+  set({ isVerbose }: ServeOptions): void {
+    const everyMs = COUNTERS_EVERY_MS[isVerbose ? 'verbose' : 'default'];
+    if (everyMs === this.#everyMs) return;
+    this.stop();
+    this.#everyMs = everyMs;
+    this.#timer = setInterval(this.#tell, everyMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
   }
 }
 
@@ -162,14 +201,4 @@ async function certificateFor(options: ServeOptions): Promise<Certificate | unde
 
 function pemOf(certificate: Certificate | undefined) {
   return certificate && { cert: certificate.cert, key: certificate.key };
-}
-
-/** Fulfilled by SIGTERM, SIGINT, SIGHUP, the end of the time, or when nobody reads our output any more. */
-function whenToStop(durationMs: number | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    // A second signal ends at once: the handler is gone by then.
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
-    process.stdout.once('error', () => resolve());
-    if (durationMs !== undefined) setTimeout(resolve, durationMs);
-  });
 }

@@ -13,7 +13,7 @@ import type { MediaSockets } from './media-sockets.js';
 import { audioOf, MeetingServer } from './meeting-server.js';
 import type { Seat, SeatSession } from './room-seat.js';
 import { RoomSeats } from './room-seats.js';
-import { checkMs, checkNames, checkServerOptions, isLatchkey } from './server-options.js';
+import { checkMs, checkNames, checkRenewal, checkServerOptions, isLatchkey } from './server-options.js';
 import type { CheckedServerOptions } from './server-options.js';
 import { ServerRecord } from './server-record.js';
 import type {
@@ -27,6 +27,7 @@ import type {
   Participant,
   ServerCounters,
   ServerFault,
+  ServerRenewal,
   ServerSnapshot,
 } from './server-types.js';
 
@@ -54,6 +55,8 @@ type State =
 class OneServer extends EventEmitter<DistributionServerEvents> implements DistributionServer {
   readonly latchkey: Latchkey;
   readonly #options: CheckedServerOptions;
+  /** With the certificate and the authorities of now. */
+  #listen: CheckedServerOptions['listen'];
   readonly #rooms: Rooms;
   readonly #seats: RoomSeats;
   readonly #admission: Admission;
@@ -69,6 +72,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     super();
     const { latchkey, rooms, listen } = options;
     this.#options = options;
+    this.#listen = listen;
     this.#admission = new Admission(options.admission, () => performance.now());
     this.latchkey = isLatchkey(latchkey) ? latchkey : this.#ownLatchkey(latchkey);
     this.#rooms = createRooms(rooms);
@@ -140,6 +144,23 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   seat(room: string, session: SeatSession): Seat {
     this.#checkOpen();
     return this.#seats.take(room, session);
+  }
+
+  renew(given: ServerRenewal): void {
+    const { sip } = this.#checkOpen();
+    const { renewal, admission } = checkRenewal(given, this.#listen);
+    if (sip && !sip.listeners.renew)
+      throw new LatchkeyError('LATCHKEY_STATE', 'this signalling cannot take up anything while it listens');
+    // What can fail has been checked, or changes nothing when it fails.
+    if (admission) this.#admission.renew(admission);
+    sip?.listeners.renew?.(renewal);
+    const named = Object.entries(renewal).filter(([, value]) => value !== undefined);
+    this.#listen = { ...this.#listen, ...Object.fromEntries(named) };
+  }
+
+  async drain(): Promise<void> {
+    const { sip } = this.#checkOpen();
+    await sip?.meeting.drain();
   }
 
   async close(options: { readonly graceMs?: number } = {}): Promise<void> {

@@ -16,6 +16,7 @@ import type {
   SipRequest,
   SipSignalling,
   SipStack,
+  Unavailable,
 } from '../sip/index.js';
 import { parseSdp } from '../index.js';
 import type { Session } from '../index.js';
@@ -27,6 +28,8 @@ import type { RoomSeats } from './room-seats.js';
 
 const METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE'];
 const ALLOW = METHODS.join(', ');
+/** Told to who comes while the server takes no calls: behind one name there may be another that takes them at once. */
+const RETRY_AFTER_S = 10;
 /** Reliable provisional responses may be required of us: we send no provisional ones. */
 const EXTENSIONS = ['100rel'];
 
@@ -55,7 +58,10 @@ export class MeetingServer implements Doorkeeper {
   readonly #outgoingSite: OutgoingSite;
   /** INVITEs that were let in. A signalling that asks no doorkeeper must not let in everybody. */
   readonly #admitted = new WeakSet<SipRequest>();
-  #isClosing = false;
+  /** Why nobody is let in any more. */
+  #closedTo: string | undefined;
+  /** Called when the last call has ended. */
+  #onEmpty: (() => void)[] = [];
 
   constructor(site: MeetingServerSite) {
     this.#site = site;
@@ -65,7 +71,7 @@ export class MeetingServer implements Doorkeeper {
       contact: (arrival) => contactFor(arrival, advertise),
       onRefused: (...refused) => site.onRefused(...refused),
       onAnswered: (call) => site.onAnswered(call),
-      onEnded: (call) => this.#calls.delete(call.session),
+      onEnded: (call) => this.#forget(call),
       isUnconfirmed: (call) => signalling.isUnconfirmed?.(call.dialog) === true,
       displaceFor: (call) => signalling.displaceUnconfirmed?.(call.dialog) === true,
     };
@@ -95,14 +101,21 @@ export class MeetingServer implements Doorkeeper {
 
   /** Asked once, before the INVITE gets a session, ports or a seat. */
   admit(invite: SipRequest, flow: SipFlow): Denied | undefined {
-    const judged = this.#site.admission.judge(invite, flow, roomOf(invite));
+    const judged = this.#unavailable ?? this.#site.admission.judge(invite, flow, roomOf(invite));
     if (judged.kind === 'admitted') this.#admitted.add(invite);
     return this.#denied(invite, flow, judged);
   }
 
-  #denied(invite: SipRequest, flow: SipFlow, judged: Admitted): Denied | undefined {
+  get #unavailable(): Unavailable | undefined {
+    const warning = this.#closedTo;
+    return warning === undefined
+      ? undefined
+      : { kind: 'unavailable', status: 503, warning, retryAfterS: RETRY_AFTER_S };
+  }
+
+  #denied(invite: SipRequest, flow: SipFlow, judged: Admitted | Unavailable): Denied | undefined {
     if (judged.kind === 'admitted') return undefined;
-    if (judged.kind === 'refused') this.#site.onTurnedAway(invite, flow, judged.status, judged.warning);
+    if (judged.kind !== 'challenged') this.#site.onTurnedAway(invite, flow, judged.status, judged.warning);
     return judged;
   }
 
@@ -131,7 +144,7 @@ export class MeetingServer implements Doorkeeper {
     flow?: SipFlow,
   ): Promise<CallOutcome> {
     if (!stack) return { status: 503, reason: `nothing listens for transport=${uri.transport} here` };
-    if (this.#isClosing) return { status: 503, reason: 'the server closes' };
+    if (this.#closedTo !== undefined) return { status: 503, reason: this.#closedTo };
     const { scheme, transport } = uri;
     const user = encodeURIComponent(room);
     const contact = contactUri({ scheme, user, host: this.#site.advertise, transport, stack });
@@ -159,13 +172,25 @@ export class MeetingServer implements Doorkeeper {
     return isOut ? { room: call.room, direction: 'out' } : { room: roomOf(message), direction: 'in' };
   }
 
+  /** Lets nobody in any more; fulfilled when the last call has ended. */
+  async drain(): Promise<void> {
+    this.#closedTo ??= 'the server takes no calls any more';
+    if (this.#calls.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #forget(call: MeetingCall): void {
+    this.#calls.delete(call.session);
+    if (this.#calls.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
   /** Ends all calls by BYE and waits for the answers, but no longer than this. Calls that come meanwhile are refused. */
   async close(graceMs: number): Promise<void> {
-    this.#isClosing = true;
+    this.#closedTo = 'the server closes';
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, graceMs)));
     await Promise.race([Promise.all([...this.#calls.values()].map((call) => call.hangUp())), grace]);
     clearTimeout(timer);
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
   #handle(arrival: Arrival): void {
@@ -181,7 +206,13 @@ export class MeetingServer implements Doorkeeper {
     } else if (unsupported.length > 0 && method !== 'CANCEL') {
       answer({ status: 420, headers: { unsupported: unsupported.join(', ') } });
     } else if (method === 'OPTIONS') {
-      answer({ status: 200, headers: { allow: ALLOW, accept: 'application/sdp' } });
+      // Whoever watches the server by OPTIONS, as proxies do, sends newcomers elsewhere. Who asks in a call asks about that.
+      const unavailable = call ? undefined : this.#unavailable;
+      answer(
+        unavailable
+          ? denialReply(unavailable)
+          : { status: 200, headers: { allow: ALLOW, accept: 'application/sdp' } },
+      );
     } else if (!call) {
       answer({ status: 481 });
     } else if (method === 'CANCEL') {
@@ -206,8 +237,8 @@ export class MeetingServer implements Doorkeeper {
       if (dialog) this.#site.onRefused(dialog.session, request, reply.status, reply.warning);
       this.#answer(arrival, reply);
     };
-    if (!dialog || this.#isClosing) {
-      refuse({ status: 503, warning: 'the server closes' });
+    if (!dialog || this.#closedTo !== undefined) {
+      refuse({ status: 503, warning: this.#closedTo ?? 'the server closes' });
     } else if (unsupported.length > 0) {
       const names = unsupported.join(', ');
       refuse({ status: 420, headers: { unsupported: names }, warning: 'an extension is required' });

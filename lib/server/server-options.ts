@@ -1,13 +1,20 @@
 // What `createDistributionServer` may be given, checked by hand like the options of the root entry: a wrong one is told by
 // its name and by what it accepts, an unknown one by its name.
 import { isIP, isIPv6 } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import { LatchkeyError } from '../index.js';
 import type { Latchkey, LatchkeyOptions } from '../index.js';
 import type { RoomsOptions } from '../room/index.js';
 import { isLoopback } from '../sip/index.js';
-import type { AdmissionOptions, ListenOptions, SipSignalling } from '../sip/index.js';
+import type { AdmissionOptions, ListenOptions, ListenRenewal, SipSignalling } from '../sip/index.js';
 import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
-import type { DistributionServerOptions, ServerAdmission, ServerListenOptions } from './server-types.js';
+import type {
+  DistributionServerOptions,
+  ServerAdmission,
+  ServerListenOptions,
+  ServerRenewal,
+} from './server-types.js';
 
 const PORT_MAX = 65535;
 /** Node's timers take 31 bits of milliseconds. */
@@ -64,6 +71,45 @@ function checkSignalling(
     refuse('latchkey', 'the latchkey that the signalling was made with', latchkey);
 }
 
+/** What a server that listens like this can take up. Throws LATCHKEY_OPTION. */
+export function checkRenewal(
+  given: ServerRenewal,
+  listen: ListenOptions,
+): { readonly renewal: ListenRenewal; readonly admission: AdmissionOptions | undefined } {
+  checkNames('renew', given, ['cert', 'key', 'clientCa', 'origins', 'admission']);
+  const { cert, key, clientCa, origins } = given;
+  const isSecure = listen.tls !== undefined || listen.wss !== undefined;
+  if ((cert === undefined) !== (key === undefined))
+    refuse(
+      cert === undefined ? 'cert' : 'key',
+      'a text in PEM where the other of cert and key is given',
+      undefined,
+    );
+  if (clientCa !== undefined && listen.clientCa === undefined)
+    refuse('clientCa', 'nothing where the server was started without one', clientCa);
+  if ((cert !== undefined || clientCa !== undefined) && !isSecure)
+    refuse(cert === undefined ? 'clientCa' : 'cert', 'a text in PEM where TLS or WSS has a port', 'PEM');
+  checkPem({ cert: cert ?? listen.cert, key: key ?? listen.key, ca: clientCa ?? listen.clientCa }, isSecure);
+  checkOrigins('origins', origins ?? []);
+  const renewal = { cert, key, clientCa, origins };
+  const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
+  const admission = given.admission && checkAdmission(given.admission, listen, hasPorts);
+  return { renewal, admission };
+}
+
+/** As TLS would take it. Says nothing of what is in it. */
+function checkPem(pem: Pick<SecureContextOptions, 'cert' | 'key' | 'ca'>, isSecure: boolean): void {
+  if (!isSecure) return;
+  try {
+    createSecureContext(pem);
+  } catch {
+    throw new LatchkeyError(
+      'LATCHKEY_OPTION',
+      'cert, key and clientCa accept texts in PEM, the key that of the certificate',
+    );
+  }
+}
+
 /** Whether it is a latchkey, and not the options of one. */
 export function isLatchkey(value: Latchkey | LatchkeyOptions): value is Latchkey {
   return 'createSession' in value;
@@ -110,9 +156,13 @@ function checkListen(given: ServerListenOptions = {}): ListenOptions {
       refuse(`listen.${name}`, 'a text in PEM where TLS or WSS has a port', pem);
   if (clientCa !== undefined && (typeof clientCa !== 'string' || (tls === undefined && wss === undefined)))
     refuse('listen.clientCa', 'a text in PEM where TLS or WSS has a port', clientCa);
-  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string'))
-    refuse('listen.origins', "a list such as ['https://phone.example']", origins);
+  checkOrigins('listen.origins', origins);
   return { address, ...others, tls, wss, cert, key, clientCa, origins };
+}
+
+function checkOrigins(name: string, origins: readonly string[]): void {
+  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string'))
+    refuse(name, "a list such as ['https://phone.example']", origins);
 }
 
 /** Nobody is let in by what was forgotten: beyond loopback somebody has to say who may call. */

@@ -84,6 +84,15 @@ export interface DistributionServerOptions {
   readonly rooms?: RoomsOptions | undefined;
 }
 
+/** What a server that is open can take up: see `renew`. What is left out stays. */
+export interface ServerRenewal {
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly clientCa?: string | undefined;
+  readonly origins?: readonly string[] | undefined;
+  readonly admission?: 'anybody' | ServerAdmission | undefined;
+}
+
 /** What every event of a call has. */
 export interface CallPlace {
   /** The id of its latch session: `server.latchkey.sessions.get(session)`. */
@@ -268,6 +277,21 @@ export interface DistributionServer extends Pick<
    * @throws LatchkeyError LATCHKEY_STATE before `start()`, LATCHKEY_CLOSED.
    */
   seat(room: string, session: SeatSession): Seat;
+  /**
+   * Takes up another certificate, other users, carriers, authorities or pages, all or nothing, while calls and open connections
+   * go on. `cert` and `key` go together; `clientCa` can only take the place of another.
+   *
+   * @throws LatchkeyError LATCHKEY_OPTION naming what is wrong: then all stays as it was. LATCHKEY_STATE before `start()`,
+   *   LATCHKEY_CLOSED.
+   */
+  renew(renewal: ServerRenewal): void;
+  /**
+   * Takes no more calls by SIP: who comes gets 503 with Retry-After, and so does an OPTIONS outside a call, while the calls that
+   * are up go on. Fulfilled when the last of them has ended; `close` may be called before, and ends it too. There is no way back.
+   *
+   * @throws LatchkeyError LATCHKEY_STATE before `start()`, LATCHKEY_CLOSED.
+   */
+  drain(): Promise<void>;
   /**
    * Ends all calls by BYE, waits for the answers, and lets go of every port that it has opened. Calls that come meanwhile are
    * refused. Idempotent.

@@ -28,7 +28,15 @@ export type Admitted =
   | { readonly kind: 'challenged'; readonly challenge: string; readonly isWrong: boolean }
   | { readonly kind: 'refused'; readonly status: 403; readonly warning: string };
 
-export type Denied = Exclude<Admitted, { readonly kind: 'admitted' }>;
+/** Nobody is let in now, whoever it is; who comes again after so many seconds may be (RFC 3261 21.5.4). */
+export interface Unavailable {
+  readonly kind: 'unavailable';
+  readonly status: 503;
+  readonly warning: string;
+  readonly retryAfterS: number;
+}
+
+export type Denied = Exclude<Admitted, { readonly kind: 'admitted' }> | Unavailable;
 
 export interface AdmissionCounters {
   readonly admitted: number;
@@ -42,17 +50,33 @@ export interface AdmissionCounters {
 const DEFAULT_ALGORITHM: DigestAlgorithm = 'SHA-256';
 
 export class Admission {
-  readonly #options: AdmissionOptions;
-  readonly #trunks: AddressRanges;
-  readonly #digest: DigestVerifier | undefined;
+  readonly #nowMs: () => number;
+  #options: AdmissionOptions = {};
+  #trunks = new AddressRanges([]);
+  #digest: DigestVerifier | undefined;
   readonly #counters = { admitted: 0, challenged: 0, wrong: 0, refused: 0 };
 
   /** @throws LatchkeyError LATCHKEY_OPTION for a range that is none. */
   constructor(options: AdmissionOptions, nowMs: () => number) {
-    const { users, realm = 'latchkey', trunks = [] } = options;
+    this.#nowMs = nowMs;
+    this.renew(options);
+  }
+
+  /**
+   * Others may call from now on; what was counted stays. A challenge that was given before is good still, where the realm is the
+   * same.
+   *
+   * @throws LatchkeyError LATCHKEY_OPTION for a range that is none: then all stays as it was.
+   */
+  renew(options: AdmissionOptions): void {
+    const trunks = new AddressRanges(options.trunks ?? []);
+    const { realm = 'latchkey' } = options;
+    const isSameRealm = this.#digest !== undefined && (this.#options.realm ?? 'latchkey') === realm;
+    const find = (name: string) => this.#options.users?.get(name);
+    if (options.users === undefined) this.#digest = undefined;
+    else if (!isSameRealm) this.#digest = new DigestVerifier({ realm, nowMs: this.#nowMs, find });
+    this.#trunks = trunks;
     this.#options = options;
-    this.#trunks = new AddressRanges(trunks);
-    this.#digest = users && new DigestVerifier({ realm, nowMs, find: (name) => users.get(name) });
   }
 
   get counters(): AdmissionCounters {

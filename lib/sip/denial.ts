@@ -17,11 +17,16 @@ export function denialAtGate(denied: Denied): GateAnswer {
     return { status: UNAUTHORIZED, reason: reasonPhrase(UNAUTHORIZED), header };
   }
   const { status, warning } = denied;
+  if (denied.kind === 'unavailable')
+    return { status, reason: reasonPhrase(status), header: `Retry-After: ${denied.retryAfterS}` };
   return { status, reason: reasonPhrase(status), header: `Warning: ${formatWarning('latchkey', warning)}` };
 }
 
 export function denialReply(denied: Denied): Reply {
   if (denied.kind === 'challenged')
     return { status: UNAUTHORIZED, headers: { 'www-authenticate': credentialsIn(denied.challenge) } };
-  return { status: denied.status, warning: denied.warning };
+  const { status, warning } = denied;
+  if (denied.kind === 'unavailable')
+    return { status, warning, headers: { 'retry-after': String(denied.retryAfterS) } };
+  return { status, warning };
 }

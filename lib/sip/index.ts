@@ -4,7 +4,7 @@
  */
 export { Admission } from './admission.js';
 export { denialAtGate, denialReply } from './denial.js';
-export type { AdmissionCounters, AdmissionOptions, Admitted, Denied } from './admission.js';
+export type { AdmissionCounters, AdmissionOptions, Admitted, Denied, Unavailable } from './admission.js';
 export { Authenticator } from './authenticator.js';
 export { readSdp, replaceSdp } from './body.js';
 export { BOUND_NAMES, BoundCounters } from './bound-counters.js';
@@ -82,6 +82,7 @@ export type {
   Fault,
   Doorkeeper,
   ListenOptions,
+  ListenRenewal,
   RejectedCall,
   SipListeners,
   SipSignalling,

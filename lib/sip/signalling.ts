@@ -80,11 +80,26 @@ export interface ListenOptions {
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
+/** What listeners can take up while they listen; what is not named stays. */
+export interface ListenRenewal {
+  /** Shown to who connects from now on. Both or neither. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** In place of the authorities that they were opened with; where there were none there can be none. */
+  readonly clientCa?: string | undefined;
+  readonly origins?: readonly string[] | undefined;
+}
+
 export interface SipListeners {
   /** Where each transport listens. */
   readonly addresses: ReadonlyMap<ListenerProtocol, ListenerAddress>;
   /** The stack that listens on a transport: what goes out by it has somewhere to come back. */
   stackOf(transport: string): SipStack | undefined;
+  /**
+   * Connections that are open stay; who comes from now on meets this. A certificate that the new authorities do not vouch for lets in
+   * no new call, on open connections either.
+   */
+  renew?(renewal: ListenRenewal): void;
   close(): void;
 }
 

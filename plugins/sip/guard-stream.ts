@@ -99,9 +99,14 @@ function withoutDetails(onError: Listener): Listener {
 /**
  * A TCP or TLS connection, accepted or dialled, before the package puts its parser on it.
  *
- * @param isCertified It was accepted with a certificate of the client's.
+ * @param isCertified Whether it was accepted with a certificate of the client's that counts now.
  */
-export function guardStream(stream: Socket, where: string, site: GuardSite, isCertified = false): void {
+export function guardStream(
+  stream: Socket,
+  where: string,
+  site: GuardSite,
+  isCertified: () => boolean = () => false,
+): void {
   const { connections } = site;
   connections.noteOpen(stream);
   stream.on('error', (error) => site.onFault(where, error));
@@ -120,7 +125,8 @@ export function guardStream(stream: Socket, where: string, site: GuardSite, isCe
         write(refuse(refusal, where, source(), sizeBytes, site));
       const flow = (): SipFlow => {
         const { address, port } = source();
-        return { protocol: where, ...(address !== undefined && { address }), port: port ?? NaN, isCertified };
+        const known = address !== undefined && { address };
+        return { protocol: where, ...known, port: port ?? NaN, isCertified: isCertified() };
       };
       let hasEnded = false;
       const framer = new MessageFramer(site.limits, {
@@ -170,7 +176,7 @@ export function guardWebSocket(
   socket: WebSocketLike,
   where: string,
   site: GuardSite,
-  isCertified = false,
+  isCertified: () => boolean = () => false,
 ): void {
   socket.on('error', (error: unknown) => site.onFault(where, error));
   const watch = watchFrames(socket, site.connections);
@@ -192,7 +198,7 @@ export function guardWebSocket(
           protocol: 'WS',
           ...(address !== undefined && { address }),
           port: port ?? NaN,
-          isCertified,
+          isCertified: isCertified(),
         };
         const answer = verdict.ok
           ? pass(verdict.message, flow, text.length, site, onMessage)

@@ -8,11 +8,12 @@ import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
+import { ClientCertificates } from './client-certificates.js';
 import { guardDatagrams } from './guard-datagrams.js';
 import type { DatagramGuardSite, SendDatagram } from './guard-datagrams.js';
 import { guardStream, guardWebSocket } from './guard-stream.js';
 import type { WebSocketLike } from './guard-stream.js';
-import type { ListenerAddress, ListenerProtocol, SipFlow } from '../../lib/sip/index.js';
+import type { ListenerAddress, ListenerProtocol, ListenRenewal, SipFlow } from '../../lib/sip/index.js';
 import type { SipOptions } from './sip-types.js';
 import { withSwapped } from './swap.js';
 import type { Swap } from './swap.js';
@@ -49,13 +50,41 @@ export class Listeners {
   readonly #streams = new Set<net.Socket>();
   /** `address,port` of the peers of accepted WebSockets. */
   readonly #webSockets = new Set<string>();
+  readonly #certificates: ClientCertificates;
+  #clientCa: string | undefined;
+  #origins: readonly string[] | undefined;
   #isClosed = false;
   #sendDatagram: SendDatagram | undefined;
 
   constructor(
     private readonly options: SipOptions,
     private readonly site: DatagramGuardSite,
-  ) {}
+  ) {
+    const { clientCa, origins } = options;
+    this.#clientCa = clientCa;
+    this.#certificates = new ClientCertificates(clientCa);
+    this.#origins = origins;
+  }
+
+  /**
+   * For who connects from now on; what is open stays open. What was kept of TLS sessions is forgotten with the old certificate: who
+   * resumes one is verified anew.
+   *
+   * @throws Error for a certificate that is none, or a key that is not its.
+   */
+  renew({ cert, key, clientCa, origins }: ListenRenewal): void {
+    this.#origins = origins ?? this.#origins;
+    if (clientCa !== undefined) this.#certificates.renew(clientCa);
+    this.#clientCa = clientCa ?? this.#clientCa;
+    for (const { socket } of this.#listening) {
+      if (!(socket instanceof tls.Server) && !(socket instanceof https.Server)) continue;
+      const own = this.options.tls as { cert?: string; key?: string };
+      const shown = { ...own, ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
+      socket.setSecureContext({ ...shown, ...(this.#clientCa !== undefined && { ca: this.#clientCa }) });
+      // What is dialled by TLS from now on shows the same.
+      Object.assign(own, shown);
+    }
+  }
 
   /** Runs the package's `create`, watching what it opens. When it throws, what it had opened is closed. */
   capture<T>(create: () => T): T {
@@ -133,7 +162,7 @@ export class Listeners {
         const server = original(
           ...(protocol === 'TLS' ? this.#secured(args) : args),
           (stream: net.Socket) => {
-            guardStream(stream, protocol, site, options.clientCa !== undefined && isAuthorized(stream));
+            guardStream(stream, protocol, site, this.#certificates.watch(stream));
             onStream(stream);
           },
         );
@@ -163,13 +192,13 @@ export class Listeners {
 
   /** The package's WebSocket server shows itself when the package listens for its connections. */
   #watchWebSocketServer(original: (this: unknown, ...args: unknown[]) => unknown) {
-    const { site, options } = this;
+    const { site } = this;
+    const certificates = this.#certificates;
     const flows = this.#webSockets;
     const connections =
       (listener: Loose) =>
       (socket: WebSocketLike, ...rest: unknown[]) => {
-        const isCertified = options.clientCa !== undefined && isAuthorized(socket._socket);
-        guardWebSocket(socket, 'WS', site, isCertified);
+        guardWebSocket(socket, 'WS', site, certificates.watch(socket._socket));
         const { remoteAddress, remotePort } = socket._socket ?? {};
         const key = `${remoteAddress},${remotePort}`;
         flows.add(key);
@@ -252,8 +281,7 @@ export class Listeners {
 
   /** A page that a browser has from elsewhere: it could call in the name of whoever looks at it (RFC 6455 10.2). */
   #isForeign({ headers: { origin } }: http.IncomingMessage): boolean {
-    const { origins } = this.options;
-    return origins !== undefined && origin !== undefined && !origins.includes(origin);
+    return this.#origins !== undefined && origin !== undefined && !this.#origins.includes(origin);
   }
 
   #turnAway(socket: net.Socket): void {
@@ -276,9 +304,4 @@ export class Listeners {
     ready.catch(() => undefined);
     this.#listening.push({ protocol, socket, ready, port });
   }
-}
-
-/** A TLS connection whose other end has shown a certificate that was verified. */
-function isAuthorized(stream: unknown): boolean {
-  return stream instanceof tls.TLSSocket && stream.authorized;
 }

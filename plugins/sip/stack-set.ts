@@ -49,6 +49,9 @@ export async function openListeners(
     addresses: new Map(listening.map((one) => [one.protocol, one])),
     stackOf: (transport) =>
       stacks.find(({ addresses }) => addresses.some(({ protocol }) => protocol === transport.toUpperCase())),
+    renew: (renewal) => {
+      for (const stack of stacks) stack.renew(renewal);
+    },
     close,
   };
 }

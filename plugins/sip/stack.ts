@@ -22,6 +22,7 @@ import {
 } from '../../lib/sip/index.js';
 import type {
   ListenerAddress,
+  ListenRenewal,
   SipStack,
   BoundCounters,
   Calls,
@@ -176,6 +177,11 @@ export class Stack implements SipStack {
     this.#dialling.close();
     this.#site.onDestroyed(this);
   };
+
+  /** What who connects from now on meets; what is open stays open. */
+  renew(renewal: ListenRenewal): void {
+    this.#listeners.renew(renewal);
+  }
 
   /** What the hop of a request to be sent promises. */
   expectedSignalling(request: SipMessage): Signalling {

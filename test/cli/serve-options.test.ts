@@ -53,6 +53,7 @@ describe('the options of serve', () => {
       policy: 'prefer',
       allowInsecureSignalling: false,
       json: false,
+      drainMs: 0,
       isVerbose: false,
     });
   });

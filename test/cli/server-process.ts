@@ -80,6 +80,11 @@ export class CommandProcess {
     this.#child.stdin?.write(`${lines.join('\n')}\n`);
   }
 
+  /** Sends it a signal, and does not wait. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** Ends it as a supervisor would, and waits. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Outcome> {
     this.#child.kill(signal);

@@ -347,6 +347,46 @@ describe('server: who may call', () => {
       });
   });
 
+  describe('taken up while the server listens', () => {
+    const own = () => createCertificate([{ type: 2, value: 'phone.example' }]);
+
+    for (const protocol of ['TLS', 'WSS'] as const)
+      it(`${protocol}: other authorities: calls go on, but who was trusted begins none, over an open connection either`, async () => {
+        const [old, young] = [await own(), await own()];
+        const { server, at } = await start({ listen: { clientCa: old.cert } }, protocol);
+        const connection = await dial(protocol, at, old);
+        const call = new Call(connection);
+        assert.equal(statusOf(await call.ask()), 200);
+        server.renew({ clientCa: `${old.cert}\n${young.cert}` });
+        assert.equal(statusOf(await new Call(connection).ask()), 200, 'still vouched for');
+        server.renew({ clientCa: young.cert });
+        assert.equal(statusOf(await new Call(connection).ask()), 403);
+        assert.ok(await isTurnedAway(protocol, at, old));
+        assert.equal(statusOf(await new Call(await dial(protocol, at, young)).ask()), 200);
+        assert.equal(server.latchkey.sessions.size, 3, 'the calls go on');
+      });
+
+    it('other users, carriers and origins, all or nothing', async () => {
+      const { server, at } = await start({ admission: { users: usersOf() } }, 'UDP', 'WS');
+      const status = async () => statusOf(await new Call(await dial('UDP', at)).ask());
+      assert.equal(await status(), 401);
+      for (const wrong of [
+        { admission: { trunks: ['127.0.0.0'] }, origins: ['https://phone.example'] },
+        { cert: 'x' },
+        { clientCa: 'x' },
+        { udp: 5060 } as never,
+      ])
+        assert.throws(() => server.renew(wrong), { code: 'LATCHKEY_OPTION' });
+      assert.equal(await status(), 401);
+      server.renew({ admission: { trunks: ['127.0.0.0/8'] } });
+      assert.equal(await status(), 200);
+      server.renew({ admission: 'anybody' });
+      assert.equal(await status(), 200);
+      const { admitted, challenged } = server.counters.admission;
+      assert.deepEqual([admitted, challenged], [2, 2], 'what was counted stays');
+    });
+  });
+
   it('a WebSocket of a page is refused unless its origin is allowed; who names none is no browser', async () => {
     const origins = ['https://phone.example'];
     const { server, at } = await start({ admission: 'anybody', listen: { origins } }, 'WS');
