@@ -1,6 +1,6 @@
 // Installs and builds what a fresh clone lacks, then runs the named task. Node's own modules only, and no
 // pre or post hooks: both must work where nothing is installed yet and where npm's hooks are switched off.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -73,8 +73,10 @@ if (!steps) {
   console.error(`latchkey: unknown task "${name}": one of ${Object.keys(tasks).join(', ')}`);
   process.exit(2);
 }
-install();
-build();
+/** How often those who wait are told how far it is. */
+const TOLD_EVERY_MS = 5000;
+const hasInstalled = await install();
+await build(hasInstalled ? '2 of 2, ' : '');
 for (const [i, step] of steps.entries()) {
   const last = i === steps.length - 1;
   const status = run(last ? [...step, ...rest] : step);
@@ -110,18 +112,27 @@ function inOwnNetwork(command) {
   return ['unshare', '--net', 'sh', '-c', script, 'sh', ...command];
 }
 
-function install() {
+async function install() {
   const stamp = join(root, 'node_modules/.package-lock.json');
   const lock = join(root, 'package-lock.json');
-  if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return;
-  console.error('latchkey: installing what the lock file names');
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return false;
+  const { packages } = JSON.parse(readFileSync(lock, 'utf8'));
+  const places = Object.keys(packages).filter((place) => place !== '');
+  const countHere = () => places.filter((place) => existsSync(join(root, place, 'package.json'))).length;
+  console.error(
+    `latchkey: 1 of 2, installing what the lock file names: ${places.length} packages, a minute or so`,
+  );
   const npm = process.env.npm_execpath;
   const args = ['ci', '--no-fund', '--no-audit', '--loglevel=error'];
-  const status = npm?.endsWith('.js') ? run(node(npm, ...args)) : run(['npm', ...args]);
+  const status = await runTelling(npm?.endsWith('.js') ? node(npm, ...args) : ['npm', ...args], (seconds) => {
+    // Others than those of this system are left out in the end.
+    return `installing, ${seconds} s: ${countHere()} of ${places.length} packages are here`;
+  });
   if (status !== 0) process.exit(status);
+  return true;
 }
 
-function build() {
+async function build(step) {
   const stamp = join(root, 'dist/.built');
   const inputs = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
   for (const folder of ['lib', 'plugins'])
@@ -132,9 +143,12 @@ function build() {
     .sort()
     .join('\n');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === print) return;
-  console.error('latchkey: building');
+  console.error(`latchkey: ${step}building ${inputs.length} files, some twenty seconds`);
   const next = join(root, `dist.${process.pid}`);
-  const status = run(tsc('-p', 'tsconfig.build.json', '--outDir', next));
+  const status = await runTelling(
+    tsc('-p', 'tsconfig.build.json', '--outDir', next),
+    (seconds) => `building, ${seconds} s`,
+  );
   if (status === 0) {
     writeFileSync(join(next, '.built'), print);
     // Aside first: others may be about to run it, and a removal takes its time.
@@ -146,6 +160,23 @@ function build() {
   }
   rmSync(next, { recursive: true, force: true });
   process.exit(status);
+}
+
+/** Runs it, and tells every few seconds how far it is. */
+async function runTelling([command, ...args], howFar) {
+  const beganMs = Date.now();
+  const tell = () => console.error(`latchkey: ${howFar(Math.round((Date.now() - beganMs) / 1000))}`);
+  const timer = setInterval(tell, TOLD_EVERY_MS);
+  const child = spawn(command, args, { cwd: root, stdio: ['inherit', 2, 'inherit'] });
+  const status = await new Promise((resolve) => {
+    child.once('error', (error) => {
+      console.error(`latchkey: ${command}: ${error.message}`);
+      resolve(1);
+    });
+    child.once('close', (code) => resolve(code ?? 1));
+  });
+  clearInterval(timer);
+  return status;
 }
 
 function run([command, ...args]) {
