@@ -280,6 +280,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'bounds',
+    what: 'a challenge is made for a candidate for which there is no place',
+    file: 'lib/core/path/verifier.ts',
+    search: 'if (!this.#candidates.mayAdmit(sign, this.#scheme.highestCounter, nowMs)) return undefined;',
+    replace: '',
+    test: 'test/scenarios/rule-5-09-bounds.test.ts',
+  },
+  {
+    rule: 'bounds',
     what: 'five hellos are kept until their answer is known',
     file: 'lib/core/path/kept-hellos.ts',
     search: 'MAX_KEPT = 4',

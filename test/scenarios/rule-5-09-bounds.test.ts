@@ -1,6 +1,8 @@
 // protocol.md 5.9: how many candidates there are, how fast they come, and who gives way to whom.
 import assert from 'node:assert/strict';
+import sinon from 'sinon';
 import type { TransportAddress } from '../../lib/wire/address.js';
+import { testCrypto } from '../support/crypto.js';
 import { VerifierBench } from '../support/engine-bench.js';
 
 const home = { address: '198.51.100.7', port: 20_000 };
@@ -127,6 +129,19 @@ describe('rule 5.9: bounds', () => {
     peer.answerFrom(at(60));
     peer.advance(60);
     assert.deepEqual(peer.mapping, at(60));
+  });
+
+  it('one that is refused is refused before a challenge is made for it', () => {
+    const peer = new VerifierBench();
+    fill((source) => peer.media(source));
+    const computed = sinon.spy(testCrypto, 'hmacSha256');
+    try {
+      for (let i = 8; i < 1000; i++) peer.media(at(i));
+      assert.equal(computed.callCount, 0);
+      assert.equal(peer.session.counters.dropped.candidateRefused, 992);
+    } finally {
+      computed.restore();
+    }
   });
 
   it('memory for unauthenticated datagrams is constant', () => {

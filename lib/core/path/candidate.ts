@@ -95,16 +95,16 @@ export class Candidate implements Path {
     const { answer } = this.trial;
     return answer && new VerifiedPath(this, answer, rankMs, this.nomination, nowMs, random);
   }
-
-  /** Fresh hello before known media before all else (protocol.md 5.9). A hello goes stale when a later one is accepted. */
-  rank(highestCounter: number): number {
-    if (this.counter >= 0 && this.counter === highestCounter) return 3;
-    return this.isKnownMedia ? 2 : 1;
-  }
 }
 
 /** What a datagram says for its sender: how good a claim it has to one of the few places. What it does not say stays as it was. */
 export type Sign = Partial<Pick<Candidate, 'counter' | 'isKnownMedia' | 'nomination'>>;
+
+/** Fresh hello before known media before all else (protocol.md 5.9). A hello goes stale when a later one is accepted. */
+function rankOf({ counter = -1, isKnownMedia = false }: Sign, highestCounter: number): number {
+  if (counter >= 0 && counter === highestCounter) return 3;
+  return isKnownMedia ? 2 : 1;
+}
 
 export class CandidateTable {
   #list: Candidate[] = [];
@@ -125,21 +125,30 @@ export class CandidateTable {
     return this.#list.some((candidate) => isSameAddress(candidate.remote, remote));
   }
 
+  /**
+   * Whether one with this sign would be taken in. Asked before anything is computed for it: one that is refused costs no more than
+   * a hello with unknown tags does (protocol.md 5.9).
+   */
+  mayAdmit(sign: Sign, highestCounter: number, nowMs: number): boolean {
+    return this.#hasRoom(nowMs) || this.#worseThan(sign, highestCounter) !== undefined;
+  }
+
   /** Takes the newcomer in, displacing a worse one where all places are taken (protocol.md 5.9). */
   admit(
     newcomer: Candidate,
     highestCounter: number,
     nowMs: number,
   ): { readonly isAdmitted: boolean; readonly displaced?: Candidate } {
-    if (this.#list.length < MAX_CANDIDATES && this.#takeAdmission(nowMs)) {
+    if (this.#hasRoom(nowMs)) {
+      this.#noteAdmission(nowMs);
       this.#list.push(newcomer);
       return { isAdmitted: true };
     }
-    const worst = this.#worst(highestCounter);
-    if (!worst || worst.rank(highestCounter) >= newcomer.rank(highestCounter)) return { isAdmitted: false };
-    this.remove(worst);
+    const displaced = this.#worseThan(newcomer, highestCounter);
+    if (!displaced) return { isAdmitted: false };
+    this.remove(displaced);
     this.#list.push(newcomer);
-    return { isAdmitted: true, displaced: worst };
+    return { isAdmitted: true, displaced };
   }
 
   /** Payload goes to the active path: one copy for all candidates about which that path is being asked. Runs for every packet. */
@@ -159,20 +168,27 @@ export class CandidateTable {
     if (index >= 0) this.#list.splice(index, 1);
   }
 
-  #worst(highestCounter: number): Candidate | undefined {
+  /** The one that gives way to such a newcomer. */
+  #worseThan(sign: Sign, highestCounter: number): Candidate | undefined {
     let worst: Candidate | undefined;
+    let lowest = rankOf(sign, highestCounter);
     for (const candidate of this.#list) {
-      if (candidate.isProven || candidate.trial.answer) continue;
-      if (!worst || candidate.rank(highestCounter) < worst.rank(highestCounter)) worst = candidate;
+      const rank = rankOf(candidate, highestCounter);
+      if (candidate.isProven || candidate.trial.answer || rank >= lowest) continue;
+      worst = candidate;
+      lowest = rank;
     }
     return worst;
   }
 
-  #takeAdmission(nowMs: number): boolean {
-    const slot = this.#admissions % ADMISSIONS_PER_SECOND;
-    if (nowMs - (this.#admittedMs[slot] ?? -Infinity) < 1000) return false;
-    this.#admittedMs[slot] = nowMs;
+  /** A place is free, and one more may be admitted within this second. */
+  #hasRoom(nowMs: number): boolean {
+    const earliestMs = this.#admittedMs[this.#admissions % ADMISSIONS_PER_SECOND] ?? -Infinity;
+    return this.#list.length < MAX_CANDIDATES && nowMs - earliestMs >= 1000;
+  }
+
+  #noteAdmission(nowMs: number): void {
+    this.#admittedMs[this.#admissions % ADMISSIONS_PER_SECOND] = nowMs;
     this.#admissions++;
-    return true;
   }
 }

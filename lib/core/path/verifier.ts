@@ -223,6 +223,7 @@ export class Verifier {
   #candidateAt(path: Path, nowMs: number, sign: Sign): Candidate | undefined {
     const present = this.#candidates.find(path);
     if (present) return Object.assign(present, sign);
+    if (!this.#candidates.mayAdmit(sign, this.#scheme.highestCounter, nowMs)) return undefined;
     const challenge = this.#createChallenge(path, CANDIDATE_SCHEDULE_MS);
     const newcomer = Object.assign(new Candidate(path, challenge, nowMs), sign);
     return this.#admit(newcomer, nowMs) ? newcomer : undefined;
