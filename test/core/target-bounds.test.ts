@@ -106,6 +106,21 @@ describe('rule 5.7: the bounds, for the whole process', () => {
     assert.equal(taken, 10);
   });
 
+  it('remembers 4,096 addresses where somebody verified; the one of longest ago is bounded again', () => {
+    const bounds = new TargetBounds();
+    for (let i = 0; i <= 4096; i++) bounds.noteVerified(`11.0.${i >> 8}.${i & 255}`, i);
+    const [first, second] = ['11.0.0.0', '11.0.0.1'].map((address) =>
+      Array.from({ length: 20 }, () => bounds.take(target(address), 5000)).filter(Boolean),
+    );
+    assert.deepEqual([first?.length, second?.length], [10, 20]);
+  });
+
+  it('memory is bounded, however many addresses are named', () => {
+    const bounds = new TargetBounds();
+    sent(bounds, 100_000, 5, (i) => target(`11.${i >> 16}.${(i >> 8) & 255}.${i & 255}`));
+    assert.ok(bounds.size <= 2 * 16_384 + 1, `${bounds.size} entries`);
+  });
+
   it('what is held back may ask again when the bound lifts, and not at every moment', () => {
     const bounds = new TargetBounds();
     sent(bounds, 10, 100, () => target('203.0.113.9'));

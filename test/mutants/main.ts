@@ -2,16 +2,7 @@
 // tests must pass. `-- --rule 5.1` runs those of one rule. Ends with 1 where a mutant survives, or is no more to be found in
 // the source, which happens when code moves: then its line in table.ts moves too.
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MUTANTS } from './table.js';
@@ -25,7 +16,7 @@ type Outcome = 'caught' | 'SURVIVED' | 'NOT FOUND' | 'TEST FAILS WITHOUT IT';
 const root = join(import.meta.dirname, '../..');
 const { values } = parseArgs({ options: { rule: { type: 'string', multiple: true } } });
 const chosen = MUTANTS.filter(({ rule }) => values.rule === undefined || values.rule.includes(rule));
-// On the same file system as the repository, for hard links, and where nothing looks for source.
+// Inside node_modules, so that packages are found from there and nothing looks for source.
 const copy = join(root, 'node_modules/.cache/latchkey-mutants', String(process.pid));
 
 makeCopy();
@@ -48,41 +39,25 @@ function judge({ file, search, replace, test }: Mutant): Outcome {
   if (source.split(search).length !== 2) return 'NOT FOUND';
   if (!sound.has(test)) sound.set(test, passes(test));
   if (!sound.get(test)) return 'TEST FAILS WITHOUT IT';
-  write(
+  writeFileSync(
     path,
     source.replace(search, () => replace),
   );
   const hasSurvived = passes(test);
-  write(path, source);
+  writeFileSync(path, source);
   return hasSurvived ? 'SURVIVED' : 'caught';
-}
-
-/** The file is a hard link: it must go before another takes its place. */
-function write(path: string, text: string): void {
-  rmSync(path);
-  writeFileSync(path, text);
 }
 
 function passes(test: string): boolean {
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const options = { cwd: copy, stdio: 'ignore', timeout: TEST_MS } as const;
-  return spawnSync(process.execPath, [mocha, '--bail', test], options).status === 0;
+  return spawnSync(process.execPath, [mocha, '--bail', '--exit', test], options).status === 0;
 }
 
 function makeCopy(): void {
   mkdirSync(copy, { recursive: true });
-  for (const name of ['lib', 'plugins', 'test']) linkTree(join(root, name), join(copy, name));
-  for (const name of ['package.json', 'tsconfig.json', '.mocharc.json'])
-    linkSync(join(root, name), join(copy, name));
+  for (const name of ['lib', 'plugins', 'test', 'package.json', 'tsconfig.json', '.mocharc.json'])
+    cpSync(join(root, name), join(copy, name), { recursive: true });
   for (const name of ['docs', 'fixtures', 'node_modules', 'dist', 'README.md', 'CHANGELOG.md'])
     if (existsSync(join(root, name))) symlinkSync(join(root, name), join(copy, name));
-}
-
-function linkTree(from: string, to: string): void {
-  mkdirSync(to);
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) linkTree(source, target);
-    else linkSync(source, target);
-  }
 }

@@ -270,6 +270,17 @@ describe('rule 5.7: where nothing goes at all', () => {
     server.call(advertised);
     assert.equal(server.sentTo(advertised).length, 1, 'and free when that call is over');
   });
+
+  for (const isChallenging of [false, true])
+    it(`one that is bound after the description was taken, by ${isChallenging ? 'hello' : 'challenge'}`, () => {
+      const server = new Answerer();
+      const own = { address: LOCAL.address, port: 39_000 };
+      server.call(own, { isChallenging });
+      assert.equal(server.sentTo(own).length, 1, 'it is nobody’s of ours yet');
+      server.bench.engine.openPort(own);
+      server.bench.advance(10_000);
+      assert.equal(server.sentTo(own).length, 1);
+    });
 });
 
 describe('rule 6.1: hellos of a side that verifies too', () => {

@@ -57,6 +57,13 @@ describe('P11: over UDP nobody gets more than three times what came from there',
     assert.equal(ledger.fits(at(1), 1), false);
   });
 
+  it('of more than 16,384 addresses the one that was shown longest ago is held to its bytes again', () => {
+    ledger.show('192.0.2.1');
+    for (let i = 0; i < 16_384; i++) ledger.show(`10.0.${i >> 8}.${i & 255}`);
+    assert.equal(ledger.isShown('192.0.2.1'), false);
+    assert.equal(ledger.isShown('10.0.0.0'), true);
+  });
+
   it('the ports of one address fill no more than their part', () => {
     ledger.noteReceived(at(1, '192.0.2.9'), 100);
     for (let port = 1; port <= 60_000; port++) ledger.noteReceived(at(port), 10);
@@ -142,6 +149,13 @@ describe('bounds for each source and in all', () => {
     assert.deepEqual(counts.of('192.0.2.1', 1500), { ofSource: 2, inAll: 3 });
     assert.deepEqual(counts.of('192.0.2.1', 2000), { ofSource: 0, inAll: 1 });
     assert.deepEqual(counts.of('192.0.2.2', 9000), { ofSource: 0, inAll: 0 });
+  });
+
+  it('what began lately: 16,384 sources are counted apart, all together always', () => {
+    const counts = new RecentCounts(1000);
+    for (let i = 0; i < 20_000; i++) counts.note(`10.0.${i >> 8}.${i & 255}`, 0);
+    assert.deepEqual(counts.of('10.0.0.1', 0), { ofSource: 1, inAll: 20_000 });
+    assert.deepEqual(counts.of('10.0.78.0', 0), { ofSource: 0, inAll: 20_000 });
   });
 
   it('every bound has a counter of its name, and no other has', () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createLatchkey, LatchkeyError } from '../../lib/index.js';
+import { connectionLimits } from '../../plugins/sip/connection-bounds.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { LatchSip, LatchSipOptions } from '../../plugins/sip/index.js';
 import { sip } from '../plugins/sip-phones.js';
@@ -123,6 +124,28 @@ describe('bounds on connections', () => {
       [ofSource, inAll].map(({ latch }) => latch.counters.bounds.incompleteBytes),
       [1, 1],
     );
+  });
+
+  it('bytes of messages that became whole count no more', async () => {
+    const { latch, portOf } = await listen({ maxIncompleteBytesOfSource: 1000, maxIncompleteBytes: 1000 });
+    const steady = await connect(portOf('TCP'));
+    for (let i = 0; i < 4; i++) {
+      const message = OPTIONS.replaceAll('options', `options${++asked}`).replace(
+        'Content-Length',
+        `X: ${'x'.repeat(400)}\r\nContent-Length`,
+      );
+      steady.write(message.slice(0, -2));
+      await wait(50);
+      steady.write(message.slice(-2));
+      await once(steady, 'data');
+    }
+    assert.equal(steady.isOver, undefined);
+    assert.equal(latch.counters.bounds.incompleteBytes, 0);
+  });
+
+  it('a handshake and a message have 10 s unless set', () => {
+    const { handshakeMs, incompleteMs } = connectionLimits();
+    assert.deepEqual([handshakeMs, incompleteMs], [10_000, 10_000]);
   });
 
   it('a handshake has so long, by TLS and by WebSocket', async () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import { Calls } from '../../lib/sip/calls.js';
+import { transactionKey } from '../../lib/sip/message.js';
 import type {
   Dialog,
   OnResponse,
@@ -205,6 +206,31 @@ describe('a dialog', () => {
       for (const one of [cancel, other]) receive(one);
       assert.equal(calls.dialogOf(cancel), calls.dialogOf(invite));
       assert.equal(calls.dialogOf(other), undefined);
+    });
+  });
+
+  describe('is bounded', () => {
+    it('64 calls have one Call-ID; one more is refused, and free again when one ends', () => {
+      const invite = (tag: string) => {
+        const message = withSdp(request('INVITE', 1, undefined, { contact: [{ uri: 'sip:peer@10.0.0.7' }] }));
+        message.headers.from = { uri: 'sip:peer@h', params: { tag } };
+        return message;
+      };
+      const first = invite('t0');
+      assert.equal(receive(first), undefined);
+      for (let i = 1; i < 64; i++) assert.equal(receive(invite(`t${i}`)), undefined);
+      assert.equal(receive(invite('t64'))?.status, 482);
+      calls.dialogOf(first)?.end('bye');
+      assert.equal(receive(invite('t65')), undefined);
+    });
+
+    it('of the requests of a peer that nobody has answered the last sixteen can be, and of its INVITEs eight are kept', () => {
+      const dialog = incoming();
+      const requests = Array.from({ length: 40 }, (_, i) => request('UPDATE', 2 + i, dialog.localTag));
+      for (const one of requests) receive(one);
+      const open = requests.filter((one) => calls.table.incoming(transactionKey(one)) !== undefined);
+      assert.deepEqual(open, requests.slice(-16));
+      assert.equal(dialog.offerAnswers.length, 8);
     });
   });
 

@@ -133,6 +133,8 @@ describe('sip: digest', () => {
   it('headers of any shape are read without an exception', () => {
     for (const header of [undefined, null, 'Digest', 7, [], [null], [{ scheme: 'Basic' }], [{ scheme: 7 }]])
       assert.deepEqual(readDigests(header), []);
+    assert.deepEqual(readDigests([{ scheme: 'Digest', realm: 'x'.repeat(1025) }]), []);
+    assert.equal(readDigests([{ scheme: 'Digest', realm: 'x'.repeat(1024) }]).length, 1);
     const [read] = readDigests([{ scheme: 'digest', realm: '"a \\"b\\""', __proto__x: 'y' }]);
     assert.equal(read?.['realm'], 'a "b"');
   });

@@ -98,6 +98,10 @@ class Windows {
     private readonly spanMs: number,
   ) {}
 
+  get size(): number {
+    return this.#windows.size;
+  }
+
   liftsMs(key: string): number {
     return this.#windows.get(key)?.liftsMs ?? -Infinity;
   }
@@ -199,6 +203,12 @@ export class TargetBounds {
     const [oldest] = this.#verifiedMs.size === MAX_VERIFIED ? this.#verifiedMs.keys() : [];
     if (oldest !== undefined) this.#verifiedMs.delete(oldest);
     this.#verifiedMs.set(key, nowMs);
+  }
+
+  /** Entries in all tables, for tests that memory stays bounded. */
+  get size(): number {
+    const windows = this.#addresses.size + this.#networks.size + this.#sources.size;
+    return windows + this.#verifiedMs.size + this.#holders.size;
   }
 
   /** Somebody receives there. */
