@@ -491,7 +491,7 @@ export class MixedCalls {
     for (let held = engine.pollDelivery(); held; held = engine.pollDelivery()) {
       const call = this.#byComponent.get(held.component);
       if (!call) throw new MixedViolation('held for a component of nobody');
-      this.#judgeHeld(call, keyOf(held.source));
+      this.#judgeHeld(call, keyOf(held.source), held.bytes);
     }
     for (let event = engine.pollEvent(); event; event = engine.pollEvent()) this.#judgeEvent(event);
   }
@@ -622,10 +622,11 @@ export class MixedCalls {
   }
 
   /** It came before: another may have proven the address since (protocol.md 5.11). */
-  #judgeHeld(call: MixedCall, key: string): void {
+  #judgeHeld(call: MixedCall, key: string, bytes: Uint8Array): void {
     if (!call.isOpen) throw new MixedViolation(`5.10: payload is handed to the closed ${this.name(call)}`);
     if (!this.isProvenKind(call) || !call.proven.has(key))
       throw new MixedViolation(`5.4: payload from ${key} was held for ${this.name(call)} without a proof`);
+    if (this.mappingOf(call) === key) this.#noteSsrc(call, ssrcOf(bytes));
   }
 
   #judgeSent(call: MixedCall, key: string): void {
@@ -688,6 +689,11 @@ export class MixedCalls {
   /** Whether the call was challenged at the address while the last datagram was handled. */
   wasChallenged(call: MixedCall, key: string): boolean {
     return this.#challenged.some((one) => one.call === call && one.key === key);
+  }
+
+  /** The SDP of a call that is none of these names the address. */
+  noteNamed(address: TransportAddress): void {
+    this.#account(keyOf(address)).isNamed = true;
   }
 
   /** protocol.md 5.4 and P3: three times what came from there, and beside that 5.7's few to an address that an SDP names. */

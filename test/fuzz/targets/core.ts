@@ -70,6 +70,8 @@ function describe(world: MixedCalls, choices: ByteChoices): void {
     if (session.setRemote(`v=0\r\n${text}`, world.nowMs, 'offer').accepted)
       session.setLocal('v=0\r\nm=audio 40000 RTP/AVP 0\r\na=rtcp-mux\r\n', world.nowMs, 'answer');
   });
+  const { signalled } = session.component(0, 1);
+  if (signalled) world.noteNamed(signalled);
   session.close(world.nowMs);
   world.drain();
 }
