@@ -153,9 +153,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: '5.2',
     what: 'a challenge can be answered twice',
-    file: 'lib/core/path/verifier.ts',
-    search: '    this.#release(challenge);\n    this.host.claim(path);',
-    replace: '    this.host.claim(path);',
+    file: 'lib/core/path/candidate.ts',
+    search: '...(answer ? [] : [this.challenge])',
+    replace: 'this.challenge',
     test: 'test/scenarios/rule-5-02-challenge.test.ts',
   },
   {
@@ -173,7 +173,7 @@ export const MUTANTS: readonly Mutant[] = [
     search:
       "if (message.kind === 'check') return 'notLatch';\n    if (!this.#hasIntegrity(message)) return 'integrity';",
     replace: "if (message.kind === 'check') return 'notLatch';",
-    test: 'test/scenarios/p1-off-path-attacker-gets-nothing.test.ts',
+    test: 'test/scenarios/rule-5-03-hello.test.ts',
   },
   {
     rule: '5.3',
@@ -385,14 +385,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: '5.10',
-    what: 'the proof over the word of the SDP stays in memory',
-    file: 'lib/core/path/prover.ts',
-    search: 'this.#sdpProof.fill(0);',
-    replace: '',
-    test: 'test/core/wiping.test.ts',
-  },
-  {
-    rule: '5.10',
     what: 'a new generation has the word of the one before',
     file: 'lib/core/path/verifier.ts',
     search: 'this.#scheme.forget();\n    this.#scheme = scheme;',
@@ -462,7 +454,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/core/path/prover.ts',
     search: "if (!destination || !isSameAddress(destination, remote)) return this.host.drop('wrongSource');",
     replace: '',
-    test: 'test/scenarios/rule-6-1-hellos.test.ts',
+    test: 'test/scenarios/rule-6-4-fresh-hellos.test.ts',
   },
   {
     rule: '8.1',

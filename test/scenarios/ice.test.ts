@@ -102,6 +102,36 @@ describe('ICE (protocol.md 8.1)', () => {
     assert.equal(ice.talk(REBOUND), false, 'not verified anew: no longer taken');
   });
 
+  it('a check that does not nominate takes the media from no path that answers, whatever its priority', () => {
+    const ice = new IceBench();
+    ice.connect();
+    ice.send(ice.phone.check({ priority: 0x7fffffff }), STRANGER);
+    ice.bench.advance(5);
+    ice.answerFrom(MAPPING);
+    ice.answerFrom(STRANGER);
+    ice.bench.advance(100);
+    assert.deepEqual(ice.destination, MAPPING);
+  });
+
+  it('five paths of one peer are kept: the one in use and the last four that stand by', () => {
+    const ice = new IceBench();
+    ice.send(ice.phone.check(), MAPPING);
+    ice.answerFrom(MAPPING);
+    const others = Array.from({ length: 5 }, (_, i) => ({ ...MAPPING, port: 31_000 + i }));
+    for (const other of others) {
+      ice.send(ice.phone.check(), other);
+      ice.bench.advance(5);
+      ice.answerFrom(MAPPING);
+      ice.answerFrom(other);
+      ice.bench.advance(100);
+    }
+    assert.deepEqual(ice.destination, MAPPING);
+    assert.deepEqual(
+      others.map((other) => ice.talk(other)),
+      [false, true, true, true, true],
+    );
+  });
+
   it('only a success with valid integrity, to what was asked, from where it was asked, verifies', () => {
     const ice = new IceBench();
     ice.send(ice.phone.check(), MAPPING);

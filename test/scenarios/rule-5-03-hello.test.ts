@@ -34,6 +34,18 @@ describe('rule 5.3: the hello', () => {
     );
   });
 
+  it('under another key is neither welcomed nor challenged', () => {
+    const peer = new VerifierBench();
+    peer.receive(
+      makeHello({ ...peer.generation, integrity: Buffer.alloc(32, 1) }, 1, peer.transaction()),
+      home,
+    );
+    assert.equal(peer.bench.sentTo(home).length, 0);
+    assert.equal(peer.session.counters.dropped.integrity, 1);
+    peer.hello(home);
+    assert.equal(peer.bench.eventsOf('proven').length, 1, 'the word was still unspent');
+  });
+
   it('with another word is welcomed and challenged, but proves nothing', () => {
     const peer = new VerifierBench();
     peer.hello(home, { word: Buffer.alloc(16, 5) });

@@ -167,6 +167,7 @@ describe('sip: the gate', () => {
     'more length than there is': [text(OPTIONS, { 'Content-Length': '9999' }, 'abc'), 'content-length 400'],
     'no length': [text(OPTIONS, { 'Content-Length': undefined }, 'abc'), 'passes'],
     'a long line': [text(OPTIONS, { Subject: 'a'.repeat(8200) }), 'line-size dropped'],
+    'a long request line': [text(`OPTIONS sip:${'b'.repeat(8200)} SIP/2.0`), 'line-size dropped'],
     'a long line, folded': [text(OPTIONS, { Subject: 'aaa\r\n '.repeat(2100) + 'a' }), 'line-size dropped'],
     '129 lines': [text(OPTIONS, { X: Array.from({ length: 123 }, () => 'y') }), 'line-count dropped'],
     '128 lines': [text(OPTIONS, { X: Array.from({ length: 122 }, () => 'y') }), 'passes'],
@@ -190,9 +191,12 @@ describe('sip: the gate', () => {
     const seen = new Set(Object.values(cases).map(([, expected]) => expected.split(' ')[0]));
     const unseen = GATE_REASONS.filter((reason) => !seen.has(reason));
     assert.deepEqual(unseen, ['body-size']);
-    const verdict = examineMessage(text(OPTIONS, {}, 'x'.repeat(200)), { ...GATE_LIMITS, maxBodyBytes: 100 });
-    assert.ok(verdict?.ok === false);
-    assert.deepEqual([verdict.reason, verdict.answerable?.status], ['body-size', 413]);
+    for (const changes of [{}, { 'Content-Length': undefined }, { 'Content-Length': '3' }]) {
+      const raw = text(OPTIONS, changes, 'x'.repeat(200));
+      const verdict = examineMessage(raw, { ...GATE_LIMITS, maxBodyBytes: 100 });
+      assert.ok(verdict?.ok === false);
+      assert.deepEqual([verdict.reason, verdict.answerable?.status], ['body-size', 413]);
+    }
   });
 
   it('line breaks alone are no message', () => {
@@ -413,7 +417,7 @@ function frame(...chunks: string[]) {
   const refused: GateReason[] = [];
   const broken: GateReason[] = [];
   const sizes: number[] = [];
-  const limits = { ...GATE_LIMITS, maxHeadBytes: 1000, maxBodyBytes: 100 };
+  const limits = { ...GATE_LIMITS, maxHeadBytes: 1000, maxBodyBytes: 100, maxMessageBytes: 1050 };
   const framer = new MessageFramer(limits, {
     onVerdict: (verdict, sizeBytes) => {
       sizes.push(sizeBytes);
@@ -472,7 +476,11 @@ describe('sip: messages cut out of a stream', () => {
     const head = text(OPTIONS, { X: 'y'.repeat(1000) });
     assert.deepEqual(frame(head, one).broken, ['head-size']);
     assert.deepEqual(frame(head.slice(0, -10), one).broken, ['head-size']);
+    assert.deepEqual(frame(head.slice(0, -10)).broken, ['head-size'], 'before its end has come');
     assert.deepEqual(frame(text(OPTIONS, { 'Content-Length': '101' }), one).broken, ['body-size']);
+    const whole = text(OPTIONS, { X: 'y'.repeat(780) }, 'z'.repeat(90));
+    assert.ok(whole.length > 1050);
+    assert.deepEqual(frame(whole, one).broken, ['message-size'], 'each within its limit, but not both');
   });
 
   it('never throw, whatever comes', () => {

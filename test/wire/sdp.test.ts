@@ -560,6 +560,8 @@ describe('limits and hostile SDP', () => {
     assert.equal(transportIndex(sdp, 7), 7);
     const error = refused(sdpOf(...groups, ...sections));
     assert.deepEqual([error.code, error.offset], ['sdp-mid-count', 5 + 129]);
+    const oneMore = refused(sdpOf(...groups.slice(1), 'a=group:BUNDLE m0', ...sections));
+    assert.deepEqual([oneMore.code, oneMore.offset], ['sdp-mid-count', 5 + 129]);
     const others = Array.from({ length: 300 }, () => 'a=group:LS a b');
     assert.equal(read(sdpOf(...others, AUDIO)).bundle.length, 0);
   });
