@@ -38,12 +38,14 @@ export type {
   PeerTransport,
   Policy,
   QuestionOutcome,
+  RefusedVerdict,
   Suite,
   Verdict,
 } from './core/index.js';
 export {
   classifyPacket,
   formatAddress,
+  formatWarning,
   isSameAddress,
   normaliseIp,
   parseSdp,

@@ -6,7 +6,8 @@ import type * as sipJs from 'sip.js';
 import type { Core, Inviter, SessionDescriptionHandler, UserAgent } from 'sip.js';
 import type * as ws from 'ws';
 import type { Session, Signalling } from '../index.js';
-import { answerChallenge, formatWarning } from '../sip/index.js';
+import { formatWarning } from '../index.js';
+import { answerChallenge } from '../sip/index.js';
 import type { DigestCredentials } from '../sip/index.js';
 import {
   createTransportConstructor,

@@ -28,7 +28,7 @@ export type { ErrorCode } from './errors.js';
 export { natBetween } from './events.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
 export type { SdpSession } from './exchange/sdp-session.js';
-export type { Verdict } from './exchange/verdict.js';
+export type { RefusedVerdict, Verdict } from './exchange/verdict.js';
 export { createOwnHalf } from './proof/credentials.js';
 export type { LatchHalf, LatchTerms } from './proof/credentials.js';
 export { createIceHalf } from './proof/ice-generation.js';

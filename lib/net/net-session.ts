@@ -67,7 +67,7 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
     return this.#isClosed;
   }
 
-  setRemote(sdp: string, type?: DescriptionType): Verdict {
+  setRemote(sdp: unknown, type?: DescriptionType): Verdict {
     this.#checkOpen();
     const { core, sockets } = this.#site;
     try {

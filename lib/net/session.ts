@@ -48,12 +48,12 @@ export interface Session extends EventEmitter<LatchEvents> {
   readonly isClosed: boolean;
 
   /**
-   * Reads the peer's description. Never throws on bad SDP: a verdict that is not accepted names the SIP status and the
-   * text for a Warning header. `type` is inferred from the state of the exchange; give it for a repeated answer (183, 200).
+   * Reads the peer's description, or what the message has in its place: nothing, bytes, anything. Never throws on it: a verdict that is
+   * not accepted names the SIP status and has the value of a Warning header. `type` is inferred from the state of the exchange; give it for a repeated answer (183, 200).
    * @throws LatchkeyError LATCHKEY_STATE for an answer without an offer
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
-  setRemote(sdp: string, type?: DescriptionType): Verdict;
+  setRemote(sdp: unknown, type?: DescriptionType): Verdict;
 
   /**
    * Gives your description back with the latch attributes added: send that one. The same description in the same state

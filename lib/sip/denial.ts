@@ -2,10 +2,11 @@
  * How a caller who is not let in is answered (RFC 3261 22.1): at the gate, as text, or in a response of the stack's. Decides nothing:
  * admission.ts does.
  */
+import { formatWarning } from '../index.js';
 import type { Denied } from './admission.js';
 import { credentialsIn } from './digest.js';
 import type { GateAnswer } from './gate.js';
-import { formatWarning, reasonPhrase } from './response.js';
+import { reasonPhrase } from './response.js';
 import type { Reply } from './response.js';
 
 const UNAUTHORIZED = 401;

@@ -75,7 +75,7 @@ export { Invitation } from './invitation.js';
 export type { InvitationObserver, InvitationOptions } from './invitation.js';
 export { contactUri } from './request.js';
 export type { Addition } from './request.js';
-export { createResponse, formatWarning, readWarning, respond } from './response.js';
+export { createResponse, readWarning, respond } from './response.js';
 export type { Reply } from './response.js';
 export type {
   EndedCall,

@@ -3,7 +3,7 @@
  * Holds the rules and calls the session; it never decides about dialogs. The type is always passed explicitly.
  */
 import { LatchkeyError } from '../index.js';
-import type { Session, Verdict } from '../index.js';
+import type { Session } from '../index.js';
 
 /** Why a description is not accepted: the answer that SIP gives to it. */
 export interface Refusal {
@@ -91,10 +91,8 @@ export class OfferAnswer {
 
   #readRemote(sdp: string, type: 'offer' | 'answer', isBinding = true): Refusal | undefined {
     if (this.#lastRemote === sdp) return undefined;
-    const verdict = this.#verdict(sdp, type);
-    if (!verdict.accepted) {
-      const { status, warning, warnCode } = verdict;
-      const refusal = { status, warning, warnCode };
+    const refusal = this.#judge(sdp, type);
+    if (refusal) {
       if (isBinding) this.refusal = refusal;
       return isBinding ? refusal : undefined;
     }
@@ -103,19 +101,17 @@ export class OfferAnswer {
     return undefined;
   }
 
-  #verdict(sdp: string, type: 'offer' | 'answer'): Verdict {
-    if (this.session.isClosed) return { accepted: true };
+  #judge(sdp: string, type: 'offer' | 'answer'): Refusal | undefined {
+    if (this.session.isClosed) return undefined;
     try {
-      return this.session.setRemote(sdp, type);
+      const verdict = this.session.setRemote(sdp, type);
+      if (verdict.accepted) return undefined;
+      const { status, warning, warnCode } = verdict;
+      return { status, warning, warnCode };
     } catch (error) {
       // A peer out of step is bad input, not a bad caller.
       if (!(error instanceof LatchkeyError)) throw error;
-      return {
-        accepted: false,
-        status: 488,
-        warning: 'the description does not fit the state of the exchange',
-        warnCode: 399,
-      };
+      return { status: 488, warning: 'the description does not fit the state of the exchange' };
     }
   }
 

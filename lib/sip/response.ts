@@ -3,6 +3,7 @@
  * as values and sends at most one; it knows no dialog.
  */
 import { randomBytes } from 'node:crypto';
+import { formatWarning } from '../index.js';
 import { toTag } from './message.js';
 import type { SipHeaders, SipMessage, SipResponse } from './message-types.js';
 import type { Arrival } from './stack-types.js';
@@ -90,21 +91,6 @@ export function respond({ request, stack }: Arrival, reply: Reply): void {
 export function createLocalResponse(status: number, warning?: string): SipResponse {
   const headers = warning === undefined ? {} : { warning: formatWarning('latchkey', warning) };
   return { status, reason: reasonPhrase(status), headers };
-}
-
-const TOKEN_CHARS = /^[^\s",;]+$/;
-
-/**
- * A Warning header's value (RFC 3261 20.43).
- *
- * @param host Who warns: a host name or a pseudonym.
- * @param text Free text; what would break the quoted string is escaped, line breaks become spaces.
- * @param code 300 to 399; 399 leaves all to the text.
- */
-export function formatWarning(host: string, text: string, code = 399): string {
-  const agent = TOKEN_CHARS.test(host) ? host : 'latchkey';
-  const quoted = text.replace(/[\r\n\t]+/g, ' ').replace(/["\\]/g, '\\$&');
-  return `${code} ${agent} "${quoted}"`;
 }
 
 /** The text of a Warning header; its code and agent say nothing to a reader. */

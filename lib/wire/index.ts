@@ -53,3 +53,4 @@ export type { Direction, IceCredentials, Sdp, SdpLimits, SdpMedia, SectionKey } 
 export { ATTRIBUTE } from './stun-attribute-types.js';
 export { findAttribute, isStunHeader, parseStun } from './stun.js';
 export type { StunAttribute, StunClass, StunMessage } from './stun.js';
+export { formatWarning } from './warning.js';

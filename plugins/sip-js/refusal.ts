@@ -3,7 +3,7 @@
  * with a first INVITE.
  */
 import type { Session } from 'sip.js';
-import { formatWarning } from '../../lib/sip/index.js';
+import { formatWarning } from '../../lib/index.js';
 
 /** A description that cannot be taken: the SIP status, and of a Warning header the code and, as its message, the text. */
 export class Refusal extends Error {

@@ -275,7 +275,11 @@ describe('plugins/sip: offers, answers and dialogs', () => {
 
   describe('what it refuses', () => {
     const refused = { status: 400, warning: 'a=latch in line 7', warnCode: 399 } as const;
-    const malformed = { accepted: false, ...refused } as const;
+    const malformed = {
+      accepted: false,
+      ...refused,
+      warningHeader: '399 latchkey "a=latch in line 7"',
+    } as const;
 
     it('a malformed offer in UPDATE or re-INVITE, and the call goes on', () => {
       callIn();

@@ -261,7 +261,13 @@ describe('sip-js: the decorator', () => {
 
   it('a refused offer is answered with its status and a Warning, and the handler below never hears it', async () => {
     const { call, handler, inner, session } = withFake();
-    session.verdict = { accepted: false, status: 400, warning: 'a=latch in "line" 7', warnCode: 301 };
+    session.verdict = {
+      accepted: false,
+      status: 400,
+      warning: 'a=latch in "line" 7',
+      warnCode: 301,
+      warningHeader: '',
+    };
     await assert.rejects(handler.setDescription(sdp()), /line/);
     assert.deepEqual(inner.heard, []);
     const extraHeaders = ['Warning: 301 latchkey "a=latch in \\"line\\" 7"'];
@@ -282,7 +288,7 @@ describe('sip-js: the decorator', () => {
   it('a refused re-INVITE is left to sip.js, and changes nothing', async () => {
     const { call, handler, session } = withFake();
     call.state = 'Established';
-    session.verdict = { accepted: false, status: 488, warning: 'no', warnCode: 399 };
+    session.verdict = { accepted: false, status: 488, warning: 'no', warnCode: 399, warningHeader: '' };
     await assert.rejects(handler.setDescription(sdp()));
     assert.deepEqual(call.rejections, []);
     session.verdict = { accepted: true };
@@ -293,7 +299,7 @@ describe('sip-js: the decorator', () => {
   it('a refused answer is left to sip.js, which hangs up', async () => {
     const { call, handler, session } = withFake();
     await handler.getDescription();
-    session.verdict = { accepted: false, status: 488, warning: 'no', warnCode: 399 };
+    session.verdict = { accepted: false, status: 488, warning: 'no', warnCode: 399, warningHeader: '' };
     await assert.rejects(handler.setDescription(sdp()));
     assert.deepEqual(call.rejections, []);
     assert.deepEqual(session.log, ['local offer', 'remote answer']);

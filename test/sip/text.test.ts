@@ -10,7 +10,7 @@ import { guardStream } from '../../plugins/sip/guard-stream.js';
 import { checkSipIdentity } from '../../lib/sip/identity.js';
 import type { SipMessage } from '../../lib/sip/index.js';
 import { hopSignalling, isLoopback } from '../../plugins/sip/index.js';
-import { formatWarning } from '../../lib/sip/response.js';
+import { formatWarning } from '../../lib/index.js';
 import { isReliable, isWellFormed, rackCseq, sessionExpiresMs } from '../../lib/sip/message.js';
 import { expectedSignalling, parseSipUri, resolveHop } from '../../plugins/sip/target.js';
 import { sip } from '../plugins/sip-phones.js';

@@ -3,27 +3,28 @@
 // A decision and nothing else.
 import { ipRange, parseIp, type SdpMedia } from '../../wire/index.js';
 import type { OwnSockets } from '../own-sockets.js';
+import type { WarnCode } from './verdict.js';
 
-/** Says why, for the Warning of a 488; undefined where nothing is wrong with it. */
+/** Says why, for the Warning of a 488, and its code; undefined where nothing is wrong with it. */
 export function refusedTarget(
   { address, port, rtcp }: Pick<SdpMedia, 'address' | 'port' | 'rtcp'>,
   ownSockets: Pick<OwnSockets, 'has'>,
-): string | undefined {
+): { readonly text: string; readonly warnCode?: WarnCode } | undefined {
   for (const target of [{ address, port }, rtcp]) {
     // A name, or no address at all, is not for this to judge.
     if (target.port === 0 || !parseIp(target.address)) continue;
     switch (ipRange(target.address).range) {
       case 'multicast':
-        return 'media is not sent to a multicast address';
+        return { text: 'media is not sent to a multicast address', warnCode: 330 };
       case 'broadcast':
-        return 'media is not sent to a broadcast address';
+        return { text: 'media is not sent to a broadcast address' };
       case 'unspecified': // Hold.
         continue;
       case 'loopback':
       case 'link-local':
       case 'private':
       case 'global':
-        if (ownSockets.has(target.address, target.port)) return 'the address and port are our own';
+        if (ownSockets.has(target.address, target.port)) return { text: 'the address and port are our own' };
     }
   }
   return undefined;

@@ -33,7 +33,7 @@ import {
   type Stance,
 } from './negotiation.js';
 import { refusedTarget } from './refused-target.js';
-import type { Verdict } from './verdict.js';
+import { refusedVerdict, type Verdict, type WarnCode } from './verdict.js';
 
 type SdpType = 'offer' | 'answer';
 const ACCEPTED: Verdict = { accepted: true };
@@ -101,11 +101,12 @@ export class SdpSession {
   }
 
   /**
-   * Reads the peer's description. A verdict that is not accepted changes nothing. `type` is inferred from the state where it is
+   * Reads the peer's description, whatever it is: a message without a body brings none. A verdict that is not accepted changes nothing. `type` is inferred from the state where it is
    * not given; an answer may be repeated (a 183 and its 200).
    */
-  setRemote(text: string, nowMs: number, type?: SdpType): Verdict {
+  setRemote(text: unknown, nowMs: number, type?: SdpType): Verdict {
     this.#begin(nowMs);
+    if (typeof text !== 'string' || text === '') return this.#reject(400, 'there is no session description');
     const parsed = parseSdp(text, this.#context.options.sdpLimits);
     if (!parsed.ok) return this.#reject(400, parsed.error.message);
     const isAnswer = (type ?? (this.#state === 'have-local-offer' ? 'answer' : 'offer')) === 'answer';
@@ -116,6 +117,7 @@ export class SdpSession {
   /** Our own description, with our attributes in it. The same description in the same state gives the same text. */
   setLocal(text: string, nowMs: number, type?: SdpType): string {
     this.#begin(nowMs);
+    if (typeof text !== 'string') throw new LatchkeyError('LATCHKEY_SDP', 'the description is no text');
     const parsed = parseSdp(text, this.#context.options.sdpLimits);
     if (!parsed.ok) throw new LatchkeyError('LATCHKEY_SDP', parsed.error.message);
     const isAnswer = (type ?? (this.#state === 'have-remote-offer' ? 'answer' : 'offer')) === 'answer';
@@ -295,10 +297,9 @@ export class SdpSession {
 
   /** Nobody's description aims our media at everybody, or at ourselves (protocol.md 5.7). */
   #judgeTarget(media: SdpMedia): Verdict | undefined {
-    const reason = refusedTarget(media, this.#context.ownSockets);
-    return reason === undefined
-      ? undefined
-      : this.#reject(488, `${reason} (media ${media.index})`, media.index);
+    const refused = refusedTarget(media, this.#context.ownSockets);
+    if (!refused) return undefined;
+    return this.#reject(488, `${refused.text} (media ${media.index})`, media.index, refused.warnCode);
   }
 
   /**
@@ -347,14 +348,9 @@ export class SdpSession {
     this.#state = 'stable';
   }
 
-  #reject(
-    status: 400 | 488,
-    warning: string,
-    media = 0,
-    warnCode: ConnectionFault['warnCode'] = 399,
-  ): Verdict {
+  #reject(status: 400 | 488, warning: string, media = 0, warnCode?: WarnCode): Verdict {
     this.#context.emit({ type: 'rejected', ...this.#call.placeOf(media), status, warning });
-    return { accepted: false, status, warning, warnCode };
+    return refusedVerdict(status, warning, warnCode);
   }
 
   #halvesOf(media: number): Halves {

@@ -9,7 +9,7 @@ import {
 } from '../../../lib/room/index.js';
 import type { DescriptionOptions, NegotiatedStream, SectionPorts } from '../../../lib/room/index.js';
 import { parseSdp } from '../../../lib/wire/sdp.js';
-import { formatWarning } from '../../../lib/sip/index.js';
+import { formatWarning } from '../../../lib/index.js';
 import { hold, latin1 } from '../target.js';
 import type { Target } from '../target.js';
 import { SDP_WORDS, sdpSeeds } from './sdp.js';
