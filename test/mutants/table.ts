@@ -211,7 +211,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.5',
     what: 'payload of an unverified address is delivered',
     file: 'lib/core/path/component.ts',
-    search: "else if (!this.#verifier?.keepArrived(path, bytes)) this.drop('unverified');\n    return false;",
+    search:
+      "else if (!this.#route.holds(path) || !this.#verifier?.keepArrived(path, bytes)) this.drop('unverified');\n    return false;",
     replace: 'return true;',
     test: 'test/scenarios/rule-5-05-in.test.ts',
   },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Component, Port, SdpSession } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import { VerifierBench } from '../support/engine-bench.js';
+import { IceBench } from '../support/ice-bench.js';
 import { makeRtp } from '../support/media.js';
 import { makeSdp } from '../support/session-description.js';
 
@@ -132,6 +133,22 @@ describe('rule 5.1: an address that is proven belongs to who proved it', () => {
     assert.equal(taker?.session.id, first.session.id);
   });
 
+  it('nor is what comes from there kept for the first, once the second has proved it too', () => {
+    const first = verified();
+    const second = new VerifierBench({ beside: first, signalled: { address: '10.9.9.9', port: 5004 } });
+    second.verify(strangers);
+    first.media(home);
+    first.hello(moved);
+    first.answerFrom(moved, 5);
+    first.media(moved);
+    second.hello(moved);
+    second.answerFrom(moved, 1);
+    first.media(moved);
+    first.advance(60);
+    assert.deepEqual(first.outgoing(), moved);
+    assert.equal(first.bench.deliveries.length, 1, 'what came before that was');
+  });
+
   it('for 5 s after a switch the address before is still the one’s who proved it', () => {
     const peer = verified();
     peer.hello(moved);
@@ -141,6 +158,42 @@ describe('rule 5.1: an address that is proven belongs to who proved it', () => {
     assert.equal(heard(peer, home), 'bench');
     peer.advance(5000);
     assert.equal(heard(peer, home, 0x8888), 'keyless', 'and then free');
+  });
+
+  it('who has lost it to one that proved it since does not have it again when that one leaves', () => {
+    const first = verified();
+    const second = new VerifierBench({ beside: first, signalled: { address: '10.9.9.9', port: 5004 } });
+    second.hello(home);
+    second.answerFrom(home, 1);
+    second.session.close(second.nowMs);
+    first.hello(moved);
+    first.answerFrom(moved, 1);
+    first.advance(60);
+    assert.deepEqual(first.outgoing(), moved);
+    assert.equal(heard(first, home), undefined, 'the path before');
+  });
+
+  it('nor as one of the several addresses that a peer with ICE has verified', () => {
+    const ice = new IceBench();
+    ice.connect(home);
+    ice.send(ice.phone.check({ priority: 0x6f0000ff, isNominating: true }), moved);
+    ice.answerFrom(moved);
+    assert.ok(ice.talk(home) && ice.talk(moved));
+    const second = new VerifierBench({ beside: { bench: ice.bench, ports: [ice.port] } });
+    second.hello(home);
+    second.answerFrom(home, 1);
+    second.session.close(second.nowMs);
+    const third = { ...home, port: 31_002 };
+    ice.send(ice.phone.check({ priority: 0x700000ff, isNominating: true }), third);
+    ice.answerFrom(third);
+    assert.deepEqual(ice.destination, third);
+    assert.ok(ice.talk(moved));
+    assert.equal(ice.talk(home), false);
+    // It may well verify it again.
+    ice.send(ice.phone.check(), home);
+    ice.answerFrom(home);
+    ice.bench.advance(100);
+    assert.ok(ice.talk(home));
   });
 
   it('it is free when its call is over', () => {

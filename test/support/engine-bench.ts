@@ -101,7 +101,7 @@ export interface VerifierBenchOptions {
   readonly engine?: Partial<EngineOptions>;
   readonly seed?: number;
   /** Takes the bench of another session: both then share its engine, time and ports. */
-  readonly beside?: VerifierBench;
+  readonly beside?: Pick<VerifierBench, 'bench' | 'ports'>;
   readonly isMuxed?: boolean;
   readonly tag?: string;
 }

@@ -314,7 +314,7 @@ export class Component implements VerifierHost, ProverHost {
     }
     this.counters.received++;
     if (!this.handleElsewhere(bytes, kind, path, nowMs)) this.drop('candidateRefused');
-    else if (!this.#verifier?.keepArrived(path, bytes)) this.drop('unverified');
+    else if (!this.#route.holds(path) || !this.#verifier?.keepArrived(path, bytes)) this.drop('unverified');
     return false;
   }
 
@@ -432,6 +432,11 @@ export class Component implements VerifierHost, ProverHost {
   claim(path: Path): void {
     const routed = this.#routed(path);
     if (routed) this.#route.claim(routed, this.context.nowMs);
+  }
+
+  holds(path: Path): boolean {
+    const routed = this.#routed(path);
+    return routed !== undefined && this.#route.holds(routed);
   }
 
   deactivate(): void {

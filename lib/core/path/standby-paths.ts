@@ -11,7 +11,7 @@ const MAX_STANDBYS = 4;
 export class StandbyPaths {
   #list: { readonly path: VerifiedPath; readonly untilMs: number }[] = [];
 
-  constructor(private readonly host: Pick<VerifierHost, 'keep'>) {}
+  constructor(private readonly host: Pick<VerifierHost, 'keep' | 'holds'>) {}
 
   add(path: VerifiedPath, nowMs: number): void {
     const untilMs = nowMs + STANDBY_MS;
@@ -22,7 +22,13 @@ export class StandbyPaths {
   }
 
   find(path: Path, nowMs: number): VerifiedPath | undefined {
-    return this.#list.find((one) => one.untilMs > nowMs && isSamePath(one.path, path))?.path;
+    const found = this.#list.find((one) => one.untilMs > nowMs && isSamePath(one.path, path))?.path;
+    return found && this.host.holds(found) ? found : undefined;
+  }
+
+  /** What another session has verified since is verified no more, and does not come back when that session leaves (protocol.md 5.1). */
+  dropLost(): void {
+    this.#list = this.#list.filter(({ path }) => this.host.holds(path));
   }
 
   /** After a switch, which closed their routes. */
@@ -44,7 +50,7 @@ export class StandbyPaths {
   /** The one that ICE nominated with the highest priority, else the newest: protocol.md 8.1. */
   best(nowMs: number): VerifiedPath | undefined {
     return this.#list
-      .filter(({ untilMs }) => untilMs > nowMs)
+      .filter(({ path, untilMs }) => untilMs > nowMs && this.host.holds(path))
       .map(({ path }) => path)
       .reduceRight<VerifiedPath | undefined>(
         (best, path) => (best && best.nomination >= path.nomination ? best : path),

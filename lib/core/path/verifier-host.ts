@@ -36,6 +36,8 @@ export interface VerifierHost {
   keep(path: Path, untilMs: number): void;
   /** The path has answered a challenge: its address, at its socket, belongs to this session (protocol.md 5.1). */
   claim(path: Path): void;
+  /** Its address belongs to this session: nobody else has verified it since (protocol.md 5.1). */
+  holds(path: Path): boolean;
   deactivate(): void;
   /** Payload that was held goes to the application: it came from what is now the active path. */
   deliver(bytes: Uint8Array, path: Path): void;

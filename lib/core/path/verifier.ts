@@ -101,9 +101,9 @@ export class Verifier {
     if (this.#active?.port !== port) return;
     this.#release(...this.#active.forgetOutstanding());
     this.#active = undefined;
-    this.host.deactivate();
     const next = this.#standbys.best(nowMs);
     if (next) this.#switchTo(next, nowMs, false);
+    else this.host.deactivate();
   }
 
   /** A hello, a keepalive or a check that names this generation (protocol.md 5.1, 5.3, 8.1). */
@@ -362,15 +362,17 @@ export class Verifier {
 
   #switchTo(path: VerifiedPath, nowMs: number, takesPrevious: boolean): void {
     const old = this.#active;
+    const isOldOurs = old !== undefined && this.host.holds(old);
     this.#active = path;
     this.#standbys.remove(path);
+    this.#standbys.dropLost();
     this.host.activate(path);
     this.#standbys.keepAll(nowMs);
     if (old) {
       this.#history.noteLeft(old, old.rankMs, nowMs);
       this.#release(...old.forgetOutstanding());
-      if (this.#scheme.mayHaveSeveralPaths) this.#standbys.add(old, nowMs);
-      else if (takesPrevious) this.host.keep(old, nowMs + PREVIOUS_PATH_MS);
+      if (isOldOurs && this.#scheme.mayHaveSeveralPaths) this.#standbys.add(old, nowMs);
+      else if (isOldOurs && takesPrevious) this.host.keep(old, nowMs + PREVIOUS_PATH_MS);
     }
     this.#mapping.announce(path, this.#scheme);
   }

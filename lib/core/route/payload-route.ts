@@ -67,8 +67,11 @@ export class PayloadRoute<Owner> {
 
   /** No better claim than ours holds the address of the path in use (protocol.md 5.1). */
   get isHeld(): boolean {
-    if (!this.#active) return false;
-    const { port, remote } = this.#active;
+    return this.#active !== undefined && this.holds(this.#active);
+  }
+
+  /** The address of this path of ours is ours (protocol.md 5.1). */
+  holds({ port, remote }: RoutedPath<Owner>): boolean {
     return port.route(remote.address, remote.port)?.owner === this.owner;
   }
 
