@@ -3,10 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { isIPv6, isIP } from 'node:net';
 import { z } from 'zod';
-import type { Policy } from '../index.js';
+import { SIP_LIMITS } from '../../plugins/sip/index.js';
+import type { SipLimits } from '../../plugins/sip/index.js';
+import type { Policy, SdpLimits } from '../index.js';
 import { isLoopback, parseCallUri } from '../sip/index.js';
 import type { CallUri } from '../sip/index.js';
 import type { ListenPort, MediaPorts } from '../server/media-sockets.js';
+import { SDP_LIMITS } from '../wire/index.js';
 import { Failure, unreadable } from '../phone/failure.js';
 import type { OptionRow } from './option-table.js';
 
@@ -31,6 +34,9 @@ export interface ServeOptions {
   readonly trunks: readonly string[];
   readonly isOpen: boolean;
   readonly origins: readonly string[];
+  /** Those that were given. */
+  readonly limits: Partial<SipLimits>;
+  readonly sdpLimits: Partial<SdpLimits>;
   readonly media: MediaPorts;
   readonly policy: Policy;
   readonly allowInsecureSignalling: boolean;
@@ -46,6 +52,9 @@ const PORT_MAX = 65535;
 /** Node's timers take 31 bits of milliseconds. */
 const DURATION_MAX_S = Math.floor((2 ** 31 - 1) / 1000);
 
+/** Below 2^31, since some are milliseconds of a timer. */
+const LIMIT = /^(\w+)=([1-9]\d{0,8}|1\d{9}|20\d{8}|21[0-3]\d{7})$/;
+
 const text = z.string().min(1);
 const ipAddress = z.string().refine((value) => isIP(value) !== 0 && !value.includes('%'));
 const number = z.union([z.string(), z.number()]).transform(String);
@@ -59,6 +68,9 @@ const seconds = number.transform((value, context) => readSeconds(value) ?? refus
 const patience = number.transform((value, context) =>
   value === '0' ? 0 : (readSeconds(value) ?? refuse(context)),
 );
+
+/** What `--limit` can name, with the defaults. */
+export const LIMITS: Readonly<Record<string, number>> = { ...SIP_LIMITS, ...SDP_LIMITS };
 
 interface ServeRow extends OptionRow {
   /** Takes what stands on the command line and what stands in the file of --config. */
@@ -171,6 +183,12 @@ export const SERVE_ROWS = {
     text: 'a page whose WebSockets are taken, such as `https://phone.example`; those of other pages are refused. Several: as with `--trunk`',
     schema: list.refine((values) => values.every(isOrigin)),
     expects: 'origins such as https://phone.example',
+  },
+  limit: {
+    flag: '--limit <bound...>',
+    text: '`NAME=NUMBER`: another bound on what strangers take up, such as `maxConnections=1000`. Names and defaults are below. Several: as with `--trunk`',
+    schema: list.refine((values) => values.every((one) => LIMIT.test(one))),
+    expects: 'NAME=NUMBER such as maxConnections=1000, the number above 0 and below 2^31',
   },
   media: {
     flag: '--media <ports>',
@@ -295,6 +313,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   return {
     ...admission,
     ...{ listen, advertise, udp, tcp, tls, ws, wss, cert, key, media: ports, policy },
+    ...readLimits(given.limit),
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     callOut: readCallOut(given),
     durationMs: given.duration === undefined ? undefined : given.duration * 1000,
@@ -320,6 +339,21 @@ function readAdmission(given: Given & typeof DEFAULTS) {
         '--client-ca PEM (by certificate, over TLS and WSS), or --open (anybody)',
     );
   return { users, realm, clientCa, trunks, origins, isOpen: open || other === undefined };
+}
+
+/** By the names of the options that they become. */
+function readLimits(given: readonly string[] = []): Pick<ServeOptions, 'limits' | 'sdpLimits'> {
+  const limits: Record<string, number> = {};
+  const sdpLimits: Record<string, number> = {};
+  for (const one of given) {
+    const [, name = '', number] = LIMIT.exec(one) ?? [];
+    if (!Object.hasOwn(LIMITS, name))
+      throw new Failure(
+        `--limit ${name}: there is no such limit; there are ${Object.keys(LIMITS).join(', ')}`,
+      );
+    (Object.hasOwn(SDP_LIMITS, name) ? sdpLimits : limits)[name] = Number(number);
+  }
+  return { limits, sdpLimits };
 }
 
 function readConfig(file: string): z.infer<typeof inFile> {

@@ -18,7 +18,7 @@ import { addOptions } from './option-table.js';
 import { watchForEnd } from './serve-end.js';
 import { reload } from './serve-reload.js';
 import { readServeAdmission } from './serve-admission.js';
-import { readServeOptions, SERVE_ROWS } from './serve-options.js';
+import { LIMITS, readServeOptions, SERVE_ROWS } from './serve-options.js';
 import type { ServeOptions } from './serve-options.js';
 
 /** Totals change slowly to an eye that reads a day of them; who watches asks for more. */
@@ -38,6 +38,8 @@ export function registerServe(program: Command): void {
     .description(
       'run the distribution server: call sip:NAME@host for the room NAME, sip:echo@host for an echo',
     );
+  const limits = Object.entries(LIMITS).map(([name, unless]) => `  ${name} (default: ${unless})`);
+  command.addHelpText('after', `\nNames for --limit:\n${limits.join('\n')}`);
   addOptions(command, Object.values(SERVE_ROWS)).action(async (flags: Record<string, unknown>) =>
     serve(readServeOptions(flags), flags),
   );
@@ -56,9 +58,10 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
   const certificate = await certificateFor(options);
   try {
     const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
+    const { limits, sdpLimits } = options;
     const server = createDistributionServer({
-      latchkey: { policy, allowInsecureSignalling },
-      signalling: (latchkey) => latchSip(sip, latchkey),
+      latchkey: { policy, allowInsecureSignalling, sdpLimits },
+      signalling: (latchkey) => latchSip(sip, latchkey, { limits }),
       listen: { address, udp, tcp, tls, ws, wss, clientCa, origins: options.origins, ...pemOf(certificate) },
       ...{ advertise, admission, media: options.media },
     });

@@ -3,6 +3,7 @@
 import type { RemoteInfo, Socket, SocketOptions, SocketType } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { CountersSnapshot } from './counters.js';
+import type { SdpLimits } from '../wire/index.js';
 import type { SessionOptions } from './options.js';
 import type { LatchEvents, Session } from './session.js';
 
@@ -25,6 +26,8 @@ export interface Latchkey extends EventEmitter<LatchkeyEvents> {
   readonly sessions: ReadonlyMap<string, Session>;
   /** Totals of the process in packets, closed sessions included: a copy. */
   readonly counters: CountersSnapshot;
+  /** What its sessions take of a description, for whoever reads the same one. */
+  readonly sdpLimits: SdpLimits;
 
   /**
    * A session for one call.

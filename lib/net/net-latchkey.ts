@@ -3,6 +3,8 @@ import { EventEmitter } from 'node:events';
 import type { Socket, SocketOptions, SocketType } from 'node:dgram';
 import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
 import type { LatchEvent, SdpSession } from '../core/index.js';
+import { SDP_LIMITS } from '../wire/index.js';
+import type { SdpLimits } from '../wire/index.js';
 import { snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
 import { createGuardedSocket } from './guard/guarded-socket.js';
@@ -17,6 +19,7 @@ import type { Session } from './session.js';
 import { SharedSockets } from './shared-socket.js';
 
 export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchkey {
+  readonly sdpLimits: SdpLimits;
   readonly #engine: Engine;
   readonly #sessions = new Map<string, NetSession>();
   readonly #sockets: SharedSockets;
@@ -24,8 +27,9 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
   #hasWarned = false;
   #isClosed = false;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, sdpLimits = SDP_LIMITS) {
     super();
+    this.sdpLimits = sdpLimits;
     this.#engine = engine;
     const output: LoopOutput = {
       onTransmit: ({ port, bytes, destination }) => this.#sockets.transmit(port, bytes, destination),
@@ -141,5 +145,5 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
 export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
   const { directTarget, ...rest } = checkLatchkeyOptions(options);
   const engineOptions = directTarget === undefined ? rest : { ...rest, isDirectTarget: directTarget };
-  return new NetLatchkey(new Engine(engineOptions, nodeCrypto, createNodeRandom()));
+  return new NetLatchkey(new Engine(engineOptions, nodeCrypto, createNodeRandom()), rest.sdpLimits);
 }

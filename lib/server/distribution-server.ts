@@ -66,6 +66,8 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   /** What was opened or listened to, to be undone in the opposite order. */
   readonly #closers: (() => void)[] = [];
   #media: MediaSockets | undefined;
+  /** Stays when the server closes: what it has counted is still told. */
+  #signalling: SipSignalling | undefined;
   #state: State = { is: 'new' };
 
   constructor(options: CheckedServerOptions) {
@@ -76,7 +78,12 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     this.#admission = new Admission(options.admission, () => performance.now());
     this.latchkey = isLatchkey(latchkey) ? latchkey : this.#ownLatchkey(latchkey);
     this.#rooms = createRooms(rooms);
-    this.#seats = new RoomSeats(this.#rooms, () => this.#openMedia, listen.advertise);
+    this.#seats = new RoomSeats(
+      this.#rooms,
+      () => this.#openMedia,
+      listen.advertise,
+      this.latchkey.sdpLimits,
+    );
     this.#record = new ServerRecord(this.latchkey, this.#rooms, this.#seats, this.#admission);
     this.#rooms.on('joined', (leg) => this.#tell('joined', participantOf(leg)));
     this.#rooms.on('left', (leg) => this.#tell('left', participantOf(leg)));
@@ -111,7 +118,8 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   }
 
   get counters(): ServerCounters {
-    return { ...this.#record.counters, bounds: this.#bounds };
+    const { gate, bounds } = this.#signalling?.counters ?? {};
+    return { ...this.#record.counters, gate: gate ?? { refused: {}, answered: 0 }, bounds: bounds ?? {} };
   }
 
   snapshot(): ServerSnapshot {
@@ -186,11 +194,6 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     for (const undo of this.#closers.splice(0).reverse()) undo();
   }
 
-  /** Those of the signalling, where it keeps any. */
-  get #bounds(): ServerCounters['bounds'] {
-    return this.#state.is === 'open' ? (this.#state.sip?.meeting.bounds ?? {}) : {};
-  }
-
   #listening(sip: SipSide | undefined): Listening {
     const { address: own, advertise } = this.#options.listen;
     const addresses = [...(sip?.listeners.addresses ?? [])].map(([protocol, { address, port }]) => [
@@ -211,6 +214,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
 
   async #openSip(given: NonNullable<CheckedServerOptions['signalling']>): Promise<SipSide> {
     const signalling = typeof given === 'function' ? given(this.latchkey) : given;
+    this.#signalling = signalling;
     const meeting = this.#meetingOf(signalling);
     try {
       const listeners = await signalling.listen({ ...this.#options.listen, doorkeeper: meeting }, (arrival) =>
@@ -237,7 +241,11 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
       advertise: this.#options.listen.advertise,
       onTurnedAway: (...refused) => this.#tellTurnedAway(...refused),
       onRefused: (session, invite, status, warning) =>
-        this.#tell('rejected', { ...placeOf(session), ...describedBy(invite), status, warning }),
+        this.#tell('rejected', {
+          ...placeOf(session),
+          ...describedBy(invite, this.latchkey),
+          ...{ status, warning },
+        }),
       onAnswered: ({ session, roomName }) => {
         if (!this.#record.noteAnswer(session)) return;
         const { protection } = session;
@@ -255,7 +263,8 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     const onEnded = ({ session, reason }: EndedCall) => this.#tellEnd(session, reason);
     const onSession = (session: Session, message: SipMessage) => {
       const { room, direction } = meeting.placeOf(message);
-      this.#tell('session', { ...placeOf(session), ...describedBy(message), room, direction });
+      const described = describedBy(message, this.latchkey);
+      this.#tell('session', { ...placeOf(session), ...described, room, direction });
     };
     signalling.on('fault', onFault).on('ended', onEnded).on('session', onSession);
     this.#closers.push(() =>
@@ -319,8 +328,8 @@ function placeOf({ id, call }: Session): CallPlace {
   return { session: id, call };
 }
 
-function describedBy(message: SipMessage): CallDescription {
-  return { component: 1, ...audioOf(message) };
+function describedBy(message: SipMessage, { sdpLimits }: Latchkey): CallDescription {
+  return { component: 1, ...audioOf(message, sdpLimits) };
 }
 
 /** The signalling has answered a description that means nothing to latch, or that the policy forbids. */

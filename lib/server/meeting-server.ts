@@ -5,7 +5,6 @@ import type {
   Admission,
   Admitted,
   Arrival,
-  BoundCounts,
   CallUri,
   Denied,
   Doorkeeper,
@@ -19,7 +18,7 @@ import type {
   Unavailable,
 } from '../sip/index.js';
 import { parseSdp } from '../index.js';
-import type { Session } from '../index.js';
+import type { SdpLimits, Session } from '../index.js';
 import { MeetingCall } from './meeting-call.js';
 import type { CallSite } from './meeting-call.js';
 import { OutgoingCall } from './outgoing-call.js';
@@ -82,11 +81,6 @@ export class MeetingServer implements Doorkeeper {
       find: (session) => this.#calls.get(session),
     };
     signalling.on('ended', (ended) => this.#handleEnded(ended));
-  }
-
-  /** How often each bound of the signalling held somebody back. */
-  get bounds(): Partial<BoundCounts> {
-    return this.#site.signalling.bounds ?? {};
   }
 
   get calls(): ReadonlyMap<Session, MeetingCall> {
@@ -291,9 +285,12 @@ export function roomOf(request: SipMessage): string {
 }
 
 /** What the description in an INVITE says of its first audio stream, for the log. */
-export function audioOf(request: SipMessage): { media: number; remote?: { address: string; port: number } } {
+export function audioOf(
+  request: SipMessage,
+  limits?: SdpLimits,
+): { media: number; remote?: { address: string; port: number } } {
   const text = readSdp(request);
-  const sdp = text === undefined ? undefined : parseSdp(text);
+  const sdp = text === undefined ? undefined : parseSdp(text, limits);
   const audio = sdp?.ok
     ? sdp.value.media.find(({ kind, port }) => kind === 'audio' && port !== 0)
     : undefined;

@@ -1,7 +1,7 @@
 // One call's place in a room, by whatever signalling it came: its ports, its descriptions and its leg. What a description
 // means for the room is lib/room's to say; who is told what, when, and in which protocol's words, is the signalling's.
 import { randomInt } from 'node:crypto';
-import type { Session } from '../index.js';
+import type { SdpLimits, Session } from '../index.js';
 import {
   acceptAnswer,
   answerOffer,
@@ -23,6 +23,8 @@ export interface SeatSite {
   readonly media: MediaSockets;
   /** The IP address that the others send their media to. */
   readonly advertise: string;
+  /** Of the descriptions that come. */
+  readonly sdpLimits: SdpLimits | undefined;
   /** A seat was taken, by a call or by one more answer to its offer. */
   onTaken(seat: RoomSeat): void;
   /** It has given back its ports. */
@@ -159,7 +161,7 @@ export class RoomSeat implements Seat {
   /** Takes the answer to an offer of ours into the room. */
   accept(offer: string, answer: string): SeatRefusal | undefined {
     if (this.#isShutOut) return FULL;
-    const accepted = acceptAnswer(offer, answer);
+    const accepted = acceptAnswer(offer, answer, this.#site.sdpLimits);
     if (!accepted.ok) return refusalOf(accepted);
     this.#place(accepted.streams);
     return undefined;
@@ -193,7 +195,7 @@ export class RoomSeat implements Seat {
   }
 
   #transports(offer: string | undefined): readonly number[] {
-    if (offer !== undefined) return offeredTransports(offer, undefined, this.#site.advertise);
+    if (offer !== undefined) return offeredTransports(offer, this.#site.sdpLimits, this.#site.advertise);
     if (this.#description !== undefined) return [];
     return kindsToOffer(this.#site.rooms.preference(this.roomName)).map((_, index) => index);
   }
@@ -224,6 +226,7 @@ export class RoomSeat implements Seat {
       sessionId: this.#sessionId,
       sessionVersion,
       preference: this.#site.rooms.preference(this.roomName),
+      sdpLimits: this.#site.sdpLimits,
     };
   }
 }

@@ -1,5 +1,6 @@
 // The seats of a server: who has taken one, by the session of the call. It takes them for whatever signalling asks, and
 // knows none.
+import type { SdpLimits } from '../index.js';
 import type { Rooms } from '../room/index.js';
 import type { MediaSockets } from './media-sockets.js';
 import { RoomSeat } from './room-seat.js';
@@ -13,11 +14,12 @@ export class RoomSeats {
   /**
    * @param media Is asked when a seat is taken.
    * @param advertise The IP address that the others send their media to.
+   * @param sdpLimits Of the descriptions that come; those of latchkey unless set.
    */
-  constructor(rooms: Rooms, media: () => MediaSockets, advertise: string) {
+  constructor(rooms: Rooms, media: () => MediaSockets, advertise: string, sdpLimits?: SdpLimits) {
     this.#media = media;
     this.#site = {
-      ...{ rooms, advertise },
+      ...{ rooms, advertise, sdpLimits },
       onTaken: (seat) => this.#seats.set(seat.session, seat),
       onReleased: (seat) => this.#seats.delete(seat.session),
     };

@@ -60,7 +60,7 @@ export class ServerRecord {
     if (session && this.#answered.has(session)) this.noteAnswer(session);
   }
 
-  get counters(): Omit<ServerCounters, 'bounds'> {
+  get counters(): Omit<ServerCounters, 'gate' | 'bounds'> {
     const distribution: Distribution = { ...this.#departed, dropped: { ...this.#departed.dropped } };
     for (const leg of this.#rooms.legs) add(distribution, leg.counters);
     const protections = { ...this.#protections };

@@ -18,6 +18,7 @@ import type {
   AdmissionCounters,
   BoundCounts,
   EndedCall,
+  GateCounts,
   ListenerProtocol,
   SipSignalling,
   SipUser,
@@ -186,7 +187,12 @@ export interface ServerCounters extends Counters {
   readonly distribution: LegCounters;
   /** By where they happened: a short list. */
   readonly faults: Readonly<Record<string, number>>;
-  /** How often each bound of the signalling held somebody back, by its name; nothing before `start()` and after `close()`. */
+  /** What the signalling refused before anything read it, by its name in `refused`; nothing before `start()`. */
+  readonly gate: {
+    readonly refused: Readonly<Partial<GateCounts['refused']>>;
+    readonly answered: number;
+  };
+  /** How often each bound of the signalling held somebody back, by its name; nothing before `start()`. */
   readonly bounds: Readonly<Partial<BoundCounts>>;
 }
 

@@ -30,14 +30,15 @@ import {
 import type { SipFlow, SipMessage, SipRequest, SipResponse } from './message-types.js';
 import { peerSource } from './peer-knowledge.js';
 import type { SipStack } from './stack-types.js';
+import { STRANGER_LIMITS } from './stranger-limits.js';
+import type { StrangerLimits } from './stranger-limits.js';
 import { UnconfirmedCalls } from './unconfirmed-calls.js';
-
-/** Dialogs with one Call-ID that a peer may begin: each message looks through them. More than any forking proxy makes of one call. */
-const MAX_OF_CALL_ID = 64;
 
 export interface CallsOptions extends DialogLimits {
   readonly role?: Role;
   readonly policy?: Policy;
+  /** How many calls strangers may begin. */
+  readonly strangers?: StrangerLimits;
   /** Counts the calls that gave way to others. */
   readonly bounds?: BoundCounters;
 }
@@ -77,15 +78,18 @@ export class Calls {
   readonly edits = new WeakMap<SipMessage, Edit>();
   readonly table = new DialogTable();
   readonly #unconfirmed: UnconfirmedCalls<Dialog>;
+  readonly #strangers: StrangerLimits;
+  readonly #bounds: BoundCounters;
 
   constructor(
     private readonly latchkey: Latchkey,
     private readonly options: CallsOptions,
     private readonly observer: CallsObserver,
   ) {
-    this.#unconfirmed = new UnconfirmedCalls(options.bounds ?? new BoundCounters(), (dialog) =>
-      dialog.end('displaced'),
-    );
+    const { strangers = STRANGER_LIMITS, bounds = new BoundCounters() } = options;
+    this.#strangers = strangers;
+    this.#bounds = bounds;
+    this.#unconfirmed = new UnconfirmedCalls(bounds, (dialog) => dialog.end('displaced'), strangers);
   }
 
   /** The call came over UDP: until it is acknowledged one forged datagram may have made it, and it may have to give way to others. */
@@ -291,8 +295,10 @@ export class Calls {
     signalling: Signalling,
     stack: SipStack | undefined,
   ): Refusal | undefined {
-    if (this.table.countOf(callId(request)) >= MAX_OF_CALL_ID)
+    if (this.table.countOf(callId(request)) >= this.#strangers.maxCallsOfCallId) {
+      this.#bounds.count('callsOfCallId');
       return { status: 482, warning: 'there are too many calls with this Call-ID' };
+    }
     const dialog = this.#open(request, signalling, false, peerSource(remote, signalling));
     this.table.mark(request, dialog);
     this.table.follow(dialog, remote);

@@ -14,19 +14,15 @@ export interface GateCounts {
 /** The first refusals for each reason are worth an event; a flood of them is not. */
 const TOLD = 8;
 
-export class GateCounters implements GateCounts {
+export class GateCounters {
   readonly #refused = Object.fromEntries(GATE_REASONS.map((reason) => [reason, 0])) as Record<
     GateReason,
     number
   >;
   #answered = 0;
 
-  get refused(): Readonly<Record<GateReason, number>> {
-    return { ...this.#refused };
-  }
-
-  get answered(): number {
-    return this.#answered;
+  get counts(): GateCounts {
+    return { refused: { ...this.#refused }, answered: this.#answered };
   }
 
   /** True for the first few of this reason. */

@@ -84,6 +84,7 @@ export type {
   ListenOptions,
   ListenRenewal,
   RejectedCall,
+  SipCounts,
   SipListeners,
   SipSignalling,
   SipSignallingEvents,
@@ -91,6 +92,8 @@ export type {
 export type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';
 export { sourceOf } from './address-ranges.js';
 export { RecentCounts } from './recent-counts.js';
+export { STRANGER_LIMITS } from './stranger-limits.js';
+export type { StrangerLimits } from './stranger-limits.js';
 export { UnshownTransactions } from './unshown-transactions.js';
 export type { UnshownTransaction } from './unshown-transactions.js';
 export { parseUsers, userFault, writeUser } from './users.js';

@@ -6,6 +6,7 @@ import type { Session } from '../index.js';
 import type { Denied } from './admission.js';
 import type { BoundCounts } from './bound-counters.js';
 import type { Dialog, EndReason } from './dialog.js';
+import type { GateCounts } from './gate-counters.js';
 import type { SipFlow, SipMessage, SipRequest } from './message-types.js';
 import type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';
 
@@ -103,6 +104,14 @@ export interface SipListeners {
   close(): void;
 }
 
+/** Plain data, by names out of closed lists. */
+export interface SipCounts {
+  /** What was refused at the gate, before the stack saw it. */
+  readonly gate: GateCounts;
+  /** How often each bound held somebody back. */
+  readonly bounds: BoundCounts;
+}
+
 /** SIP with latchkey under it, whatever package speaks it. */
 export interface SipSignalling {
   on<K extends keyof SipSignallingEvents>(name: K, listener: (...args: SipSignallingEvents[K]) => void): this;
@@ -124,6 +133,6 @@ export interface SipSignalling {
   displaceUnconfirmed?(newcomer: Dialog): boolean;
   /** One forged datagram may have made this call: it came over UDP, and nobody has acknowledged it. */
   isUnconfirmed?(dialog: Dialog): boolean;
-  /** How often each bound held somebody back. */
-  readonly bounds?: BoundCounts;
+  /** What was refused, and how often, since the start. */
+  readonly counters?: SipCounts;
 }

@@ -7,24 +7,22 @@
 import { sourceOf } from './address-ranges.js';
 import type { BoundCounters } from './bound-counters.js';
 import type { LedgerAddress } from './datagram-ledger.js';
-
-/** Calls of one phone or proxy that wait for their ACK. A carrier has more; its range is named by the owner, and not counted here. */
-const MAX_OF_PORT = 256;
-/** 350 INVITEs a second in the name of one IP address leave each call 1.4 s to be acknowledged, and twice that in all. */
-const MAX_OF_ADDRESS = 512;
-const MAX_IN_ALL = 1024;
+import { STRANGER_LIMITS } from './stranger-limits.js';
+import type { StrangerLimits } from './stranger-limits.js';
 
 export class UnconfirmedCalls<Call extends object> {
   readonly #counters: BoundCounters;
   readonly #end: (call: Call) => void;
+  readonly #limits: StrangerLimits;
   /** The oldest first, as in the sets below. */
   readonly #sources = new Map<Call, LedgerAddress>();
   readonly #byAddress = new Map<string, Set<Call>>();
   readonly #byPort = new Map<string, Set<Call>>();
 
   /** @param end Ends a call that gives way. */
-  constructor(counters: BoundCounters, end: (call: Call) => void) {
+  constructor(counters: BoundCounters, end: (call: Call) => void, limits = STRANGER_LIMITS) {
     this.#counters = counters;
+    this.#limits = limits;
     this.#end = end;
   }
 
@@ -35,9 +33,10 @@ export class UnconfirmedCalls<Call extends object> {
   add(call: Call, source: LedgerAddress): void {
     const ofPort = this.#byPort.get(portKey(source));
     const ofAddress = this.#byAddress.get(sourceOf(source.address));
-    if (ofPort && ofPort.size >= MAX_OF_PORT) this.#displace(oldestOf(ofPort));
-    else if (ofAddress && ofAddress.size >= MAX_OF_ADDRESS) this.#displace(oldestOf(ofAddress));
-    else if (this.#sources.size >= MAX_IN_ALL) this.#displace(oldestOf(this.#sources.keys()));
+    const { maxUnconfirmedCallsOfPort, maxUnconfirmedCallsOfSource, maxUnconfirmedCalls } = this.#limits;
+    if (ofPort && ofPort.size >= maxUnconfirmedCallsOfPort) this.#displace(oldestOf(ofPort));
+    else if (ofAddress && ofAddress.size >= maxUnconfirmedCallsOfSource) this.#displace(oldestOf(ofAddress));
+    else if (this.#sources.size >= maxUnconfirmedCalls) this.#displace(oldestOf(this.#sources.keys()));
     this.#sources.set(call, source);
     file(this.#byPort, portKey(source), call);
     file(this.#byAddress, sourceOf(source.address), call);

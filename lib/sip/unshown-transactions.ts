@@ -7,6 +7,8 @@ import { sourceOf } from './address-ranges.js';
 import type { BoundCounters } from './bound-counters.js';
 import { transactionKey } from './message.js';
 import type { SipMessage, SipRequest, SipResponse } from './message-types.js';
+import { STRANGER_LIMITS } from './stranger-limits.js';
+import type { StrangerLimits } from './stranger-limits.js';
 
 export interface UnshownTransaction {
   readonly key: string;
@@ -22,21 +24,21 @@ export interface UnshownTransaction {
 }
 
 /**
- * A request is sent again for 32 s where nothing answers. 512 for each address is a busy proxy's 16 a second; 4,096 in all take some
- * 10 MB. Beyond that the oldest goes: it was answered when it came, and its repetition is answered like a new one.
+ * A request is sent again for so long where nothing answers. Beyond the bounds the oldest goes: it was answered when it came, and its
+ * repetition is answered like a new one.
  */
 const KEPT_MS = 32_000;
-const MAX_OF_ADDRESS = 512;
-const MAX_IN_ALL = 4096;
 
 export class UnshownTransactions {
   readonly #counters: BoundCounters;
   readonly #nowMs: () => number;
+  readonly #limits: StrangerLimits;
   readonly #all = new Map<string, UnshownTransaction>();
   readonly #byAddress = new Map<string, Set<UnshownTransaction>>();
 
-  constructor(counters: BoundCounters, nowMs: () => number) {
+  constructor(counters: BoundCounters, nowMs: () => number, limits = STRANGER_LIMITS) {
     this.#counters = counters;
+    this.#limits = limits;
     this.#nowMs = nowMs;
   }
 
@@ -67,8 +69,9 @@ export class UnshownTransactions {
     const source = sourceOf(address);
     const begun = { key, source, beganMs, response: undefined, isHeldBack: false, isVoid: () => false };
     const ofAddress = this.#byAddress.get(source) ?? new Set<UnshownTransaction>();
-    if (ofAddress.size >= MAX_OF_ADDRESS) this.#displace(ofAddress.values().next().value);
-    else if (this.#all.size >= MAX_IN_ALL) this.#displace(this.#all.values().next().value);
+    if (ofAddress.size >= this.#limits.maxTransactionsOfSource)
+      this.#displace(ofAddress.values().next().value);
+    else if (this.#all.size >= this.#limits.maxTransactions) this.#displace(this.#all.values().next().value);
     this.#all.set(key, begun);
     ofAddress.add(begun);
     // The one that was displaced may have been the last of this address.

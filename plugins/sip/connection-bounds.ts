@@ -3,7 +3,6 @@
  * connections and leave each hanging; who has said something whole keeps his. Counts and closes; it reads nothing of what comes.
  */
 import type { Socket } from 'node:net';
-import { LatchkeyError } from '../../lib/index.js';
 import { sourceOf } from '../../lib/sip/index.js';
 import type { BoundCounters, BoundName } from '../../lib/sip/index.js';
 
@@ -30,17 +29,6 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   maxIncompleteBytes: 32 * 1024 * 1024,
   maxIncompleteBytesOfSource: 2 * 1024 * 1024,
 };
-
-/** @throws LatchkeyError LATCHKEY_OPTION. */
-export function connectionLimits(given: Partial<ConnectionLimits> = {}): ConnectionLimits {
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(CONNECTION_LIMITS, name))
-      throw new LatchkeyError('LATCHKEY_OPTION', `there is no bound of the name ${name}`);
-    if (!(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31))
-      throw new LatchkeyError('LATCHKEY_OPTION', `${name} must be a whole number above 0`);
-  }
-  return { ...CONNECTION_LIMITS, ...given };
-}
 
 /** The ends of a connection, as its raw socket, its TLS socket and its WebSocket all have them. */
 type Ends = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localPort'>;

@@ -16,19 +16,19 @@ import {
 } from '../../lib/sip/index.js';
 import type {
   Arrival,
-  BoundCounts,
   Dialog,
-  GateCounts,
   ListenOptions,
   OnRequest,
   SipListeners,
+  SipCounts,
   SipMessage,
   SipRequest,
   SipSignalling,
   SipSignallingEvents,
 } from '../../lib/sip/index.js';
-import { ConnectionBounds, connectionLimits } from './connection-bounds.js';
-import type { ConnectionLimits } from './connection-bounds.js';
+import { ConnectionBounds } from './connection-bounds.js';
+import { checkLimits, SIP_LIMITS } from './limits.js';
+import type { SipLimits } from './limits.js';
 import type { SipOptions, SipPackage } from './sip-types.js';
 import { Stack } from './stack.js';
 import { openListeners } from './stack-set.js';
@@ -38,7 +38,9 @@ import type { Resolve } from './target.js';
 export { hopSignalling, isLoopback } from '../../lib/sip/index.js';
 export type * from '../../lib/sip/index.js';
 export type * from './sip-types.js';
+export { SIP_LIMITS } from './limits.js';
 export type { ConnectionLimits } from './connection-bounds.js';
+export type { MessageLimits, SipLimits } from './limits.js';
 export type { Stack } from './stack.js';
 export type { Resolve, Target } from './target.js';
 
@@ -58,8 +60,8 @@ export interface LatchSipOptions {
    * times the bytes that came from there goes over UDP, and no 1xx, until it has acknowledged something.
    */
   shownRanges?: readonly string[];
-  /** Bounds on accepted connections; each has a default. */
-  connections?: Partial<ConnectionLimits>;
+  /** Bounds on messages, connections, and what is kept for strangers: numbers in place of those of `SIP_LIMITS`. */
+  limits?: Partial<SipLimits>;
 }
 
 const DEFAULT_RINGING_MS = 200_000;
@@ -82,12 +84,17 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   readonly #bounds = new BoundCounters();
   readonly #ledger: DatagramLedger;
   readonly #connections: ConnectionBounds;
-  readonly #transactions = new UnshownTransactions(this.#bounds, () => performance.now());
+  readonly #transactions: UnshownTransactions;
+  readonly #given: Partial<SipLimits>;
+  readonly #limits: SipLimits;
 
   /** Made by `latchSip`, not by hand. */
   constructor(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions) {
     super();
-    this.#connections = new ConnectionBounds(connectionLimits(options.connections), this.#bounds);
+    this.#given = checkLimits(options.limits);
+    this.#limits = { ...SIP_LIMITS, ...this.#given };
+    this.#connections = new ConnectionBounds(this.#limits, this.#bounds);
+    this.#transactions = new UnshownTransactions(this.#bounds, () => performance.now(), this.#limits);
     const { role, policy, ringingMs, maxSilenceMs, resolve = resolveHop, shownRanges } = options;
     this.#ledger = new DatagramLedger(() => performance.now(), shownRanges);
     this.#sip = sip;
@@ -98,7 +105,10 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
     };
     this.#calls = new Calls(
       latchkey,
-      { ...limits, ...(role && { role }), ...(policy && { policy }), bounds: this.#bounds },
+      {
+        ...{ ...limits, ...(role && { role }), ...(policy && { policy }) },
+        ...{ bounds: this.#bounds, strangers: this.#limits },
+      },
       {
         onSession: (session, message) => this.#tell('session', session, message),
         onEnd: ({ session, callId }, reason) => this.#tell('ended', { session, call: callId, reason }),
@@ -108,12 +118,8 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   }
 
   /** What was refused at the gate, before the package saw it, and how often a bound held somebody back, by all stacks together. */
-  get counters(): { readonly gate: GateCounts; readonly bounds: BoundCounts } {
-    return { gate: this.#gate, bounds: this.bounds };
-  }
-
-  get bounds(): BoundCounts {
-    return this.#bounds.counts;
+  get counters(): SipCounts {
+    return { gate: this.#gate.counts, bounds: this.#bounds.counts };
   }
 
   displaceUnconfirmed(newcomer: Dialog): boolean {
@@ -136,6 +142,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
       gate: this.#gate,
       ...{ ledger: this.#ledger, bounds: this.#bounds, transactions: this.#transactions },
       connections: this.#connections,
+      ...{ given: this.#given, limits: this.#limits },
       onRejected: (dialog, message, { status, warning }) => {
         const call = String(message.headers['call-id'] ?? '');
         this.#tell('rejected', { session: dialog?.session, call, status, warning, message });

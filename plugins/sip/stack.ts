@@ -52,6 +52,7 @@ import { Listeners } from './listeners.js';
 import { Sender } from './sender.js';
 import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
 import { gateLimits } from './limits.js';
+import type { SipLimits } from './limits.js';
 import { unveilMessage } from './package-text.js';
 import type { Resolve } from './target.js';
 
@@ -66,6 +67,9 @@ export interface StackSite {
   readonly bounds: BoundCounters;
   readonly transactions: UnshownTransactions;
   readonly connections: ConnectionBounds;
+  /** Those that were asked for, and all. */
+  readonly given: Partial<SipLimits>;
+  readonly limits: SipLimits;
   onRejected(dialog: Dialog | undefined, message: SipMessage, refusal: Refusal): void;
   /** False where nobody wants to hear of what is received. */
   isHeard(): boolean;
@@ -110,7 +114,7 @@ export class Stack implements SipStack {
     const receive = (request: SipRequest, remote: SipFlow) => this.#receive(request, remote);
     this.#unshown = new UnshownPeers({
       ...{ sip: site.sip, ledger: site.ledger, bounds: site.bounds, transactions: site.transactions },
-      calls: site.calls,
+      ...{ calls: site.calls, limits: site.limits },
       local: () => this.#udpAddress,
       onReceived: (request, remote) => this.#onReceived(request, remote),
       onRequest: receive,
@@ -197,7 +201,7 @@ export class Stack implements SipStack {
 
   #guardSite(): DatagramGuardSite {
     return {
-      limits: gateLimits(this.#options),
+      limits: gateLimits(this.#options, this.#site.given),
       counters: this.#site.gate,
       tag: randomBytes(8).toString('hex'),
       onFault: (where, error) => this.#site.onFault(where, error),

@@ -21,6 +21,7 @@ import type {
   SipMessage,
   SipRequest,
   SipResponse,
+  StrangerLimits,
   UnshownTransaction,
   UnshownTransactions,
 } from '../../lib/sip/index.js';
@@ -32,6 +33,7 @@ export interface UnshownPeersSite {
   readonly bounds: BoundCounters;
   readonly transactions: UnshownTransactions;
   readonly calls: Calls;
+  readonly limits: StrangerLimits;
   /** Of the UDP socket. */
   readonly local: () => { readonly address: string; readonly port: number };
   onReceived(request: SipMessage, remote: SipFlow): void;
@@ -44,13 +46,6 @@ export interface UnshownPeersSite {
   onSending(message: SipMessage, target: SipFlow): void;
   send(bytes: Buffer, to: { readonly address: string; readonly port: number }): void;
 }
-
-/**
- * Transactions that the package may have at a time, by each source and in all: it keeps each for 32 s and has no bound. Sources can be
- * forged where somebody is shown, too; what goes beyond is held here, where there is one.
- */
-const MAX_LEFT_OF_SOURCE = 512;
-const MAX_LEFT_IN_ALL = 4096;
 
 type DatagramFlow = SipFlow & { readonly address: string; readonly port: number };
 
@@ -83,9 +78,15 @@ export class UnshownPeers {
     return true;
   }
 
+  /**
+   * The package keeps each transaction for 32 s and has no bound. Sources can be forged where somebody is shown, too: what goes beyond
+   * is held here, where there is one.
+   */
   #hasRoom(address: string): boolean {
+    const { ledger, limits } = this.#site;
+    if (ledger.isOwned(address)) return true;
     const { ofSource, inAll } = this.#left.of(address, performance.now());
-    return this.#site.ledger.isOwned(address) || (ofSource < MAX_LEFT_OF_SOURCE && inAll < MAX_LEFT_IN_ALL);
+    return ofSource < limits.maxTransactionsOfSource && inAll < limits.maxTransactions;
   }
 
   #leave(address: string): false {

@@ -49,6 +49,8 @@ describe('the options of serve', () => {
       trunks: [],
       isOpen: true,
       origins: [],
+      limits: {},
+      sdpLimits: {},
       media: { kind: 'range', low: 40000, high: 49999 },
       policy: 'prefer',
       allowInsecureSignalling: false,
@@ -65,6 +67,41 @@ describe('the options of serve', () => {
     assert.deepEqual(options.media, { kind: 'shared', port: 7000 });
     assert.deepEqual([options.listen, options.advertise], ['0.0.0.0', '192.0.2.1']);
     assert.equal(options.allowInsecureSignalling, true);
+  });
+
+  it('set bounds by their names, each where it belongs', () => {
+    const { limits, sdpLimits } = readServeOptions({
+      limit: ['maxConnections=1000,maxMids=7', 'handshakeMs=2000'],
+    });
+    assert.deepEqual(limits, { maxConnections: 1000, handshakeMs: 2000 });
+    assert.deepEqual(sdpLimits, { maxMids: 7 });
+    const config = write('limits.json', JSON.stringify({ limit: ['maxLines=20'] }));
+    assert.deepEqual(readServeOptions({ config }).limits, { maxLines: 20 });
+  });
+
+  for (const limit of [
+    'maxLines',
+    'maxLines=',
+    'maxLines=0',
+    'maxLines=-1',
+    'maxLines=1.5',
+    'maxLines=2147483648',
+  ])
+    it(`refuse the bound ${limit}, and say what one looks like`, () => {
+      assert.throws(() => readServeOptions({ limit: [limit] }), {
+        exitCode: 2,
+        message: /^--limit: expects NAME=NUMBER such as maxConnections=1000/,
+      });
+    });
+
+  it('refuse a bound that there is not, and name those that there are', () => {
+    for (const name of ['maxFish', 'toString', '__proto__'])
+      assert.throws(() => readServeOptions({ limit: [`${name}=7`] }), {
+        exitCode: 2,
+        message: new RegExp(
+          `^--limit ${name}: there is no such limit; there are maxMessageBytes, .*maxMids$`,
+        ),
+      });
   });
 
   it('say who may call: beyond loopback one of three must be there', () => {

@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import dgram from 'node:dgram';
+import type { ServerCounters } from '../../lib/server/index.js';
+import { BOUND_NAMES } from '../../lib/sip/index.js';
 import { mediaPort, RawPhone } from './raw-phone.js';
 import { CommandProcess, ServerProcess } from './server-process.js';
 
@@ -243,6 +245,23 @@ describe('latchkey serve: start and end', () => {
     assert.equal(last['final'], true);
     assert.equal(last['calls'], 0);
     assert.ok(!('sessions' in last), 'what each call has counted is for --verbose');
+  });
+
+  it('keeps the bounds of --limit, and tells in its counters what the gate and the bounds did', async () => {
+    const server = await ServerProcess.start('--limit', 'maxLines=12', 'maxMedia=1', 'maxCallsOfCallId=1');
+    const phone = await RawPhone.open(server.port('udp'));
+    const many = Array.from({ length: 12 }, (_, i) => `X-${i}: x`);
+    phone.send('OPTIONS', { lines: many });
+    assert.equal((await phone.ask('OPTIONS')).status, 200);
+    const two = `${phone.sdp()}m=video 9 RTP/AVP 96\r\n`;
+    assert.equal((await phone.ask('INVITE', { body: two })).status, 400);
+    assert.equal((await phone.ask('INVITE', { body: phone.sdp() })).status, 200);
+    const { code } = await server.stop();
+    assert.equal(code, 0);
+    const { gate, bounds } = server.events.at(-1) as unknown as Pick<ServerCounters, 'gate' | 'bounds'>;
+    assert.equal(gate.refused['line-count'], 1);
+    assert.deepEqual(Object.keys(bounds), [...BOUND_NAMES]);
+    phone.close();
   });
 
   it('ends every call by BYE on SIGTERM: route, target, tags and CSeq are right', async () => {

@@ -28,7 +28,7 @@ describe('net: public face', () => {
     const inner: Readonly<Record<string, readonly never[]>> = {
       latchkey: [] as Missing<
         Latchkey,
-        'sessions' | 'counters' | 'createSession' | 'createSocket' | 'close'
+        'sessions' | 'counters' | 'sdpLimits' | 'createSession' | 'createSocket' | 'close'
       >[],
       session: [] as Extract<keyof Session, 'onEnd'>[],
       port: [] as Missing<MediaPort, PortNames>[],

@@ -272,6 +272,26 @@ describe('latchkey/server', () => {
     assert.ok(!refused.ok && refused.reason === 'description');
   });
 
+  it('its rooms read descriptions under the limits of its latchkey', async () => {
+    const sdpLimits = { maxMids: 400 };
+    const offer = `${plainSdp(40_000)}a=mid:0\r\n`.replace(
+      't=0 0\r\n',
+      `t=0 0\r\na=group:BUNDLE${Array.from({ length: 300 }, (_, i) => ` ${i}`).join('')}\r\n`,
+    );
+    const latchkey = createLatchkey({ sdpLimits });
+    closers.push(() => latchkey.close());
+    for (const given of [{ sdpLimits }, latchkey, {}]) {
+      const { server } = await start({ signalling: undefined, listen: {}, latchkey: given });
+      const session = server.latchkey.createSession({ signalling: 'loopback' });
+      const isRaised = given !== undefined && 'sdpLimits' in given;
+      assert.equal(session.setRemote(offer).accepted, isRaised);
+      const seat = server.seat('tea', session);
+      await seat.lend(offer);
+      assert.equal(seat.answer(offer).ok, isRaised);
+      seat.release();
+    }
+  });
+
   it('media goes over any sockets that it is given, by the batch, with one look at the clock for each', async () => {
     const network = new MemoryNetwork();
     const at = { address: '127.0.0.1', port: 40_000 };

@@ -30,9 +30,9 @@ describe('bounds on connections', () => {
     for (const close of closers.splice(0).reverse()) close();
   });
 
-  async function listen(connections: NonNullable<LatchSipOptions['connections']>, extra: object = {}) {
+  async function listen(limits: NonNullable<LatchSipOptions['limits']>, extra: object = {}) {
     const latchkey = createLatchkey();
-    const latch: LatchSip = latchSip(sip, latchkey, { connections });
+    const latch: LatchSip = latchSip(sip, latchkey, { limits });
     latch.on('fault', () => undefined);
     const listeners = await latch.listen(
       { address: '127.0.0.1', tcp: 0, ws: 0, ...extra },
@@ -188,10 +188,14 @@ describe('bounds on connections', () => {
 
   it('an option that is none throws', () => {
     const latchkey = createLatchkey();
-    for (const connections of [{ maxConnections: 0 }, { incompleteMs: NaN }, { of: 1 }] as NonNullable<
-      LatchSipOptions['connections']
-    >[])
-      assert.throws(() => latchSip(sip, latchkey, { connections }), LatchkeyError);
+    for (const limits of [
+      { maxConnections: 0 },
+      { incompleteMs: NaN },
+      { maxTransactions: 2 ** 31 },
+      { of: 1 },
+      null,
+    ] as NonNullable<LatchSipOptions['limits']>[])
+      assert.throws(() => latchSip(sip, latchkey, { limits }), LatchkeyError);
     latchkey.close();
   });
 });
