@@ -1,7 +1,7 @@
 // Transactions that are left to the package, which keeps each for 32 s and has no bound: of each source and in all there are so many,
 // the others are held by the plugin itself (issue 10, demand 6).
 import assert from 'node:assert/strict';
-import { BoundCounters, DatagramLedger, UnshownTransactions } from '../../lib/sip/index.js';
+import { BoundCounters, DatagramLedger, UnshownTransactions, STRANGER_LIMITS } from '../../lib/sip/index.js';
 import { Calls } from '../../lib/sip/calls.js';
 import { UnshownPeers } from '../../plugins/sip/unshown-peers.js';
 import { FakeLatchkey } from './fake-latchkey.js';
@@ -32,7 +32,7 @@ describe('plugins/sip: requests over UDP from where somebody is shown', () => {
     const bounds = new BoundCounters();
     const ignore = (): void => undefined;
     peers = new UnshownPeers({
-      ...{ sip, ledger, bounds },
+      ...{ sip, ledger, bounds, limits: STRANGER_LIMITS },
       transactions: new UnshownTransactions(bounds, () => 0),
       calls: new Calls(
         new FakeLatchkey().asLatchkey,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createLatchkey, LatchkeyError } from '../../lib/index.js';
-import { connectionLimits } from '../../plugins/sip/connection-bounds.js';
+import { CONNECTION_LIMITS } from '../../plugins/sip/connection-bounds.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { LatchSip, LatchSipOptions } from '../../plugins/sip/index.js';
 import { sip } from '../plugins/sip-phones.js';
@@ -144,7 +144,7 @@ describe('bounds on connections', () => {
   });
 
   it('a handshake and a message have 10 s unless set', () => {
-    const { handshakeMs, incompleteMs } = connectionLimits();
+    const { handshakeMs, incompleteMs } = CONNECTION_LIMITS;
     assert.deepEqual([handshakeMs, incompleteMs], [10_000, 10_000]);
   });
 
