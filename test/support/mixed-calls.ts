@@ -1,7 +1,7 @@
 // Calls of every kind of protection on one shared port, in virtual time, and the judge over them. The peers are played by hand:
 // honest ones answer what reaches them, attackers know everything but keys. The judge works out of datagrams alone which
-// address has proven itself for which call, and holds what is delivered and sent against protocol.md 5.1, 5.4, 5.5, 5.6, 5.7
-// and 6.2. It asks the engine one thing only: which mapping it says is active.
+// address has proven itself for which call, and holds what is delivered and sent against protocol.md 5.1, 5.4 to 5.8, 6.2, 8.1
+// and P11. It asks the engine one thing only: which mapping it says is active.
 import { Engine, LatchkeyError } from '../../lib/core/index.js';
 import type { Component, LatchEvent, Port } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
@@ -11,12 +11,15 @@ import { defaultEngineOptions } from './engine-host.js';
 import { IcePhone, readServerCheck } from './ice-phone.js';
 import type { Check } from './ice-phone.js';
 import { makeRtp, makeSenderReport } from './media.js';
+import { Budgets } from './mixed-budgets.js';
+import { CALL_KINDS, MixedCall } from './mixed-call.js';
+import type { CallKind } from './mixed-call.js';
+import { isForbidden, keyOf, MixedViolation, SERVER } from './mixed-rules.js';
+import { SsrcLedger } from './mixed-ssrcs.js';
 import * as oracle from './oracle.js';
-import type { Generation, LatchLine } from './oracle.js';
+import type { LatchLine } from './oracle.js';
 import { Prng } from './prng.js';
 import { makeSdp } from './session-description.js';
-
-type Session = ReturnType<Engine['createSession']>;
 
 /** What the signalling tells of a peer, where the engine can be told. */
 interface Told {
@@ -31,83 +34,35 @@ export interface Choices {
   pick<T>(values: readonly T[]): T;
 }
 
-export const CALL_KINDS = ['latch', 'mutual', 'ice', 'none', 'legacy', 'prover'] as const;
-/** `mutual`: latch both ways. `prover`: our side proves, the peer is a server. */
-export type CallKind = (typeof CALL_KINDS)[number];
-/** Whose payload only a proven address sends and gets. */
-const PROVEN: readonly CallKind[] = ['latch', 'mutual', 'ice'];
-
-export interface MixedCall {
-  readonly number: number;
-  readonly session: Session;
-  readonly isHonest: boolean;
-  readonly ssrc: number;
-  kind: CallKind;
-  /** Where the peer is, whatever its SDP says. */
-  address: TransportAddress;
-  /** What its SDP says. */
-  signalled: TransportAddress;
-  /** Since when its SDP says so. */
-  claimedMs: number;
-  /** The IP address that its signalling comes from; undefined where nobody has told. */
-  readonly home: string | undefined;
-  /** Its signalling comes over a connection, so somebody is known to receive at that address (protocol.md 8). */
-  readonly isHomeShown: boolean;
-  generation: Generation | undefined;
-  phone: IcePhone | undefined;
-  /** Addresses that have answered a challenge of this call, by whoever holds its keys. */
-  readonly proven: Set<string>;
-  sequence: number;
-  counter: number;
-  isOpen: boolean;
-  /** Of ours, as they stand in SDP: nothing that is printed may hold them. */
-  readonly secrets: string[];
-}
-
 interface Outstanding {
   readonly call: MixedCall;
   readonly key: string;
 }
 
-interface Account {
-  receivedBytes: number;
-  sentBytes: number;
-  /** Payload of calls that nothing protects. */
-  payloadBytes: number;
-  /** When something went there that seemed to be paid for by what came. */
-  readonly paidMs: number[];
-  /** An SDP names it, or has named it: its few may have gone. */
-  isNamed: boolean;
-}
-
-interface SsrcOwner {
+interface Proof {
   readonly call: MixedCall;
-  lastMs: number;
+  readonly atMs: number;
 }
 
-/** What may never be. */
-export class MixedViolation extends Error {
-  override readonly name = 'MixedViolation';
+/** Payload that nobody got at once, from an address that had proven itself. */
+interface Arrival {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  readonly atMs: number;
+  readonly proof: Proof;
 }
 
-const SERVER: TransportAddress = { address: '203.0.113.1', port: 40_000 };
-const MINUTE_MS = 60_000;
-const OWNERSHIP_MS = 30_000;
-/** A hello or a challenge of ours has no more. */
-const LONGEST_UNASKED_BYTES = 140;
 /** Nothing that was asked before is still waited for. */
 export const QUIET_MS = 6000;
+/** A trial lasts one and a half round trips, which are measured from the first of challenges that go out for 3100 ms (5.2, 5.11). */
+const TRIAL_MS = 5000;
 const MAX_RECORDED = 60;
 const MAX_OUTPUTS = 400;
+/** What may go to an address that nothing has come from (protocol.md 5.7); `other` is a check. */
+const QUESTIONS: readonly oracle.Reading['kind'][] = ['hello', 'challenge', 'other'];
+/** An IP address that has verified something is not bounded for so long (protocol.md 5.7). */
+const VERIFIED_MS = 600_000;
 export const MAX_CALLS = 10;
-
-export const keyOf = ({ address, port }: TransportAddress): string => `${address}|${port}`;
-/** No target that nothing has come from (protocol.md 5.7): loopback, link-local, private, multicast, broadcast, and our own. */
-const isForbidden = (key: string): boolean =>
-  /^(?:0|10|127|169\.254|2(?:2[4-9]|3\d)|255)\./.test(key) || key === keyOf(SERVER);
-/** 198.18/15, where the attackers are, is for measurements between networks: an SDP may no more aim us there than at 10/8. */
-const isUnrouted = ({ address }: TransportAddress): boolean => /^198\.1[89]\./.test(address);
-const blockOf = (address: string): string => address.slice(0, address.lastIndexOf('.'));
 
 export class MixedCalls {
   readonly engine: Engine;
@@ -127,17 +82,16 @@ export class MixedCalls {
   readonly #byComponent = new Map<Component, MixedCall>();
   readonly #byName = new Map<string, MixedCall>();
   readonly #outstanding = new Map<string, Outstanding>();
-  readonly #lastProof = new Map<string, { readonly call: MixedCall; atMs: number }>();
-  readonly #accounts = new Map<string, Account>();
-  readonly #free: { readonly atMs: number; readonly ip: string }[] = [];
-  readonly #ssrcOwners = new Map<number, SsrcOwner>();
+  readonly #lastProof = new Map<string, Proof>();
+  readonly #arrivals: Arrival[] = [];
+  readonly #budgets = new Budgets();
+  readonly #ssrcs = new SsrcLedger<MixedCall>();
   readonly #pending: { readonly atMs: number; readonly run: () => void }[] = [];
   readonly #provenIps = new Map<string, number>();
-  readonly #shownIps = new Set<string>();
   /** Challenges that went out while the last datagram was handled, by address. */
   #challenged: { readonly key: string; readonly call: MixedCall }[] = [];
+  #open: MixedCall[] = [];
   #nextPort = 30_000;
-  #nextNumber = 1;
 
   constructor(
     readonly choices: Choices,
@@ -149,7 +103,7 @@ export class MixedCalls {
   }
 
   get open(): readonly MixedCall[] {
-    return this.calls.filter(({ isOpen }) => isOpen);
+    return this.#open;
   }
 
   honest(kinds: readonly CallKind[] = CALL_KINDS): MixedCall | undefined {
@@ -167,45 +121,22 @@ export class MixedCalls {
     return { address: `198.51.100.${1 + this.choices.integer(4)}`, port: this.#nextPort++ };
   }
 
-  isProvenKind({ kind }: MixedCall): boolean {
-    return PROVEN.includes(kind);
-  }
-
-  mappingOf(call: MixedCall): string | undefined {
-    const mapping = call.session.component(0, 1).mapping;
-    return mapping && keyOf(mapping);
-  }
-
   /** The call that has proven the address last and has its media there (protocol.md 5.1). */
   holderOf(key: string): MixedCall | undefined {
     const call = this.#lastProof.get(key)?.call;
-    return call?.isOpen && this.isProvenKind(call) && this.mappingOf(call) === key ? call : undefined;
+    return call?.isOpen && call.isProving && call.mapping === key ? call : undefined;
   }
 
   /**
-   * Of several calls whose SDP names the address and that prove nothing, the one whose signalling comes from there, else the
-   * earlier (protocol.md 5.1).
+   * Of several calls that have the address by their word alone, the one whose signalling comes from there, else the earlier
+   * (protocol.md 5.1).
    */
   claimantOf(key: string): MixedCall | undefined {
     let best: MixedCall | undefined;
-    for (const call of this.open) {
-      if (keyOf(call.signalled) !== key || !this.#claims(call)) continue;
-      if (!best || this.#isBetterClaim(call, best)) best = call;
+    for (const call of this.#open) {
+      if (call.claimed === key && (!best || isBetterClaim(call, best, key))) best = call;
     }
     return best;
-  }
-
-  /** A prover chose its peer; a peer without a key is only taken to be where an SDP may aim us (protocol.md 5.7, 6.5). */
-  #claims({ kind, signalled, home, isHomeShown }: MixedCall): boolean {
-    if (kind !== 'none') return kind === 'prover';
-    return (
-      (isHomeShown && home === signalled.address) || !(isForbidden(keyOf(signalled)) || isUnrouted(signalled))
-    );
-  }
-
-  #isBetterClaim(call: MixedCall, than: MixedCall): boolean {
-    const [isHome, isOtherHome] = [call, than].map(({ home, signalled }) => home === signalled.address);
-    return isHome === isOtherHome ? call.claimedMs < than.claimedMs : isHome === true;
   }
 
   // ---- calls -------------------------------------------------------------------------------------------------
@@ -218,39 +149,33 @@ export class MixedCalls {
   ): MixedCall | undefined {
     if (this.open.length >= MAX_CALLS) return undefined;
     const session = this.engine.createSession({
-      call: `call-${this.#nextNumber}`,
+      call: `call-${this.calls.length + 1}`,
       role: kind === 'prover' ? 'prover' : 'verifier',
       signalling: 'encrypted',
       policy: kind === 'legacy' ? 'legacy' : 'prefer',
     });
     const isHomeKnown = this.choices.chance(0.6);
     const transport = this.choices.pick(['udp', 'tls'] as const);
-    const call: MixedCall = {
-      number: this.#nextNumber++,
-      session,
-      isHonest,
-      ssrc: this.prng.uint32(),
-      kind,
-      address,
-      signalled,
+    const call = new MixedCall({
+      ...{
+        number: this.calls.length + 1,
+        session,
+        isHonest,
+        ssrc: this.prng.uint32(),
+        kind,
+        address,
+        signalled,
+      },
       claimedMs: this.nowMs,
       home: isHomeKnown ? address.address : undefined,
       isHomeShown: isHomeKnown && transport === 'tls',
-      generation: undefined,
-      phone: undefined,
-      proven: new Set(),
-      sequence: 0,
-      counter: 0,
-      isOpen: true,
-      secrets: [],
-    };
+    });
     this.calls.push(call);
-    const component = session.component(0, 1);
-    this.#byComponent.set(component, call);
-    component.attach(this.port, this.nowMs);
+    this.#open = [...this.#open, call];
+    this.#byComponent.set(call.component, call);
+    call.component.attach(this.port, this.nowMs);
     const told = session as Told;
     if (call.home !== undefined) told.peer?.({ address: call.home, transport });
-    if (call.home !== undefined && call.isHomeShown) this.#shownIps.add(call.home);
     this.negotiate(call);
     if (call.isOpen) told.confirm?.();
     return call;
@@ -258,8 +183,9 @@ export class MixedCalls {
 
   /** An exchange: the peer offers, or answers where our side proves. With a new secret where its protection has one. */
   negotiate(call: MixedCall, signalled = call.signalled): void {
-    if (keyOf(signalled) !== keyOf(call.signalled)) call.claimedMs = this.nowMs;
+    if (keyOf(signalled) !== call.signalledKey && call.kind !== 'legacy') call.claimedMs = this.nowMs;
     call.signalled = signalled;
+    call.generations++;
     const { session, kind } = call;
     const local = makeSdp({ address: SERVER.address, media: [{ port: SERVER.port, isMuxed: true }] });
     if (kind === 'prover') this.#negotiateAsProver(call, local);
@@ -282,16 +208,16 @@ export class MixedCalls {
 
   /** The peer offers again and names no secret any more: what was proven does not count from now on. */
   downgrade(call: MixedCall): void {
-    call.kind = 'none';
-    call.generation = call.phone = undefined;
-    call.proven.clear();
-    call.claimedMs = this.nowMs;
+    call.giveUpKey(this.nowMs);
+    this.#ssrcs.forget(call);
     this.negotiate(call);
   }
 
   hangUp(call: MixedCall): void {
     call.session.close(this.nowMs);
     call.isOpen = false;
+    this.#open = this.#open.filter((one) => one !== call);
+    this.#ssrcs.forget(call);
     this.drain();
   }
 
@@ -307,6 +233,8 @@ export class MixedCalls {
     const lines = [
       `a=latch:1 ${this.#tag()} ${this.#base64(32)} suite=HMAC-SHA-256`,
       `a=latch-challenge:${this.#base64(16)}`,
+      // A peer of which media is expected gets a hello every second (protocol.md 6.4): that takes most of the time of a long wait.
+      ...(this.prng.chance(0.8) ? ['a=recvonly'] : []),
     ];
     const { address, port } = call.signalled;
     const answer = makeSdp({ address, media: [{ port, isMuxed: true, lines }] });
@@ -382,8 +310,9 @@ export class MixedCalls {
   }
 
   #later(delayMs: number, run: () => void): void {
-    this.#pending.push({ atMs: this.nowMs + delayMs, run });
-    this.#pending.sort((a, b) => a.atMs - b.atMs);
+    const atMs = this.nowMs + delayMs;
+    const at = this.#pending.findLastIndex((one) => one.atMs <= atMs);
+    this.#pending.splice(at + 1, 0, { atMs, run });
     if (this.#pending.length > MAX_OUTPUTS) this.#pending.shift();
   }
 
@@ -391,34 +320,46 @@ export class MixedCalls {
 
   /** A datagram of the call's peer, from where it is. */
   say(call: MixedCall, bytes: Uint8Array): MixedCall | undefined {
-    if (call.isHonest) {
-      this.#record(bytes);
-      if (this.racesLeft > 0) {
-        this.racesLeft--;
-        this.receive(bytes, this.attacker());
-      }
-    }
+    if (call.isHonest) this.#overhear(bytes);
     return this.receive(bytes, call.address);
+  }
+
+  /** Attackers read what honest peers send, and may be faster. */
+  #overhear(bytes: Uint8Array): void {
+    this.#record(bytes);
+    if (this.racesLeft === 0) return;
+    this.racesLeft--;
+    this.receive(bytes, this.attacker());
   }
 
   receive(bytes: Uint8Array, source: TransportAddress): MixedCall | undefined {
     const key = keyOf(source);
-    this.#account(key).receivedBytes += bytes.length;
+    this.#budgets.noteReceived(key, bytes.length);
     this.#challenged = [];
-    const isKnown = this.holderOf(key) !== undefined || this.claimantOf(key) !== undefined;
-    if (!isKnown) this.strayMs = this.nowMs;
+    if (!this.holderOf(key) && !this.claimantOf(key)) this.strayMs = this.nowMs;
     const component = this.engine.handleDatagram(this.port, bytes, source.address, source.port, this.nowMs);
     const call = component && this.#byComponent.get(component);
     if (component && !call) throw new MixedViolation('delivered to a component of nobody');
+    this.#judgeEvents();
+    this.#noteMappings();
     if (call) this.#judgeDelivered(call, key, bytes);
+    const isStun = oracle.isStun(bytes);
+    if (!call && !isStun) this.#noteArrival(key, bytes);
     this.drain();
-    if (!isKnown && !oracle.isStun(bytes)) this.#judgeSsrc(key, bytes);
+    if (!isStun) this.#judgeSsrc(key, bytes);
     return call;
+  }
+
+  #noteArrival(key: string, bytes: Uint8Array): void {
+    const proof = this.#lastProof.get(key);
+    if (!proof) return;
+    this.#arrivals.push({ key, bytes, atMs: this.nowMs, proof });
+    if (this.#arrivals.length > MAX_OUTPUTS) this.#arrivals.shift();
   }
 
   talk(call: MixedCall, ssrc = call.ssrc, sizeBytes = 172): MixedCall | undefined {
     const payload = new Uint8Array(Math.max(0, sizeBytes - 12));
-    const key = keyOf(call.address);
+    const key = call.addressKey;
     const mustReach = this.holderOf(key) === call && call.isHonest;
     const claims = this.holderOf(key) === undefined && this.claimantOf(key) === call && call.isHonest;
     const reached = this.say(call, makeRtp({ ssrc, sequence: call.sequence++, timestamp: 0, payload }));
@@ -427,8 +368,7 @@ export class MixedCalls {
         `5.1: payload from ${key}, proven by call ${this.name(call)}, went to ${this.name(reached)}`,
       );
     // Who has proven the address keeps it before who names it, on a path that is not the active one too (protocol.md 5.1, 8.1).
-    const isProven = reached !== undefined && this.isProvenKind(reached) && reached.proven.has(key);
-    if (claims && reached && reached !== call && reached.kind !== 'legacy' && !isProven)
+    if (claims && reached && reached !== call && !reached.isProving)
       throw new MixedViolation(
         `5.1: payload from ${key}, claimed by ${this.name(call)}, went to ${this.name(reached)}`,
       );
@@ -473,7 +413,7 @@ export class MixedCalls {
   speak(call: MixedCall): void {
     if (!call.isOpen) return;
     const bytes = makeRtp({ ssrc: markOf(call), sequence: call.sequence++, timestamp: 0 });
-    const destination = call.session.component(0, 1).handleSend(bytes, this.nowMs);
+    const destination = call.component.handleSend(bytes, this.nowMs);
     if (destination) {
       this.#judgeSent(call, keyOf(destination));
       this.#judgePayload(call, destination, bytes.length);
@@ -483,6 +423,7 @@ export class MixedCalls {
 
   drain(): void {
     const { engine } = this;
+    this.#noteMappings();
     let outputs = 0;
     for (let sent = engine.pollTransmit(); sent; sent = engine.pollTransmit()) {
       if (++outputs > MAX_OUTPUTS) throw new MixedViolation(`more than ${MAX_OUTPUTS} datagrams for one`);
@@ -493,26 +434,41 @@ export class MixedCalls {
       if (!call) throw new MixedViolation('held for a component of nobody');
       this.#judgeHeld(call, keyOf(held.source), held.bytes);
     }
-    for (let event = engine.pollEvent(); event; event = engine.pollEvent()) this.#judgeEvent(event);
+    this.#judgeEvents();
+  }
+
+  #noteMappings(): void {
+    for (const call of this.#open) call.noteMapping(this.nowMs);
+  }
+
+  #judgeEvents(): void {
+    for (let event = this.engine.pollEvent(); event; event = this.engine.pollEvent()) this.#judgeEvent(event);
   }
 
   #judgeEvent(event: LatchEvent): void {
     const text = JSON.stringify(event);
-    const isTold = this.calls.some(({ secrets }) => secrets.some((secret) => text.includes(secret)));
-    if (isTold) throw new MixedViolation(`P7: the event ${event.type} tells a secret`);
+    // No secret is shorter than 22 characters (RFC 8839 5.4), and hardly any event has a word as long as that.
+    const isSuspect = /[\w+/-]{22}/.test(text);
+    if (isSuspect && this.calls.some(({ secrets }) => secrets.some((secret) => text.includes(secret))))
+      throw new MixedViolation(`P7: the event ${event.type} tells a secret`);
+    if (event.type !== 'legacy' || !event.remote) return;
+    const call = this.#open.find(({ session }) => session.id === event.session);
+    if (!call) return;
+    call.locked = keyOf(event.remote);
+    call.claimedMs = this.nowMs;
   }
 
   #handleTransmit(bytes: Uint8Array, destination: TransportAddress): void {
     const key = keyOf(destination);
     if (!oracle.isStun(bytes)) {
-      const call = this.calls.find((one) => markOf(one) === ssrcOf(bytes));
+      const call = this.calls[ssrcOf(bytes) - FIRST_MARK];
       if (!call) throw new MixedViolation(`the engine itself sends media to ${key}`);
       return this.#judgeSent(call, key);
     }
     this.#record(bytes);
     const message = oracle.readMessage(bytes);
     const call = this.#byName.get(message?.username ?? '') ?? this.#askedBy(message);
-    if (call?.kind !== 'prover') this.#judgeBudget(key, bytes.length, destination.address);
+    if (call?.kind !== 'prover') this.#judgeBudget(call, destination, bytes.length, message);
     if (message) this.#handleMessage(message, call, key, bytes);
   }
 
@@ -528,7 +484,7 @@ export class MixedCalls {
         this.#judgeResponse(key);
         break;
       case 'other':
-        this.#handleCheck(bytes, key);
+        if (call) this.#handleCheck(call, bytes, key);
         break;
       case 'welcome':
       case 'keepalive':
@@ -547,41 +503,35 @@ export class MixedCalls {
     if (!generation || !word || call.kind === 'prover') return;
     this.#outstanding.set(transaction.toString('hex'), { call, key });
     this.#trim();
-    if (keyOf(call.address) !== key || this.choices.chance(0.04)) return;
-    const source = call.address;
+    if (call.addressKey !== key || this.choices.chance(0.04)) return;
     this.#later(5 + this.choices.integer(30), () => {
-      if (!call.isOpen || keyOf(call.address) !== key) return;
-      this.#noteProof(call, transaction, source);
-      this.say(call, oracle.makeResponse(generation, 1, { transaction, word }, SERVER));
+      if (!call.isOpen || call.addressKey !== key) return;
+      this.#prove(call, transaction, oracle.makeResponse(generation, 1, { transaction, word }, SERVER));
     });
   }
 
-  #handleCheck(bytes: Uint8Array, key: string): void {
-    for (const call of this.open) {
-      const check = call.phone && readServerCheck(bytes, call.phone.pwd);
-      if (!check?.isControlled) continue;
-      this.#challenged.push({ key, call });
-      this.#outstanding.set(check.transaction.toString('hex'), { call, key });
-      this.#trim();
-      if (keyOf(call.address) !== key || this.choices.chance(0.04)) return;
-      return this.#answerCheck(call, check, key);
-    }
+  #handleCheck(call: MixedCall, bytes: Uint8Array, key: string): void {
+    const check = call.phone && readServerCheck(bytes, call.phone.pwd);
+    if (!call.isOpen || !check?.isControlled) return;
+    this.#challenged.push({ key, call });
+    this.#outstanding.set(check.transaction.toString('hex'), { call, key });
+    this.#trim();
+    if (call.addressKey === key && !this.choices.chance(0.04)) this.#answerCheck(call, check, key);
   }
 
   #answerCheck(call: MixedCall, check: Check, key: string): void {
-    const { phone, address: source } = call;
+    const { phone } = call;
     const transaction = Buffer.from(check.transaction);
     this.#later(5 + this.choices.integer(30), () => {
-      if (!phone || !call.isOpen || keyOf(call.address) !== key) return;
-      this.#noteProof(call, transaction, source);
-      this.say(call, phone.answer({ ...check, transaction }, SERVER));
+      if (!phone || !call.isOpen || call.addressKey !== key) return;
+      this.#prove(call, transaction, phone.answer({ ...check, transaction }, SERVER));
     });
   }
 
   /** The server that our side proves itself to welcomes and asks. */
   #handleHello(call: MixedCall, key: string, transaction: Buffer): void {
-    const { generation, address } = call;
-    if (!generation || keyOf(address) !== key || !call.isHonest) return;
+    const { generation } = call;
+    if (!generation || call.addressKey !== key || !call.isHonest) return;
     this.#later(8, () => {
       if (!call.isOpen || call.kind !== 'prover') return;
       this.say(call, oracle.makeWelcome(generation, transaction, SERVER));
@@ -598,18 +548,37 @@ export class MixedCalls {
     else this.receive(bytes, source);
   }
 
-  /** Whoever holds the keys answers from the address that was asked: from now on it counts as proven. */
-  #noteProof(call: MixedCall, transaction: Buffer, source: TransportAddress): void {
+  /**
+   * Whoever holds the keys answers from the address that was asked: from now on it counts as proven. Not where the engine drops
+   * the response: then it asks nothing of the kind any more (protocol.md 5.2, 5.9, 5.10).
+   */
+  #prove(call: MixedCall, transaction: Buffer, response: Uint8Array): void {
+    if (call.isHonest) this.#overhear(response);
     const asked = this.#outstanding.get(transaction.toString('hex'));
-    const key = keyOf(source);
+    const { address, addressKey: key } = call;
     // A challenge that came twice is answered twice: the second answer is to nothing outstanding (protocol.md 5.2).
     this.#outstanding.delete(transaction.toString('hex'));
     // A call that has given up its secret meanwhile asks nothing any more.
-    if (asked?.call !== call || asked.key !== key || !this.isProvenKind(call)) return;
-    call.proven.add(key);
+    if (asked?.call !== call || asked.key !== key || !call.isProving)
+      return void this.receive(response, address);
+    const [provenMs, proof] = [call.proven.get(key), this.#lastProof.get(key)];
+    const dropped = this.#countDropped();
+    call.proven.set(key, this.nowMs);
     this.#lastProof.set(key, { call, atMs: this.nowMs });
-    this.#provenIps.set(source.address, this.nowMs);
-    this.proofs++;
+    this.receive(response, address);
+    if (this.#countDropped() === dropped) {
+      this.#provenIps.set(address.address, this.nowMs);
+      this.proofs++;
+      return;
+    }
+    if (provenMs === undefined) call.proven.delete(key);
+    else call.proven.set(key, provenMs);
+    if (proof) this.#lastProof.set(key, proof);
+    else this.#lastProof.delete(key);
+  }
+
+  #countDropped(): number {
+    return Object.values(this.engine.counters.dropped).reduce((sum, count) => sum + count, 0);
   }
 
   // ---- the judge ---------------------------------------------------------------------------------------------
@@ -617,16 +586,23 @@ export class MixedCalls {
   #judgeDelivered(call: MixedCall, key: string, bytes: Uint8Array): void {
     if (!call.isOpen) throw new MixedViolation(`5.10: payload is handed to the closed ${this.name(call)}`);
     this.#judgeAddress(call, key, 'taken from');
-    // Only a verified path is ever the active one (protocol.md 5.6): what nothing has proven owns no SSRC.
-    if (this.isProvenKind(call) && this.mappingOf(call) === key) this.#noteSsrc(call, ssrcOf(bytes));
+    this.#noteSsrc(call, key, bytes);
   }
 
-  /** It came before: another may have proven the address since (protocol.md 5.11). */
+  /**
+   * What came from a candidate after its answer, while the address was its own, is delivered when it has the media
+   * (protocol.md 5.11, 5.1). It came before: another may have proven the address since.
+   */
   #judgeHeld(call: MixedCall, key: string, bytes: Uint8Array): void {
     if (!call.isOpen) throw new MixedViolation(`5.10: payload is handed to the closed ${this.name(call)}`);
-    if (!this.isProvenKind(call) || !call.proven.has(key))
-      throw new MixedViolation(`5.4: payload from ${key} was held for ${this.name(call)} without a proof`);
-    if (this.mappingOf(call) === key) this.#noteSsrc(call, ssrcOf(bytes));
+    const came = this.#arrivals.filter((one) => one.key === key && Buffer.compare(one.bytes, bytes) === 0);
+    const isKept = came.some(
+      ({ atMs, proof }) =>
+        proof.call === call && atMs - proof.atMs <= TRIAL_MS && this.nowMs - atMs <= TRIAL_MS,
+    );
+    if (!isKept || call.mapping !== key)
+      throw new MixedViolation(`5.11: payload from ${key} was held for ${this.name(call)} without a proof`);
+    this.#noteSsrc(call, key, bytes);
   }
 
   #judgeSent(call: MixedCall, key: string): void {
@@ -635,55 +611,59 @@ export class MixedCalls {
   }
 
   #judgeAddress(call: MixedCall, key: string, what: 'taken from' | 'sent to'): void {
+    if (call.isProving) return this.#judgeProven(call, key, what);
     const holder = this.holderOf(key);
-    // A call that has proven the address itself sends there until its peer, who has left, is heard elsewhere or expires.
-    const mayStay = what === 'sent to' && this.isProvenKind(call) && call.proven.has(key);
-    if (holder && holder !== call && !mayStay)
+    if (holder)
       throw new MixedViolation(
         `5.1: payload of ${this.name(call)} is ${what} ${key}, proven by ${this.name(holder)}`,
       );
-    if (this.isProvenKind(call)) {
-      if (call.proven.has(key)) return;
-      throw new MixedViolation(
-        `5.4: payload of ${this.name(call)} is ${what} ${key}, which has proven nothing for it`,
-      );
-    }
-    if (call.kind === 'legacy') return;
-    if (key !== keyOf(call.signalled))
-      throw new MixedViolation(
-        `6.5: payload of ${this.name(call)} is ${what} ${key}, its SDP says ${keyOf(call.signalled)}`,
-      );
+    const told = call.kind === 'legacy' ? call.locked : call.signalledKey;
+    if (key !== told)
+      throw new MixedViolation(`6.5: payload of ${this.name(call)} is ${what} ${key}, not ${told}`);
     // Who only proves itself chose its server: two calls may well have the same one (protocol.md 5.7, 6.1).
     if (call.kind === 'prover' && what === 'sent to') return;
     const first = this.claimantOf(key);
-    if (first && first !== call && this.#isBetterClaim(first, call))
+    if (first && first !== call && isBetterClaim(first, call, key))
       throw new MixedViolation(
         `5.1: payload of ${this.name(call)} is ${what} ${key}, claimed by ${this.name(first)}`,
       );
   }
 
-  #noteSsrc(call: MixedCall, ssrc: number): void {
-    const owner = this.ssrcOwner(ssrc);
-    if (!owner) this.#ssrcOwners.set(ssrc, { call, lastMs: this.nowMs });
-    else if (owner.call === call) owner.lastMs = this.nowMs;
+  #judgeProven(call: MixedCall, key: string, what: 'taken from' | 'sent to'): void {
+    const isTaken = what === 'taken from';
+    if (!(isTaken ? call.mayTake(key, this.nowMs) : call.maySend(key, this.nowMs)))
+      throw new MixedViolation(
+        `5.4: payload of ${this.name(call)} is ${what} ${key}, which has proven nothing for it`,
+      );
+    // A call sends where its peer was until that is heard elsewhere or expires, whoever has come there since.
+    const last = this.#lastProof.get(key);
+    if (isTaken && last && last.call !== call && last.call.isOpen && last.call.isProving)
+      throw new MixedViolation(
+        `5.1: payload of ${this.name(call)} is taken from ${key}, proven by ${this.name(last.call)}`,
+      );
   }
 
-  /** The call on whose active path the SSRC was first accepted, while it goes on there (protocol.md 5.1). */
-  ssrcOwner(ssrc: number): SsrcOwner | undefined {
-    const owner = this.#ssrcOwners.get(ssrc);
-    if (!owner?.call.isOpen || !this.isProvenKind(owner.call)) return undefined;
-    return this.nowMs - owner.lastMs < OWNERSHIP_MS ? owner : undefined;
+  /** Only a verified path is ever the active one (protocol.md 5.6): what nothing has proven owns no SSRC. */
+  #noteSsrc(call: MixedCall, key: string, bytes: Uint8Array): void {
+    if (call.isProving && call.mapping === key) this.#ssrcs.note(ssrcOf(bytes), call, this.nowMs);
   }
 
-  /** Media from an unknown address makes a candidate for the owner of its SSRC and for nobody else (protocol.md 5.1). */
+  ssrcOwner(ssrc: number): MixedCall | undefined {
+    return this.#ssrcs.ownerOf(ssrc, this.nowMs);
+  }
+
+  /** Media makes a candidate for the owner of its SSRC and for nobody else, but for who has proven the address (protocol.md 5.1). */
   #judgeSsrc(key: string, bytes: Uint8Array): void {
-    if (bytes.length < 12) return;
-    const owner = this.ssrcOwner(ssrcOf(bytes));
-    for (const { key: asked, call } of this.#challenged)
-      if (asked === key && owner && call !== owner.call && !call.proven.has(key))
+    if (bytes.length < 12 || this.#challenged.length === 0 || this.#open.length === 1) return;
+    const ssrc = ssrcOf(bytes);
+    const owner = this.ssrcOwner(ssrc);
+    for (const { key: asked, call } of this.#challenged) {
+      if (asked !== key || this.#lastProof.get(key)?.call === call) continue;
+      if (owner ? call !== owner : !this.#ssrcs.hasHeard(ssrc, call))
         throw new MixedViolation(
-          `5.1: media of ${this.name(owner.call)} from ${key} makes a candidate for ${this.name(call)}`,
+          `5.1: media of ${this.name(owner)} from ${key} makes a candidate for ${this.name(call)}`,
         );
+    }
   }
 
   /** Whether the call was challenged at the address while the last datagram was handled. */
@@ -691,72 +671,43 @@ export class MixedCalls {
     return this.#challenged.some((one) => one.call === call && one.key === key);
   }
 
-  /** The SDP of a call that is none of these names the address. */
-  noteNamed(address: TransportAddress): void {
-    this.#account(keyOf(address)).isNamed = true;
-  }
-
-  /** protocol.md 5.4 and P3: three times what came from there, and beside that 5.7's few to an address that an SDP names. */
-  #judgeBudget(key: string, sizeBytes: number, ip: string): void {
-    if (this.#lastProof.has(key)) return;
-    if ((this.#provenIps.get(ip) ?? -Infinity) > this.nowMs - 10 * MINUTE_MS) return;
-    const isAllowed = !isForbidden(key);
-    if (isAllowed && this.#shownIps.has(ip)) return;
-    const account = this.#account(key);
-    account.isNamed ||= this.calls.some(({ signalled }) => keyOf(signalled) === key);
-    const { isNamed } = account;
-    const fits = (): boolean => account.sentBytes + sizeBytes <= 3 * account.receivedBytes;
-    if (!fits() && isAllowed && isNamed) {
-      if (this.#takeFree(ip, this.nowMs))
-        return void (account.sentBytes += sizeBytes - LONGEST_UNASKED_BYTES);
-      // Which of them were the few cannot be seen: one that seemed to be paid for may have been one, if there was room for it.
-      const at = account.paidMs.findIndex((atMs) => this.#takeFree(ip, atMs));
-      if (at >= 0) account.paidMs.splice(at, 1);
-      if (at >= 0) account.sentBytes -= LONGEST_UNASKED_BYTES;
-    }
-    if (!fits())
-      throw new MixedViolation(
-        `${isNamed ? '5.7' : '5.4'}: ${account.sentBytes + sizeBytes} bytes to ${key}, which sent ${account.receivedBytes}`,
-      );
-    account.sentBytes += sizeBytes;
-    account.paidMs.push(this.nowMs);
-    if (account.paidMs.length > MAX_RECORDED) account.paidMs.shift();
-  }
-
-  /** Of 10 datagrams a minute to an IP address and 40 to its /24 (protocol.md 5.7) one at this moment, if there is room. */
-  #takeFree(ip: string, atMs: number): boolean {
-    const one = { atMs, ip };
-    const toBlock = [...this.#free, one].filter((other) => blockOf(other.ip) === blockOf(ip));
-    const toIp = toBlock.filter((other) => other.ip === ip);
-    if (!isWithin(toIp, 10) || !isWithin(toBlock, 40)) return false;
-    this.#free.push(one);
-    if (this.#free.length > MAX_OUTPUTS) this.#free.shift();
-    return true;
+  /** protocol.md 5.4, 5.7 and P3. */
+  #judgeBudget(
+    call: MixedCall | undefined,
+    destination: TransportAddress,
+    sizeBytes: number,
+    message: oracle.Reading | undefined,
+  ): void {
+    const key = keyOf(destination);
+    const ip = destination.address;
+    if (call?.isProving && call.isVerified(key, this.nowMs)) return;
+    const isShown = call?.isShown(ip) === true;
+    const isProvers = message?.kind === 'hello' || message?.kind === 'keepalive';
+    // What a prover says to a peer that is known to receive there keeps no bounds (6.1).
+    if (isProvers && isShown) return;
+    const isQuestion = message !== undefined && QUESTIONS.includes(message.kind);
+    const mayBeFew = isQuestion && call?.signalledKey === key && call.mayBeAsked(ip);
+    this.#budgets.judgeMessage(key, {
+      ...{ atMs: this.nowMs, ip, sizeBytes },
+      few: mayBeFew ? `${call.number}/${call.generations}/${key}` : undefined,
+      isBounded: !isShown && (this.#provenIps.get(ip) ?? -Infinity) < this.nowMs - VERIFIED_MS,
+    });
   }
 
   /** Where nothing protects a call, what goes to an address that is not shown is paid for by what came from there. */
   #judgePayload(call: MixedCall, destination: TransportAddress, sizeBytes: number): void {
-    if (call.kind !== 'none') return;
+    if (call.kind !== 'none' && call.kind !== 'legacy') return;
     const key = keyOf(destination);
     if (isForbidden(key)) throw new MixedViolation(`5.7: payload goes to ${key}`);
-    if (call.isHomeShown && call.home === destination.address) return;
-    const account = this.#account(key);
-    account.payloadBytes += sizeBytes;
-    if (account.payloadBytes <= 3 * account.receivedBytes) return;
-    throw new MixedViolation(
-      `P11: ${account.payloadBytes} bytes of payload to ${key}, which sent ${account.receivedBytes} and is not shown`,
-    );
+    if (!call.isShown(destination.address)) this.#budgets.judgePayload(key, sizeBytes);
   }
 
   /** A challenge is answered only to where the prover's media goes (protocol.md 6.2). */
   #judgeResponse(key: string): void {
-    if (
-      this.open.some(
-        (call) => call.generation && (keyOf(call.signalled) === key || this.mappingOf(call) === key),
-      )
-    )
-      return;
-    throw new MixedViolation(`6.2: a challenge is answered to ${key}, where no peer's media is`);
+    const isPeers = ({ generation, signalledKey, mapping }: MixedCall): boolean =>
+      generation !== undefined && (signalledKey === key || mapping === key);
+    if (!this.#open.some(isPeers))
+      throw new MixedViolation(`6.2: a challenge is answered to ${key}, where no peer's media is`);
   }
 
   /** Tables do not grow with what strangers send, and closed calls leave nothing behind. */
@@ -790,25 +741,18 @@ export class MixedCalls {
     const oldest = this.#outstanding.keys().next();
     if (!oldest.done) this.#outstanding.delete(oldest.value);
   }
-
-  #account(key: string): Account {
-    let account = this.#accounts.get(key);
-    if (!account)
-      this.#accounts.set(
-        key,
-        (account = { receivedBytes: 0, sentBytes: 0, payloadBytes: 0, paidMs: [], isNamed: false }),
-      );
-    return account;
-  }
 }
 
-/** No more than so many in any minute. */
-function isWithin(all: readonly { readonly atMs: number }[], limit: number): boolean {
-  const times = all.map(({ atMs }) => atMs).sort((a, b) => a - b);
-  return times.every((atMs, i) => (times[i + limit] ?? Infinity) - atMs >= MINUTE_MS);
+/** Of two that have the address by their word alone: the one whose signalling comes from there, else the earlier (protocol.md 5.1). */
+function isBetterClaim(call: MixedCall, than: MixedCall, key: string): boolean {
+  const ip = key.slice(0, key.indexOf('|'));
+  const isHome = call.home === ip;
+  return isHome === (than.home === ip) ? call.claimedMs < than.claimedMs : isHome;
 }
 
-const markOf = ({ number }: MixedCall): number => (0x5e000000 | number) >>> 0;
+/** What we send says for which call. */
+const FIRST_MARK = 0x5e000000;
+const markOf = ({ number }: MixedCall): number => FIRST_MARK + number - 1;
 
 function ssrcOf(bytes: Uint8Array): number {
   if (bytes.length < 12) return 0;

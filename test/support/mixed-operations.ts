@@ -1,8 +1,10 @@
 // What can happen to calls of every kind on one port: what honest peers do, what attackers do that know everything but keys.
 // Each operation draws from the world's choices and from nothing else.
-import { CALL_KINDS, keyOf, QUIET_MS, refusingBadCalls } from './mixed-calls.js';
-import type { MixedCall, MixedCalls } from './mixed-calls.js';
-import { MixedViolation } from './mixed-calls.js';
+import { QUIET_MS, refusingBadCalls } from './mixed-calls.js';
+import type { MixedCalls } from './mixed-calls.js';
+import { CALL_KINDS } from './mixed-call.js';
+import type { CallKind, MixedCall } from './mixed-call.js';
+import { MixedViolation } from './mixed-rules.js';
 import { makeRtp, makeSenderReport } from './media.js';
 import * as oracle from './oracle.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
@@ -21,18 +23,18 @@ const FORBIDDEN = ['127.0.0.1', '169.254.3.4', '10.9.8.7', '224.0.1.1', '255.255
 /** Of an attacker's own: a call of this kind from an address of its own. */
 function attackersCall(
   world: MixedCalls,
-  kind: MixedCall['kind'],
+  kind: CallKind,
   signalled?: TransportAddress,
 ): MixedCall | undefined {
   const address = world.attacker();
   return world.call(kind, false, address, signalled ?? address);
 }
 
-function attackersCalls(world: MixedCalls, kinds: readonly MixedCall['kind'][]): MixedCall[] {
+function attackersCalls(world: MixedCalls, kinds: readonly CallKind[]): MixedCall[] {
   return world.open.filter(({ isHonest, kind }) => !isHonest && kinds.includes(kind));
 }
 
-function call(world: MixedCalls, kind: MixedCall['kind']): void {
+function call(world: MixedCalls, kind: CallKind): void {
   const address = world.freshAddress();
   // Behind a NAT the SDP names a private address; where nothing proves it, the SDP must say where it is.
   const isNamed = kind === 'none' || kind === 'prover' || world.choices.chance(0.2);
@@ -47,7 +49,7 @@ function move(world: MixedCalls, moved: MixedCall): void {
 export const mixedOperations = {
   // Honest peers.
   pass: (world) => world.advance(1 + world.choices.integer(400)),
-  wait: (world) => world.advance(world.choices.pick([6000, 12_000, 33_000])),
+  wait: (world) => world.advance(world.choices.pick([4000, 6000, 12_000, 33_000])),
   'call by latch': (world) => call(world, world.choices.chance(0.3) ? 'mutual' : 'latch'),
   'call by ICE': (world) => call(world, 'ice'),
   'call without protection': (world) => call(world, world.choices.chance(0.7) ? 'none' : 'legacy'),
@@ -66,6 +68,13 @@ export const mixedOperations = {
       if (one.isHonest) world.talk(one);
       world.speak(one);
     }
+  },
+  'speak at length': (world) => {
+    const keyless = world.open.filter(({ kind }) => kind === 'none' || kind === 'legacy');
+    if (keyless.length === 0) return;
+    const one = world.choices.pick(keyless);
+    if (one.isHonest) world.talk(one);
+    for (let i = 0; i < 12; i++) world.speak(one);
   },
   report: (world) => {
     const one = world.honest();
@@ -259,15 +268,15 @@ export const MIXED_OPERATION_NAMES = Object.keys(mixedOperations) as MixedOperat
  */
 function quietRebind(world: MixedCalls): void {
   const one = world.honest(['latch', 'ice']);
-  if (!one || world.holderOf(keyOf(one.address)) !== one) return;
+  if (!one || world.holderOf(one.addressKey) !== one) return;
   world.talk(one);
   world.racesLeft = 0;
   world.advance(QUIET_MS);
-  if (!one.isOpen || world.holderOf(keyOf(one.address)) !== one) return;
+  if (!one.isOpen || world.holderOf(one.addressKey) !== one) return;
   world.talk(one);
-  if (world.ssrcOwner(one.ssrc)?.call !== one || world.nowMs - world.strayMs < QUIET_MS) return;
+  if (world.ssrcOwner(one.ssrc) !== one || world.nowMs - world.strayMs < QUIET_MS) return;
   move(world, one);
   world.talk(one);
-  if (!world.wasChallenged(one, keyOf(one.address)))
+  if (!world.wasChallenged(one, one.addressKey))
     throw new MixedViolation(`5.1: media of ${world.name(one)} from a new address makes no candidate for it`);
 }
