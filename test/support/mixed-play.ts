@@ -1,5 +1,7 @@
 // Random sequences of mixed operations, one world after another; a sequence that breaks a rule is repeated shorter until no
 // operation can be left out, and then told.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { MixedCalls } from './mixed-calls.js';
 import { MIXED_OPERATION_NAMES, mixedOperations } from './mixed-operations.js';
 import type { MixedOperationName } from './mixed-operations.js';
@@ -42,13 +44,14 @@ export interface MixedTotals {
   rarestShare: number;
 }
 
-export function playMixed({
-  operations,
-  seed,
-}: {
+export interface MixedPlay {
   readonly operations: number;
   readonly seed: number;
-}): MixedTotals {
+  /** Of the worlds that the seed gives, one of `of` shares is played: all of them together are the whole. */
+  readonly share?: { readonly index: number; readonly of: number };
+}
+
+export function playMixed({ operations, seed, share = { index: 0, of: 1 } }: MixedPlay): MixedTotals {
   const prng = new Prng(seed);
   const counts = new Map<MixedOperationName, number>(MIXED_OPERATION_NAMES.map((name) => [name, 0]));
   const totals: MixedTotals = { operations: 0, delivered: 0, proofs: 0, rarestShare: 0 };
@@ -60,6 +63,7 @@ export function playMixed({
     }));
     for (const { name } of steps) counts.set(name, (counts.get(name) ?? 0) + 1);
     totals.operations += steps.length;
+    if ((totals.operations / SEQUENCE) % share.of !== share.index) continue;
     const played = play(worldSeed, steps);
     if (played.error) throw shortest(worldSeed, steps, played.error);
     totals.delivered += played.world.delivered;
@@ -67,6 +71,22 @@ export function playMixed({
   }
   totals.rarestShare = Math.min(...counts.values()) / totals.operations;
   return totals;
+}
+
+/** The same, shared among processes. Rejects with the first violation. */
+export async function playMixedApart(play: MixedPlay, processes: number): Promise<MixedTotals> {
+  const shares = Array.from({ length: processes }, (_, index) => playShare(play, { index, of: processes }));
+  const played = await Promise.all(shares);
+  const sum = (key: 'delivered' | 'proofs'): number => played.reduce((total, each) => total + each[key], 0);
+  return { operations: 0, rarestShare: 0, ...played[0], delivered: sum('delivered'), proofs: sum('proofs') };
+}
+
+async function playShare(play: MixedPlay, share: MixedPlay['share']): Promise<MixedTotals> {
+  const child = fork(new URL('mixed-share.ts', import.meta.url), [JSON.stringify({ ...play, share })]);
+  const ends = [once(child, 'message'), once(child, 'disconnect')];
+  const [told] = (await Promise.race(ends)) as [MixedTotals | string | undefined];
+  if (typeof told === 'object') return told;
+  throw new Error(told ?? 'a process that plays its share has ended');
 }
 
 function play(seed: number, steps: readonly Step[]): { readonly world: MixedCalls; readonly error?: Error } {
