@@ -22,6 +22,8 @@ const TRIAL_MS = 5000;
 /** A path that has not answered for so long has expired, asked as often as it is when timers are kept (protocol.md 5.8). */
 const CONSENT_MS = 30_000;
 
+const MAX_FORMER = 4;
+
 export interface MixedCallOptions {
   readonly number: number;
   readonly session: Session;
@@ -53,6 +55,8 @@ export class MixedCall {
   phone: IcePhone | undefined;
   /** Addresses that have answered a challenge of this call, by whoever holds its keys, and when last. */
   readonly proven = new Map<string, number>();
+  /** Where the peer was before. */
+  readonly former: TransportAddress[] = [];
   /** What the engine says is its mapping. */
   mapping: string | undefined;
   /** Where a blind latch is locked to. */
@@ -63,8 +67,8 @@ export class MixedCall {
   /** Of ours, as they stand in SDP: nothing that is printed may hold them. */
   readonly secrets: string[] = [];
   #kind: CallKind;
-  #address!: TransportAddress;
-  #addressKey!: string;
+  #address: TransportAddress;
+  #addressKey: string;
   #signalled!: TransportAddress;
   #signalledKey!: string;
   #remote: TransportAddress | undefined;
@@ -75,7 +79,9 @@ export class MixedCall {
   constructor(options: MixedCallOptions) {
     ({ number: this.number, session: this.session, isHonest: this.isHonest, ssrc: this.ssrc } = options);
     ({ home: this.home, isHomeShown: this.isHomeShown, claimedMs: this.claimedMs } = options);
-    ({ address: this.address, signalled: this.signalled } = options);
+    this.#address = options.address;
+    this.#addressKey = keyOf(options.address);
+    this.signalled = options.signalled;
     this.#kind = options.kind;
     this.component = this.session.component(0, 1);
   }
@@ -95,6 +101,7 @@ export class MixedCall {
   }
 
   set address(address: TransportAddress) {
+    if (this.former.push(this.#address) > MAX_FORMER) this.former.shift();
     this.#address = address;
     this.#addressKey = keyOf(address);
   }

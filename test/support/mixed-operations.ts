@@ -106,6 +106,13 @@ export const mixedOperations = {
     world.greet(other);
     world.greet(one);
   },
+  'talk from where one was': (world) => {
+    const one = world.honest(['latch', 'mutual', 'ice']);
+    if (!one || one.former.length === 0) return;
+    const former = world.choices.pick(one.former);
+    for (let i = 0; i < 2; i++)
+      world.receive(makeRtp({ ssrc: one.ssrc, sequence: one.sequence++, timestamp: 0 }), former);
+  },
   renew: (world) => {
     const one = world.honest();
     if (one) world.negotiate(one);
@@ -225,7 +232,10 @@ export const mixedOperations = {
       address: BYSTANDER + world.choices.integer(40),
       port: 7000 + world.choices.integer(4),
     };
-    attackersCall(world, world.choices.pick(['latch', 'mutual', 'ice', 'none'] as const), signalled);
+    const kind = world.choices.pick(['latch', 'mutual', 'ice', 'none'] as const);
+    const claim = attackersCall(world, kind, signalled);
+    // A new generation may ask again: the bounds for each minute hold all the same.
+    if (claim?.isOpen && world.choices.chance(0.3)) for (let i = 0; i < 12; i++) world.negotiate(claim);
   },
   'claim what nobody may': (world) => {
     const address = world.choices.pick(FORBIDDEN);
