@@ -1,7 +1,7 @@
 // Calls of every kind of protection on one shared port, in virtual time, and the judge over them. The peers are played by hand:
 // honest ones answer what reaches them, attackers know everything but keys. The judge works out of datagrams alone which
 // address has proven itself for which call, and holds what is delivered and sent against protocol.md 5.1, 5.4 to 5.8, 6.2, 8.1
-// and P11. It asks the engine one thing only: which mapping it says is active.
+// and P11. It asks the engine two things only: which mapping it says is active, and whether it still waits for a response.
 import { Engine, LatchkeyError } from '../../lib/core/index.js';
 import type { Component, LatchEvent, Port } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
@@ -549,36 +549,22 @@ export class MixedCalls {
   }
 
   /**
-   * Whoever holds the keys answers from the address that was asked: from now on it counts as proven. Not where the engine drops
-   * the response: then it asks nothing of the kind any more (protocol.md 5.2, 5.9, 5.10).
+   * Whoever holds the keys answers from the address that was asked: from now on it counts as proven, if the engine still waits for
+   * it (protocol.md 5.2, 5.9, 5.10).
    */
   #prove(call: MixedCall, transaction: Buffer, response: Uint8Array): void {
     if (call.isHonest) this.#overhear(response);
     const asked = this.#outstanding.get(transaction.toString('hex'));
     const { address, addressKey: key } = call;
-    // A challenge that came twice is answered twice: the second answer is to nothing outstanding (protocol.md 5.2).
-    this.#outstanding.delete(transaction.toString('hex'));
+    const isAwaited = this.port.byTransaction(transaction) === call.component;
     // A call that has given up its secret meanwhile asks nothing any more.
-    if (asked?.call !== call || asked.key !== key || !call.isProving)
-      return void this.receive(response, address);
-    const [provenMs, proof] = [call.proven.get(key), this.#lastProof.get(key)];
-    const dropped = this.#countDropped();
-    call.proven.set(key, this.nowMs);
-    this.#lastProof.set(key, { call, atMs: this.nowMs });
-    this.receive(response, address);
-    if (this.#countDropped() === dropped) {
+    if (isAwaited && asked?.call === call && asked.key === key && call.isProving) {
+      call.proven.set(key, this.nowMs);
+      this.#lastProof.set(key, { call, atMs: this.nowMs });
       this.#provenIps.set(address.address, this.nowMs);
       this.proofs++;
-      return;
     }
-    if (provenMs === undefined) call.proven.delete(key);
-    else call.proven.set(key, provenMs);
-    if (proof) this.#lastProof.set(key, proof);
-    else this.#lastProof.delete(key);
-  }
-
-  #countDropped(): number {
-    return Object.values(this.engine.counters.dropped).reduce((sum, count) => sum + count, 0);
+    this.receive(response, address);
   }
 
   // ---- the judge ---------------------------------------------------------------------------------------------
