@@ -85,6 +85,7 @@ export class MixedCalls {
   readonly #lastProof = new Map<string, Proof>();
   readonly #arrivals: Arrival[] = [];
   readonly #budgets = new Budgets();
+  readonly #named = new Map<string, string>();
   readonly #ssrcs = new SsrcLedger<MixedCall>();
   readonly #pending: { readonly atMs: number; readonly run: () => void }[] = [];
   readonly #provenIps = new Map<string, number>();
@@ -672,12 +673,23 @@ export class MixedCalls {
     // What a prover says to a peer that is known to receive there keeps no bounds (6.1).
     if (isProvers && isShown) return;
     const isQuestion = message !== undefined && QUESTIONS.includes(message.kind);
-    const mayBeFew = isQuestion && call?.signalledKey === key && call.mayBeAsked(ip);
     this.#budgets.judgeMessage(key, {
       ...{ atMs: this.nowMs, ip, sizeBytes },
-      few: mayBeFew ? `${call.number}/${call.generations}/${key}` : undefined,
+      few: isQuestion ? this.#fewAt(destination, key, call) : undefined,
       isBounded: !isShown && (this.#provenIps.get(ip) ?? -Infinity) < this.nowMs - VERIFIED_MS,
     });
+  }
+
+  /** Whose few datagrams to an address that an SDP names something may be one of, if any: so many go for each generation (5.7). */
+  #fewAt({ address }: TransportAddress, key: string, call: MixedCall | undefined): string | undefined {
+    if (!call) return isForbidden(key) ? undefined : this.#named.get(key);
+    const isNamed = call.signalledKey === key && call.mayBeAsked(address);
+    return isNamed ? `${call.number}/${call.generations}/${key}` : undefined;
+  }
+
+  /** The SDP of a call that is none of these names the address. */
+  noteNamed(address: TransportAddress): void {
+    this.#named.set(keyOf(address), `named at ${this.nowMs}/${keyOf(address)}`);
   }
 
   /** Where nothing protects a call, what goes to an address that is not shown is paid for by what came from there. */
