@@ -181,9 +181,13 @@ export class MixedCall {
     return leftForMs <= STANDBY_MS || nowMs - provenMs <= STANDBY_MS + TRIAL_MS;
   }
 
-  /** Payload may go there: to the active path, which has answered within 30 s (5.6, 5.8). */
+  /**
+   * Payload may go there: to the active path, which has answered within 30 s (5.6, 5.8), and to one that was it for less than a
+   * moment.
+   */
   maySend(key: string, nowMs: number): boolean {
-    return key === this.mapping && nowMs - (this.proven.get(key) ?? -Infinity) <= CONSENT_MS;
+    const provenForMs = nowMs - (this.proven.get(key) ?? -Infinity);
+    return provenForMs <= (key === this.mapping ? CONSENT_MS : TRIAL_MS);
   }
 
   /** A path of its own, verified not long ago: no budget holds (5.4). */

@@ -587,9 +587,9 @@ export class MixedCalls {
       ({ atMs, proof }) =>
         proof.call === call && atMs - proof.atMs <= TRIAL_MS && this.nowMs - atMs <= TRIAL_MS,
     );
-    if (!isKept || call.mapping !== key)
+    if (!isKept)
       throw new MixedViolation(`5.11: payload from ${key} was held for ${this.name(call)} without a proof`);
-    this.#noteSsrc(call, key, bytes);
+    this.#ssrcs.note(ssrcOf(bytes), call, this.nowMs);
   }
 
   #judgeSent(call: MixedCall, key: string): void {
