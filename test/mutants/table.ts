@@ -175,14 +175,6 @@ export const MUTANTS: readonly Mutant[] = [
     test: 'test/scenarios/rule-5-02-challenge.test.ts',
   },
   {
-    rule: '5.2',
-    what: 'a challenge can be answered twice',
-    file: 'lib/core/path/candidate.ts',
-    search: '...(answer ? [] : [this.challenge])',
-    replace: 'this.challenge',
-    test: 'test/scenarios/rule-5-02-challenge.test.ts',
-  },
-  {
     rule: '5.3',
     what: 'the word of the SDP can be spent twice',
     file: 'lib/core/proof/latch-scheme.ts',
@@ -1129,7 +1121,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/core/path/standby-paths.ts',
     search: 'if (this.#list.length === MAX_STANDBYS) this.#list.shift();',
     replace: '',
-    test: 'test/scenarios/ice.test.ts',
+    test: 'test/core/standby-paths.test.ts',
   },
   {
     rule: 'bounds',

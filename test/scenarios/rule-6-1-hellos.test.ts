@@ -28,6 +28,17 @@ describe('rule 6.1: hellos', () => {
     assert.deepEqual(hellosMs(prover, startMs), [0, 50, 150]);
   });
 
+  it('the last eight are waited for, however many have gone unanswered', () => {
+    const prover = new ProverBench();
+    prover.advance(50_000);
+    const hellos = prover.sent('hello').map(({ message }) => message?.transaction ?? Buffer.alloc(12));
+    assert.ok(hellos.length > 15);
+    assert.deepEqual(
+      hellos.filter((transaction) => prover.port.byTransaction(transaction) !== undefined),
+      hellos.slice(-8),
+    );
+  });
+
   it('a challenge that does not verify does not end it', () => {
     const prover = new ProverBench();
     prover.challenge(prover.verifier, { ...prover.generation, integrity: Buffer.alloc(32) });
