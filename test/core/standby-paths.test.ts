@@ -13,7 +13,7 @@ const path = (port: number, nomination = -1): VerifiedPath => {
 
 describe('verified paths that stand by (protocol.md 8.1)', () => {
   it('are the last four, for 30 s each', () => {
-    const standbys = new StandbyPaths({ keep: () => undefined });
+    const standbys = new StandbyPaths({ keep: () => undefined, holds: () => true });
     const paths = [1, 2, 3, 4, 5].map((port) => path(port));
     for (const [i, one] of paths.entries()) standbys.add(one, i);
     const known = (nowMs: number): number[] =>
@@ -23,7 +23,7 @@ describe('verified paths that stand by (protocol.md 8.1)', () => {
   });
 
   it('the best is the one nominated with the highest priority, else the newest', () => {
-    const standbys = new StandbyPaths({ keep: () => undefined });
+    const standbys = new StandbyPaths({ keep: () => undefined, holds: () => true });
     for (const one of [path(1), path(2)]) standbys.add(one, 0);
     assert.equal(standbys.best(1)?.remote.port, 2);
     for (const one of [path(3, 9), path(4, 7)]) standbys.add(one, 0);

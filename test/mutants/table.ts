@@ -292,7 +292,7 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.7',
     what: 'an SDP may name a broadcast address',
     file: 'lib/core/exchange/refused-target.ts',
-    search: "return 'media is not sent to a broadcast address';",
+    search: "return { text: 'media is not sent to a broadcast address' };",
     replace: 'continue;',
     test: 'test/scenarios/rule-5-07-refused.test.ts',
   },
@@ -300,7 +300,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.7',
     what: 'a call is made with an SDP that names a socket of ours',
     file: 'lib/core/exchange/refused-target.ts',
-    search: "if (ownSockets.has(target.address, target.port)) return 'the address and port are our own';",
+    search:
+      "if (ownSockets.has(target.address, target.port)) return { text: 'the address and port are our own' };",
     replace: '',
     test: 'test/scenarios/rule-5-07-refused.test.ts',
   },
