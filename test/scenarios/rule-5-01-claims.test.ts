@@ -133,6 +133,42 @@ describe('rule 5.1: an address that is proven belongs to who proved it', () => {
     assert.equal(taker?.session.id, first.session.id);
   });
 
+  it('nor does a stranger who names it have it in the moment between two moves of the media', () => {
+    const peer = verified();
+    peer.hello(strangers);
+    peer.answerFrom(strangers, 1);
+    peer.advance(10);
+    peer.hello(moved);
+    peer.answerFrom(moved, 1);
+    const stranger = new Keyless(peer, moved);
+    const wasAt = new Set<number | undefined>();
+    for (let i = 0; i < 100; i++) {
+      heard(peer, moved);
+      wasAt.add(peer.mapping?.port);
+      peer.advance(1);
+    }
+    assert.deepEqual([...wasAt], [home.port, strangers.port, moved.port]);
+    assert.equal(stranger.component.counters.delivered, 0);
+  });
+
+  it('nor does it come back by a trial that ends after another has proved it', () => {
+    const ice = new IceBench();
+    ice.send(ice.phone.check(), home);
+    ice.answerFrom(home);
+    ice.send(ice.phone.check(), moved);
+    ice.bench.advance(5);
+    ice.answerFrom(moved);
+    const second = new VerifierBench({ beside: { bench: ice.bench, ports: [ice.port] } });
+    second.verify(moved);
+    assert.deepEqual(second.outgoing(), moved);
+    ice.answerFrom(home);
+    ice.bench.advance(100);
+    assert.deepEqual(ice.destination, home);
+    assert.equal(ice.talk(home), true);
+    const taker = ice.bench.receive(ice.port, new Uint8Array(20), moved);
+    assert.equal(taker?.session.id, second.session.id);
+  });
+
   it('nor is what comes from there kept for the first, once the second has proved it too', () => {
     const first = verified();
     const second = new VerifierBench({ beside: first, signalled: { address: '10.9.9.9', port: 5004 } });
