@@ -4,7 +4,8 @@
  */
 import type { TransportAddress } from '../wire/address.js';
 import { isSameAddress } from '../wire/address.js';
-import type { MediaStream, SourceChange } from './media-stream.js';
+import type { MediaStream } from './media-stream.js';
+import type { SourceChange } from './source-history.js';
 
 /** What became of the packets that left the destination once somebody had spoken to it. */
 export interface BlindOutcome {

@@ -2,8 +2,11 @@
  * All calls of a capture while it is read. A call is what an INVITE begins, seen from its beginning or not; registrations
  * and the like are counted only.
  */
+import type { TransportAddress } from '../wire/address.js';
+import { formatAddress } from '../wire/address.js';
 import { Call } from './call.js';
 import type { SeenSip } from './call.js';
+import type { SignalledMedia } from './signalled-media.js';
 
 /** What only occurs in calls. */
 const CALL_METHODS = new Set(['INVITE', 'ACK', 'BYE', 'CANCEL', 'PRACK', 'UPDATE']);
@@ -12,6 +15,7 @@ export const CALLS_MAX = 10_000;
 const LADDER_MESSAGES_MAX = 50_000;
 const OTHER_DIALOGS_MAX = 100_000;
 const PASSWORDS_MAX = 100_000;
+const ADDRESSES_MAX = 65_536;
 /** Reason: addresses and names out of a description keep its text alive; these are a hundred thousand usual ones. */
 const SDP_CHARACTERS_MAX = 64 * 1024 * 1024;
 
@@ -19,6 +23,8 @@ export class CallLedger {
   readonly #calls = new Map<string, Call[]>();
   readonly #others = new Set<string>();
   readonly #passwords = new Map<string, string>();
+  /** What each signalled address takes, by payload type. */
+  readonly #codecs = new Map<string, ReadonlyMap<number, string>>();
   #callCount = 0;
   #ladderMessages = 0;
   #sdpCharacters = 0;
@@ -26,6 +32,8 @@ export class CallLedger {
   messages = 0;
   /** Messages of calls above the limit, and descriptions above theirs. */
   unlistedMessages = 0;
+  /** Messages whose Call-ID the capture cut off. */
+  namelessMessages = 0;
 
   /** In the order in which they began. */
   calls(): Call[] {
@@ -47,10 +55,18 @@ export class CallLedger {
     return this.#passwords.get(ufrag);
   }
 
+  /** What a payload type was last said to be at this address: `opus/48000/2`. */
+  codecAt(address: TransportAddress, payloadType: number): string | undefined {
+    return this.#codecs.get(formatAddress(address))?.get(payloadType);
+  }
+
   handle(seen: SeenSip): void {
     const { message } = seen;
     this.messages++;
-    if (message.callId === '') return;
+    if (message.callId === '') {
+      if (message.isCut) this.namelessMessages++;
+      return;
+    }
     const call = this.#callOf(seen);
     if (!call) return;
     const described = call.descriptions.length;
@@ -60,10 +76,15 @@ export class CallLedger {
     const kept = hasSpace ? seen : { ...seen, message: { ...message, sdp: undefined } };
     if (call.handle(kept, this.#ladderMessages < LADDER_MESSAGES_MAX)) this.#ladderMessages++;
     if (call.descriptions.length > described) this.#sdpCharacters += size;
-    for (const { media } of call.descriptions.slice(described))
-      for (const { ufrag, password } of media)
-        if (ufrag !== undefined && password !== undefined && this.#passwords.size < PASSWORDS_MAX)
-          this.#passwords.set(ufrag, password);
+    for (const { media } of call.descriptions.slice(described)) for (const one of media) this.#learn(one);
+  }
+
+  #learn({ ufrag, password, rtp, codecs }: SignalledMedia): void {
+    if (ufrag !== undefined && password !== undefined && this.#passwords.size < PASSWORDS_MAX)
+      this.#passwords.set(ufrag, password);
+    if (!rtp) return;
+    const key = formatAddress(rtp);
+    if (this.#codecs.has(key) || this.#codecs.size < ADDRESSES_MAX) this.#codecs.set(key, codecs);
   }
 
   #callOf(seen: SeenSip): Call | undefined {

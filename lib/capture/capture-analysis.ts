@@ -6,11 +6,12 @@ import { classifyPacket } from '../wire/packet-class.js';
 import type { Call } from './call.js';
 import { CallLedger } from './call-ledger.js';
 import type { CaptureReport } from './capture-report.js';
-import { describeCall, StreamDescriber } from './finding.js';
+import { describeCall, describeCopies, StreamDescriber } from './finding.js';
 import { findIntruders, groupStreams } from './intruders.js';
 import { MediaLedger } from './media-ledger.js';
 import type { MediaStream } from './media-stream.js';
 import { ProofLedger } from './proof-ledger.js';
+import { RtcpLedger } from './rtcp-ledger.js';
 import { maybeSip, parseSipMessage } from './sip-message.js';
 import type { SipMessage } from './sip-message.js';
 import { StreamMatcher } from './stream-matcher.js';
@@ -24,13 +25,24 @@ export interface CaptureFindings {
   readonly calls: readonly Call[];
 }
 
+const HEP3: readonly number[] = Array.from('HEP3', (letter) => letter.charCodeAt(0));
+/** With IPv4 and with IPv6 addresses; version 2 has a time besides, and some count it in. */
+const HEP_HEADER_BYTES: Readonly<Record<1 | 2, readonly number[]>> = { 1: [16, 40], 2: [16, 28, 40, 52] };
+/** AF_INET, and AF_INET6 of Linux and others. */
+const HEP_FAMILIES: readonly number[] = [2, 10, 28, 30];
 const FIRST_PRINTABLE = 0x20;
+/** Blocks of one file lie seconds apart. */
+const DISORDER_MAX_MS = 3_600_000;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 export class CaptureAnalysis implements CaptureSink {
   readonly #calls = new CallLedger();
-  readonly #media = new MediaLedger();
+  readonly #media = new MediaLedger(
+    (type, destination, source) =>
+      this.#calls.codecAt(destination, type) ?? this.#calls.codecAt(source, type),
+  );
+  readonly #rtcp = new RtcpLedger();
   readonly #proofs = new ProofLedger((ufrag) => this.#calls.passwordOf(ufrag));
   readonly #kinds: Record<string, number> = {};
   #startedMs: number | undefined;
@@ -46,8 +58,10 @@ export class CaptureAnalysis implements CaptureSink {
       return;
     }
     if (kind === 'stun') this.#proofs.handleStun(datagram);
-    const message = kind !== 'rtcp' && kind !== 'stun' ? readSip(payload) : undefined;
-    this.#count(message ? 'sip' : kind);
+    if (kind === 'rtcp') this.#rtcp.handleRtcp(datagram);
+    const isCut = datagram.cutBytes !== undefined;
+    const message = kind !== 'rtcp' && kind !== 'stun' ? readSip(payload, isCut) : undefined;
+    this.#count(message ? 'sip' : isHep(payload) ? 'hep' : kind);
     if (message) this.#calls.handle({ ...datagram, transport: 'udp', message });
   }
 
@@ -64,31 +78,35 @@ export class CaptureAnalysis implements CaptureSink {
     const matcher = new StreamMatcher(calls, this.#proofs.paths);
     const { streams, matches } = this.#chooseStreams(matcher);
     const startedMs = this.#startedMs ?? 0;
-    const describer = new StreamDescriber(calls, streams, matches, this.#proofs, startedMs);
+    const describer = new StreamDescriber({ calls, streams, matches, startedMs }, this.#proofs, this.#rtcp);
     for (const group of groupStreams(streams, matches))
       describer.note(group, findIntruders(group, this.#proofs));
     const own = new Map<Call, number[]>();
     for (const [index, stream] of streams.entries()) {
-      const call = matches.get(stream)?.call;
-      if (!call) continue;
-      const indexes = own.get(call);
-      if (indexes) indexes.push(index);
-      else own.set(call, [index]);
+      const match = matches.get(stream);
+      for (const call of match ? [match.call, ...match.others] : []) {
+        const indexes = own.get(call);
+        if (indexes) indexes.push(index);
+        else own.set(call, [index]);
+      }
     }
-    const { messages, callIds, otherDialogs, unlistedMessages } = this.#calls;
+    const { messages, callIds, otherDialogs, unlistedMessages, namelessMessages } = this.#calls;
+    const described = streams.map((stream) => describer.describe(stream));
     return {
       report: {
         startedMs: this.#startedMs ?? null,
         durationMs: this.#endedMs - startedMs,
         kinds: { ...this.#kinds },
-        sip: { messages, callIds, otherDialogs },
+        sip: { messages, callIds, otherDialogs, cutBeforeCallId: namelessMessages },
         calls: calls.map((call) => describeCall(call, startedMs, own.get(call) ?? [], streams)),
-        streams: streams.map((stream) => describer.describe(stream)),
+        streams: described,
+        capturedTwice: describeCopies(described, calls),
         leftOut: {
           callMessages: unlistedMessages + calls.reduce((sum, call) => sum + call.unlistedMessages, 0),
           streams: this.#media.unlistedStreams,
           rtpPackets: this.#media.unlistedPackets,
           stunPackets: this.#proofs.unlisted,
+          rtcpReports: this.#rtcp.unlisted,
         },
       },
       calls,
@@ -113,8 +131,10 @@ export class CaptureAnalysis implements CaptureSink {
     return { streams, matches: matcher.match(streams, matches) };
   }
 
+  /** Where the packets are not in the order of time, the earliest is the first; one that is far before is a damaged one. */
   #noteTime(timeMs: number): void {
-    this.#startedMs ??= timeMs;
+    const started = (this.#startedMs ??= timeMs);
+    if (timeMs < started && started - timeMs < DISORDER_MAX_MS) this.#startedMs = timeMs;
     if (timeMs > this.#endedMs) this.#endedMs = timeMs;
   }
 
@@ -123,11 +143,22 @@ export class CaptureAnalysis implements CaptureSink {
   }
 }
 
+/**
+ * The Homer Encapsulation Protocol: what capture agents send to their collector. Version 3 has its name in front; 1 and 2 have
+ * their number, the size of their header and the family of the addresses in it.
+ */
+function isHep(payload: Uint8Array): boolean {
+  if (HEP3.every((byte, i) => payload[i] === byte)) return true;
+  const [version, size = 0, family = 0] = payload;
+  const isHead = version === 1 || version === 2;
+  return isHead && HEP_HEADER_BYTES[version].includes(size) && HEP_FAMILIES.includes(family);
+}
+
 /** SIP begins with a letter, or with junk that some senders put before it; what DTLS and ZRTP begin with is not searched. */
-function readSip(payload: Uint8Array): SipMessage | undefined {
+function readSip(payload: Uint8Array, isCut: boolean): SipMessage | undefined {
   const first = payload[0] ?? 0;
   const mayBegin =
     first >= FIRST_PRINTABLE || first === LINE_FEED || first === CARRIAGE_RETURN || first === 0;
   if (!mayBegin) return undefined;
-  return maybeSip(payload) ? parseSipMessage(payload) : undefined;
+  return maybeSip(payload) ? parseSipMessage(payload, isCut) : undefined;
 }

@@ -3,12 +3,13 @@
  * since the first packet that was looked at. Nothing here holds a secret, a word or a proof.
  */
 import type { NatChange } from '../core/events.js';
+import type { CallOutcome } from './call.js';
 import type { IntruderReason } from './intruders.js';
 import type { ProofKind } from './proof-ledger.js';
 import type { MatchBasis } from './stream-matcher.js';
 
 export interface CaptureReport {
-  /** Of the first datagram or SIP message, in milliseconds since 1970; null where there was none. */
+  /** Of the earliest datagram or SIP message, in milliseconds since 1970; null where there was none. */
   readonly startedMs: number | null;
   readonly durationMs: number;
   /** UDP datagrams and SIP messages by what they are. */
@@ -18,15 +19,24 @@ export interface CaptureReport {
     readonly callIds: number;
     /** Call-IDs of registrations and the like. */
     readonly otherDialogs: number;
+    /** Messages that the capture cut off before they say which call they belong to. */
+    readonly cutBeforeCallId: number;
   };
   readonly calls: readonly CallReport[];
   readonly streams: readonly StreamReport[];
+  /** What was captured twice at once, as by `tcpdump -i any` or where a switch mirrors both ways; null where nothing was. */
+  readonly capturedTwice: {
+    readonly streams: number;
+    readonly rtpPackets: number;
+    readonly sipMessages: number;
+  } | null;
   /** What the limits on memory left out; all zero unless a capture is very large or an attack. */
   readonly leftOut: {
     readonly callMessages: number;
     readonly streams: number;
     readonly rtpPackets: number;
     readonly stunPackets: number;
+    readonly rtcpReports: number;
   };
 }
 
@@ -40,12 +50,19 @@ export interface CallReport {
   readonly ended: boolean;
   /** The final status of its INVITE, null while there is none. */
   readonly status: number | null;
-  /** The callees that answered, by their tags. */
+  /** `unknown`: no answer is in this capture, and nothing that only follows one. */
+  readonly outcome: CallOutcome;
+  /** The side whose messages alone were captured; null where both were. */
+  readonly onlyHeard: 'caller' | 'callee' | null;
+  /** The callees that answered, by their tags. Who only asked for a password is none. */
   readonly forks: readonly { readonly tag: string; readonly status: number }[];
   readonly media: readonly {
     readonly party: 'caller' | 'callee';
     readonly role: 'offer' | 'answer';
+    /** The callee's tag: offers and answers of different dialogs have nothing to do with each other. '' in the first INVITE. */
+    readonly dialog: string;
     readonly atMs: number;
+    readonly frame: number;
     readonly kind: string;
     readonly direction: string;
     readonly address: string | null;
@@ -74,6 +91,8 @@ export interface StreamReport {
   readonly destination: string;
   /** Index into the report's calls, null where it belongs to none. */
   readonly call: number | null;
+  /** All calls that name its two ends, `call` first: the legs of a B2BUA through which the media does not go. */
+  readonly calls: readonly number[];
   readonly sender: 'caller' | 'callee' | null;
   /** How the call was found; empty where it was not. */
   readonly matchedBy: readonly MatchBasis[];
@@ -87,15 +106,43 @@ export interface StreamReport {
   /** Between `signalled` and `mapping`; `none` is direct. */
   readonly nat: NatChange | null;
   readonly packets: number;
-  /** Of the sender's packets; negative where more came twice than were lost. */
+  /** Of the sender's packets: sequence numbers that never came. */
   readonly lost: number;
+  /** Packets whose sequence number had come before. */
+  readonly duplicates: number;
+  /** So many that it is the capture that has them twice, and not the network. */
+  readonly capturedTwice: boolean;
+  /** When its sequence numbers began anew, in milliseconds since the start; the first 64. */
+  readonly restarts: readonly number[];
+  /** Interarrival jitter (RFC 3550 section 6.4.1), where the capture was taken; null where its clock is not known. */
+  readonly jitter: { readonly meanMs: number; readonly maxMs: number } | null;
+  /** The longest time without a packet, when it began, and how many numbers were missing after it. */
+  readonly longestGap: { readonly ms: number; readonly atMs: number; readonly missing: number } | null;
+  /** Keys (RFC 4733): `!` is a hook flash. */
+  readonly dtmf: {
+    readonly digits: string;
+    readonly keys: readonly { readonly digit: string; readonly atMs: number; readonly durationMs: number }[];
+  } | null;
+  /** What its receiver reported by RTCP; the round trip is between the place of the capture and the receiver. */
+  readonly rtcp: {
+    readonly reports: number;
+    readonly lost: number;
+    /** Of one interval, 0 to 1. */
+    readonly maxFractionLost: number;
+    readonly jitterMs: number | null;
+    readonly maxJitterMs: number | null;
+    readonly roundTrip: { readonly meanMs: number; readonly minMs: number; readonly maxMs: number } | null;
+  } | null;
   readonly firstMs: number;
   readonly lastMs: number;
-  readonly changes: readonly { readonly atMs: number; readonly source: string }[];
+  readonly firstFrame: number;
+  readonly lastFrame: number;
+  readonly changes: readonly { readonly atMs: number; readonly frame: number; readonly source: string }[];
   readonly sources: readonly {
     readonly source: string;
     readonly packets: number;
     readonly lost: number;
+    readonly duplicates: number;
     readonly firstMs: number;
     readonly lastMs: number;
   }[];
@@ -105,6 +152,7 @@ export interface StreamReport {
     readonly ssrc: number;
     readonly packets: number;
     readonly firstMs: number;
+    readonly firstFrame: number;
     readonly reason: IntruderReason;
     /** The stream that its packets are counted in. */
     readonly stream: number;

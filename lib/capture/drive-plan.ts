@@ -33,7 +33,7 @@ const FAR_MORE = 2;
 export function planDrive(calls: readonly Call[], survey: ChallengeSurvey): DrivePlan[] {
   return calls.flatMap((call) => {
     const server = serverOf(call, survey);
-    const exchanges = exchangesOf(call.descriptions, server);
+    const exchanges = exchangesOf(call, server);
     if (exchanges.length === 0) return [];
     return [{ call: call.callId, exchanges, ...(call.hasEnded && { endMs: call.endMs }) }];
   });
@@ -56,11 +56,16 @@ function serverOf({ descriptions }: Call, survey: ChallengeSurvey): Party {
   return caller.received > FAR_MORE * callee.received ? 'caller' : 'callee';
 }
 
-/** An answer that is repeated, or that of another fork, changes nothing. */
-function exchangesOf(descriptions: readonly MediaDescription[], server: Party): DriveExchange[] {
+/** Those of one dialog: of the forks, that which was answered. An answer that is repeated changes nothing. */
+function exchangesOf({ descriptions, forks }: Call, server: Party): DriveExchange[] {
   const exchanges: DriveExchange[] = [];
+  const answered = descriptions.filter(({ role, fork }) => role === 'answer' && fork !== '');
+  const dialog =
+    forks.find(({ tag, status }) => status === 200 && answered.some(({ fork }) => fork === tag))?.tag ??
+    answered[0]?.fork;
   let offer: MediaDescription | undefined;
   for (const description of descriptions) {
+    if (description.fork !== '' && description.fork !== dialog) continue;
     if (description.role === 'offer') {
       offer = description;
     } else if (offer) {

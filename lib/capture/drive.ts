@@ -5,7 +5,7 @@
  * came after the server's. Two readings of the same capture: one for a `ChallengeSurvey`, one for this.
  */
 import { Engine, LatchkeyError } from '../core/index.js';
-import type { Component, Crypto, LatchEvent, Port, SdpSession } from '../core/index.js';
+import type { Component, Crypto, LatchEvent, Policy, Port, SdpSession } from '../core/index.js';
 import { formatAddress } from '../wire/address.js';
 import type { TransportAddress } from '../wire/address.js';
 import { parseSdp, stripLatch } from '../wire/sdp.js';
@@ -26,6 +26,8 @@ export interface DriveOptions {
   /** When the capture began, in milliseconds since 1970. */
   readonly startedMs: number;
   readonly crypto: Crypto;
+  /** Of the core; `prefer` unless given. */
+  readonly policy?: Policy;
   readonly onEvent: (event: DrivenEvent) => void;
 }
 
@@ -80,11 +82,15 @@ export class Drive implements CaptureSink {
   #delivered = 0;
 
   constructor(options: DriveOptions) {
-    const { survey, crypto, plans, startedMs } = options;
+    const { survey, crypto, plans, startedMs, policy } = options;
     this.#options = options;
     this.#random = new CapturedRandom(survey.challenges, crypto);
     // Whoever drives a capture has its secrets already: none is given away here.
-    this.#engine = new Engine({ allowInsecureSignalling: true }, crypto, this.#random);
+    this.#engine = new Engine(
+      { allowInsecureSignalling: true, ...(policy && { policy }) },
+      crypto,
+      this.#random,
+    );
     for (const plan of plans) this.#schedule(plan, startedMs);
   }
 

@@ -9,31 +9,33 @@ import { formatAddress, isSameAddress } from '../wire/address.js';
 import { forecastBlindLatch } from './blind-forecast.js';
 import type { BlindOutcome } from './blind-forecast.js';
 import type { Call, Party } from './call.js';
-import type { CallReport, OutcomeReport, StreamReport } from './capture-report.js';
+import type { CallReport, CaptureReport, OutcomeReport, StreamReport } from './capture-report.js';
 import type { Intruder, StreamGroup } from './intruders.js';
 import type { MediaSource } from './media-source.js';
-import type { MediaStream, SourceChange } from './media-stream.js';
+import type { MediaStream } from './media-stream.js';
 import type { ProofKind, ProofLedger, ProofPath } from './proof-ledger.js';
+import type { RtcpLedger } from './rtcp-ledger.js';
 import type { SignalledMedia } from './signalled-media.js';
+import type { SourceChange } from './source-history.js';
+import { clockRateOf, isTelephoneEvent, staticCodec } from './static-codecs.js';
 import { otherParty } from './stream-matcher.js';
 import type { StreamMatch } from './stream-matcher.js';
 
-/** RFC 3551 tables 4 and 5. */
-const STATIC_CODECS = new Map([
-  [0, 'PCMU/8000'],
-  [3, 'GSM/8000'],
-  [4, 'G723/8000'],
-  [8, 'PCMA/8000'],
-  [9, 'G722/8000'],
-  [13, 'CN/8000'],
-  [15, 'G728/8000'],
-  [18, 'G729/8000'],
-  [26, 'JPEG/90000'],
-  [31, 'H261/90000'],
-  [34, 'H263/90000'],
-]);
+/** An interface that is captured twice doubles nearly all; what networks double is far less. */
+const TWICE_SHARE = 0.5;
+const TWICE_MIN = 10;
+/** The clock of nearly all telephone events. */
+const EVENT_RATE = 8000;
 const LATCH_KINDS: readonly ProofKind[] = ['hello', 'welcome', 'challenge', 'response', 'keepalive'];
 const ICE_KINDS: readonly ProofKind[] = ['check', 'check-response'];
+
+/** What was found in a capture, for the describer. */
+export interface FoundStreams {
+  readonly calls: readonly Call[];
+  readonly streams: readonly MediaStream[];
+  readonly matches: ReadonlyMap<MediaStream, StreamMatch>;
+  readonly startedMs: number;
+}
 
 export class StreamDescriber {
   readonly #callIndex: ReadonlyMap<Call, number>;
@@ -42,14 +44,10 @@ export class StreamDescriber {
   readonly #intruders = new Map<MediaStream, readonly Intruder[]>();
   readonly #paths = new Map<string, ProofPath[]>();
   readonly #startedMs: number;
+  readonly #rtcp: RtcpLedger;
 
-  constructor(
-    calls: readonly Call[],
-    streams: readonly MediaStream[],
-    matches: ReadonlyMap<MediaStream, StreamMatch>,
-    proofs: ProofLedger,
-    startedMs: number,
-  ) {
+  constructor({ calls, streams, matches, startedMs }: FoundStreams, proofs: ProofLedger, rtcp: RtcpLedger) {
+    this.#rtcp = rtcp;
     this.#callIndex = new Map(calls.map((call, index) => [call, index]));
     this.#streamIndex = new Map(streams.map((stream, index) => [stream, index]));
     this.#matches = matches;
@@ -78,15 +76,18 @@ export class StreamDescriber {
     const [payloadType = 0] = types;
     const isStranger = (address: TransportAddress): boolean =>
       intruders.some(({ source }) => isSameAddress(source.address, address));
+    const codec = codecOf(payloadType, match);
+    const duplicates = duplicatesOf(stream, genuine);
     const blind = forecastBlindLatch(stream, changes, isStranger);
     return {
       ssrc: stream.ssrc,
       payloadType,
       payloadTypes: [...types],
-      codec: codecOf(payloadType, match),
+      codec,
       source: main ? formatAddress(main.address) : '',
       destination: formatAddress(stream.destination.address),
       call: match ? (this.#callIndex.get(match.call) ?? null) : null,
+      calls: match ? [match.call, ...match.others].flatMap((call) => this.#callIndex.get(call) ?? []) : [],
       sender: match?.sender ?? null,
       matchedBy: match?.basis ?? [],
       recognisedBy: match ? 'signalling' : 'sequence',
@@ -94,16 +95,27 @@ export class StreamDescriber {
       ...natOf(stream, changes.at(-1)?.source ?? main, match),
       packets: stream.packets,
       lost: lostOf(stream, genuine, changes),
+      duplicates,
+      capturedTwice:
+        stream.packets - duplicates >= TWICE_MIN && duplicates >= TWICE_SHARE * (stream.packets - duplicates),
+      restarts: stream.restarts.map((atMs) => this.#sinceStart(atMs)),
+      ...this.#timingOf(stream, codec),
+      dtmf: this.#dtmfOf(stream, match),
+      rtcp: this.#rtcpOf(stream, codec),
       firstMs: this.#sinceStart(stream.firstMs),
       lastMs: this.#sinceStart(stream.lastMs),
-      changes: changes.map(({ atMs, source }) => ({
+      firstFrame: stream.firstFrame,
+      lastFrame: stream.lastFrame,
+      changes: changes.map(({ atMs, frame, source }) => ({
         atMs: this.#sinceStart(atMs),
+        frame,
         source: formatAddress(source.address),
       })),
       sources: stream.sources.map(({ address, packets, count, firstMs, lastMs }) => ({
         source: formatAddress(address),
         packets,
         lost: count.lost,
+        duplicates: count.duplicates,
         firstMs: this.#sinceStart(firstMs),
         lastMs: this.#sinceStart(lastMs),
       })),
@@ -115,6 +127,7 @@ export class StreamDescriber {
           ssrc: own.ssrc,
           packets: source.packets,
           firstMs: this.#sinceStart(source.firstMs),
+          firstFrame: source.firstFrame,
           reason,
           stream: this.#streamIndex.get(own) ?? -1,
         })),
@@ -122,6 +135,61 @@ export class StreamDescriber {
         ...this.#proofsOf(stream),
         blind: { first: outcomeOf(blind.first), newest: outcomeOf(blind.newest) },
       },
+    };
+  }
+
+  #timingOf({ arrivals }: MediaStream, codec: string | null): Pick<StreamReport, 'jitter' | 'longestGap'> {
+    const { longest, meanJitterMs, maxJitterMs, clockRate } = arrivals;
+    const known = clockRateOf(codec ?? undefined);
+    // What the signalling said later may be another clock than the packets seemed to have.
+    const isSound = clockRate !== undefined && (known === undefined || known === clockRate);
+    return {
+      jitter:
+        isSound && meanJitterMs !== undefined
+          ? { meanMs: rounded(meanJitterMs), maxMs: rounded(maxJitterMs) }
+          : null,
+      longestGap: longest
+        ? { ms: rounded(longest.ms), atMs: this.#sinceStart(longest.atMs), missing: longest.missing }
+        : null,
+    };
+  }
+
+  /** The keys of types that are signalled as events or, where they are not signalled, behave as such. */
+  #dtmfOf({ events }: MediaStream, match: StreamMatch | undefined): StreamReport['dtmf'] {
+    const keys: { digit: string; atMs: number; durationMs: number }[] = [];
+    for (const [type, log] of events?.logs ?? []) {
+      const codec = codecOf(type, match) ?? undefined;
+      if (codec === undefined ? !log.hasEnd : !isTelephoneEvent(codec)) continue;
+      const ticksPerMs = (clockRateOf(codec) ?? EVENT_RATE) / 1000;
+      for (const { digit, atMs, durationTicks } of log.events)
+        keys.push({ digit, atMs: this.#sinceStart(atMs), durationMs: rounded(durationTicks / ticksPerMs) });
+    }
+    if (keys.length === 0) return null;
+    keys.sort((a, b) => a.atMs - b.atMs);
+    return { digits: keys.map(({ digit }) => digit).join(''), keys };
+  }
+
+  #rtcpOf({ ssrc, destination, arrivals }: MediaStream, codec: string | null): StreamReport['rtcp'] {
+    const reports = this.#rtcp.reportsOf(ssrc, destination.address.address);
+    if (!reports) return null;
+    const rate = clockRateOf(codec ?? undefined) ?? arrivals.clockRate;
+    const inMs = (ticks: number): number | null =>
+      rate === undefined ? null : rounded((ticks / rate) * 1000);
+    const { count, lost, maxFractionLost, jitterTicks, maxJitterTicks, roundTrips } = reports;
+    return {
+      reports: count,
+      lost,
+      maxFractionLost: rounded(maxFractionLost),
+      jitterMs: inMs(jitterTicks),
+      maxJitterMs: inMs(maxJitterTicks),
+      roundTrip:
+        roundTrips === 0
+          ? null
+          : {
+              meanMs: rounded(reports.roundTripSumMs / roundTrips),
+              minMs: rounded(reports.roundTripMinMs),
+              maxMs: rounded(reports.roundTripMaxMs),
+            },
     };
   }
 
@@ -167,12 +235,16 @@ export function describeCall(
     endMs: sinceStart(call.hasEnded ? call.endMs : Math.max(call.endMs, lastMedia), startedMs),
     ended: call.hasEnded,
     status: call.status ?? null,
+    outcome: call.outcome,
+    onlyHeard: call.onlyHeard ?? null,
     forks: call.forks,
-    media: call.descriptions.flatMap(({ party, role, atMs, media }) =>
+    media: call.descriptions.flatMap(({ party, role, fork, atMs, frame, media }) =>
       media.map((one) => ({
         party,
         role,
+        dialog: fork,
         atMs: sinceStart(atMs, startedMs),
+        frame,
         kind: one.kind,
         direction: one.direction,
         address: one.rtp ? formatAddress(one.rtp) : null,
@@ -183,9 +255,35 @@ export function describeCall(
   };
 }
 
+/** What is in the capture twice: most of some stream, or most of the SIP messages over UDP. */
+export function describeCopies(
+  streams: readonly StreamReport[],
+  calls: readonly Call[],
+): CaptureReport['capturedTwice'] {
+  const twice = streams.filter(({ capturedTwice }) => capturedTwice);
+  let [messages, copies] = [0, 0];
+  for (const call of calls)
+    for (const { transport, copies: own } of call.messages)
+      if (transport === 'udp') {
+        messages++;
+        copies += own;
+      }
+  const isSipTwice = messages > 1 && copies >= TWICE_SHARE * messages;
+  if (twice.length === 0 && !isSipTwice) return null;
+  return {
+    streams: twice.length,
+    rtpPackets: twice.reduce((sum, { duplicates }) => sum + duplicates, 0),
+    sipMessages: isSipTwice ? copies : 0,
+  };
+}
+
 /** To the microsecond: more is noise of a number that holds milliseconds since 1970. */
 function sinceStart(timeMs: number, startedMs: number): number {
-  return Math.round((timeMs - startedMs) * 1000) / 1000;
+  return rounded(timeMs - startedMs);
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }
 
 /** Changes between genuine sources only; where an intruder came between, the sender did not move. */
@@ -196,7 +294,7 @@ function genuineChanges(
 ): SourceChange[] {
   const changes: SourceChange[] = [];
   let current = first;
-  for (const change of stream.changes) {
+  for (const change of stream.history.changes) {
     if (strangers.has(change.source) || change.source === current) continue;
     current = change.source;
     changes.push(change);
@@ -218,11 +316,17 @@ function lostOf(
   }
   // A source that was gone for a while lacks what others sent in the meantime: then only all together tell.
   const hasReturned = changes.length >= genuine.length;
-  if (hasReturned) return Math.max(0, stream.count.lost);
+  if (hasReturned) return stream.count.lost;
   return genuine.reduce((sum, { count }, i) => {
     const next = genuine[i + 1];
     return sum + count.lost + (next ? count.gapTo(next.count) : 0);
   }, 0);
+}
+
+/** Likewise of what came twice. */
+function duplicatesOf(stream: MediaStream, genuine: readonly MediaSource[]): number {
+  if (genuine.length === 0 || genuine.length === stream.sources.length) return stream.count.duplicates;
+  return genuine.reduce((sum, { count }) => sum + count.duplicates, 0);
 }
 
 function codecOf(payloadType: number, match: StreamMatch | undefined): string | null {
@@ -231,7 +335,7 @@ function codecOf(payloadType: number, match: StreamMatch | undefined): string | 
     const codec = description.media.find(({ index }) => index === match?.media)?.codecs.get(payloadType);
     if (codec !== undefined) return codec;
   }
-  return STATIC_CODECS.get(payloadType) ?? null;
+  return staticCodec(payloadType) ?? null;
 }
 
 type Nat = Pick<StreamReport, 'signalled' | 'mapping' | 'natEnd' | 'nat'>;

@@ -108,7 +108,7 @@ function judge(
 
 function isInConflict(a: Sender, b: Sender): boolean {
   return a.parts.some(({ stream, source }) =>
-    stream.conflicts.some(({ holder, rival }) =>
+    stream.history.conflicts.some(({ holder, rival }) =>
       b.parts.some(
         (other) =>
           (holder === source && rival === other.source) || (rival === source && holder === other.source),

@@ -3,11 +3,11 @@
  * advance or the signalling names its port, so that other traffic, scans and floods cost a fixed amount of memory.
  */
 import type { TransportAddress } from '../wire/address.js';
-import { readUint16, readUint32 } from '../wire/big-endian.js';
+import { readUint32 } from '../wire/big-endian.js';
 import type { CapturedDatagram } from './traffic.js';
 import { MediaEndpoint } from './media-endpoint.js';
-import { MediaSource } from './media-source.js';
-import { MediaStream, SOURCES_MAX } from './media-stream.js';
+import { MediaStream } from './media-stream.js';
+import type { CodecLookup } from './media-stream.js';
 
 /** Reason: bounded memory; about a kilobyte a stream. */
 export const STREAMS_MAX = 16_384;
@@ -30,6 +30,12 @@ export class MediaLedger {
   /** Packets of streams and addresses above the limits. */
   unlistedPackets = 0;
   unlistedStreams = 0;
+  readonly #codecOf: CodecLookup;
+
+  /** @param codecOf what the signalling so far says of a payload type */
+  constructor(codecOf: CodecLookup) {
+    this.#codecOf = codecOf;
+  }
 
   /** All that was kept, those on probation too, in the order in which they began. */
   streams(): MediaStream[] {
@@ -41,32 +47,30 @@ export class MediaLedger {
   }
 
   /** One datagram that `classifyPacket` calls `rtp`. */
-  handleRtp({ payload, source, destination, timeMs }: CapturedDatagram): void {
+  handleRtp(datagram: CapturedDatagram): void {
+    const { payload, source, destination } = datagram;
     const to = this.#placeOf(destination);
     if (!to) {
       this.unlistedPackets++;
       return;
     }
     const ssrc = readUint32(payload, 8);
-    const stream = to.streams.get(ssrc) ?? this.#begin(ssrc, to, timeMs);
+    const stream = to.streams.get(ssrc) ?? this.#begin(ssrc, to, datagram);
     let from = stream.find(source);
-    if (!from && stream.sources.length < SOURCES_MAX) {
+    if (!from) {
       const endpoint = this.#placeOf(source)?.endpoint;
-      if (endpoint) {
-        from = new MediaSource(endpoint.address, timeMs, endpoint, to.endpoint.targetOf(endpoint.address));
-        stream.sources.push(from);
-      }
+      from = endpoint && stream.begin(endpoint, datagram);
     }
     if (from) {
       to.endpoint.noteReceived(from.target);
       from.from.noteSent();
     }
-    stream.add(from, readUint16(payload, 2), payload[1]! & 0x7f, timeMs);
+    stream.add(from, datagram);
     if (from?.count.advances === 2) this.#confirm(stream);
   }
 
-  #begin(ssrc: number, to: Place, nowMs: number): MediaStream {
-    const stream = new MediaStream(ssrc, to.endpoint, nowMs);
+  #begin(ssrc: number, to: Place, first: CapturedDatagram): MediaStream {
+    const stream = new MediaStream(ssrc, to.endpoint, first, this.#codecOf);
     to.streams.set(ssrc, stream);
     this.#probation.add(stream);
     if (this.#probation.size > PROBATION_MAX) {

@@ -4,23 +4,27 @@
  */
 import type { TransportAddress } from '../wire/address.js';
 import type { LatchTarget, MediaEndpoint } from './media-endpoint.js';
-import { SequenceCount } from './sequence-count.js';
+import type { SequenceCount, SequenceStep } from './sequence-count.js';
 
 export class MediaSource {
-  readonly count = new SequenceCount();
   lastMs: number;
+  /** How many packets the stream had with the last one from here. */
+  lastOfStream = 0;
   #payloadType = -1;
   #otherTypes: Set<number> | undefined;
 
   /**
    * @param from what this address is as a media port of its own
    * @param target what it is to a blind latch at the stream's destination
+   * @param count of its own packets; the stream's own for as long as it is the only source
    */
   constructor(
     readonly address: TransportAddress,
     readonly firstMs: number,
+    readonly firstFrame: number,
     readonly from: MediaEndpoint,
     readonly target: LatchTarget,
+    readonly count: SequenceCount,
   ) {
     this.lastMs = firstMs;
   }
@@ -33,11 +37,12 @@ export class MediaSource {
     return [this.#payloadType, ...(this.#otherTypes ?? [])];
   }
 
-  add(sequence: number, payloadType: number, nowMs: number): void {
-    this.count.add(sequence);
+  add(sequence: number, payloadType: number, nowMs: number): SequenceStep {
+    const step = this.count.add(sequence, nowMs);
     this.lastMs = nowMs;
-    if (payloadType === this.#payloadType) return;
+    if (payloadType === this.#payloadType) return step;
     if (this.#payloadType < 0) this.#payloadType = payloadType;
     else (this.#otherTypes ??= new Set()).add(payloadType);
+    return step;
   }
 }

@@ -1,58 +1,63 @@
 /*
  * One RTP stream: one SSRC on its way to one destination, from one source or, where a NAT rebinds or somebody
- * injects, from several. It finds out which source carried the stream at what time by who fell silent: who is an intruder
- * is judged later, when it is known what the signalling says (see intruders.ts).
+ * injects, from several. It counts and measures; what is judged is judged elsewhere.
  */
 import type { TransportAddress } from '../wire/address.js';
+import { readUint16, readUint32 } from '../wire/big-endian.js';
+import { ArrivalTimes } from './arrival-times.js';
 import type { MediaEndpoint } from './media-endpoint.js';
-import type { MediaSource } from './media-source.js';
+import { MediaSource } from './media-source.js';
+import { payloadOffset } from './rtp-payload.js';
 import { SequenceCount } from './sequence-count.js';
+import { SourceHistory } from './source-history.js';
+import { isTelephoneEvent, staticCodec } from './static-codecs.js';
+import { TelephoneEvents } from './telephone-events.js';
+import type { CapturedDatagram } from './traffic.js';
 
-/** The stream went on from another source. */
-export interface SourceChange {
-  readonly atMs: number;
-  readonly source: MediaSource;
-  /** RTP packets that had left the stream's destination by then. */
-  readonly sentBefore: number;
-}
-
-/** Two sources that sent the same SSRC at the same time: a NAT does not do that. */
-export interface SourceConflict {
-  readonly holder: MediaSource;
-  readonly rival: MediaSource;
-}
+/** Where a type means what the signalling of this destination or source says. */
+export type CodecLookup = (
+  payloadType: number,
+  destination: TransportAddress,
+  source: TransportAddress,
+) => string | undefined;
 
 /** Reason: a flood from forged addresses shall not fill our memory. */
 export const SOURCES_MAX = 64;
-const CHANGES_MAX = 256;
-/** Packets that were under way when the source changed arrive within this. */
-const REORDER_MS = 60;
-/** A source that has been silent for so long, while another spoke, has left. */
-const SILENCE_MS = 500;
+const RESTARTS_MAX = 64;
+const FIRST_DYNAMIC_TYPE = 96;
+const EVENT_BYTES = 4;
 
 export class MediaStream {
   readonly sources: MediaSource[] = [];
-  readonly changes: SourceChange[] = [];
-  readonly conflicts: SourceConflict[] = [];
+  readonly history = new SourceHistory();
+  readonly arrivals = new ArrivalTimes();
+  events: TelephoneEvents | undefined;
+  /** When its sender began to count anew. */
+  readonly restarts: number[] = [];
   /** Sequence numbers of all sources together. */
-  readonly count = new SequenceCount();
-  readonly firstMs: number;
+  count = new SequenceCount();
+  firstMs: number;
   lastMs: number;
+  readonly firstFrame: number;
+  lastFrame: number;
   /** Packets of sources above the limit; they count in `count` and nowhere else. */
   unlistedPackets = 0;
   #last: MediaSource | undefined;
-  #holder: MediaSource | undefined;
-  #rival: MediaSource | undefined;
-  #rivalSinceMs = 0;
-  #rivalSentBefore = 0;
+  #codecs: Map<number, string | undefined> | undefined;
+  readonly #lookup: CodecLookup;
+  readonly #codecOf = (type: number): string | undefined => this.#codec(type);
 
   constructor(
     readonly ssrc: number,
     readonly destination: MediaEndpoint,
-    nowMs: number,
+    { timeMs, frame = 0 }: CapturedDatagram,
+    lookup: CodecLookup,
   ) {
-    this.firstMs = nowMs;
-    this.lastMs = nowMs;
+    this.firstMs = timeMs;
+    this.lastMs = timeMs;
+    this.firstFrame = frame;
+    this.lastFrame = frame;
+    this.#lookup = lookup;
   }
 
   get packets(): number {
@@ -73,45 +78,91 @@ export class MediaStream {
     );
   }
 
-  /** Takes one packet; `source` is one that `find` gave, or a new one, or undefined where there are too many. */
-  add(source: MediaSource | undefined, sequence: number, payloadType: number, nowMs: number): void {
-    this.count.add(sequence);
-    this.lastMs = nowMs;
+  /** A source that has not sent before; undefined where there are too many. */
+  begin(from: MediaEndpoint, { timeMs, frame = 0 }: CapturedDatagram): MediaSource | undefined {
+    if (this.sources.length === SOURCES_MAX) return undefined;
+    this.#countApart();
+    const isOnly = this.packets === 0;
+    const target = this.destination.targetOf(from.address);
+    const source = new MediaSource(
+      from.address,
+      timeMs,
+      frame,
+      from,
+      target,
+      isOnly ? this.count : new SequenceCount(),
+    );
+    this.sources.push(source);
+    return source;
+  }
+
+  /** Takes one packet; `source` is one that `find` or `begin` gave, or undefined where there are too many. */
+  add(source: MediaSource | undefined, datagram: CapturedDatagram): void {
+    const { payload, timeMs, frame = 0 } = datagram;
+    const sequence = readUint16(payload, 2);
+    if (timeMs > this.lastMs) this.lastMs = timeMs;
+    else if (timeMs < this.firstMs) this.firstMs = timeMs;
+    this.lastFrame = frame;
     if (!source) {
+      this.#countApart();
+      this.count.add(sequence, timeMs);
       this.unlistedPackets++;
       return;
     }
-    source.add(sequence, payloadType, nowMs);
+    const { history, count } = this;
+    if (source !== history.current || this.sources.length > 1)
+      history.take(sequence, { atMs: timeMs, frame, source, sentBefore: this.destination.sent }, count);
+    const type = payload[1]! & 0x7f;
+    const missing = count.lost;
+    const step = source.add(sequence, type, timeMs);
+    const isShared = source.count === count;
+    const isRestart = step === 'restart' && (isShared || count.add(sequence, timeMs) === 'restart');
+    if (!isShared && step !== 'restart') count.add(sequence, timeMs);
+    source.lastOfStream = count.packets;
     this.#last = source;
-    if (source === this.#holder) {
-      if (this.#rival && nowMs > this.#rivalSinceMs + REORDER_MS) this.#contest(source, this.#rival);
-    } else if (!this.#holder) {
-      this.#holder = source;
-    } else if (!this.#rival || this.#rival.lastMs < nowMs - 2 * SILENCE_MS) {
-      this.#rival = source;
-      this.#rivalSinceMs = nowMs;
-      this.#rivalSentBefore = this.destination.sent;
-    } else if (source === this.#rival && nowMs >= this.#rivalSinceMs + SILENCE_MS) {
-      this.#move(source);
+    if (isRestart) {
+      this.arrivals.begin();
+      if (this.restarts.length < RESTARTS_MAX) this.restarts.push(source.count.restartMs);
     }
+    if (source !== history.current || step === 'again' || step === 'stray') return;
+    this.arrivals.noteArrival(timeMs, Math.max(0, count.lost - missing));
+    this.#measure(datagram, type, timeMs);
   }
 
-  /** At the end of the capture: a source that took over just before it. */
+  /** At the end of the capture. */
   finish(): void {
-    const [holder, rival] = [this.#holder, this.#rival];
-    if (rival && holder && rival.lastMs > holder.lastMs) this.#move(rival);
+    this.history.finish();
+    this.arrivals.finish();
   }
 
-  #contest(holder: MediaSource, rival: MediaSource): void {
-    this.#rival = undefined;
-    const isKnown = this.conflicts.some((one) => one.holder === holder && one.rival === rival);
-    if (!isKnown && this.conflicts.length < SOURCES_MAX) this.conflicts.push({ holder, rival });
+  /** Events of keys last longer than their packets are apart: they say nothing of the network. */
+  #measure({ payload, cutBytes = 0 }: CapturedDatagram, type: number, timeMs: number): void {
+    const timestamp = readUint32(payload, 4);
+    if (type >= FIRST_DYNAMIC_TYPE) {
+      const codec = this.#codec(type);
+      const isSignalled = isTelephoneEvent(codec);
+      if (isSignalled || codec === undefined) {
+        const at = payloadOffset(payload);
+        const isEvent = isSignalled || payload.length + cutBytes - at === EVENT_BYTES;
+        if (isEvent) (this.events ??= new TelephoneEvents()).take(type, payload, at, timestamp, timeMs);
+        if (isEvent) return;
+      }
+    }
+    this.arrivals.measure(timeMs, timestamp, type, this.#codecOf);
   }
 
-  #move(source: MediaSource): void {
-    this.#holder = source;
-    this.#rival = undefined;
-    if (this.changes.length < CHANGES_MAX)
-      this.changes.push({ atMs: this.#rivalSinceMs, source, sentBefore: this.#rivalSentBefore });
+  #codec(type: number): string | undefined {
+    if (type < FIRST_DYNAMIC_TYPE) return staticCodec(type);
+    const known = this.#codecs?.get(type);
+    if (known !== undefined || this.#codecs?.has(type)) return known;
+    const source = this.#last?.address ?? this.destination.address;
+    const codec = this.#lookup(type, this.destination.address, source);
+    (this.#codecs ??= new Map()).set(type, codec);
+    return codec;
+  }
+
+  /** A stream of one source counts its numbers once. */
+  #countApart(): void {
+    if (this.packets > 0 && this.sources[0]?.count === this.count) this.count = this.count.copy();
   }
 }

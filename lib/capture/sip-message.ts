@@ -24,8 +24,12 @@ export interface SipMessage {
   readonly sequence: number;
   /** Of the topmost Via; '' where there is none. */
   readonly branch: string;
-  /** The session description in the body; it may hold secrets. */
+  /** The session description in the body; it may hold secrets. Of a message that was cut short, the whole lines of it. */
   readonly sdp: string | undefined;
+  /** Did it carry a description, as far as can be told? Of one that was cut short, what its header says of the body. */
+  readonly body: 'description' | 'none' | 'unknown';
+  /** The capture did not keep the whole of it: header fields may be missing. */
+  readonly isCut: boolean;
 }
 
 const VERSION = 'SIP/2.0';
@@ -53,12 +57,16 @@ export function maybeSip(bytes: Uint8Array): boolean {
   return head.includes(VERSION, 0, 'latin1');
 }
 
-/** The message that the bytes begin with, after junk or not; undefined where there is none. Never throws. */
-export function parseSipMessage(bytes: Uint8Array): SipMessage | undefined {
-  const text = asBuffer(bytes, MESSAGE_BYTES).toString('latin1');
+/**
+ * The message that the bytes begin with, after junk or not; undefined where there is none. Never throws. `isCut` says that more
+ * bytes were on the wire: a line without an end is a part of one then, and is left out.
+ */
+export function parseSipMessage(bytes: Uint8Array, isCut = false): SipMessage | undefined {
+  const kept = asBuffer(bytes, MESSAGE_BYTES).toString('latin1');
+  const text = isCut ? wholeLines(kept) : kept;
   const start = findStartLine(text);
   if (!start) return undefined;
-  const { headers, bodyAt } = readHeaders(text, start.endsAt);
+  const { headers, bodyAt, isWhole } = readHeaders(text, start.endsAt);
   const [sequenceText = '', methodText = ''] = (headers.get('cseq') ?? '').trim().split(/\s+/, 2);
   const sdp = readSdp(text, bodyAt, headers);
   return {
@@ -71,7 +79,25 @@ export function parseSipMessage(bytes: Uint8Array): SipMessage | undefined {
     sequence: /^\d{1,10}$/.test(sequenceText) ? Number(sequenceText) : 0,
     branch: owned(/;\s*branch\s*=\s*([^;,\s]+)/i.exec(headers.get('via') ?? '')?.[1] ?? ''),
     sdp: sdp === undefined ? undefined : owned(sdp),
+    body: sdp !== undefined ? 'description' : isCut ? claimedBody(headers, isWhole) : 'none',
+    isCut,
   };
+}
+
+/** Up to the last line end; a media line tells what it is for without its end, once the port is past. */
+function wholeLines(text: string): string {
+  const end = text.lastIndexOf('\n') + 1;
+  return /^m=\S+ \d+ \S/.test(text.slice(end, end + 64)) ? text : text.slice(0, end);
+}
+
+/** What the header says of a body that was cut off: `unknown` where the header itself was, before it says so. */
+function claimedBody(headers: ReadonlyMap<string, string>, isWhole: boolean): SipMessage['body'] {
+  const length = headers.get('content-length');
+  const type = headers.get('content-type')?.toLowerCase() ?? '';
+  if (length !== undefined && Number(length) === 0) return 'none';
+  if (type !== '') return /^(?:application\/sdp|multipart\/)/.test(type) ? 'description' : 'none';
+  if (!isWhole) return Number(length) > 0 ? 'description' : 'unknown';
+  return 'none';
 }
 
 /** A copy: a part of a string keeps the whole of it in memory, and calls outlive their messages. */
@@ -118,7 +144,10 @@ function readStartLine(line: string, endsAt: number): StartLine | undefined {
 }
 
 /** The first value of each header that is wanted; later ones of the same name are older Vias and the like. */
-function readHeaders(text: string, from: number): { headers: Map<string, string>; bodyAt: number } {
+function readHeaders(
+  text: string,
+  from: number,
+): { headers: Map<string, string>; bodyAt: number; isWhole: boolean } {
   const headers = new Map<string, string>();
   let at = from;
   let name: string | undefined;
@@ -126,7 +155,7 @@ function readHeaders(text: string, from: number): { headers: Map<string, string>
     const end = lineEnd(text, at);
     const line = text.slice(at, end);
     at = nextLine(text, end);
-    if (line === '') return { headers, bodyAt: at };
+    if (line === '') return { headers, bodyAt: at, isWhole: true };
     if (line.startsWith(' ') || line.startsWith('\t')) {
       if (name !== undefined) headers.set(name, `${headers.get(name) ?? ''} ${line.trim()}`);
       continue;
@@ -137,7 +166,7 @@ function readHeaders(text: string, from: number): { headers: Map<string, string>
     name = WANTED.has(full) && !headers.has(full) ? full : undefined;
     if (name !== undefined) headers.set(name, line.slice(colon + 1).trim());
   }
-  return { headers, bodyAt: text.length };
+  return { headers, bodyAt: text.length, isWhole: false };
 }
 
 function readSide(value: string): SipSide {

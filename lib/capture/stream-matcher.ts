@@ -13,13 +13,14 @@ import type { SignalledMedia } from './signalled-media.js';
 /** By what a stream was matched to its call. */
 export type MatchBasis = 'proof' | 'destination' | 'source' | 'mapping' | 'port' | 'ssrc';
 
-/** The place of a stream in a call. */
+/** The place of a stream in a call; `others` are calls that name the very same two ends, as the legs of a B2BUA do. */
 export interface StreamMatch {
   readonly call: Call;
   readonly sender: Party;
   /** The media section, counted from 0. */
   readonly media: number;
   readonly basis: readonly MatchBasis[];
+  readonly others: readonly Call[];
 }
 
 /** An address, name or SSRC that one side of a call signalled. */
@@ -127,21 +128,56 @@ export class StreamMatcher {
     for (const claim of this.#ssrcs.get(stream.ssrc) ?? [])
       votes.push({ ...claim, end: 'source', weight: WEIGHTS.ssrc, basis: 'ssrc' });
     let best: RatedMatch | undefined;
-    let isTie = false;
+    let tied: Call[] = [];
     for (const [call, own] of groupByCall(votes)) {
       if (!isAlive(call, stream)) continue;
       const rated = rate(call, own);
       if (!rated) continue;
       if (!best || rated.score > best.score) {
-        isTie = false;
+        tied = [];
         best = rated;
       } else if (rated.score === best.score) {
-        isTie = areBothAlive(call, best.match.call, stream);
-        if (isLater(call, best.match.call, stream)) best = rated;
+        const loser = isLater(call, best.match.call, stream) ? best.match.call : call;
+        if (areBothAlive(call, best.match.call, stream)) tied.push(loser);
+        if (loser !== call) best = rated;
       }
     }
-    // Both ends in two calls: one call bridged into another without touching the media. The first will do.
-    return isTie && best?.match.basis.length === 1 ? undefined : best?.match;
+    if (!best) return undefined;
+    const { match } = best;
+    const others = this.#otherLegs(match, stream);
+    // Both ends in two calls: one call bridged into another without touching the media. The first will do. One end alone says
+    // nothing, unless the calls are legs of each other.
+    const isDoubtful = match.basis.length === 1 && tied.some((call) => !others.includes(call));
+    return isDoubtful ? undefined : { ...match, others };
+  }
+
+  /** Other legs of the same media: their two sides signalled what the two sides of this call did, and a B2BUA is in both. */
+  #otherLegs({ call, sender, media }: StreamMatch, stream: MediaStream): Call[] {
+    const near = this.#claimsOn(call, sender, media);
+    const far = this.#claimsOn(call, otherParty(sender), media);
+    const legs = new Set<Call>();
+    for (const claim of near)
+      if (
+        claim.call !== call &&
+        isAlive(claim.call, stream) &&
+        far.some(
+          (one) => one.call === claim.call && one.party !== claim.party && one.media === claim.media,
+        ) &&
+        isRelayed(call, otherParty(sender), claim.call, claim.party)
+      )
+        legs.add(claim.call);
+    return [...legs];
+  }
+
+  /** Who signalled an address that one side of a call signalled. */
+  #claimsOn(call: Call, party: Party, index: number): Claim[] {
+    const addresses = new Set<string>();
+    for (const description of call.descriptions) {
+      if (description.party !== party) continue;
+      for (const { index: own, rtp } of description.media)
+        if (own === index && rtp) addresses.add(formatAddress(rtp));
+    }
+    return [...addresses].flatMap((address) => this.#addresses.get(address) ?? []);
   }
 
   *#votes(address: TransportAddress, end: 'source' | 'destination'): Generator<Vote> {
@@ -193,7 +229,8 @@ function rate(call: Call, votes: readonly Vote[]): RatedMatch | undefined {
     (vote) => vote !== undefined && senderBy(vote) === sender,
   ) as Vote[];
   const score = agreeing.reduce((sum, { weight }) => sum + weight, 0);
-  return { match: { call, sender, media: leading.media, basis: agreeing.map(({ basis }) => basis) }, score };
+  const basis = agreeing.map((vote) => vote.basis);
+  return { match: { call, sender, media: leading.media, basis, others: [] }, score };
 }
 
 function senderBy({ end, party }: Vote): Party {
@@ -217,4 +254,16 @@ function isLater(call: Call, than: Call, stream: MediaStream): boolean {
 
 function areBothAlive(a: Call, b: Call, stream: MediaStream): boolean {
   return [a, b].every((call) => !call.hasEnded || stream.firstMs <= call.endMs);
+}
+
+/** In two calls, somebody signalled the one end of the media in the one and the other end in the other: who has both is between. */
+function isRelayed(a: Call, partyOfA: Party, b: Call, partyOfB: Party): boolean {
+  const hosts = (call: Call, party: Party): string[] =>
+    call.descriptions.filter((one) => one.party === party).map(({ sipSource }) => sipSource.address);
+  const isShared = (some: readonly string[], others: readonly string[]): boolean =>
+    some.some((host) => others.includes(host));
+  return (
+    isShared(hosts(a, partyOfA), hosts(b, partyOfB)) ||
+    isShared(hosts(a, otherParty(partyOfA)), hosts(b, otherParty(partyOfB)))
+  );
 }

@@ -3,12 +3,13 @@
 // secret, word or proof is printed.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { readCaptureFile } from '../capture/capture-file.js';
+import { readCaptureFiles } from '../capture/capture-file.js';
 import type { CaptureFindings } from '../capture/capture-analysis.js';
 import type { ChallengeSurvey } from '../capture/challenge-survey.js';
 import { Drive } from '../capture/drive.js';
 import type { DrivenEvent, DriveSummary } from '../capture/drive.js';
 import type { DrivePlan } from '../capture/drive-plan.js';
+import type { Policy } from '../core/index.js';
 import { nodeCrypto } from '../net/node-crypto.js';
 import { parseIp } from '../wire/index.js';
 import { fieldsOf, flatten, readable } from './event-log.js';
@@ -119,24 +120,34 @@ function planOf({
   };
 }
 
-/** Reads the capture a second time. `findings` and `survey` are of the first. Throws a Failure where there is no plan. */
-export async function driveFile(
-  file: string,
-  plans: readonly DrivePlan[],
-  { report }: CaptureFindings,
-  survey: ChallengeSurvey,
-): Promise<DriveReport> {
+export interface DriveRequest {
+  readonly files: readonly string[];
+  readonly plans: readonly DrivePlan[];
+  /** Of the first reading. */
+  readonly findings: CaptureFindings;
+  readonly survey: ChallengeSurvey;
+  readonly policy?: Policy | undefined;
+}
+
+/** Reads the capture a second time. Throws a Failure where there is no plan. */
+export async function driveFiles({
+  files,
+  plans,
+  findings: { report },
+  survey,
+  policy,
+}: DriveRequest): Promise<DriveReport> {
   if (plans.length === 0)
     throw new Failure(
-      `replay ${file} --drive: no call with an offer and an answer in the clear; --session FILE gives those of encrypted signalling`,
+      `replay ${files.join(' ')} --drive: no call with an offer and an answer in the clear; --session FILE gives those of encrypted signalling`,
       EXIT_NO_CALL,
     );
   const events: DrivenEvent[] = [];
   const drive = new Drive({
-    ...{ plans, survey, startedMs: report.startedMs ?? 0, crypto: nodeCrypto },
+    ...{ plans, survey, startedMs: report.startedMs ?? 0, crypto: nodeCrypto, ...(policy && { policy }) },
     onEvent: (event) => events.push(event),
   });
-  await readCaptureFile(file, drive);
+  await readCaptureFiles(files, drive);
   return { events: events.map(describe), drive: drive.finish() };
 }
 
@@ -174,6 +185,6 @@ function lacks({ unmatched, unasked, unprotected, foreign, unread }: DriveSummar
     ...lines,
     ...each(unprotected, 'neither latch nor ICE was agreed on, so the core verifies nobody'),
     ...each(foreign, "missing: the server's tags or fragments are not of the core's making; it has others"),
-    ...each(unread, 'missing: an offer or answer that the core can take'),
+    ...each(unread, 'an offer or answer is missing, or is none that the core takes under this policy'),
   ];
 }

@@ -1,54 +1,119 @@
-// The list of media streams: a line for each, and under it only what there is to say: the NAT, proofs, changes, intruders,
-// and what a blind latch would have done.
+// The list of media streams: a line for each, and under it what there is to say: when, the NAT, how regularly packets came,
+// what its receiver reported, keys, proofs, changes, intruders, and what a blind latch would have done.
 import type { CaptureReport, StreamReport } from '../capture/capture-report.js';
-import { plural, printable, seconds } from './replay-text.js';
+import { clock, plural, printable, seconds } from './replay-text.js';
 
 /** Reason: nobody reads more; --json has them all. */
 const STREAMS_SHOWN = 200;
 const INDENT = '       ';
+/** A time without packets that somebody who listens takes for the end. */
+const SILENCE_MS = 1000;
+const KEYS_SHOWN = 32;
+const RESTARTS_SHOWN = 8;
 
 /** Lines of at most `width` characters. */
-export function describeStreams({ streams, leftOut }: CaptureReport, width: number): string[] {
+export function describeStreams(report: CaptureReport, width: number): string[] {
+  const { streams, leftOut } = report;
   const lines = ['', streams.length === 0 ? 'no RTP' : plural(streams.length, 'RTP stream')];
   for (const [index, stream] of streams.slice(0, STREAMS_SHOWN).entries())
-    lines.push(rowOf(index, stream), ...remarks(stream).map((text) => INDENT + text));
+    lines.push(rowOf(index, stream), ...remarks(stream, report).map((text) => INDENT + text));
   if (streams.length > STREAMS_SHOWN)
     lines.push(`and ${plural(streams.length - STREAMS_SHOWN, 'more stream')}, which --json has too`);
-  const { streams: lostStreams, callMessages, rtpPackets, stunPackets } = leftOut;
-  if (lostStreams + callMessages + rtpPackets + stunPackets > 0)
+  const { streams: lostStreams, callMessages, rtpPackets, stunPackets, rtcpReports } = leftOut;
+  if (lostStreams + callMessages + rtpPackets + stunPackets + rtcpReports > 0)
     lines.push(
       `left out for want of room: ${plural(lostStreams, 'possible stream')}, ${plural(callMessages, 'SIP message')}, ` +
-        `${plural(rtpPackets, 'RTP packet')}, ${plural(stunPackets, 'STUN packet')}`,
+        `${plural(rtpPackets, 'RTP packet')}, ${plural(stunPackets, 'STUN packet')}, ${plural(rtcpReports, 'RTCP report')}`,
     );
   return lines.flatMap((line) => wrap(line, width));
 }
 
 function rowOf(index: number, stream: StreamReport): string {
-  const { ssrc, codec, payloadType, source, destination, packets, lost } = stream;
+  const { ssrc, codec, payloadType, source, destination, packets, lost, duplicates } = stream;
   const name = codec?.split('/')[0] ?? `type ${payloadType}`;
   const id = `0x${ssrc.toString(16).toUpperCase().padStart(8, '0')}`;
   const ends = `${source} > ${destination}`.padEnd(41);
-  const expected = packets + Math.max(0, lost);
-  const twice = lost < 0 ? `, ${-lost} came twice` : '';
-  const share = lost > 0 && expected > 0 ? ` (${((100 * lost) / expected).toFixed(1)} %)` : '';
-  return `${`#${index}`.padEnd(5)}${id} ${name.padEnd(7)} ${ends} ${plural(packets, 'packet')}, ${Math.max(0, lost)} lost${share}${twice}`;
+  const expected = packets - duplicates + lost;
+  const twice = duplicates > 0 ? `, ${duplicates} came twice` : '';
+  const share = lost > 0 ? ` (${((100 * lost) / expected).toFixed(1)} %)` : '';
+  return `${`#${index}`.padEnd(5)}${id} ${name.padEnd(7)} ${ends} ${plural(packets, 'packet')}, ${lost} lost${share}${twice}`;
 }
 
-function remarks(stream: StreamReport): string[] {
-  const { changes, intruders, latch, call, recognisedBy, firstMs, lastMs } = stream;
+function remarks(stream: StreamReport, { calls, startedMs }: CaptureReport): string[] {
+  const { changes, intruders, latch, call, recognisedBy, firstMs, lastMs, firstFrame, lastFrame } = stream;
   const isNamed = call !== null || recognisedBy === 'signalling';
   const what = isNamed
     ? natRemark(stream)
     : 'no call names it; taken for RTP because its sequence numbers advance';
-  const lines = [`${seconds(firstMs)} to ${seconds(lastMs)}: ${what}`];
-  for (const { atMs, source } of changes) lines.push(`at ${seconds(atMs)} it went on from ${source}`);
+  const start = startedMs ?? 0;
+  const absolute = `${clock(start + firstMs)} to ${clock(start + lastMs)}, frames ${firstFrame} to ${lastFrame}`;
+  const lines = [`${seconds(firstMs)} to ${seconds(lastMs)} (${absolute}): ${what}`];
+  if (stream.calls.length > 1) {
+    const names = stream.calls.map((index) => printable(calls[index]?.callId ?? '?', 60));
+    lines.push(`named by ${names.length} calls: ${names.join(', ')}`);
+  }
+  if (stream.capturedTwice)
+    lines.push('nearly every packet is here twice: that is the capture, not the network');
+  lines.push(...timingRemarks(stream), ...keyRemarks(stream));
+  for (const { atMs, frame, source } of changes)
+    lines.push(`at ${seconds(atMs)} (${clock(start + atMs)}, frame ${frame}) it went on from ${source}`);
   const proof = proofRemark(latch);
   if (proof) lines.push(proof);
   for (const one of intruders)
     lines.push(
-      `intruder ${one.source}: ${plural(one.packets, 'packet')} from ${seconds(one.firstMs)}, ${REASONS[one.reason]}`,
+      `intruder ${one.source}: ${plural(one.packets, 'packet')} from ${seconds(one.firstMs)} (frame ${one.firstFrame}), ${REASONS[one.reason]}`,
     );
   return [...lines, ...blindRemarks(stream)];
+}
+
+/** How packets came here, and what their receiver said of it. */
+function timingRemarks({ jitter, longestGap, restarts, rtcp }: StreamReport): string[] {
+  const lines: string[] = [];
+  const parts: string[] = [];
+  if (jitter)
+    parts.push(`jitter ${jitter.meanMs.toFixed(1)} ms on average, ${jitter.maxMs.toFixed(1)} at most`);
+  if (longestGap) parts.push(`longest gap ${seconds(longestGap.ms)} s from ${seconds(longestGap.atMs)}`);
+  if (parts.length > 0) lines.push(parts.join('; '));
+  if (longestGap && longestGap.ms >= SILENCE_MS) {
+    const { ms, atMs, missing } = longestGap;
+    const why =
+      missing > 0
+        ? `, and ${plural(missing, 'packet')} missing after it`
+        : ', and none is missing: the sender was silent';
+    lines.push(`no packet for ${seconds(ms)} s from ${seconds(atMs)}${why}`);
+  }
+  if (restarts.length > 0) {
+    const shown = restarts.slice(0, RESTARTS_SHOWN).map(seconds).join(', ');
+    const more =
+      restarts.length > RESTARTS_SHOWN ? ` and ${restarts.length - RESTARTS_SHOWN} more times` : '';
+    lines.push(`its sequence numbers began anew at ${shown}${more}`);
+  }
+  if (rtcp) lines.push(rtcpRemark(rtcp));
+  return lines;
+}
+
+function rtcpRemark({
+  reports,
+  lost,
+  jitterMs,
+  maxJitterMs,
+  roundTrip,
+}: NonNullable<StreamReport['rtcp']>): string {
+  const jitter =
+    jitterMs === null || maxJitterMs === null
+      ? ''
+      : `, jitter ${jitterMs.toFixed(1)} ms at last, ${maxJitterMs.toFixed(1)} at most`;
+  const trip = roundTrip
+    ? `, round trip from here ${roundTrip.meanMs.toFixed(1)} ms (${roundTrip.minMs.toFixed(1)} to ${roundTrip.maxMs.toFixed(1)})`
+    : '';
+  return `its receiver, in ${plural(reports, 'RTCP report')}: ${lost} lost${jitter}${trip}`;
+}
+
+function keyRemarks({ dtmf }: StreamReport): string[] {
+  if (!dtmf) return [];
+  const times = dtmf.keys.slice(0, KEYS_SHOWN).map(({ atMs }) => seconds(atMs));
+  const more = dtmf.keys.length > KEYS_SHOWN ? ', ...' : '';
+  return [`keys pressed: ${dtmf.digits.slice(0, KEYS_SHOWN)}${more} (at ${times.join(', ')}${more})`];
 }
 
 const REASONS = {

@@ -91,7 +91,9 @@ export class CallScene {
   }
 
   inOrder(): CapturedDatagram[] {
-    return [...this.datagrams].sort((a, b) => a.timeMs - b.timeMs);
+    return [...this.datagrams]
+      .sort((a, b) => a.timeMs - b.timeMs)
+      .map((datagram, i) => ({ ...datagram, frame: i + 1 }));
   }
 
   report(): CaptureReport {

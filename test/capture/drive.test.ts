@@ -11,7 +11,7 @@ import { PcapWriter, readDatagrams } from '../../lib/capture/index.js';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { planDrive } from '../../lib/capture/drive-plan.js';
 import type { DrivePlan } from '../../lib/capture/drive-plan.js';
-import { driveFile, readSessionFile } from '../../lib/cli/replay-drive.js';
+import { driveFiles, readSessionFile } from '../../lib/cli/replay-drive.js';
 import { formatAddress } from '../../lib/wire/address.js';
 import { classifyPacket } from '../../lib/wire/packet-class.js';
 import { sharedCaptures } from './oracles.js';
@@ -37,7 +37,12 @@ async function drive(file: string, plans?: readonly DrivePlan[]) {
     survey.onDatagram(datagram);
   }
   const findings = analysis.finish();
-  const driven = await driveFile(file, plans ?? planDrive(findings.calls, survey), findings, survey);
+  const driven = await driveFiles({
+    files: [file],
+    plans: plans ?? planDrive(findings.calls, survey),
+    findings,
+    survey,
+  });
   return { ...driven, events: driven.events as readonly Event[], report: findings.report };
 }
 

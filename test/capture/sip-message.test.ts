@@ -27,6 +27,8 @@ describe('capture: SIP messages', () => {
       sequence: 7,
       branch: 'z9hG4bK1',
       sdp: undefined,
+      body: 'none',
+      isCut: false,
     });
   });
 
@@ -65,6 +67,43 @@ describe('capture: SIP messages', () => {
       '--x--',
     );
     assert.equal(message?.sdp, SDP);
+  });
+
+  it('of a message that was cut short, says what can be said: never a part of a line', () => {
+    const whole = [
+      'INVITE sip:bob@example.com SIP/2.0',
+      'Via: SIP/2.0/UDP a;branch=z9hG4bK1',
+      'From: <sip:a@b>;tag=caller',
+      'To: <sip:b@b>;tag=callee',
+      'Call-ID: id@host',
+      'CSeq: 10 INVITE',
+      'Content-Type: application/sdp',
+      `Content-Length: ${SDP.length}`,
+      '',
+      SDP,
+    ].join('\r\n');
+    const seen = new Set<string>();
+    for (let size = 0; size < whole.length; size++) {
+      const message = parseSipMessage(Buffer.from(whole.slice(0, size), 'latin1'), true);
+      if (!message) continue;
+      const { callId, from, to, sequence, body, sdp = '', isCut } = message;
+      for (const [value, right] of [
+        [callId, 'id@host'],
+        [from.tag, 'caller'],
+        [to.tag, 'callee'],
+        [String(sequence || ''), '10'],
+      ] as const)
+        assert.ok(value === '' || value === right, `${value} at ${size}`);
+      assert.ok(isCut);
+      // The port is whole, or not there.
+      assert.ok(!sdp.includes('m=') || sdp.includes('m=audio 4000 '), sdp);
+      seen.add(body);
+    }
+    assert.deepEqual([...seen], ['unknown', 'description']);
+    const without = whole
+      .replace(/Content-Length: \d+/, 'Content-Length: 0')
+      .replace(/Content-Type.*\r\n/, '');
+    assert.equal(parseSipMessage(Buffer.from(without.slice(0, without.indexOf('v=0'))), true)?.body, 'none');
   });
 
   it('refuses what is none', () => {

@@ -34,8 +34,12 @@ const ppp = (ip: Uint8Array): Uint8Array => concat(u16(ip[0]! >> 4 === 6 ? 0x57 
 const pppoe = (payload: Uint8Array): Uint8Array => concat(hex('1100 0001'), u16(payload.length), payload);
 export const label = (value: number, isLast: boolean): Uint8Array =>
   Uint8Array.of(value >> 12, (value >> 4) & 0xff, ((value & 15) << 4) | (isLast ? 1 : 0), 64);
-const gre = (type: number, payload: Uint8Array, flags = 0, fields = new Uint8Array()): Uint8Array =>
-  concat(u16(flags), u16(type), fields, payload);
+const gre = (
+  type: number,
+  payload: Uint8Array,
+  flags = 0,
+  fields: Uint8Array = new Uint8Array(),
+): Uint8Array => concat(u16(flags), u16(type), fields, payload);
 export const vxlan = (ip: Uint8Array): Uint8Array =>
   udpTo(4789, concat(hex('08000000 00002a00'), ethernetOf(ip)));
 
