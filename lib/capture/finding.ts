@@ -22,7 +22,7 @@ import { otherParty } from './stream-matcher.js';
 import type { StreamMatch } from './stream-matcher.js';
 
 /** An interface that is captured twice doubles nearly all; what networks double is far less. */
-const TWICE_SHARE = 0.5;
+const TWICE_SHARE = 0.75;
 const TWICE_MIN = 10;
 /** The clock of nearly all telephone events. */
 const EVENT_RATE = 8000;

@@ -61,11 +61,12 @@ export class MediaLedger {
       const endpoint = this.#placeOf(source)?.endpoint;
       from = endpoint && stream.begin(endpoint, datagram);
     }
-    if (from) {
+    const isNew = stream.add(from, datagram);
+    // What came twice left once.
+    if (from && isNew) {
       to.endpoint.noteReceived(from.target);
       from.from.noteSent();
     }
-    stream.add(from, datagram);
     if (from?.count.advances === 2) this.#confirm(stream);
   }
 

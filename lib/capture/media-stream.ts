@@ -96,8 +96,11 @@ export class MediaStream {
     return source;
   }
 
-  /** Takes one packet; `source` is one that `find` or `begin` gave, or undefined where there are too many. */
-  add(source: MediaSource | undefined, datagram: CapturedDatagram): void {
+  /**
+   * Takes one packet; `source` is one that `find` or `begin` gave, or undefined where there are too many. False for one that had
+   * come from there before.
+   */
+  add(source: MediaSource | undefined, datagram: CapturedDatagram): boolean {
     const { payload, timeMs, frame = 0 } = datagram;
     const sequence = readUint16(payload, 2);
     if (timeMs > this.lastMs) this.lastMs = timeMs;
@@ -107,7 +110,7 @@ export class MediaStream {
       this.#countApart();
       this.count.add(sequence, timeMs);
       this.unlistedPackets++;
-      return;
+      return true;
     }
     const { history, count } = this;
     if (source !== history.current || this.sources.length > 1)
@@ -124,9 +127,11 @@ export class MediaStream {
       this.arrivals.begin();
       if (this.restarts.length < RESTARTS_MAX) this.restarts.push(source.count.restartMs);
     }
-    if (source !== history.current || step === 'again' || step === 'stray') return;
+    if (step === 'again') return false;
+    if (source !== history.current || step === 'stray') return true;
     this.arrivals.noteArrival(timeMs, Math.max(0, count.lost - missing));
     this.#measure(datagram, type, timeMs);
+    return true;
   }
 
   /** At the end of the capture. */

@@ -1,12 +1,13 @@
 // replay beside tshark, on every capture of the repository and beside it that holds SIP or RTP: the same streams with the
-// same packets and losses, the same Call-IDs, the same calls. Where tshark left to itself says otherwise, the table says why.
+// same packets, losses, duplicates and jitter, the same Call-IDs, the same calls. Where tshark left to itself says otherwise, the
+// table says why.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { basename, dirname } from 'node:path';
 import { readCaptureFile } from '../../lib/capture/capture-file.js';
 import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
 import type { CaptureReport } from '../../lib/capture/capture-report.js';
-import { fixtureCaptures, needProgram, sharedCaptures } from './oracles.js';
+import { fixtureCaptures, needProgram, sharedCaptures, tshark } from './oracles.js';
 
 /**
  * tshark takes UDP for RTP where it has seen the SDP of this very address and port, or where it is told to guess
@@ -58,7 +59,17 @@ async function replay(file: string): Promise<CaptureReport> {
   return analysis.finish().report;
 }
 
-/** A line a stream: ends, SSRC, packets, lost; and the Call-IDs, of all SIP and of calls. */
+/** By ends and SSRC, what tshark measured. */
+interface Measured {
+  readonly meanJitterMs: number;
+  readonly maxJitterMs: number;
+  readonly maxDeltaMs: number;
+}
+
+/**
+ * A line a stream: ends, SSRC, packets, and lost as tshark says it, duplicates taken off; what it measured; and the Call-IDs, of
+ * all SIP and of calls.
+ */
 function askTshark(file: string, ...options: readonly string[]) {
   const fields = ['-Y', 'sip', '-T', 'fields', '-e', 'sip.Call-ID', '-e', 'sip.CSeq.method'];
   const printed = execFileSync('tshark', ['-n', '-r', file, ...options, ...fields, '-z', 'rtp,streams'], {
@@ -67,11 +78,22 @@ function askTshark(file: string, ...options: readonly string[]) {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const streams: string[] = [];
+  const measured = new Map<string, Measured>();
   const [callIds, calls] = [new Set<string>(), new Set<string>()];
   for (const line of printed.split('\n')) {
     const row =
-      /^\s*[\d.]+\s+[\d.]+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x(\w+)\s+.*?\s(\d+)\s+(-?\d+) \(/.exec(line);
-    if (row) streams.push(`${row[1]}:${row[2]} ${row[3]}:${row[4]} ${row[5]} ${row[6]} ${row[7]}`);
+      /^\s*[\d.]+\s+[\d.]+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x(\w+)\s+.*?\s(\d+)\s+(-?\d+) \(\S+%\)(.*)/.exec(
+        line,
+      );
+    if (row) {
+      const id = `${row[1]}:${row[2]} ${row[3]}:${row[4]} ${row[5]}`;
+      streams.push(`${id} ${row[6]} ${row[7]}`);
+      const [, , maxDeltaMs = NaN, , meanJitterMs = NaN, maxJitterMs = NaN] = (row[8] ?? '')
+        .trim()
+        .split(/\s+/)
+        .map(Number);
+      measured.set(id, { maxDeltaMs, meanJitterMs, maxJitterMs });
+    }
     const [ids, methods] = line.split('\t');
     if (ids === undefined || methods === undefined) continue;
     for (const [i, id] of ids.split(',').entries()) {
@@ -79,18 +101,85 @@ function askTshark(file: string, ...options: readonly string[]) {
       if (id !== '' && CALL_METHODS.includes(methods.split(',')[i] ?? '')) calls.add(id);
     }
   }
-  return { streams: streams.sort(), callIds, calls };
+  return { streams: streams.sort(), measured, callIds, calls };
 }
 
 function streamsOf({ streams }: CaptureReport): string[] {
   return streams
     .flatMap(({ ssrc, destination, sources }) =>
-      sources.map(({ source, packets, lost }) => {
-        const id = ssrc.toString(16).toUpperCase().padStart(8, '0');
-        return `${source} ${destination} ${id} ${packets} ${lost}`;
-      }),
+      sources.map(
+        ({ source, packets, lost, duplicates }) =>
+          `${source} ${destination} ${nameOfSsrc(ssrc)} ${packets} ${lost - duplicates}`,
+      ),
     )
     .sort();
+}
+
+const nameOfSsrc = (ssrc: number): string => ssrc.toString(16).toUpperCase().padStart(8, '0');
+
+/** By ends and SSRC, the numbers in the order in which they came, as tshark reads them. */
+function numbersOf(file: string): Map<string, number[]> {
+  const fields = [
+    'ip.src',
+    'ipv6.src',
+    'udp.srcport',
+    'ip.dst',
+    'ipv6.dst',
+    'udp.dstport',
+    'rtp.ssrc',
+    'rtp.seq',
+  ];
+  const numbers = new Map<string, number[]>();
+  for (const row of tshark(file, fields, 'rtp.seq && !icmp', ['--enable-heuristic', 'rtp_udp'])) {
+    const [source = '', source6 = '', port = '', to = '', to6 = '', toPort = '', ssrc = '', sequence = ''] =
+      row;
+    const end = (four: string, six: string, at: string) => (six === '' ? `${four}:${at}` : `[${six}]:${at}`);
+    const id = `${end(source, source6, port)} ${end(to, to6, toPort)} ${nameOfSsrc(Number(ssrc))}`;
+    const own = numbers.get(id);
+    if (own) own.push(Number(sequence));
+    else numbers.set(id, [Number(sequence)]);
+  }
+  return numbers;
+}
+
+/** Each number once, without wraps: what is missing between the lowest and the highest, and what came again. */
+function countApart(numbers: readonly number[]): { lost: number; duplicates: number } {
+  const seen = new Set<number>();
+  let highest = numbers[0] ?? 0;
+  for (const number of numbers) {
+    const unwrapped = highest + (((number - highest) << 16) >> 16);
+    seen.add(unwrapped);
+    highest = Math.max(highest, unwrapped);
+  }
+  const span = Math.max(...seen) - Math.min(...seen) + 1;
+  return { lost: span - seen.size, duplicates: numbers.length - seen.size };
+}
+
+/** Where both know the clock and every packet is in order; a type that only SDP names is unknown to a tshark that has not seen it. */
+function compareTimes({ streams }: CaptureReport, measured: ReadonlyMap<string, Measured>): void {
+  for (const {
+    ssrc,
+    source,
+    sources,
+    destination,
+    payloadTypes,
+    jitter,
+    longestGap,
+    duplicates,
+  } of streams) {
+    const theirs = measured.get(`${source} ${destination} ${nameOfSsrc(ssrc)}`);
+    const isComparable = sources.length === 1 && duplicates === 0 && payloadTypes.every((type) => type < 96);
+    if (!theirs || !isComparable) continue;
+    const differences = [
+      (jitter?.meanMs ?? 0) - theirs.meanJitterMs,
+      (jitter?.maxMs ?? 0) - theirs.maxJitterMs,
+      (longestGap?.ms ?? 0) - theirs.maxDeltaMs,
+    ];
+    assert.ok(
+      differences.every((one) => Math.abs(one) < 0.01),
+      `${source} ${destination}: ${differences.join(' ')}`,
+    );
+  }
 }
 
 describe('capture: replay and tshark', function () {
@@ -107,6 +196,13 @@ describe('capture: replay and tshark', function () {
       assert.equal(report.sip.callIds, guessing.callIds.size);
       assert.deepEqual(new Set(report.calls.map(({ callId }) => callId)), guessing.calls);
       if (report.streams.length === 0) return;
+      const numbers = numbersOf(file);
+      for (const { ssrc, destination, sources } of report.streams)
+        for (const { source, lost, duplicates } of sources) {
+          const id = `${source} ${destination} ${nameOfSsrc(ssrc)}`;
+          assert.deepEqual({ lost, duplicates }, countApart(numbers.get(id) ?? []), id);
+        }
+      compareTimes(report, guessing.measured);
       const alone = askTshark(file);
       const missed = guessing.streams.filter((one) => !alone.streams.includes(one));
       assert.equal(missed.length, MISSED[nameOf(file)]?.streams ?? 0);
