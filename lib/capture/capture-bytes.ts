@@ -21,19 +21,23 @@ export class GzipDamage extends Error {
  */
 export async function* readBytes(path: string | URL, chunkBytes: number): AsyncGenerator<Uint8Array> {
   const plain = path === '-' ? readStandardInput() : readFile(path, chunkBytes);
-  let begun: Uint8Array = new Uint8Array();
-  // A pipe may give one byte at first.
-  while (begun.length < GZIP_MAGIC.length) {
-    const next = await plain.next();
-    if (next.done) break;
-    begun = begun.length === 0 ? next.value : Buffer.concat([begun, next.value]);
+  try {
+    let begun: Uint8Array = new Uint8Array();
+    // A pipe may give one byte at first.
+    while (begun.length < GZIP_MAGIC.length) {
+      const next = await plain.next();
+      if (next.done) break;
+      begun = begun.length === 0 ? next.value : Buffer.concat([begun, next.value]);
+    }
+    if (GZIP_MAGIC.every((byte, i) => begun[i] === byte)) {
+      yield* unpack(begun, plain, chunkBytes);
+      return;
+    }
+    if (begun.length > 0) yield begun;
+    yield* plain;
+  } finally {
+    await plain.return(undefined);
   }
-  if (GZIP_MAGIC.every((byte, i) => begun[i] === byte)) {
-    yield* unpack(begun, plain, chunkBytes);
-    return;
-  }
-  if (begun.length > 0) yield begun;
-  yield* plain;
 }
 
 async function* readFile(path: string | URL, chunkBytes: number): AsyncGenerator<Uint8Array, undefined> {

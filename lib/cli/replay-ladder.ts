@@ -72,7 +72,8 @@ function drawCall(
 /** What became of the call, and nothing that the capture does not show. */
 function outcomeOf({ outcome, status, ended, forks, onlyHeard }: CallReport): string {
   const parts = [outcome === 'refused' ? `refused with ${status}` : OUTCOMES[outcome]];
-  if (outcome === 'answered' && status !== 200) parts[0] += ' (its answer is not in this capture, what follows one is)';
+  if (outcome === 'answered' && status !== 200)
+    parts[0] += ' (its answer is not in this capture, what follows one is)';
   if (forks.length > 1) parts.push(`${forks.length} forks`);
   if (!ended) parts.push('not seen to end');
   if (onlyHeard) parts.push(`nothing from the ${onlyHeard === 'caller' ? 'callee' : 'caller'} was captured`);

@@ -58,6 +58,26 @@ describe('latchkey replay --drive', function () {
     assert.match(stderr, /no call with an offer and an answer/);
   });
 
+  it('--policy is that of the core: under require a call that nothing protects is not taken', () => {
+    const of = (policy: string) => {
+      const { stdout, status, stderr } = run(
+        'fixtures/sipp/call.pcap',
+        '--drive',
+        '--json',
+        '--policy',
+        policy,
+      );
+      assert.equal(status, 0, stderr);
+      return (JSON.parse(stdout) as { drive: { unread: string[]; unprotected: string[]; delivered: number } })
+        .drive;
+    };
+    assert.deepEqual([of('require').unread.length, of('require').delivered], [1, 0]);
+    assert.deepEqual([of('prefer').unread.length, of('prefer').unprotected.length], [0, 1]);
+    assert.ok(of('legacy').delivered > 0);
+    assert.equal(run(CAPTURE, '--policy', 'require').status, 2);
+    assert.match(run(CAPTURE, '--drive', '--policy', 'other').stderr, /require, prefer, legacy/);
+  });
+
   it('takes --session with --drive only', () => {
     const { stderr, status } = run(CAPTURE, '--session', SESSION);
     assert.equal(status, 2);
