@@ -1,9 +1,12 @@
 // Hostile inputs for the readers of captures: the files, what is put together from packets, and the messages in it.
+import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
 import { CaptureReader } from '../../lib/capture/index.js';
 import { parseSipMessage } from '../../lib/capture/sip-message.js';
 import { SignallingStream } from '../../lib/capture/signalling-stream.js';
 import { parseFrame } from '../../lib/capture/web-socket-frame.js';
+import { concat, frames, pcapHeader, pcapRecord } from '../capture/bytes.js';
 import { Blocks, ipv4, rawCapture, tcp } from '../capture/packets.js';
+import { envelopes, ethernet, label, nested, outer4 } from '../capture/tunnels.js';
 import { familyOf, filled } from './shapes.js';
 import type { Families } from './shapes.js';
 
@@ -161,6 +164,117 @@ const fileShapes: Record<string, (size: number) => Uint8Array> = {
     ),
 };
 
+/** The same Ethernet frame again and again. */
+const ethernetOf = (frame: Uint8Array) => (size: number) => {
+  const record = pcapRecord({ bytes: frame });
+  const file = new Uint8Array(24 + record.length * Math.max(1, Math.floor(size / record.length)));
+  file.set(pcapHeader({ linkType: 1 }));
+  for (let at = 24; at < file.length; at += record.length) file.set(record, at);
+  return file;
+};
+
+/** One frame of this unit, as long as it may be. */
+const stacked = (type: number, unit: Uint8Array) => (size: number) => {
+  const count = Math.max(1, Math.floor((size - 64) / unit.length));
+  return ethernetOf(ethernet(type, concat(...Array.from({ length: count }, () => unit))))(size);
+};
+
+const tunnelShapes: Record<string, (size: number) => Uint8Array> = {
+  ...Object.fromEntries(
+    Object.entries(envelopes).map(([name, wrap]) => [name, ethernetOf(wrap(frames.rawIpv4))]),
+  ),
+  'a stack of labels': stacked(0x8847, label(16, false)),
+  'a stack of tags': stacked(0x8100, Uint8Array.of(0, 7, 0x81, 0)),
+  'Ethernet in MPLS in Ethernet': stacked(
+    0x8847,
+    concat(label(16, true), new Uint8Array(16), Uint8Array.of(0x88, 0x47)),
+  ),
+  'packets in each other': ethernetOf(ethernet(0x0800, nested(9, frames.rawIpv4))),
+  'packets in each other, as deep as they go': (size) =>
+    ethernetOf(
+      ethernet(0x0800, nested(Math.max(1, Math.min(2000, Math.floor(size / 20) - 4)), frames.rawIpv4)),
+    )(size),
+  'fragments of tunnels': (size) =>
+    rawCapture(
+      Array.from({ length: Math.floor(size / 60) }, (_, i) =>
+        outer4(4, ipv4(17, new Uint8Array(8), { id: i & 0xffff, offset: 8, more: true })),
+      ),
+      Array.from({ length: Math.floor(size / 60) }, () => 0),
+    ),
+};
+
+/** What the analysis makes of RTP and RTCP: `numbers` and the like are asked for each packet. */
+interface MediaShape {
+  readonly number: (index: number, all: number) => number;
+  readonly port?: (index: number) => number;
+  readonly type?: number;
+  readonly ssrc?: (index: number) => number;
+  readonly payload?: Uint8Array;
+}
+
+const MEDIA_BYTES = 60;
+const mediaShapes: Record<string, MediaShape> = {
+  'in order': { number: (i) => i },
+  'every second number': { number: (i) => 2 * i },
+  'every second number, then the others': { number: (i, all) => (i < all / 2 ? 2 * i : 2 * i - all + 1) },
+  backwards: { number: (i, all) => all - i },
+  'the same number': { number: () => 7 },
+  'numbers that begin anew': { number: (i) => (i >> 1) * 7001 + (i & 1) },
+  'two sources in turn': { number: (i) => i, port: (i) => i & 1 },
+  'two sources, each with its numbers': { number: (i) => i >> 1, port: (i) => i & 1 },
+  'sources, one after the other': { number: (i) => i, port: (i) => i },
+  'sources that come back': { number: (i) => i, port: (i) => (i >> 3) % 60 },
+  'a stream for each packet': { number: (i) => i, ssrc: (i) => i },
+  keys: { number: (i) => i, type: 101, payload: Uint8Array.of(1, 0x80, 0, 160) },
+  'a clock that nobody knows': { number: (i) => i, type: 120 },
+};
+
+const analyseMedia = (packets: readonly Uint8Array[]): unknown => {
+  const analysis = new CaptureAnalysis();
+  const destination = { address: '203.0.113.1', port: 6000 };
+  for (const [i, packet] of packets.entries())
+    analysis.onDatagram({
+      timeMs: i * 20,
+      frame: i + 1,
+      source: { address: '192.0.2.1', port: (packet[0]! << 8) | packet[1]! },
+      destination,
+      payload: packet.subarray(2),
+    });
+  return analysis.finish();
+};
+
+/** Each with two bytes before it for the port that it comes from. */
+const mediaOf =
+  ({ number, port = () => 0, ssrc = () => 1, type = 0, payload = new Uint8Array(20) }: MediaShape) =>
+  (size: number): Uint8Array[] => {
+    const all = Math.max(4, Math.floor(size / MEDIA_BYTES));
+    return Array.from({ length: all }, (_, i) => {
+      const view = new DataView(new ArrayBuffer(14 + payload.length));
+      view.setUint16(0, 4000 + port(i));
+      view.setUint16(2, 0x8000 | type);
+      view.setUint16(4, number(i, all) & 0xffff);
+      view.setUint32(6, (i * 160) >>> 0);
+      view.setUint32(10, ssrc(i));
+      const bytes = new Uint8Array(view.buffer);
+      bytes.set(payload, 14);
+      return bytes;
+    });
+  };
+
+const REPORT_BLOCKS = 31;
+/** Receiver reports, each about so many streams that nobody has heard of. */
+const reportsOf = (size: number): Uint8Array[] =>
+  Array.from({ length: Math.max(1, Math.floor(size / 760)) }, (_, i) => {
+    const view = new DataView(new ArrayBuffer(2 + 8 + 24 * REPORT_BLOCKS));
+    view.setUint16(2, 0x80c9 | (REPORT_BLOCKS << 8));
+    view.setUint16(4, (view.byteLength - 2) / 4 - 1);
+    for (let block = 0; block < REPORT_BLOCKS; block++) {
+      view.setUint32(10 + 24 * block, i * REPORT_BLOCKS + block);
+      view.setUint32(10 + 24 * block + 16, 1);
+    }
+    return new Uint8Array(view.buffer);
+  });
+
 function blocks(
   size: number,
   make: (file: Blocks) => Uint8Array,
@@ -213,6 +327,16 @@ export const captureFamilies: Families = {
   'streams, in one piece': all(streamShapes, STREAM_BYTES, (bytes) => stream(bytes, bytes.length)),
   'streams, in segments': all(streamShapes, STREAM_BYTES, (bytes) => stream(bytes, 1400)),
   'streams, byte by byte': all(streamShapes, TRICKLED_BYTES, (bytes) => stream(bytes, 1)),
+  tunnels: all(tunnelShapes, FILE_BYTES, (file) => readFile(file)),
+  'media in a capture': {
+    ...Object.fromEntries(
+      Object.entries(mediaShapes).map(([name, shape]) => [
+        name,
+        familyOf(FILE_BYTES, mediaOf(shape), analyseMedia),
+      ]),
+    ),
+    'reports of everybody': familyOf(FILE_BYTES, reportsOf, analyseMedia),
+  },
   'start lines without end': { 'in one piece': startLines(Infinity), 'in segments': startLines(1400) },
   parseSipMessage: all(messageShapes, FILE_BYTES, (text) => parseSipMessage(bytesOf(text))),
   parseFrame: {

@@ -107,6 +107,11 @@ export const target: Target = {
     Uint8Array.of(0x08, 0x00, 0x45),
     Uint8Array.of(0x86, 0xdd, 0x60),
     Uint8Array.of(0x81, 0x00),
+    Uint8Array.of(0x88, 0x64),
+    Uint8Array.of(0x88, 0x47),
+    Uint8Array.of(0x12, 0xb5, 0x00),
+    Uint8Array.of(0x65, 0x58),
+    Uint8Array.of(0x45, 0x00),
   ],
   *seeds(root) {
     yield new Uint8Array(PCAPNG);
