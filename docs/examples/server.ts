@@ -28,7 +28,7 @@ latch.on('session', (session) => {
 // end of the ten lines
 
 function onRequest(request: SipRequest): void {
-  if (request.method === 'INVITE') answer(request, 200, 'OK', describe());
+  if (request.method === 'INVITE') answer(request, 200, 'OK', describe(request));
   else if (request.method === 'BYE') answer(request, 200, 'OK');
   else if (request.method !== 'ACK') answer(request, 501, 'Not Implemented');
 }
@@ -47,11 +47,12 @@ function answer(request: SipRequest, status: number, reason: string, content?: s
   stack.send(response);
 }
 
-/** One audio stream, PCMU, at our RTP socket. latchkey adds its attributes on the way out. */
-function describe(): string {
+/** One audio stream, PCMU, at our RTP socket: RTCP too, where the offer allows it. latchkey adds its attributes on the way out. */
+function describe({ content = '' }: SipRequest): string {
   const { address, port } = rtp.address();
   const lines = ['v=0', `o=- 1 1 IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0'];
-  return [...lines, `m=audio ${port} RTP/AVP 0`, 'a=rtcp-mux', ''].join('\r\n');
+  const mux = /^a=rtcp-mux/m.test(content) ? ['a=rtcp-mux'] : [];
+  return [...lines, `m=audio ${port} RTP/AVP 0`, ...mux, ''].join('\r\n');
 }
 
 await stack.ready;

@@ -76,7 +76,7 @@ export class Engine {
       nowMs: 0,
       transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
       deliver: (component, bytes, { port, remote: source }, kind) =>
-        this.#deliveries.push({ component, port, bytes, source, kind }),
+        this.#deliveries.push({ component: component.application, port, bytes, source, kind }),
       emit: (event) => this.#events.push(event),
       wake: (component) => this.#agenda.set(component, component.nextMs),
     };
@@ -169,7 +169,7 @@ export class Engine {
         const path = { port, remote: { address: ip, port: remotePort } };
         route.owner.handleElsewhere(bytes, kind, path, nowMs);
       }
-      return route.owner;
+      return route.owner.application;
     }
     return this.#handleStray(bytes, kind, { port, remote: { address: ip, port: remotePort } });
   }
@@ -208,14 +208,15 @@ export class Engine {
   #handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath): Component | undefined {
     const { port } = path;
     const ssrc = readSsrc(bytes, kind);
-    const owner = port.only ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc, this.#context.nowMs));
+    const found = port.only ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc, this.#context.nowMs));
+    const owner = found?.forKind(kind);
     if (!owner) {
       this.#context.residue.received++;
       return this.#drop('unroutable');
     }
     if (!owner.handleStray(bytes, kind, path, this.#context.nowMs)) return undefined;
     owner.accept(bytes, kind, true, this.#context.nowMs);
-    return owner;
+    return owner.application;
   }
 
   /** Nothing has proven the address, so the media of a session that proves itself is not for who claims it (protocol.md 5.1). */
@@ -261,7 +262,8 @@ export class Engine {
     for (const component of path.port.byTag(recipient) ?? []) {
       const knows = component.knows(recipient, sender);
       if (knows === 'now') {
-        component.handleMessage(message, path, this.#context.nowMs);
+        const addressee = isIce ? component.forCheck(message.priority) : component;
+        addressee.handleMessage(message, path, this.#context.nowMs);
         return undefined;
       }
       if (knows === 'later') waiting.push(component);

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
 import type { Component } from '../core/index.js';
+import { classifyPacket } from '../wire/index.js';
 import type { PacketClass, TransportAddress } from '../wire/index.js';
 import { countRefused, snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
@@ -54,10 +55,13 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
       throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');
     if (this.#isClosed) return false;
     const { core, sockets } = this.#site;
-    const destination = sockets.loop.destination(core, bytes);
+    // RTCP that shares the socket counts for itself.
+    const sender = core.guest ? core.forKind(classifyPacket(bytes)) : core;
+    const destination = sockets.loop.destination(sender, bytes);
     if (destination === undefined) return false;
-    const isSent = this.#shared.transmit(bytes, destination, this.#onSent);
-    if (!isSent) countRefused(core.counters);
+    const onSent = sender === core ? this.#onSent : this.#onGuestSent;
+    const isSent = this.#shared.transmit(bytes, destination, onSent);
+    if (!isSent) countRefused(sender.counters);
     return isSent;
   }
 
@@ -118,5 +122,10 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
   /** One function for all packets: what the kernel refuses later is counted. */
   readonly #onSent: SendCallback = (error) => {
     if (error) countRefused(this.#site.core.counters);
+  };
+
+  readonly #onGuestSent: SendCallback = (error) => {
+    const { guest } = this.#site.core;
+    if (error && guest) countRefused(guest.counters);
   };
 }

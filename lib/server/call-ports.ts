@@ -66,20 +66,20 @@ export class CallPorts {
     }
   }
 
-  /** Ports for RTP, before it is known what will go over them. */
+  /** Both ports of each, before it is known what will go over them: an offer says to peers with ICE where RTCP is taken. */
   listen(transports: readonly number[]): void {
-    for (const index of transports) this.#rtp(index);
+    for (const index of transports) {
+      this.#rtp(index);
+      this.#rtcp(index);
+    }
   }
 
   /** The streams of a leg, on their ports. */
   place(streams: readonly NegotiatedStream[]): LegStream[] {
     return streams.map((stream) => {
       const rtp = this.#rtp(stream.transport);
-      const bound = this.#boundAt(stream.transport);
-      if (stream.isRtp && !stream.isRtcpMux) {
-        bound.rtcp ??= this.#session.bind(bound.pair.rtcp, { media: stream.transport, component: 2 });
-      }
-      return { stream, rtp, rtcp: bound.rtcp };
+      if (stream.isRtp && !stream.isRtcpMux) this.#rtcp(stream.transport);
+      return { stream, rtp, rtcp: this.#boundAt(stream.transport).rtcp };
     });
   }
 
@@ -92,6 +92,11 @@ export class CallPorts {
   #rtp(index: number): MediaPort {
     const bound = this.#boundAt(index);
     return (bound.rtp ??= this.#session.bind(bound.pair.rtp, { media: index }));
+  }
+
+  #rtcp(index: number): MediaPort {
+    const bound = this.#boundAt(index);
+    return (bound.rtcp ??= this.#session.bind(bound.pair.rtcp, { media: index, component: 2 }));
   }
 
   #boundAt(index: number): Bound {

@@ -44,6 +44,8 @@ export interface SdpMedia {
   readonly address: string;
   /** From `a=rtcp`, else the next port; port 0: none. Says nothing of `rtcpMux`, which wins where agreed. */
   readonly rtcp: TransportAddress;
+  /** There is an `a=rtcp` that can be read. */
+  readonly hasRtcpLine: boolean;
   readonly rtcpMux: boolean;
   readonly bundleOnly: boolean;
   /**
@@ -171,6 +173,7 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
       direction: section.direction ?? session.direction ?? 'sendrecv',
       address,
       rtcp: { address: section.rtcp?.address ?? address, port: section.rtcp?.port ?? nextPort },
+      hasRtcpLine: section.rtcp !== undefined,
       rtcpMux,
       bundleOnly,
       isRejected: mediaLine.port === 0 && !(bundleOnly && transports.has(index)),

@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly user?: string;
   readonly transport: 'udp' | 'tcp' | 'tls';
   readonly hasIce: boolean;
+  /** Offers rtcp-mux. */
+  readonly hasMux?: boolean;
   readonly durationS: number;
   /** Puts the call on hold, so long after its start, and for how long. */
   readonly hold?: { readonly afterS: number; readonly forS: number };
@@ -97,6 +99,7 @@ export function baresip(options: CallOptions): string[] {
     'audio_alert aubridge,nil',
     'rtp_ports 42000-42999',
     'rtp_stats yes',
+    `rtcp_mux ${options.hasMux === true ? 'yes' : 'no'}`,
     'module_path /usr/lib/baresip/modules',
     ...names.map((name) => `module ${name}.so`),
     'module_app account.so',
@@ -152,6 +155,7 @@ export function linphone(options: CallOptions): string[] {
     `protocols=${hasIce ? 'ice' : ''}`,
     '[rtp]',
     'audio_rtp_port=43000-43999',
+    `rtcp_mux=${options.hasMux === true ? 1 : 0}`,
   ];
   writeFileSync(join(folder, 'linphonerc'), `${config.join('\n')}\n`);
   // Without a sound card: null devices to start with, then files.

@@ -101,11 +101,11 @@ describe('net: options', () => {
   });
 
   it('reads descriptions up to the limits that it was given', () => {
-    const sdp = `v=0\r\ns=-\r\n${'m=audio 9 RTP/AVP 0\r\n'.repeat(3)}`;
+    const sdp = `v=0\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n${'m=audio 9 RTP/AVP 0\r\n'.repeat(3)}`;
     const verdict = (sdpLimits: Partial<SdpLimits>) =>
       createLatchkey({ sdpLimits }).createSession({ signalling: 'loopback' }).setRemote(sdp);
     assert.deepEqual(verdict({ maxMedia: 3 }), { accepted: true });
-    for (const limits of [{ maxMedia: 2 }, { maxCharacters: 40 }]) {
+    for (const limits of [{ maxMedia: 2 }, { maxCharacters: 60 }]) {
       const refused = verdict(limits);
       assert.ok(!refused.accepted);
       assert.equal(refused.status, 400);

@@ -16,11 +16,18 @@ export class IceBench {
   readonly component: Component;
   phone: IcePhone;
   answer = '';
+  /** The phone offers rtcp-mux, and so does the application. */
+  readonly #isMuxed: boolean;
   #sequence = 0;
 
   constructor(
-    options: { readonly signalling?: 'encrypted' | 'clear'; readonly policy?: 'prefer' | 'legacy' } = {},
+    options: {
+      readonly signalling?: 'encrypted' | 'clear';
+      readonly policy?: 'prefer' | 'legacy';
+      readonly isMuxed?: boolean;
+    } = {},
   ) {
+    this.#isMuxed = options.isMuxed ?? true;
     this.bench = new EngineBench({ policy: options.policy ?? 'prefer' });
     this.phone = new IcePhone('first');
     this.session = this.bench.engine.createSession({ signalling: options.signalling ?? 'encrypted' });
@@ -33,10 +40,13 @@ export class IceBench {
   exchange(): void {
     const offer = makeSdp({
       address: '10.0.1.2',
-      media: [{ port: 5004, isMuxed: true, lines: this.phone.lines }],
+      media: [{ port: 5004, isMuxed: this.#isMuxed, lines: this.phone.lines }],
     });
     assert.ok(this.session.setRemote(offer, this.bench.nowMs).accepted);
-    const local = makeSdp({ address: SERVER.address, media: [{ port: SERVER.port, isMuxed: true }] });
+    const local = makeSdp({
+      address: SERVER.address,
+      media: [{ port: SERVER.port, isMuxed: this.#isMuxed }],
+    });
     this.answer = this.session.setLocal(local, this.bench.nowMs);
     this.phone.readAnswer(this.answer);
     this.bench.drain();

@@ -79,6 +79,8 @@ function checkIceHalf(name: 'own' | 'peer', { ufrag, pwd }: IceHalf): void {
 function checkMedia({ remote, rtcp, expectsMedia, advertised }: MediaTerms): void {
   checkAddress('remote', remote);
   checkAddress('rtcp.remote', rtcp?.remote);
+  if (rtcp?.sharesPort !== undefined && typeof rtcp.sharesPort !== 'boolean')
+    refuse('rtcp.sharesPort is true or false');
   if (typeof expectsMedia !== 'boolean') refuse('expectsMedia is true or false');
   if (advertised !== undefined && typeof advertised !== 'string') refuse('advertised is an IP address');
 }

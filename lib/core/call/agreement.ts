@@ -9,8 +9,12 @@ import type { IceTerms } from '../proof/ice-generation.js';
 export interface MediaTerms {
   /** Where the peer said that its RTP is to go. Absent where it said nothing of use: on hold, or by a name. */
   readonly remote?: TransportAddress | undefined;
-  /** RTCP has a port of its own, component 2; where it is to go, if that was said. Absent: RTP and RTCP share one (RFC 5761). */
-  readonly rtcp?: { readonly remote?: TransportAddress | undefined } | undefined;
+  /**
+   * RTCP has a port of its own at the peer, component 2; where it is to go, if that was said. Absent: RTP and RTCP share one
+   * (RFC 5761). `sharesPort`: here it comes to the port of RTP, and is told apart there; heeded with ICE only (protocol.md 8.1).
+   */
+  readonly rtcp?:
+    { readonly remote?: TransportAddress | undefined; readonly sharesPort?: boolean | undefined } | undefined;
   /** The peer said that it sends media: then its silence means something (protocol.md 6.4). */
   readonly expectsMedia: boolean;
   /** Our own IP address as the peer was told it: it says which private addresses are near (protocol.md 5.7). */

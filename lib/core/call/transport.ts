@@ -147,6 +147,8 @@ export class Transport {
   #protect(protection: Protection, media: MediaTerms, nowMs: number, rtcpProtection = protection): void {
     const rtp = this.component(1);
     rtp.expectsMedia = media.expectsMedia;
+    const isShared = protection.kind === 'ice' && media.rtcp?.sharesPort === true;
+    rtp.host(isShared ? this.component(2) : undefined, nowMs);
     rtp.protect(protection, normalised(media.remote), nowMs);
     if (media.rtcp) this.component(2).protect(rtcpProtection, normalised(media.rtcp.remote), nowMs);
     else this.#components.get(2)?.protect({ kind: 'closed' }, undefined, nowMs);

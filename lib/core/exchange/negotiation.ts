@@ -21,12 +21,22 @@ import {
 import { createIceHalf, iceHalfOf, iceLines, type IceTerms } from '../proof/ice-generation.js';
 import { isSuite } from '../suite.js';
 import type { Halves } from './halves.js';
+import {
+  answeredRtcp,
+  isRtp,
+  offeredRtcp,
+  rtcpLines,
+  type RtcpSockets,
+  type RtcpTerms,
+} from './rtcp-terms.js';
 
 /** One transport that offer and answer both have. */
 export interface Planned {
   readonly local: SdpMedia;
   readonly remote: SdpMedia;
   readonly agreement: OpenAgreement;
+  /** What our description says of its RTCP. */
+  readonly rtcp: RtcpTerms;
   /** Why the peer's attribute is malformed in this place. */
   readonly fault: string | undefined;
 }
@@ -40,6 +50,9 @@ export interface Stance {
   readonly policy: Policy;
   /** The peer tag answered for another fork of the same offer. */
   isForeignTag(tag: string): boolean;
+  rtcpSockets(media: number): RtcpSockets;
+  /** What the offer of ours that is answered says of RTCP. */
+  offeredRtcp(media: number): RtcpTerms | undefined;
 }
 
 /** An offer and its answer, or as much of it as is known. */
@@ -57,34 +70,38 @@ export function transportSections(sdp: Sdp): readonly SdpMedia[] {
 export function offerLines(
   halves: Halves,
   media: SdpMedia,
-  { isSecure, isVerifier }: Stance,
+  stance: Stance,
   { random, options: { suites, keepaliveS } }: Context,
-): string[] {
+): { readonly lines: readonly string[]; readonly rtcp: RtcpTerms } {
+  const { isSecure, isVerifier } = stance;
   const lines: string[] = [];
+  const hasIce = isVerifier && !media.ice;
+  const rtcp = hasIce ? offeredRtcp(media, stance.rtcpSockets(media.index)) : asWritten(media);
   if (isSecure) {
     const own = halves.ownForOffer(random, isVerifier);
     lines.push(...latchLines(own, { suitesText: suites.join(',') }, keepaliveS));
   }
-  if (isVerifier && !media.ice) lines.push(...iceLines(halves.iceForOffer(random), media, isRtp(media)));
-  return lines;
+  if (hasIce)
+    lines.push(...iceLines(halves.iceForOffer(random), media, rtcp.port), ...rtcpLines(rtcp, media));
+  return { lines, rtcp };
+}
+
+/** Without a word of ours. */
+function asWritten({ rtcpMux: hasMux }: SdpMedia): RtcpTerms {
+  return { hasMux, isMuxOurs: false, port: undefined };
 }
 
 /** What our answer says of one section. */
-export function answerLines({ agreement, local }: Planned, { keepaliveS }: EngineOptions): string[] {
+export function answerLines({ agreement, local, rtcp }: Planned, { keepaliveS }: EngineOptions): string[] {
   switch (agreement.kind) {
     case 'latch':
       return latchLines(agreement.own, { suite: agreement.suite }, keepaliveS);
     case 'ice':
-      return iceLines(agreement.own, local, agreement.rtcp !== undefined);
+      return [...iceLines(agreement.own, local, rtcp.port), ...rtcpLines(rtcp, local)];
     case 'none':
     case 'legacy':
       return [];
   }
-}
-
-/** Datagrams of another kind (`m=application`) have one component. */
-function isRtp({ protocol }: SdpMedia): boolean {
-  return /\bRTP\b/i.test(protocol);
 }
 
 export function planExchange(
@@ -104,13 +121,10 @@ export function planExchange(
     const halves = halvesOf(index);
     const latch = stance.isSecure ? remote.latch : undefined;
     const fault = latch && latchFault(stance, context, halves, latch);
-    const media = { ...mediaTerms(local, remote), advertised };
-    planned.push({
-      local,
-      remote,
-      fault,
-      agreement: agreeOn(stance, context, halves, { local, remote, media, fault }),
-    });
+    const terms = agreeOn(stance, context, halves, { local, remote, fault });
+    const rtcp = rtcpOf(stance, local, remote, terms.kind);
+    const agreement = { ...terms, ...mediaTerms(local, remote, rtcp), advertised };
+    planned.push({ local, remote, fault, rtcp, agreement });
   }
   return planned;
 }
@@ -118,32 +132,40 @@ export function planExchange(
 interface Section {
   readonly local: SdpMedia;
   readonly remote: SdpMedia;
-  readonly media: MediaTerms;
   readonly fault: string | undefined;
 }
 
+/** What protects a section, without what is said of the media itself. */
+type Terms =
+  | ({ readonly kind: 'latch' } & LatchTerms)
+  | ({ readonly kind: 'ice' } & IceTerms)
+  | { readonly kind: 'none' }
+  | { readonly kind: 'legacy'; readonly payloadTypes: readonly number[] };
+
 /** The best that both have: latch, then ICE, then what the policy has for a peer with neither (protocol.md 7). */
-function agreeOn(
-  stance: Stance,
-  context: Context,
-  halves: Halves,
-  { local, remote, media, fault }: Section,
-): OpenAgreement {
+function agreeOn(stance: Stance, context: Context, halves: Halves, { local, remote, fault }: Section): Terms {
   const latch =
     stance.isSecure && fault === undefined ? agreeOnLatch(stance, context, halves, remote) : undefined;
-  if (latch) return { kind: 'latch', ...media, ...latch };
+  if (latch) return { kind: 'latch', ...latch };
   const ice = fault === undefined && !local.ice ? agreeOnIce(stance, context, halves, remote) : undefined;
-  if (ice) return { kind: 'ice', ...media, ...ice };
-  if (stance.policy !== 'legacy') return { kind: 'none', ...media };
-  return { kind: 'legacy', ...media, payloadTypes: payloadTypesOf(local) };
+  if (ice) return { kind: 'ice', ...ice };
+  if (stance.policy !== 'legacy') return { kind: 'none' };
+  return { kind: 'legacy', payloadTypes: payloadTypesOf(local) };
 }
 
-function mediaTerms(local: SdpMedia, remote: SdpMedia): MediaTerms {
+/** What we have offered stands; an answer of ours says more than the application has written to a peer with ICE only. */
+function rtcpOf(stance: Stance, local: SdpMedia, remote: SdpMedia, kind: Terms['kind']): RtcpTerms {
+  const { index } = remote;
+  if (stance.weOffered) return stance.offeredRtcp(index) ?? asWritten(local);
+  return kind === 'ice' ? answeredRtcp(local, remote, stance.rtcpSockets(index)) : asWritten(local);
+}
+
+function mediaTerms(local: SdpMedia, remote: SdpMedia, { hasMux, port }: RtcpTerms): MediaTerms {
   const { direction, rtcp } = remote;
-  const hasRtcp = isRtp(local) && !(local.rtcpMux && remote.rtcpMux);
+  const hasRtcp = isRtp(local) && !(hasMux && remote.rtcpMux);
   return {
     remote: usable(remote.address, remote.port),
-    rtcp: hasRtcp ? { remote: usable(rtcp.address, rtcp.port) } : undefined,
+    rtcp: hasRtcp ? { remote: usable(rtcp.address, rtcp.port), sharesPort: port === local.port } : undefined,
     expectsMedia: direction === 'sendrecv' || direction === 'sendonly',
   };
 }

@@ -33,6 +33,7 @@ import {
   type Stance,
 } from './negotiation.js';
 import { refusedTarget } from './refused-target.js';
+import type { RtcpSockets, RtcpTerms } from './rtcp-terms.js';
 import { refusedVerdict, type Verdict, type WarnCode } from './verdict.js';
 
 type SdpType = 'offer' | 'answer';
@@ -50,6 +51,8 @@ interface Wanted {
 export class SdpSession {
   readonly #call: EngineCall;
   readonly #halves = new Map<number, Halves>();
+  /** What our last description says of RTCP, by section. */
+  readonly #rtcp = new Map<number, RtcpTerms>();
   #state: 'stable' | 'have-local-offer' | 'have-remote-offer' = 'stable';
   /** The offer of the pending exchange or, for an answer that is repeated, of the last one. */
   #offer: { readonly sdp: Sdp; readonly isOurs: boolean } | undefined;
@@ -165,6 +168,7 @@ export class SdpSession {
       fork.#halves.set(media, halves.fork());
       fork.#call.awaitAnswer(media, halves.own?.tag);
     }
+    for (const [media, terms] of this.#rtcp) fork.#rtcp.set(media, terms);
     fork.#call.attachLike(this.#call, this.#context.nowMs);
     fork.#offer = this.#offer;
     fork.#answered = this.#answered;
@@ -191,7 +195,9 @@ export class SdpSession {
     for (const media of sdp.media) {
       if (media.port === 0) continue;
       const halves = this.#halvesOf(media.index);
-      lines.set(media.index, offerLines(halves, media, this.#stance(true), this.#context));
+      const offered = offerLines(halves, media, this.#stance(true), this.#context);
+      lines.set(media.index, offered.lines);
+      this.#rtcp.set(media.index, offered.rtcp);
       if (halves.ownIce) lines.set('session', ICE_SESSION_LINES);
       this.#call.awaitAnswer(media.index, halves.own?.tag);
     }
@@ -220,6 +226,7 @@ export class SdpSession {
     const lines = new Map<SectionKey, readonly string[]>();
     for (const planned of plan) {
       lines.set(planned.local.index, answerLines(planned, this.#context.options));
+      this.#rtcp.set(planned.local.index, planned.rtcp);
       if (planned.agreement.kind === 'ice') lines.set('session', ICE_SESSION_LINES);
     }
     this.#carryOut(plan, nowMs);
@@ -280,7 +287,16 @@ export class SdpSession {
       isVerifier: this.role === 'verifier',
       policy: this.policy,
       isForeignTag: (tag) => (this.#answered.get(tag) ?? this) !== this,
+      rtcpSockets: (media) => this.#rtcpSockets(media),
+      offeredRtcp: (media) => this.#rtcp.get(media),
     };
+  }
+
+  #rtcpSockets(index: number): RtcpSockets {
+    const own = this.#call.components.find(
+      ({ media, component, isGuest }) => media === index && component === 2 && !isGuest,
+    );
+    return { boundPort: own?.port?.local.port, isMuxOurs: this.#rtcp.get(index)?.isMuxOurs === true };
   }
 
   /** Malformed is an error, absence is the policy's to judge (protocol.md 2, 7). */

@@ -15,6 +15,7 @@ import type { Context } from '../context.js';
 import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
+import { componentOfPriority } from '../proof/ice-generation.js';
 import { schemeOf } from '../proof/scheme-of.js';
 import { LatchkeyError } from '../errors.js';
 import { endOf, type ComponentId } from '../events.js';
@@ -81,6 +82,10 @@ export class Component implements VerifierHost, ProverHost {
   #hasToldUnchallenged = false;
   /** As what the peer was told of our sockets. */
   #advertised: readonly TransportAddress[] = [];
+  /** RTCP that is behind our sockets too, and has none of its own (protocol.md 8.1). */
+  #guest: Component | undefined;
+  /** Whose sockets we are behind. */
+  #host: Component | undefined;
 
   constructor(
     readonly session: CallPlace,
@@ -139,8 +144,51 @@ export class Component implements VerifierHost, ProverHost {
     return this.destination === undefined || !this.session.isShown(this.destination.address);
   }
 
+  /** It is behind another's sockets, and has none of its own. */
+  get isGuest(): boolean {
+    return this.#host !== undefined;
+  }
+
+  /** RTCP that is behind the same sockets, if it is one's guest. */
+  get guest(): Component | undefined {
+    return this.#guest;
+  }
+
+  /** Whose application gets what is accepted here. */
+  get application(): Component {
+    return this.#host ?? this;
+  }
+
+  /**
+   * The peer's RTCP comes to our sockets (protocol.md 8.1): told apart by RFC 5761, with paths of its own, and for our
+   * application. Until others are bound for it, or `undefined` says that there is none.
+   */
+  host(guest: Component | undefined, nowMs: number): void {
+    const before = this.#guest;
+    if (before === guest || (guest && !guest.isGuest && guest.#ports.length > 0)) return;
+    if (before) {
+      before.detach(nowMs);
+      before.#host = undefined;
+    }
+    this.#guest = guest;
+    if (!guest) return;
+    guest.#host = this;
+    for (const port of this.#ports) guest.addPort(port, nowMs);
+  }
+
+  /** Of two behind the same sockets the one that a packet is for (RFC 5761). */
+  forKind(kind: PacketClass): Component {
+    return kind === 'rtcp' ? (this.#guest ?? this) : this.application;
+  }
+
+  /** Of two behind the same sockets the one that an ICE check is for (protocol.md 8.1). */
+  forCheck(priority: number): Component {
+    return componentOfPriority(priority) === 2 ? (this.#guest ?? this) : this.application;
+  }
+
   /** Puts the component behind this socket alone. On another one than before, a prover has moved and a verifier begins again. */
   attach(port: ComponentPort, nowMs: number): void {
+    this.#host?.host(undefined, nowMs);
     if (this.#ports.length === 1 && this.#ports[0] === port) return;
     const hasMoved = this.#ports.length > 0;
     if (!this.#ports.includes(port)) this.detach(nowMs);
@@ -160,12 +208,14 @@ export class Component implements VerifierHost, ProverHost {
       throw new LatchkeyError('LATCHKEY_STATE', 'a stream has two sockets already: let go of one first');
     this.context.nowMs = nowMs;
     this.#ports = [...this.#ports, port];
-    port.components.add(this);
+    // A guest is found by its host.
+    if (!this.#host) port.components.add(this);
     this.#tags.join(port);
     this.#heard.join(port);
     this.#renewOwnSockets();
     this.#sendUnproven();
     this.#verifier?.handlePortAdded(nowMs);
+    this.#guest?.addPort(port, nowMs);
     this.context.wake(this);
   }
 
@@ -174,6 +224,7 @@ export class Component implements VerifierHost, ProverHost {
     if (!this.#ports.includes(port)) return;
     if (this.#ports.length === 1) return this.detach(nowMs);
     this.context.nowMs = nowMs;
+    this.#guest?.removePort(port, nowMs);
     this.#verifier?.handlePortRemoved(port, nowMs);
     this.#leave(port);
     this.#sendUnproven();
@@ -184,6 +235,7 @@ export class Component implements VerifierHost, ProverHost {
   detach(nowMs: number): void {
     this.context.nowMs = nowMs;
     if (this.#ports.length === 0) return;
+    this.#guest?.detach(nowMs);
     this.#verifier?.stop();
     this.deactivate();
     for (const port of this.#ports) this.#leave(port);
@@ -335,6 +387,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Where this payload packet goes now, out of `port` (protocol.md 5.6). Undefined: it is dropped, and counted. */
   handleSend(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
+    if (this.#guest && classifyPacket(bytes) === 'rtcp') return this.#guest.handleSend(bytes, nowMs);
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
     if (!isProven && !this.#maySendUnproven(bytes.length, nowMs)) return this.drop('unproven');

@@ -50,14 +50,23 @@ export function hostPriority(component: 1 | 2): number {
   return 126 * 2 ** 24 + 65535 * 2 ** 8 + 256 - component;
 }
 
+/** Which component a check is for, by its PRIORITY: each has its own lowest byte, in candidates of every type. */
+export function componentOfPriority(priority: number): 1 | 2 {
+  return (priority & 0xff) === 256 - 2 ? 2 : 1;
+}
+
 export const ICE_SESSION_LINES: readonly string[] = ['a=ice-lite'];
 
-/** The lines of one section: our half, and a host candidate a component, at the address that the section names. */
-export function iceLines(half: IceHalf, local: SdpMedia, hasRtcp: boolean): string[] {
+/**
+ * The lines of one section: our half, and a host candidate a component, at the address that the section names.
+ *
+ * @param rtcpPort of component 2, if there is one
+ */
+export function iceLines(half: IceHalf, local: SdpMedia, rtcpPort: number | undefined): string[] {
   const candidate = (component: 1 | 2, address: string, port: number): string =>
     `a=candidate:1 ${component} UDP ${hostPriority(component)} ${address} ${port} typ host`;
   const pwd = String.fromCharCode(...half.pwd.reveal());
   const lines = [`a=ice-ufrag:${half.ufrag}`, `a=ice-pwd:${pwd}`, candidate(1, local.address, local.port)];
-  if (hasRtcp) lines.push(candidate(2, local.rtcp.address, local.rtcp.port));
+  if (rtcpPort !== undefined) lines.push(candidate(2, local.rtcp.address, rtcpPort));
   return lines;
 }

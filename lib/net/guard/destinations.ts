@@ -78,7 +78,10 @@ export class Destinations {
     this.#byPort = new Map();
     this.#indexEpoch = this.loop.epoch;
     for (const component of this.#components) {
-      const ports = new Set([component.signalled?.port, component.destination?.port]);
+      const { signalled, destination, guest } = component;
+      const ports = new Set(
+        [signalled, destination, guest?.signalled, guest?.destination].map((at) => at?.port),
+      );
       for (const port of ports) {
         if (port === undefined) continue;
         const sharing = this.#byPort.get(port);
@@ -100,8 +103,9 @@ function claimOf(component: Component, port: number, address: string): Claim {
   return mapping === undefined ? 1 : 2;
 }
 
-/** Is this the address in the peer's SDP, or the one that its media goes to now? */
+/** Is this the address in the peer's SDP, or the one that its media goes to now? Of its RTCP too, where that has the same socket. */
 export function isFor(component: Component, port: number, address: string): boolean {
+  if (component.guest && isFor(component.guest, port, address)) return true;
   const { signalled } = component;
   if (signalled !== undefined && signalled.port === port && signalled.address === address) return true;
   const { destination } = component;

@@ -1,0 +1,165 @@
+// baresip and linphonec with ICE, with rtcp-mux and without, behind a real symmetric NAT that rebinds in mid call: through
+// `latchkey serve`, which has a socket for RTCP, and through the ten lines of the README, which have one for all. Judged by the
+// packets at the phone.
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CapturedDatagram } from '../../lib/capture/index.js';
+import { classifyPacket } from '../../lib/wire/index.js';
+import { baresip, linphone, RunningClient, skipBecause, whyNoClient } from '../clients/client-programs.js';
+import { fences, readText } from '../docs/repository.js';
+import { Capture } from './capture.js';
+import { CLIENT, Lab, SERVER, whyNoLab } from './lab.js';
+
+const SIP_PORT = 5060;
+const MEDIA_PORT = 40_000;
+/** Most of a call, on a real clock: three seconds before the rebinding, and three after it. */
+const HALF_MS = 3000;
+
+const PHONES = [
+  { name: 'baresip', command: baresip, maxGapMs: 150 },
+  { name: 'linphonec', command: linphone, maxGapMs: 250 },
+] as const;
+
+/** What such a server has anyway; not a word of RTCP in its description. */
+const BEFORE = `
+import sip from 'sip';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+const options = { address: '${SERVER}', port: ${SIP_PORT}, tcp: false };
+const rtp = createSocket('udp4').bind(${MEDIA_PORT}, '${SERVER}');
+await once(rtp, 'listening');
+const sdp = ['v=0', 'o=- 1 1 IN IP4 ${SERVER}', 's=-', 'c=IN IP4 ${SERVER}', 't=0 0', 'm=audio ${MEDIA_PORT} RTP/AVP 0', ''].join('\\r\\n');
+function onRequest(request) {
+  if (request.method === 'ACK') return;
+  const headers = { contact: [{ uri: 'sip:echo@${SERVER}:${SIP_PORT}' }], 'content-type': 'application/sdp' };
+  const isCall = request.method === 'INVITE';
+  const response = sip.makeResponse(request, 200, 'OK', isCall ? { headers, content: sdp } : {});
+  response.headers.to.params = { tag: 'echo', ...response.headers.to.params };
+  stack.send(response);
+}
+`;
+const AFTER = `
+await stack.ready;
+console.log('listening');
+`;
+
+/** The first program of the README, word for word. */
+function tenLines(): string {
+  const [program = ''] = fences(readText('README.md'), 'ts');
+  assert.equal(program.split('\n').filter((line) => line.trim() !== '').length, 10);
+  return program;
+}
+
+const SERVERS = {
+  serve: (lab: Lab) =>
+    lab.latchkey(
+      'pub',
+      'serve',
+      '--json',
+      '--open',
+      '--listen',
+      SERVER,
+      '--media',
+      `${MEDIA_PORT}-${MEDIA_PORT + 9}`,
+    ),
+  'the ten lines': (lab: Lab) =>
+    lab.spawn('pub', process.execPath, '--input-type=module', '-e', BEFORE + tenLines() + AFTER),
+} as const;
+
+/** All that it prints, as it comes. */
+class Printed {
+  text = '';
+  readonly #child: ChildProcess;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.text += text));
+  }
+
+  async line(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.text)) {
+      assert.equal(this.#child.exitCode, null, `it ended without ${pattern}: ${this.text}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+const isRtp = ({ payload }: CapturedDatagram) => classifyPacket(payload) === 'rtp';
+const isRtcp = ({ payload }: CapturedDatagram) => classifyPacket(payload) === 'rtcp';
+const isFrom = (address: string) => (packet: CapturedDatagram) => packet.source.address === address;
+/** What an RTP packet carries behind its header, which a room may rewrite. */
+const contentOf = ({ payload }: CapturedDatagram) => Buffer.from(payload.subarray(12)).toString('latin1');
+const textOf = ({ payload }: CapturedDatagram) => Buffer.from(payload).toString('latin1');
+
+describe('phones with ICE, by rtcp-mux or a port of their own for RTCP', function () {
+  this.timeout(60_000);
+  let lab: Lab | undefined;
+  let folder: string;
+  let phone: RunningClient | undefined;
+
+  afterEach(() => {
+    phone?.kill();
+    lab?.close();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const { name, command, maxGapMs } of PHONES)
+    for (const hasMux of [true, false])
+      for (const [where, start] of Object.entries(SERVERS))
+        it(`${name}, ${hasMux ? 'rtcp-mux' : 'no rtcp-mux'}, ${where}: media both ways, and again after a rebinding`, async function () {
+          skipBecause(this, whyNoLab() ?? whyNoClient(name, 'tcpdump', 'timeout'));
+          folder = mkdtempSync(join(tmpdir(), 'latchkey-ice-'));
+          const here = (lab = new Lab());
+          const server = new Printed(start(here));
+          await server.line(/listening/);
+          const capture = await Capture.start(here, 'cliA', join(folder, 'client.pcap'));
+          const options = {
+            ...{
+              folder,
+              address: CLIENT,
+              server: { address: SERVER, port: SIP_PORT },
+              transport: 'udp' as const,
+            },
+            ...{ hasIce: true, hasMux, durationS: 8 },
+          } as const;
+          phone = new RunningClient(here.command('cliA', ...command(options)));
+          await server.line(/verified/);
+          await new Promise((resolve) => setTimeout(resolve, HALF_MS));
+          const reboundMs = Date.now();
+          here.rebind();
+          await phone.ended();
+          const packets = await capture.stop();
+
+          const invite = packets
+            .filter(isFrom(CLIENT))
+            .map(textOf)
+            .find((text) => text.startsWith('INVITE'));
+          assert.equal(/^a=rtcp-mux/m.test(invite ?? ''), hasMux, 'what the phone was told to offer');
+          const out = packets.filter(isFrom(CLIENT)).filter(isRtp);
+          const back = packets.filter(isFrom(SERVER)).filter(isRtp);
+          assert.ok(out.length > 200 && back.length > 200, `${out.length} packets out, ${back.length} back`);
+          const spoken = new Set(out.map(contentOf));
+          assert.ok(
+            back.every((packet) => spoken.has(contentOf(packet))),
+            'an echo of itself and nothing else',
+          );
+          const gaps = back.slice(1).map(({ timeMs }, i) => timeMs - back[i]!.timeMs);
+          const longest = Math.round(Math.max(...gaps));
+          assert.ok(back.at(-1)!.timeMs > reboundMs + HALF_MS / 2, 'media is back after the rebinding');
+          assert.ok(longest <= maxGapMs, `longest gap ${longest} ms`);
+          // Component 2 has a path of its own where there is one.
+          const paths = new Set(
+            [...server.text.matchAll(/^.*\bverified\b.*$/gm)].map(
+              ([line]) => /"mapping":"[^"]*"|port: \d+/.exec(line)?.[0],
+            ),
+          );
+          const reports = [CLIENT, SERVER].map(
+            (address) => packets.filter(isFrom(address)).filter(isRtcp).length,
+          );
+          this.test!.title += `: ${out.length} packets out, ${back.length} back, longest gap ${longest} ms, ${paths.size} paths, RTCP ${reports.join(' and ')}`;
+          assert.equal(paths.size, hasMux ? 1 : 2, server.text);
+        });
+});
