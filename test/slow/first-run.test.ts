@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { root } from '../docs/repository.js';
 
 describe('the first run', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let folder: string;
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'first-run-'))));
   afterEach(() => rmSync(folder, { recursive: true }));
