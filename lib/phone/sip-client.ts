@@ -71,6 +71,7 @@ export class SipClient extends EventEmitter<SipClientEvents> implements Signalli
         onAnswer: (response, dialog) => {
           this.#dialog = dialog;
           this.#state = 'up';
+          dialog.keepAlive();
           this.#waiter?.onAnswer(response);
         },
         onFailure: (response) => {

@@ -113,6 +113,7 @@ export class MeetingCall {
 
   /** The ACK to a 200, with the answer in it where the offer was ours. */
   acknowledge(ack: SipRequest): void {
+    this.dialog.keepAlive();
     if (!this.#isEnded && this.seat.enter()) return void this.hangUp();
     const offer = this.dialog.offerAnsweredBy(ack);
     if (offer === undefined || this.#isEnded) return;
@@ -184,6 +185,8 @@ export class MeetingCall {
   }
 
   #tellAnswered(): void {
+    // Of a call that came the ACK says that somebody is there.
+    if (this.#origin.kind === 'out') this.dialog.keepAlive();
     // Early media may be silent: there is a person who has not answered yet.
     if (!this.#isWatched && this.dialog.isUp) {
       this.#isWatched = true;

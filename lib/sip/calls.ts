@@ -138,6 +138,7 @@ export class Calls {
       return undefined;
     }
     this.table.follow(dialog, remote);
+    dialog.noteHeard();
     dialog.stack = stack;
     if (readSdp(request) !== undefined) dialog.peer.noteSource(remote, signalling);
     if (request.method === 'ACK' || request.method === 'PRACK') this.#noteRepeated(dialog, remote);
@@ -243,6 +244,7 @@ export class Calls {
     const fork = this.forkOf(outgoing, response);
     if (fork && remote) {
       this.table.follow(fork.dialog, remote);
+      fork.dialog.noteHeard();
       this.#noteRepeated(fork.dialog, remote);
     }
     if (status <= 100 || !fork) return undefined;

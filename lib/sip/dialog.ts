@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 import type { QuestionOutcome, Session } from '../index.js';
 import type { Authenticator } from './authenticator.js';
 import type { Signalling } from './hop.js';
+import { KeepAlive } from './keep-alive.js';
 import { cseqOf } from './message.js';
 import type {
   OnResponse,
@@ -94,6 +95,7 @@ export class Dialog {
   readonly #answered = new WeakMap<SipMessage, string>();
   readonly #silence: SilenceWatch;
   readonly #success = new SuccessTimer();
+  readonly #keepAlive = new KeepAlive(() => this.#ping());
   #isEnded = false;
   #deadline: NodeJS.Timeout | undefined;
   #refresh: NodeJS.Timeout | undefined;
@@ -219,6 +221,19 @@ export class Dialog {
     if (!this.#isEnded) this.#silence.expectMedia(mayBeSilent);
   }
 
+  /**
+   * From now on the way to the peer is kept open: by line breaks or a ping on its connection (RFC 5626 3.5.1, RFC 7118 6), by OPTIONS in
+   * the dialog over UDP, whose answer opens the way from the peer's side too. Idempotent.
+   */
+  keepAlive(): void {
+    if (this.isUp) this.#keepAlive.start();
+  }
+
+  /** A message of the peer's has come in this dialog. */
+  noteHeard(): void {
+    this.#keepAlive.noteHeard();
+  }
+
   /** Ends a confirmed dialog by BYE; fulfilled when the peer has answered it, or cannot. */
   hangUp(): Promise<void> {
     if (!this.isUp) return Promise.resolve();
@@ -335,10 +350,17 @@ export class Dialog {
     for (const timer of [this.#deadline, this.#refresh]) clearTimeout(timer);
     this.#silence.stop();
     this.#success.stop();
+    this.#keepAlive.stop();
     // Their texts carry our half of the secret.
     this.offerAnswers.length = 0;
     this.onEnd(this, reason);
     this.session.close();
+  }
+
+  #ping(): void {
+    const { flow, stack } = this;
+    if (flow?.protocol.toUpperCase() === 'UDP') this.request('OPTIONS');
+    else if (flow) stack?.ping?.(flow);
   }
 
   get #ourPlace() {

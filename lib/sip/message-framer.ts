@@ -8,6 +8,8 @@ import type { GateLimits, GateReason, GateRefusal, GateVerdict } from './gate.js
 export interface FramerListener {
   /** A whole message, and how many bytes it had. What does not pass is left out; the stream goes on. */
   onVerdict(verdict: GateVerdict, sizeBytes: number): void;
+  /** Two line breaks between messages: somebody asks whether the connection is there (RFC 5626 3.5.1). */
+  onPing?(): void;
   /** Where the message at hand ends cannot be known: nothing that follows will be read. */
   onBroken(refused: GateRefusal, sizeBytes: number): void;
 }
@@ -23,6 +25,8 @@ export class MessageFramer {
   /** The last characters of a head so far: its end may lie across two pieces. */
   #tail = '';
   #head: { readonly head: GateHead; readonly sizeBytes: number; readonly bodyBytes: number } | undefined;
+  /** Characters of line breaks since the last message, or since the last ping. */
+  #breaks = 0;
   #isBroken = false;
 
   constructor(limits: GateLimits, listener: FramerListener) {
@@ -45,7 +49,13 @@ export class MessageFramer {
   #takeHead(data: string, from: number): number {
     let at = from;
     if (this.#size === 0) {
-      at += skipLineBreaks(data.slice(at));
+      const breaks = skipLineBreaks(data.slice(at));
+      at += breaks;
+      this.#breaks += breaks;
+      const isPing = this.#breaks >= HEAD_END.length;
+      if (isPing || at < data.length) this.#breaks = 0;
+      // One answer to any number of them: who asks is not sent more than has come.
+      if (isPing) this.#listener.onPing?.();
       if (at === data.length) return at;
     }
     const searched = this.#tail + data.slice(at);

@@ -22,6 +22,8 @@ export interface SipStack {
   readonly hostname: () => string;
   /** A URI that leads back over a connection which is open (RFC 5626). */
   readonly encodeFlowUri: (flow: SipFlow) => SipUri;
+  /** Writes on the connection to this peer what keeps it alive and asks for nothing; false where none is open. */
+  ping?(flow: SipFlow): boolean;
   /** What the hop of a request to be sent promises. */
   expectedSignalling(request: SipMessage): Signalling;
   readonly destroy: () => void;

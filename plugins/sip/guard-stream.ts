@@ -15,6 +15,7 @@ import type {
   SipFlow,
 } from '../../lib/sip/index.js';
 import type { ConnectionBounds } from './connection-bounds.js';
+import type { OpenFlows } from './open-flows.js';
 import { packageText } from './package-text.js';
 
 export interface GuardSite {
@@ -29,6 +30,8 @@ export interface GuardSite {
   turnAway(message: GateMessage, flow: SipFlow): GateAnswer | undefined;
   /** Hands a message to the package, and tells what is known of its flow. */
   handOn(flow: SipFlow, parse: () => void): void;
+  /** Open connections, to be kept alive. */
+  readonly flows: OpenFlows;
   /** True while a dialog lives on the flow from this address: it is not to be closed for being idle. */
   isInUse(address: string | undefined, port: number | undefined): boolean;
 }
@@ -99,15 +102,17 @@ function withoutDetails(onError: Listener): Listener {
 /**
  * A TCP or TLS connection, accepted or dialled, before the package puts its parser on it.
  *
- * @param isCertified Whether it was accepted with a certificate of the client's that counts now.
+ * @param isCertified Whether it was accepted with a certificate of the client's that counts now; undefined where it was dialled.
  */
 export function guardStream(
   stream: Socket,
   where: string,
   site: GuardSite,
-  isCertified: () => boolean = () => false,
+  isCertified?: () => boolean,
 ): void {
   const { connections } = site;
+  // Who has dialled asks, and is answered (RFC 5626 3.5.1); to the other side one line break means nothing (RFC 3261 7.5).
+  const ping = isCertified ? PONG : PING;
   connections.noteOpen(stream);
   stream.on('error', (error) => site.onFault(where, error));
   interceptOn(stream, {
@@ -126,7 +131,7 @@ export function guardStream(
       const flow = (): SipFlow => {
         const { address, port } = source();
         const known = address !== undefined && { address };
-        return { protocol: where, ...known, port: port ?? NaN, isCertified: isCertified() };
+        return { protocol: where, ...known, port: port ?? NaN, isCertified: isCertified?.() === true };
       };
       let hasEnded = false;
       const framer = new MessageFramer(site.limits, {
@@ -136,6 +141,7 @@ export function guardStream(
           if (verdict.ok) write(pass(verdict.message, flow(), sizeBytes, site, parser));
           else answer(verdict, sizeBytes);
         },
+        onPing: () => write(PONG),
         onBroken: (refusal, sizeBytes) => {
           answer(refusal, sizeBytes);
           stream.destroySoon();
@@ -143,6 +149,7 @@ export function guardStream(
       });
       return (data) => {
         try {
+          site.flows.note(stream, stream, () => write(ping));
           hasEnded = false;
           framer.push(String(data));
           connections.noteIncomplete(stream, framer.pendingBytes, hasEnded);
@@ -160,6 +167,7 @@ export function guardStream(
 
 /** What is used of a `ws` WebSocket (the package brings its own version 6). */
 export interface WebSocketLike extends EventEmitter {
+  ping(): void;
   readonly readyState: number;
   /** Where the package reads the addresses, too. */
   readonly _socket?: Socket;
@@ -170,6 +178,8 @@ export interface WebSocketLike extends EventEmitter {
 }
 
 const OPEN = 1;
+const PING = '\r\n\r\n';
+const PONG = '\r\n';
 
 /** A WebSocket, accepted or dialled: without an `error` listener one malformed frame would end the process. */
 export function guardWebSocket(
@@ -192,7 +202,8 @@ export function guardWebSocket(
           site.limits,
           isText ? (body) => Buffer.byteLength(body) : undefined,
         );
-        if (!verdict) return;
+        if (socket._socket) site.flows.note(socket, socket._socket, () => socket.ping());
+        if (!verdict) return text === PING ? socket.send(PONG) : undefined;
         const { remoteAddress: address, remotePort: port } = socket._socket ?? {};
         const flow = {
           protocol: 'WS',

@@ -49,6 +49,7 @@ import { Dialling } from './dialling.js';
 import type { DatagramGuardSite } from './guard-datagrams.js';
 import { UnshownPeers } from './unshown-peers.js';
 import { Listeners } from './listeners.js';
+import { OpenFlows } from './open-flows.js';
 import { Sender } from './sender.js';
 import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
 import { gateLimits } from './limits.js';
@@ -87,6 +88,7 @@ export class Stack implements SipStack {
   readonly #sender: Sender;
   readonly #package: PackageStack;
   readonly #unshown: UnshownPeers;
+  readonly #openFlows = new OpenFlows();
   readonly #pins = new Pins();
   readonly #flows = new WeakMap<SipMessage, SipFlow>();
   /** What the package takes for its own name. Never dialled, so no call of ours is mistaken for a flow token. */
@@ -182,6 +184,15 @@ export class Stack implements SipStack {
     this.#site.onDestroyed(this);
   };
 
+  ping(flow: SipFlow): boolean {
+    try {
+      return this.#openFlows.ping(flow);
+    } catch (error) {
+      this.#site.onFault(flow.protocol, error);
+      return false;
+    }
+  }
+
   /** What who connects from now on meets; what is open stays open. */
   renew(renewal: ListenRenewal): void {
     this.#listeners.renew(renewal);
@@ -210,6 +221,7 @@ export class Stack implements SipStack {
       ledger: this.#site.ledger,
       bounds: this.#site.bounds,
       connections: this.#site.connections,
+      flows: this.#openFlows,
       takeRequest: (text, info) => this.#unshown.take(text, info),
       takeOwnAccord: () => this.#takeOwnAccord(),
       isInUse: (address, port) => this.#site.calls.table.isFlowInUse(address, port),

@@ -7,6 +7,7 @@ import { readSdp, replaceSdp } from '../../lib/sip/body.js';
 import { BoundCounters, GATE_LIMITS, GateCounters } from '../../lib/sip/index.js';
 import { CONNECTION_LIMITS, ConnectionBounds } from '../../plugins/sip/connection-bounds.js';
 import { guardStream } from '../../plugins/sip/guard-stream.js';
+import { OpenFlows } from '../../plugins/sip/open-flows.js';
 import { checkSipIdentity } from '../../lib/sip/identity.js';
 import type { SipMessage } from '../../lib/sip/index.js';
 import { hopSignalling, isLoopback } from '../../plugins/sip/index.js';
@@ -25,6 +26,7 @@ describe('plugins/sip: bytes and text', () => {
       counters: new GateCounters(),
       tag: 't',
       connections: new ConnectionBounds(CONNECTION_LIMITS, new BoundCounters()),
+      flows: new OpenFlows(),
       onFault: () => undefined,
       turnAway: () => undefined,
       handOn: (_flow: unknown, parse: () => void) => parse(),
@@ -49,6 +51,7 @@ describe('plugins/sip: bytes and text', () => {
       counters: new GateCounters(),
       tag: 't',
       connections: new ConnectionBounds(CONNECTION_LIMITS, new BoundCounters()),
+      flows: new OpenFlows(),
       onFault,
       turnAway: () => undefined,
       handOn: (_flow: unknown, parse: () => void) => parse(),
