@@ -26,7 +26,10 @@ export function streamCounters(
 ): Fields {
   const streams = latchkey.sessions.get(session)?.streams ?? [];
   const stream = streams.find((one) => one.media === media && one.component === component);
-  return stream ? payload(stream.counters) : {};
+  if (!stream) return {};
+  // A line for each stream of each call: what never happened is left out.
+  const dropped = Object.entries(stream.counters.dropped).filter(([, count]) => count > 0);
+  return { ...payload(stream.counters), dropped: Object.fromEntries(dropped) };
 }
 
 function sessionRecord({

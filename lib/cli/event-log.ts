@@ -23,6 +23,9 @@ const WARNINGS: ReadonlySet<string> = new Set<ServerEvent | LatchEventType>([
   ...(['conflict', 'expired', 'downgraded', 'unprotected'] as const),
 ]);
 
+/** On the way to `verified`, or to nothing: whoever sends from many addresses makes one each. Only who asks for all is told. */
+const STEPS: readonly (ServerEvent | LatchEventType)[] = ['candidate', 'proven'];
+
 /** What may be printed of an event of a session, in this order. */
 const EVENT_FIELDS = [
   'session',
@@ -49,6 +52,8 @@ const EVENT_FIELDS = [
 export type Fields = Readonly<Record<string, unknown>>;
 
 export class EventLog {
+  /** Every step is wanted, too. */
+  isVerbose = false;
   readonly #write: (line: string) => void;
   /** Lines that came before the first one: a call may arrive while listeners are still being opened. */
   #early: string[] | undefined = [];
@@ -72,7 +77,7 @@ export class EventLog {
   print(event: ServerEvent | LatchEventType, fields: Fields): void {
     const printable = flatten(fields);
     const time = new Date().toISOString();
-    const level = fields['error'] !== undefined ? 'error' : WARNINGS.has(event) ? 'warn' : 'info';
+    const level = levelOf(event, fields);
     const line = this.isJson
       ? `${JSON.stringify({ time, level, event, ...(printable as object) })}\n`
       : `${time.slice(11, 23)} ${event.padEnd(10)} ${readable(printable as Fields)}\n`;
@@ -82,8 +87,15 @@ export class EventLog {
 
   /** Prints an event of a session, with `more` behind it. */
   printEvent(event: LatchEvent, more: Fields = {}): void {
+    if (STEPS.includes(event.type) && !this.isVerbose) return;
     this.print(event.type, { ...fieldsOf(event), ...more });
   }
+}
+
+function levelOf(event: ServerEvent | LatchEventType, fields: Fields): 'debug' | 'info' | 'warn' | 'error' {
+  if (fields['error'] !== undefined) return 'error';
+  if (STEPS.includes(event)) return 'debug';
+  return WARNINGS.has(event) ? 'warn' : 'info';
 }
 
 /** What may be printed of an event of a session. */

@@ -260,7 +260,7 @@ export const SERVE_ROWS = {
   verbose: {
     flag: '--verbose',
     default: 'off',
-    text: 'the line `counters` comes every five seconds, and says what each call has counted',
+    text: 'all events, and the line `counters` every five seconds, with what each call has counted',
     schema: z.boolean(),
     expects: 'true or false',
   },

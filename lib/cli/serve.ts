@@ -54,6 +54,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
   let onReload: () => void = () => undefined;
   const end = watchForEnd(options.durationMs, () => onReload());
   const log = new EventLog(options.json);
+  log.isVerbose = options.isVerbose;
   const { admission, clientCa } = readServeAdmission(options);
   const certificate = await certificateFor(options);
   try {
@@ -91,6 +92,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
       if (reloaded.ok) now = reloaded.options;
       else console.error(`latchkey: SIGHUP: all stays as it was: ${reloaded.error}`);
       ticker.set(now);
+      log.isVerbose = now.isVerbose;
       log.print('reload', reloaded.ok ? reloaded.told : { error: reloaded.error });
     };
     const { isAsked } = await end.first;

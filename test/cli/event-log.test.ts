@@ -83,6 +83,19 @@ describe('the log of serve', () => {
     );
   });
 
+  it('tells the steps on the way only to who asks for all', () => {
+    const { log, lines } = logTo(true);
+    const steps = ['candidate', 'proven'].map((type) => ({ ...verified, type }) as unknown as LatchEvent);
+    for (const step of steps) log.printEvent(step);
+    assert.equal(lines.length, 1);
+    log.isVerbose = true;
+    for (const step of steps) log.printEvent(step);
+    assert.deepEqual(
+      lines.slice(1).map((line) => withoutTime(line)['level']),
+      ['debug', 'debug'],
+    );
+  });
+
   it('keeps what comes too early until the first line stands', () => {
     const lines: string[] = [];
     const log = new EventLog(true, (line) => lines.push(line));
