@@ -16,13 +16,17 @@ export type { DescriptionType, LatchEventOf, LatchEvents, Session, StreamStatus 
 export type { MediaPort, MediaPortEvents } from './net/media-port.js';
 export type { Guard } from './net/guard/guard.js';
 export { nodeCrypto, createNodeRandom } from './net/node-crypto.js';
+export { POLICIES, ROLES } from './net/options.js';
 export {
   DROP_REASONS,
   ERROR_CODES,
   Engine,
   LatchkeyError,
   addCounters,
+  checkOptions,
   createCounters,
+  option,
+  refuseOption,
 } from './core/index.js';
 export type {
   CallProtection,
@@ -34,6 +38,8 @@ export type {
   LatchEventType,
   MappingView,
   NatChange,
+  OptionRule,
+  OptionRules,
   PeerSource,
   PeerTransport,
   Policy,

@@ -1,6 +1,7 @@
 /*
  * A capture read as it comes, in pieces of any size: its packets, and what they carry. Opens no file and waits for nothing.
  */
+import { option } from '../core/option-check.js';
 import { ContainerReader } from './container-reader.js';
 import { PacketDecoder } from './packet-decoder.js';
 import type { CaptureSink, CaptureSummary } from './traffic.js';
@@ -15,6 +16,10 @@ export class CaptureReader {
   readonly #file: ContainerReader;
 
   constructor(sink: CaptureSink) {
+    for (const name of ['onDatagram', 'onSip']) {
+      const listener: unknown = Reflect.get(sink, name);
+      if (listener !== undefined) option.callback('that takes what was captured')(name, listener);
+    }
     this.#decoder = new PacketDecoder(sink);
     this.#file = new ContainerReader(this.#decoder);
   }

@@ -3,6 +3,8 @@
  * audio samples, and repeated without a seam. Sends nothing and knows no clock.
  */
 import { randomInt } from 'node:crypto';
+import { checkOptions, option } from '../core/option-check.js';
+import type { OptionRules } from '../core/option-check.js';
 import { encodeMuLaw } from './mu-law.js';
 
 /** One RTP packet of a stream that is played. */
@@ -21,6 +23,13 @@ export interface MediaOptions {
   readonly ssrc?: number;
 }
 
+const RULES: OptionRules<MediaOptions> = { ssrc: option.wholeNumber(0, 2 ** 32 - 1) };
+
+/** Throws LATCHKEY_OPTION. */
+export function checkMediaOptions(what: string, given: MediaOptions): void {
+  checkOptions(what, given, RULES);
+}
+
 const PACKET_MS = 20;
 const PACKET_SAMPLES = 160;
 const PCMU = 0;
@@ -29,12 +38,12 @@ const SILENCE = encodeMuLaw(0);
 
 /**
  * PCMU packets of 20 ms from 8000 samples a second, each -32768 to 32767; the last is filled up with
- * silence. The first has the marker set, as the beginning of a talkspurt (RFC 3551 section 4.1).
+ * silence. The first has the marker set, as the beginning of a talkspurt (RFC 3551 section 4.1). Throws a
+ * LatchkeyError (`LATCHKEY_OPTION`) naming the option and what it accepts.
  */
-export function packetizePcmu(
-  samples: ArrayLike<number>,
-  { ssrc = randomInt(2 ** 32) }: MediaOptions = {},
-): MediaPacket[] {
+export function packetizePcmu(samples: ArrayLike<number>, options: MediaOptions = {}): MediaPacket[] {
+  checkMediaOptions('packetizePcmu', options);
+  const { ssrc = randomInt(2 ** 32) } = options;
   const packets: MediaPacket[] = [];
   for (let start = 0; start < samples.length; start += PACKET_SAMPLES) {
     const index = packets.length;

@@ -6,6 +6,7 @@ import { formatAddress } from '../wire/address.js';
 import { classifyPacket } from '../wire/packet-class.js';
 import { parseRtp } from '../wire/rtp.js';
 import { readDatagrams } from './capture-file.js';
+import { checkMediaOptions } from './media-packet.js';
 import type { MediaOptions, MediaPacket } from './media-packet.js';
 
 interface StreamPacket {
@@ -35,9 +36,12 @@ const MAX_DURATION_MS = 1000;
  * The packets of the capture's largest RTP stream, or of the largest with that SSRC, in the order and
  * at the times at which they were captured. A stream is one SSRC on its way to one destination: an echo
  * of it is another, and a source that a NAT rebinds is still the same. Empty when the capture has no
- * such stream or cannot be read, which `readDatagrams` explains. `bytes` are views of the capture.
+ * such stream or cannot be read, which `readDatagrams` explains. `bytes` are views of the capture. Throws a LatchkeyError
+ * (`LATCHKEY_OPTION`) naming the option and what it accepts.
  */
-export function playFromCapture(capture: Uint8Array, { ssrc }: MediaOptions = {}): MediaPacket[] {
+export function playFromCapture(capture: Uint8Array, options: MediaOptions = {}): MediaPacket[] {
+  checkMediaOptions('playFromCapture', options);
+  const { ssrc } = options;
   const streams = new Map<string, StreamPacket[]>();
   for (const { timeMs, destination, payload, cutBytes } of readDatagrams(capture)) {
     if (cutBytes !== undefined || classifyPacket(payload) !== 'rtp') continue;

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import type wavefile from 'wavefile';
 import { LatchkeyError } from '../core/errors.js';
 import type { MediaOptions, MediaPacket } from './media-packet.js';
-import { packetizePcmu } from './media-packet.js';
+import { checkMediaOptions, packetizePcmu } from './media-packet.js';
 
 const PCMU_RATE = 8000;
 // The header alone says how far resampling stretches the samples: a rate of 1 would make 8000 of each.
@@ -19,6 +19,7 @@ const MAX_RATE = 384_000;
  * the bytes are no such file.
  */
 export function playFromWav(wav: Uint8Array, options: MediaOptions = {}): MediaPacket[] {
+  checkMediaOptions('playFromWav', options);
   // Required and not imported: loaders disagree on where the names of this CommonJS package stand.
   const { WaveFile } = createRequire(import.meta.url)('wavefile') as typeof wavefile;
   let samples: ArrayLike<number>;

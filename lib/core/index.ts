@@ -27,6 +27,8 @@ export { ERROR_CODES, LatchkeyError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { natBetween } from './events.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
+export { checkOptions, option, refuseOption } from './option-check.js';
+export type { OptionRule, OptionRules } from './option-check.js';
 export type { SdpSession } from './exchange/sdp-session.js';
 export type { RefusedVerdict, Verdict } from './exchange/verdict.js';
 export { createOwnHalf } from './proof/credentials.js';

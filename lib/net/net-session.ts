@@ -19,7 +19,7 @@ import { GuardLayer } from './guard/guard-layer.js';
 import { NetGuard } from './guard/net-guard.js';
 import type { MediaPort } from './media-port.js';
 import { NetMediaPort } from './net-media-port.js';
-import { checkIp, checkOutcome, checkPeer, checkWhere } from './options.js';
+import { checkDescriptionType, checkIp, checkOutcome, checkPeer, checkWhere } from './options.js';
 import type { Where } from './options.js';
 import type { DescriptionType, LatchEvents, Session, StreamStatus } from './session.js';
 import type { SharedSockets } from './shared-socket.js';
@@ -69,6 +69,7 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
 
   setRemote(sdp: unknown, type?: DescriptionType): Verdict {
     this.#checkOpen();
+    checkDescriptionType(type);
     const { core, sockets } = this.#site;
     try {
       return core.setRemote(sdp, sockets.loop.nowMs(), type);
@@ -79,6 +80,7 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
 
   setLocal(sdp: string, type?: DescriptionType): string {
     this.#checkOpen();
+    checkDescriptionType(type);
     const { core, sockets } = this.#site;
     try {
       return core.setLocal(sdp, sockets.loop.nowMs(), type);

@@ -1,8 +1,16 @@
-// What a caller may ask for, checked by hand: a wrong option is told by its name and by what it accepts, at
-// once and not in the middle of a call. Refuses unknown names too: a misspelt policy must not mean the default.
-import { LatchkeyError, PEER_TRANSPORTS, QUESTION_OUTCOMES, SUITES, isSuite } from '../core/index.js';
+// What a caller may ask for: a wrong option is told by its name and by what it accepts, at once and not in the middle of a call.
+import {
+  PEER_TRANSPORTS,
+  QUESTION_OUTCOMES,
+  SUITES,
+  checkOptions,
+  isSuite,
+  option,
+  refuseOption,
+} from '../core/index.js';
+import type { OptionRules } from '../core/index.js';
 import type { PeerSource, Policy, QuestionOutcome, Role, Signalling, Suite } from '../core/index.js';
-import { SDP_LIMITS, parseIp } from '../wire/index.js';
+import { SDP_LIMITS } from '../wire/index.js';
 import type { SdpLimits } from '../wire/index.js';
 
 export type { Role, Signalling };
@@ -43,9 +51,45 @@ export interface Where {
   readonly component?: 1 | 2 | undefined;
 }
 
-const POLICIES: readonly string[] = ['require', 'prefer', 'legacy'] satisfies Policy[];
-const ROLES: readonly string[] = ['verifier', 'prover'] satisfies Role[];
-const SIGNALLING: readonly string[] = ['encrypted', 'loopback', 'clear'] satisfies Signalling[];
+/** For the options of who makes sessions for others, plugins above all. */
+export const POLICIES: readonly Policy[] = ['require', 'prefer', 'legacy'];
+export const ROLES: readonly Role[] = ['verifier', 'prover'];
+const SIGNALLING: readonly Signalling[] = ['encrypted', 'loopback', 'clear'];
+
+const positive = option.wholeNumber(1);
+const SDP_LIMIT_RULES = Object.fromEntries(
+  Object.keys(SDP_LIMITS).map((name) => [name, positive]),
+) as unknown as OptionRules<SdpLimits>;
+
+const LATCHKEY_RULES: OptionRules<LatchkeyOptions> = {
+  policy: option.oneOf(POLICIES),
+  suites: option.of(`a list of one or more of ${SUITES.join(', ')}, each once`, isSuiteList),
+  // protocol.md 2: "seconds, 5 to 60, set by the verifier".
+  keepaliveS: option.of('a whole number of seconds from 5 to 60', isKeepalive),
+  allowInsecureSignalling: option.boolean,
+  directTarget: option.callback('(address: string) => boolean'),
+  sdpLimits: option.record(SDP_LIMIT_RULES),
+};
+
+const PEER_RULES: OptionRules<PeerSource> = {
+  address: option.ipAddress,
+  transport: option.required(option.oneOf(PEER_TRANSPORTS)),
+};
+
+const SESSION_RULES: OptionRules<SessionOptions> = {
+  call: option.text,
+  role: option.oneOf(ROLES),
+  signalling: option.required(option.oneOf(SIGNALLING)),
+  policy: option.oneOf(POLICIES),
+  peer: option.record(PEER_RULES),
+};
+
+const WHERE_RULES: OptionRules<Where> = {
+  media: option.of('the index of an m= section, from 0', isIndex),
+  component: option.of('1 (RTP) or 2 (RTCP)', (value) => value === 1 || value === 2),
+};
+
+const DESCRIPTION_TYPES: readonly string[] = ['offer', 'answer'];
 
 export interface CheckedOptions {
   readonly policy: Policy;
@@ -57,43 +101,12 @@ export interface CheckedOptions {
 }
 
 export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOptions {
-  checkNames('createLatchkey', given, [
-    'policy',
-    'suites',
-    'keepaliveS',
-    'allowInsecureSignalling',
-    'directTarget',
-    'sdpLimits',
-  ]);
-  const {
-    policy = 'prefer',
-    suites = SUITES,
-    keepaliveS = 15,
-    allowInsecureSignalling = false,
-    directTarget,
-    sdpLimits,
-  } = given;
-  if (!POLICIES.includes(policy)) refuse('policy', oneOf(POLICIES), policy);
-  if (!isSuiteList(suites))
-    refuse('suites', `a list of one or more of ${SUITES.join(', ')}, each once`, suites);
-  // protocol.md 2: "seconds, 5 to 60, set by the verifier".
-  if (!Number.isInteger(keepaliveS) || keepaliveS < 5 || keepaliveS > 60)
-    refuse('keepaliveS', 'a whole number of seconds from 5 to 60', keepaliveS);
-  if (typeof allowInsecureSignalling !== 'boolean')
-    refuse('allowInsecureSignalling', 'true or false', allowInsecureSignalling);
-  if (directTarget !== undefined && typeof directTarget !== 'function')
-    refuse('directTarget', 'a function (address: string) => boolean', directTarget);
-  const limits = checkSdpLimits(sdpLimits);
-  const checked = { policy, suites: [...suites], keepaliveS, allowInsecureSignalling, sdpLimits: limits };
+  checkOptions('createLatchkey', given, LATCHKEY_RULES);
+  const { policy = 'prefer', suites = SUITES, keepaliveS = 15, allowInsecureSignalling = false } = given;
+  const { directTarget } = given;
+  const sdpLimits = { ...SDP_LIMITS, ...given.sdpLimits };
+  const checked = { policy, suites: [...suites], keepaliveS, allowInsecureSignalling, sdpLimits };
   return directTarget === undefined ? checked : { ...checked, directTarget };
-}
-
-function checkSdpLimits(given: Partial<SdpLimits> = {}): SdpLimits {
-  checkNames('sdpLimits', given, Object.keys(SDP_LIMITS));
-  for (const [name, value] of Object.entries(given))
-    if (!Number.isSafeInteger(value) || value < 1)
-      refuse(`sdpLimits.${name}`, 'a whole number above 0', value);
-  return { ...SDP_LIMITS, ...given };
 }
 
 export interface CheckedSessionOptions {
@@ -105,53 +118,48 @@ export interface CheckedSessionOptions {
 }
 
 export function checkSessionOptions(given: SessionOptions): CheckedSessionOptions {
-  checkNames('createSession', given, ['call', 'role', 'signalling', 'policy', 'peer']);
+  checkOptions('createSession', given, SESSION_RULES);
   const { call, role = 'verifier', signalling, policy, peer } = given;
-  if (call !== undefined && typeof call !== 'string') refuse('call', 'a string', call);
-  if (!ROLES.includes(role)) refuse('role', oneOf(ROLES), role);
-  if (!SIGNALLING.includes(signalling)) refuse('signalling', oneOf(SIGNALLING), signalling);
-  if (policy !== undefined && !POLICIES.includes(policy)) refuse('policy', oneOf(POLICIES), policy);
   return {
     role,
     signalling,
     ...(call === undefined ? {} : { call }),
     ...(policy === undefined ? {} : { policy }),
-    ...(peer === undefined ? {} : { peer: checkPeer(peer) }),
+    ...(peer === undefined ? {} : { peer: { address: peer.address, transport: peer.transport } }),
   };
 }
 
 export function checkPeer(given: PeerSource): PeerSource {
-  checkNames('peer', given, ['address', 'transport']);
+  checkOptions('peer', given, PEER_RULES);
   const { address, transport } = given;
-  if (!PEER_TRANSPORTS.includes(transport)) refuse('transport', oneOf(PEER_TRANSPORTS), transport);
-  if (address !== undefined) checkIp('address', address);
   return { address, transport };
 }
 
 export function checkIp(name: string, address: string): void {
-  if (typeof address !== 'string' || !parseIp(address)) refuse(name, 'an IP address', address);
+  option.ipAddress(name, address);
 }
 
 export function checkOutcome(outcome: QuestionOutcome): void {
-  if (!QUESTION_OUTCOMES.includes(outcome)) refuse('outcome', oneOf(QUESTION_OUTCOMES), outcome);
+  option.oneOf(QUESTION_OUTCOMES)('outcome', outcome);
+}
+
+export function checkDescriptionType(type: string | undefined): void {
+  if (type !== undefined && !DESCRIPTION_TYPES.includes(type))
+    refuseOption('type', "'offer' or 'answer'", type);
 }
 
 export function checkWhere(given: Where = {}): { media: number; component: 1 | 2 } {
-  checkNames('where', given, ['media', 'component']);
+  checkOptions('where', given, WHERE_RULES);
   const { media = 0, component = 1 } = given;
-  if (!Number.isInteger(media) || media < 0) refuse('media', 'the index of an m= section, from 0', media);
-  if (component !== 1 && component !== 2) refuse('component', '1 (RTP) or 2 (RTCP)', component);
   return { media, component };
 }
 
-function checkNames(what: string, given: object, names: readonly string[]): void {
-  if (typeof given !== 'object' || given === null) refuse(what, 'an object of options', given);
-  for (const name of Object.keys(given))
-    if (!names.includes(name))
-      throw new LatchkeyError(
-        'LATCHKEY_OPTION',
-        `${what} has no option "${name}": it has ${names.join(', ')}`,
-      );
+function isKeepalive(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 5 && Number(value) <= 60;
+}
+
+function isIndex(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0;
 }
 
 function isSuiteList(value: unknown): value is Suite[] {
@@ -161,23 +169,4 @@ function isSuiteList(value: unknown): value is Suite[] {
     new Set(value).size === value.length &&
     value.every((name) => typeof name === 'string' && isSuite(name))
   );
-}
-
-function oneOf(values: readonly string[]): string {
-  return values.map((value) => `'${value}'`).join(', ');
-}
-
-function refuse(name: string, accepts: string, value: unknown): never {
-  throw new LatchkeyError(
-    'LATCHKEY_OPTION',
-    `option "${name}" accepts ${accepts}; it is ${described(value)}`,
-  );
-}
-
-/** A short text for an error: what an option holds may be anything, so objects are told by their kind only. */
-function described(value: unknown): string {
-  if (typeof value === 'string') return value.length > 40 ? 'a longer text' : `'${value}'`;
-  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
-    return String(value);
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }

@@ -50,6 +50,7 @@ export interface Session extends EventEmitter<LatchEvents> {
   /**
    * Reads the peer's description, or what the message has in its place: nothing, bytes, anything. Never throws on it: a verdict that is
    * not accepted names the SIP status and has the value of a Warning header. `type` is inferred from the state of the exchange; give it for a repeated answer (183, 200).
+   * @throws LatchkeyError LATCHKEY_OPTION for a `type` that is none
    * @throws LatchkeyError LATCHKEY_STATE for an answer without an offer
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
@@ -58,6 +59,7 @@ export interface Session extends EventEmitter<LatchEvents> {
   /**
    * Gives your description back with the latch attributes added: send that one. The same description in the same state
    * gives the same text (a 183 and its 200).
+   * @throws LatchkeyError LATCHKEY_OPTION for a `type` that is none
    * @throws LatchkeyError LATCHKEY_SDP for what is no SDP
    * @throws LatchkeyError LATCHKEY_STATE where no description of yours is due
    * @throws LatchkeyError LATCHKEY_CLOSED

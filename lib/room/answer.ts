@@ -6,7 +6,7 @@
 import { parseSdp } from '../wire/sdp.js';
 import type { Sdp, SdpLimits } from '../wire/sdp.js';
 import { identityOf } from './codec-identity.js';
-import { describeMedia, describeSession } from './description.js';
+import { checkDescriptionOptions, describeMedia, describeSession } from './description.js';
 import type { DescriptionOptions, SectionPorts } from './description.js';
 import { isEvent, RED_TEXT } from './formats.js';
 import type { Format } from './formats.js';
@@ -61,7 +61,7 @@ export function offeredTransports(offer: string, limits?: SdpLimits, address?: s
 }
 
 /**
- * Answers `offer`, the text of an SDP offer, whatever it contains; never throws.
+ * Answers `offer`, the text of an SDP offer, whatever it contains.
  *
  * With `options.ports` every section is accepted that has something of ours and a transport with ports, without
  * it the first audio section; all others are answered with port 0. The formats of `options.preference` (see
@@ -70,8 +70,11 @@ export function offeredTransports(offer: string, limits?: SdpLimits, address?: s
  * missing, is a name, or is of another family than `options.address` is not taken, unless it brings latch or ICE.
  *
  * `status` is 400 for text that is no SDP or lacks every `c=`, 488 when nothing in it can be accepted.
+ *
+ * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
  */
 export function answerOffer(offer: string, options: DescriptionOptions): AnswerResult {
+  checkDescriptionOptions('answerOffer', options);
   const parsed = parseSdp(offer, options.sdpLimits);
   if (!parsed.ok) return refuseSdp(400, parsed.error.message);
   const sdp = parsed.value;

@@ -2,6 +2,9 @@
  * Writes the lines of our own session descriptions (RFC 8866), offers and answers alike. It decides
  * nothing: what was chosen comes in, lines without their ends come out.
  */
+import { checkOptions, option } from '../core/index.js';
+import type { OptionRules } from '../core/index.js';
+import { SDP_LIMITS } from '../wire/sdp.js';
 import type { SdpLimits } from '../wire/sdp.js';
 import { describeFormats } from './formats.js';
 import type { Format } from './formats.js';
@@ -33,6 +36,27 @@ export interface DescriptionOptions extends SectionPorts {
   readonly sdpLimits?: SdpLimits | undefined;
   /** What the room speaks already, best first: `Rooms.preference(name)`. */
   readonly preference?: readonly Format[] | undefined;
+}
+
+const port = option.wholeNumber(0, 65535);
+const SDP_LIMIT_RULES = Object.fromEntries(
+  Object.keys(SDP_LIMITS).map((name) => [name, option.required(option.wholeNumber(1))]),
+) as unknown as OptionRules<SdpLimits>;
+const RULES: OptionRules<DescriptionOptions> = {
+  address: option.required(option.ipAddress),
+  rtpPort: option.required(port),
+  rtcpPort: port,
+  ports: option.of('a Map of ports by the index of an m= section', (value) => value instanceof Map),
+  rtcpMux: option.boolean,
+  sessionId: option.of('a text of digits', (value) => typeof value === 'string' && /^\d+$/.test(value)),
+  sessionVersion: option.wholeNumber(0),
+  sdpLimits: option.record(SDP_LIMIT_RULES),
+  preference: option.of('a list of formats', Array.isArray),
+};
+
+/** Throws LATCHKEY_OPTION. */
+export function checkDescriptionOptions(what: string, given: DescriptionOptions): void {
+  checkOptions(what, given, RULES);
 }
 
 /** What one of our m= sections says. */

@@ -7,7 +7,7 @@ import type { SdpLimits } from '../wire/sdp.js';
 import { refuseSdp } from './answer.js';
 import type { Agreement, SdpRefusal } from './answer.js';
 import { alsoTaken, identityOf } from './codec-identity.js';
-import { describeMedia, describeSession } from './description.js';
+import { checkDescriptionOptions, describeMedia, describeSession } from './description.js';
 import type { DescriptionOptions } from './description.js';
 import { DEFAULT_FORMATS, formatsOf, isEvent, kindOf, RTP_KINDS } from './formats.js';
 import type { Format } from './formats.js';
@@ -32,6 +32,7 @@ export function kindsToOffer(preference: readonly Format[]): readonly string[] {
  * we pass through, telephone events last.
  */
 export function createOffer(options: DescriptionOptions): string {
+  checkDescriptionOptions('createOffer', options);
   const { preference = [], ports } = options;
   const lines = describeSession(options);
   const kinds = kindsToOffer(preference).slice(0, ports?.size ?? 1);

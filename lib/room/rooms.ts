@@ -5,8 +5,10 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
+import { checkOptions, option } from '../core/index.js';
+import type { OptionRules } from '../core/index.js';
 import type { Format } from './formats.js';
-import type { Leg, LegOptions } from './leg.js';
+import type { Leg, LegOptions, LegStream } from './leg.js';
 import { LEGS_MAX, Room } from './room.js';
 import type { LegStatistics } from './room.js';
 
@@ -28,6 +30,23 @@ export interface RoomsOptions {
   readonly nowMs?: () => number;
 }
 
+const number = option.callback('() => number');
+const ROOMS_RULES: OptionRules<RoomsOptions> = { random: number, nowMs: number };
+
+const port = option.withMethods('a port with on, off and send', 'on', 'off', 'send');
+const STREAM_RULES: OptionRules<LegStream> = {
+  stream: option.required(
+    option.of('a negotiated stream', (value) => typeof value === 'object' && value !== null),
+  ),
+  rtp: option.required(port),
+  rtcp: port,
+};
+const LEG_RULES: OptionRules<LegOptions> = {
+  call: option.required(option.text),
+  session: option.text,
+  streams: option.required(option.listOf(option.record(STREAM_RULES))),
+};
+
 /** All rooms of a server. Made by `createRooms`. */
 export interface Rooms extends EventEmitter<RoomsEvents> {
   /** Everybody in every room. */
@@ -36,6 +55,7 @@ export interface Rooms extends EventEmitter<RoomsEvents> {
   /**
    * Puts a participant into the room `name`, which is made if it is not there. From now on its ports'
    * packets are distributed, until `leg.leave()`; a port should be in one room only.
+   * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
    * @throws RangeError where `isFull(name)`
    */
   join(name: string, options: LegOptions): Leg;
@@ -62,6 +82,7 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
 
   constructor(options: RoomsOptions = {}) {
     super();
+    checkOptions('createRooms', options, ROOMS_RULES);
     const random = () => randomBytes(4).readUInt32BE();
     this.#options = { random, nowMs: () => performance.now(), ...options };
   }
@@ -71,6 +92,8 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
   }
 
   join(name: string, options: LegOptions): Leg {
+    option.text('name', name);
+    checkOptions('join', options, LEG_RULES);
     if (this.isFull(name)) throw new RangeError(`the room has ${LEGS_MAX} participants already`);
     const room = this.#room(name);
     const leg = room.join(options);
@@ -115,7 +138,10 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
   }
 }
 
-/** Makes the rooms of one server. */
+/**
+ * Makes the rooms of one server.
+ * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
+ */
 export function createRooms(options?: RoomsOptions): Rooms {
   return new NamedRooms(options);
 }

@@ -2,7 +2,7 @@
 // `sip:echo@host` the caller's own media. It prints nothing, heeds no signals of the system, and ends no program.
 import { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
-import { createLatchkey, LatchkeyError } from '../index.js';
+import { checkOptions, createLatchkey, LatchkeyError, option } from '../index.js';
 import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
 import { createRooms } from '../room/index.js';
 import type { Leg, Rooms } from '../room/index.js';
@@ -13,7 +13,7 @@ import type { MediaSockets } from './media-sockets.js';
 import { audioOf, MeetingServer } from './meeting-server.js';
 import type { Seat, SeatSession } from './room-seat.js';
 import { RoomSeats } from './room-seats.js';
-import { checkMs, checkNames, checkRenewal, checkServerOptions, isLatchkey } from './server-options.js';
+import { checkRenewal, checkServerOptions, isLatchkey } from './server-options.js';
 import type { CheckedServerOptions } from './server-options.js';
 import { ServerRecord } from './server-record.js';
 import type {
@@ -135,8 +135,8 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     options: { readonly ringMs?: number } = {},
   ): Promise<CallOutResult> {
     const { sip } = this.#checkOpen();
-    checkNames('callOut', options, ['ringMs']);
-    const ringMs = checkMs('ringMs', options.ringMs ?? RING_MS);
+    checkOptions('callOut', options, { ringMs: option.milliseconds });
+    const { ringMs = RING_MS } = options;
     if (typeof room !== 'string' || room === '')
       throw new LatchkeyError('LATCHKEY_OPTION', 'callOut wants the name of a room');
     const parsed = parseCallUri(String(uri));
@@ -172,8 +172,8 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   }
 
   async close(options: { readonly graceMs?: number } = {}): Promise<void> {
-    checkNames('close', options, ['graceMs']);
-    const graceMs = checkMs('graceMs', options.graceMs ?? GRACE_MS);
+    checkOptions('close', options, { graceMs: option.milliseconds });
+    const { graceMs = GRACE_MS } = options;
     if (this.#state.is === 'closed') return this.#state.when;
     const sip = this.#state.is === 'open' ? this.#state.sip : undefined;
     const when = this.#end(sip, graceMs);

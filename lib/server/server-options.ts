@@ -1,12 +1,11 @@
-// What `createDistributionServer` may be given, checked by hand like the options of the root entry: a wrong one is told by
-// its name and by what it accepts, an unknown one by its name.
+// What `createDistributionServer` may be given, checked by the rules of the root entry; what belongs together is checked here.
 import { isIP, isIPv6 } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { SecureContextOptions } from 'node:tls';
-import { LatchkeyError } from '../index.js';
-import type { Latchkey, LatchkeyOptions } from '../index.js';
+import { checkOptions, LatchkeyError, option, refuseOption as refuse } from '../index.js';
+import type { Latchkey, LatchkeyOptions, OptionRules } from '../index.js';
 import type { RoomsOptions } from '../room/index.js';
-import { isLoopback } from '../sip/index.js';
+import { isAddressRange, isLoopback } from '../sip/index.js';
 import type { AdmissionOptions, ListenOptions, ListenRenewal, SipSignalling } from '../sip/index.js';
 import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
 import type {
@@ -17,11 +16,56 @@ import type {
 } from './server-types.js';
 
 const PORT_MAX = 65535;
-/** Node's timers take 31 bits of milliseconds. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 type Transport = (typeof TRANSPORTS)[number];
 const DEFAULT_MEDIA: MediaPorts = { kind: 'range', low: 40000, high: 49999 };
+
+const port = option.of(
+  `a port up to ${PORT_MAX}, 'auto', or 0 for none`,
+  (value) => value === 'auto' || value === 0 || isPort(value, PORT_MAX),
+);
+/** Its kind only: what was given may be a key. */
+const pem = option.of('a text in PEM where TLS or WSS has a port', (value) => typeof value === 'string');
+const LISTEN_RULES: OptionRules<ServerListenOptions> = {
+  address: option.of('an IP address', isAddress),
+  ...{ udp: port, tcp: port, tls: port, ws: port, wss: port },
+  ...{ cert: pem, key: pem, clientCa: pem },
+  origins: option.of("a list such as ['https://phone.example']", isTexts),
+};
+const ADMISSION_RULES: OptionRules<ServerAdmission> = {
+  users: option.of('a Map of users, as parseUsers makes it', (value) => value instanceof Map),
+  realm: option.of('a text without colon, quote and backslash', isRealm),
+  trunks: option.of(
+    'ranges of addresses such as 192.0.2.0/24',
+    (value) => Array.isArray(value) && value.every(isAddressRange),
+  ),
+};
+const ROOMS_RULES: OptionRules<RoomsOptions> = {
+  random: option.callback('that gives a number'),
+  nowMs: option.callback('that gives a number'),
+};
+const RULES: OptionRules<DistributionServerOptions> = {
+  latchkey: option.of('what createLatchkey makes, or its options', isObject),
+  signalling: option.of('(latchkey) => latchSip(sip, latchkey), or what latchSip makes', isSignalling),
+  listen: option.record(LISTEN_RULES),
+  advertise: option.of(
+    'one IP address that peers can be told',
+    (value) => isAddress(value) && !isUnspecified(value),
+  ),
+  admission: (name, value) => {
+    if (value === 'anybody') return;
+    if (!isObject(value)) refuse(name, ADMISSION, value);
+    option.record(ADMISSION_RULES)(name, value);
+  },
+  media: (_name, value) => checkMedia(value as MediaPorts | MediaSockets),
+  rooms: option.record(ROOMS_RULES),
+};
+const RENEWAL_RULES: OptionRules<ServerRenewal> = {
+  ...{ cert: pem, key: pem, clientCa: pem },
+  origins: LISTEN_RULES.origins,
+  admission: RULES.admission,
+};
+const ADMISSION = "'anybody', or { users, realm, trunks }";
 
 export interface CheckedServerOptions {
   readonly latchkey: Latchkey | LatchkeyOptions;
@@ -34,26 +78,16 @@ export interface CheckedServerOptions {
 
 /** Throws LATCHKEY_OPTION. */
 export function checkServerOptions(given: DistributionServerOptions = {}): CheckedServerOptions {
-  checkNames('createDistributionServer', given, [
-    'latchkey',
-    'signalling',
-    'listen',
-    'advertise',
-    'admission',
-    'media',
-    'rooms',
-  ]);
+  checkOptions('createDistributionServer', given, RULES);
   const { latchkey = {}, signalling, media = DEFAULT_MEDIA, rooms = {} } = given;
-  if (!isObject(latchkey)) refuse('latchkey', 'what createLatchkey makes, or its options', latchkey);
   const listen = checkListen(given.listen);
   const advertise = checkAdvertise(given.advertise, listen.address);
   const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
   checkSignalling(given, latchkey, hasPorts);
-  checkRooms(rooms);
   const admission = checkAdmission(given.admission, listen, hasPorts);
   return {
     ...{ latchkey, signalling, listen: { ...listen, advertise }, admission },
-    ...{ media: checkMedia(media), rooms },
+    ...{ media, rooms },
   };
 }
 
@@ -64,8 +98,6 @@ function checkSignalling(
 ): void {
   if (signalling === undefined && hasPorts)
     refuse('signalling', '(latchkey) => latchSip(sip, latchkey) where listen has ports', signalling);
-  if (signalling !== undefined && !isSignalling(signalling))
-    refuse('signalling', '(latchkey) => latchSip(sip, latchkey), or what latchSip makes', signalling);
   if (signalling !== undefined && !hasPorts) refuse('listen', 'a port to listen on', listen);
   if (typeof signalling === 'object' && !isLatchkey(latchkey))
     refuse('latchkey', 'the latchkey that the signalling was made with', latchkey);
@@ -76,7 +108,7 @@ export function checkRenewal(
   given: ServerRenewal,
   listen: ListenOptions,
 ): { readonly renewal: ListenRenewal; readonly admission: AdmissionOptions | undefined } {
-  checkNames('renew', given, ['cert', 'key', 'clientCa', 'origins', 'admission']);
+  checkOptions('renew', given, RENEWAL_RULES);
   const { cert, key, clientCa, origins } = given;
   const isSecure = listen.tls !== undefined || listen.wss !== undefined;
   if ((cert === undefined) !== (key === undefined))
@@ -90,7 +122,6 @@ export function checkRenewal(
   if ((cert !== undefined || clientCa !== undefined) && !isSecure)
     refuse(cert === undefined ? 'clientCa' : 'cert', 'a text in PEM where TLS or WSS has a port', 'PEM');
   checkPem({ cert: cert ?? listen.cert, key: key ?? listen.key, ca: clientCa ?? listen.clientCa }, isSecure);
-  checkOrigins('origins', origins ?? []);
   const renewal = { cert, key, clientCa, origins };
   const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
   const admission = given.admission && checkAdmission(given.admission, listen, hasPorts);
@@ -115,54 +146,24 @@ export function isLatchkey(value: Latchkey | LatchkeyOptions): value is Latchkey
   return 'createSession' in value;
 }
 
-/** For `ringMs` and `graceMs`. Throws LATCHKEY_OPTION. */
-export function checkMs(name: string, value: number): number {
-  if (Number.isFinite(value) && value >= 0 && value <= TIMER_MS_MAX) return value;
-  return refuse(name, 'a number of milliseconds, 0 or more', value);
-}
-
-/** Throws LATCHKEY_OPTION. */
-export function checkNames(what: string, given: object, names: readonly string[]): void {
-  if (!isObject(given)) refuse(what, 'an object of options', given);
-  for (const name of Object.keys(given))
-    if (!names.includes(name))
-      throw new LatchkeyError(
-        'LATCHKEY_OPTION',
-        `${what} has no option "${name}": it has ${names.join(', ')}`,
-      );
-}
-
 function checkAdvertise(advertise: string | undefined, address: string): string {
   const told = advertise ?? address;
-  if (!isAddress(told) || isUnspecified(told))
-    refuse('advertise', 'one IP address that peers can be told', told);
+  if (isUnspecified(told)) refuse('advertise', 'one IP address that peers can be told', told);
   if (isIPv6(told) !== isIPv6(address))
     refuse('advertise', `an address of the same family as ${address}, which is listened on`, told);
   return told;
 }
 
 function checkListen(given: ServerListenOptions = {}): ListenOptions {
-  checkNames('listen', given, ['address', ...TRANSPORTS, 'cert', 'key', 'clientCa', 'origins']);
   const { address = '127.0.0.1', cert, key, clientCa, origins = [] } = given;
-  if (!isAddress(address)) refuse('listen.address', 'an IP address', address);
-  const ports = TRANSPORTS.map((transport) => [
-    transport,
-    checkPort(`listen.${transport}`, given[transport] ?? 0),
-  ]);
+  const ports = TRANSPORTS.map((transport) => [transport, portOf(given[transport])]);
   const { tls, wss, ...others } = Object.fromEntries(ports) as Record<Transport, number | undefined>;
-  for (const [name, pem] of Object.entries({ cert, key }))
-    // Its kind only: what was given may be a key.
-    if (typeof pem !== 'string' && (pem !== undefined || tls !== undefined || wss !== undefined))
-      refuse(`listen.${name}`, 'a text in PEM where TLS or WSS has a port', pem);
-  if (clientCa !== undefined && (typeof clientCa !== 'string' || (tls === undefined && wss === undefined)))
+  const isSecure = tls !== undefined || wss !== undefined;
+  for (const [name, text] of Object.entries({ cert, key }))
+    if (isSecure && text === undefined) pem(`listen.${name}`, text);
+  if (clientCa !== undefined && !isSecure)
     refuse('listen.clientCa', 'a text in PEM where TLS or WSS has a port', clientCa);
-  checkOrigins('listen.origins', origins);
   return { address, ...others, tls, wss, cert, key, clientCa, origins };
-}
-
-function checkOrigins(name: string, origins: readonly string[]): void {
-  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string'))
-    refuse(name, "a list such as ['https://phone.example']", origins);
 }
 
 /** Nobody is let in by what was forgotten: beyond loopback somebody has to say who may call. */
@@ -172,53 +173,48 @@ function checkAdmission(
   hasPorts: boolean,
 ): AdmissionOptions {
   const hasClientCertificates = clientCa !== undefined;
-  const accepts = "'anybody', or { users, realm, trunks }";
   if (given === undefined) {
     if (hasPorts && !hasClientCertificates && !isLoopback(address))
-      refuse('admission', `${accepts}, or listen.clientCa, where ${address} is listened on`, given);
+      refuse('admission', `${ADMISSION}, or listen.clientCa, where ${address} is listened on`, given);
     return { isOpen: !hasClientCertificates, hasClientCertificates };
   }
   if (given === 'anybody') return { isOpen: true };
-  if (!isObject(given)) refuse('admission', accepts, given);
-  checkNames('admission', given, ['users', 'realm', 'trunks']);
-  const { users, realm = 'latchkey', trunks = [] }: ServerAdmission = given;
-  if (users !== undefined && !(users instanceof Map))
-    refuse('admission.users', 'a Map of users, as parseUsers makes it', users);
-  if (typeof realm !== 'string' || !/^[^:"\\\r\n]+$/.test(realm))
-    refuse('admission.realm', 'a text without colon, quote and backslash', realm);
-  if (!Array.isArray(trunks)) refuse('admission.trunks', "a list such as ['192.0.2.0/24']", trunks);
+  const { users, realm = 'latchkey', trunks = [] } = given;
   return { users, realm, trunks, hasClientCertificates };
 }
 
 /** As signalling has it: undefined is none, 0 any free one. */
-function checkPort(name: string, value: ListenPort): number | undefined {
+function portOf(value: ListenPort | undefined): number | undefined {
   if (value === 'auto') return 0;
-  if (Number.isInteger(value) && value >= 0 && value <= PORT_MAX) return value === 0 ? undefined : value;
-  return refuse(name, `a port up to ${PORT_MAX}, 'auto', or 0 for none`, value);
+  return value === 0 ? undefined : value;
 }
 
-function checkMedia(media: MediaPorts | MediaSockets): MediaPorts | MediaSockets {
+/** Of a shared port the next one is RTCP's. */
+const SHARED_RULES: OptionRules<Extract<MediaPorts, { kind: 'shared' }>> = {
+  kind: option.anything,
+  port: option.required(
+    option.of(
+      `a port below ${PORT_MAX}, or 'auto'`,
+      (value) => value === 'auto' || isPort(value, PORT_MAX - 1),
+    ),
+  ),
+};
+const RANGE_RULES: OptionRules<Extract<MediaPorts, { kind: 'range' }>> = {
+  kind: option.anything,
+  low: option.anything,
+  high: option.anything,
+};
+
+function checkMedia(media: MediaPorts | MediaSockets): void {
   const accepts = "{ kind: 'shared', port }, { kind: 'range', low, high }, or sockets with lend and close";
   if (!isObject(media)) refuse('media', accepts, media);
-  if ('lend' in media) return media;
-  if (media.kind === 'shared') {
-    checkNames('media', media, ['kind', 'port']);
-    if (media.port === 'auto' || isPort(media.port, PORT_MAX - 1)) return media;
-    return refuse('media.port', `a port below ${PORT_MAX}, or 'auto'`, media.port);
-  }
+  if ('lend' in media) return;
+  if (media.kind === 'shared') return option.record(SHARED_RULES)('media', media);
   if (media.kind !== 'range') refuse('media', accepts, media);
-  checkNames('media', media, ['kind', 'low', 'high']);
+  option.record(RANGE_RULES)('media', media);
   const { low, high } = media;
   const hasPair = isPort(low, PORT_MAX) && isPort(high, PORT_MAX) && low + (low % 2) + 1 <= high;
   if (!hasPair) refuse('media', 'a range of ports with room for a pair', `${String(low)}-${String(high)}`);
-  return media;
-}
-
-function checkRooms(rooms: RoomsOptions): void {
-  checkNames('rooms', rooms, ['random', 'nowMs']);
-  for (const name of ['random', 'nowMs'] as const)
-    if (rooms[name] !== undefined && typeof rooms[name] !== 'function')
-      refuse(`rooms.${name}`, 'a function that gives a number', rooms[name]);
 }
 
 function isPort(value: unknown, max: number): value is number {
@@ -233,25 +229,18 @@ function isUnspecified(address: string): boolean {
   return address === '0.0.0.0' || /^[0:]+$/.test(address);
 }
 
-function isSignalling(value: object): boolean {
+function isSignalling(value: unknown): boolean {
   return typeof value === 'function' || (isObject(value) && 'listen' in value);
+}
+
+function isRealm(value: unknown): boolean {
+  return typeof value === 'string' && /^[^:"\\\r\n]+$/.test(value);
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
-}
-
-function refuse(name: string, accepts: string, value: unknown): never {
-  throw new LatchkeyError(
-    'LATCHKEY_OPTION',
-    `option "${name}" accepts ${accepts}; it is ${described(value)}`,
-  );
-}
-
-/** A short text for an error: what an option holds may be anything, so objects are told by their kind only. */
-function described(value: unknown): string {
-  if (typeof value === 'string') return value.length > 40 ? 'a longer text' : `'${value}'`;
-  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
-    return String(value);
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }

@@ -10,15 +10,13 @@ export class AddressRanges {
   /** @throws LatchkeyError LATCHKEY_OPTION for a range that is none. */
   constructor(ranges: readonly string[]) {
     for (const range of ranges) {
-      const [address = '', bits = ''] = range.split('/');
-      const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined;
-      const most = family === 'ipv4' ? 32 : 128;
-      if (!family || !/^\d{1,3}$/.test(bits) || Number(bits) > most)
+      const read = readRange(range);
+      if (!read)
         throw new LatchkeyError(
           'LATCHKEY_OPTION',
           `"${range}" is no range of addresses such as 192.0.2.0/24`,
         );
-      this.#list.addSubnet(address, Number(bits), family);
+      this.#list.addSubnet(read.address, read.bits, read.family);
     }
   }
 
@@ -27,6 +25,19 @@ export class AddressRanges {
     if (isIPv4(bare)) return this.#list.check(bare, 'ipv4');
     return isIPv6(bare) && this.#list.check(bare, 'ipv6');
   }
+}
+
+/** Whether it is a range as an owner writes it: `192.0.2.0/24`. */
+export function isAddressRange(text: unknown): boolean {
+  return typeof text === 'string' && readRange(text) !== undefined;
+}
+
+function readRange(text: string) {
+  const [address = '', bits = '', ...rest] = text.split('/');
+  const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined;
+  const most = family === 'ipv4' ? 32 : 128;
+  if (!family || rest.length > 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > most) return undefined;
+  return { address, bits: Number(bits), family } as const;
 }
 
 /** In one spelling, without its zone. */

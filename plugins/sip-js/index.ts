@@ -3,7 +3,8 @@
  * UDP sockets. It imports no `sip.js` at run time: sessions and classes are handed over by the caller.
  */
 import type { Session as SipSession, SessionDescriptionHandler } from 'sip.js';
-import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
+import { checkOptions, option, POLICIES, ROLES } from '../../lib/index.js';
+import type { Latchkey, OptionRules, Policy, Role, Session } from '../../lib/index.js';
 import { LatchSessionDescriptionHandler } from './handler.js';
 import { signallingOf } from './hop.js';
 import { onConfirmed, peerOf } from './peer.js';
@@ -44,17 +45,45 @@ export interface RtpOptions extends LatchOptions {
   readonly onMedia?: ((media: RtpMedia, session: SipSession) => void) | undefined;
 }
 
+/** Any of that kind: of this package's or of another copy of it. */
+const LATCHKEY = option.withMethods('what createLatchkey makes', 'createSession');
+
+const LATCH_RULES: OptionRules<LatchOptions> = {
+  role: option.oneOf(ROLES),
+  policy: option.oneOf(POLICIES),
+};
+const DECORATOR_RULES: OptionRules<DecoratorOptions<never>> = {
+  ...LATCH_RULES,
+  onSession: option.callback('(latch, session, inner) => void'),
+};
+const FORMAT_RULES: OptionRules<RtpFormat> = {
+  payloadType: option.required(option.wholeNumber(0, 127)),
+  codec: option.required(option.text),
+  fmtp: option.text,
+};
+const RTP_RULES: OptionRules<RtpOptions> = {
+  ...LATCH_RULES,
+  latchkey: option.required(LATCHKEY),
+  address: option.required(option.ipAddress),
+  formats: option.listOf(option.record(FORMAT_RULES)),
+  onMedia: option.callback('(media, session) => void'),
+};
+
 type Factory<H> = (session: SipSession, options?: object) => H;
 
 /**
  * For `UserAgentOptions.sessionDescriptionHandlerFactory`: the handlers of `inner`, whose every offer and answer carries and
  * reads the latch attributes. Handlers on RTCPeerConnection are given out as they are: WebRTC has ICE and DTLS of its own.
+ *
+ * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
  */
 export function latchSessionDescriptionHandlerFactory<H extends SessionDescriptionHandler>(
   inner: Factory<H>,
   latchkey: Latchkey,
   options: DecoratorOptions<H> = {},
 ): Factory<LatchSessionDescriptionHandler<H> | H> {
+  LATCHKEY('latchkey', latchkey);
+  checkOptions('latchSessionDescriptionHandlerFactory', options, DECORATOR_RULES);
   return (session, handlerOptions) => {
     const handler = inner(session, handlerOptions);
     if ('peerConnection' in handler) return handler;
@@ -64,10 +93,15 @@ export function latchSessionDescriptionHandlerFactory<H extends SessionDescripti
   };
 }
 
-/** For `UserAgentOptions.sessionDescriptionHandlerFactory`: one audio stream of RTP on UDP sockets, with latch. */
+/**
+ * For `UserAgentOptions.sessionDescriptionHandlerFactory`: one audio stream of RTP on UDP sockets, with latch.
+ *
+ * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
+ */
 export function createRtpSessionDescriptionHandlerFactory(
   options: RtpOptions,
 ): Factory<LatchSessionDescriptionHandler<RtpSessionDescriptionHandler>> {
+  checkOptions('createRtpSessionDescriptionHandlerFactory', options, RTP_RULES);
   const { latchkey, address, formats, onMedia } = options;
   return (session) => {
     const latch = openSession(session, latchkey, options);

@@ -3,6 +3,8 @@
  * global `WebSocket` that sip.js constructs is ours only while it does so.
  */
 import type { Web } from 'sip.js';
+import { checkOptions, option } from '../../lib/index.js';
+import type { OptionRules } from '../../lib/index.js';
 
 type TransportClass = typeof Web.Transport;
 
@@ -22,15 +24,27 @@ export interface NodeTransportOptions {
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
+const TRANSPORT_RULES: OptionRules<NodeTransportOptions> = {
+  // Its kind only: what was given may be a key.
+  ca: option.of('a text or a Buffer in PEM, or a list of them', (value) =>
+    [value].flat().every((one) => typeof one === 'string' || Buffer.isBuffer(one)),
+  ),
+  rejectUnauthorized: option.boolean,
+  onError: option.callback('(error: Error) => void'),
+};
+
 /**
  * For `UserAgentOptions.transportConstructor`: `createTransportConstructor(Web.Transport, WebSocket, { ca })`, with `Web` of
  * sip.js and `WebSocket` of ws.
+ *
+ * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
  */
 export function createTransportConstructor(
   Transport: TransportClass,
   WebSocket: WebSocketClass,
   options: NodeTransportOptions = {},
 ): TransportClass {
+  checkOptions('createTransportConstructor', options, TRANSPORT_RULES);
   const { ca, rejectUnauthorized = true, onError } = options;
   const tls = { rejectUnauthorized, ...(ca !== undefined && { ca }) };
   class NodeWebSocket extends WebSocket {

@@ -3,8 +3,7 @@
  * those it receives, and keeps the package alive on hostile input. It imports no `sip` itself: the caller hands it over.
  */
 import { EventEmitter } from 'node:events';
-import { LatchkeyError } from '../../lib/index.js';
-import type { Latchkey, Policy, Role, Session } from '../../lib/index.js';
+import type { Latchkey, Session } from '../../lib/index.js';
 import {
   BoundCounters,
   Calls,
@@ -27,8 +26,10 @@ import type {
   SipSignallingEvents,
 } from '../../lib/sip/index.js';
 import { ConnectionBounds } from './connection-bounds.js';
-import { checkLimits, SIP_LIMITS } from './limits.js';
+import { SIP_LIMITS } from './limits.js';
 import type { SipLimits } from './limits.js';
+import { checkCreateOptions, checkLatchSipOptions, checkListenOptions } from './options.js';
+import type { LatchSipOptions } from './options.js';
 import type { SipOptions, SipPackage } from './sip-types.js';
 import { Stack } from './stack.js';
 import { openListeners } from './stack-set.js';
@@ -41,38 +42,12 @@ export type * from './sip-types.js';
 export { SIP_LIMITS } from './limits.js';
 export type { ConnectionLimits } from './connection-bounds.js';
 export type { MessageLimits, SipLimits } from './limits.js';
+export type { LatchSipOptions } from './options.js';
 export type { Stack } from './stack.js';
 export type { Resolve, Target } from './target.js';
 
-export interface LatchSipOptions {
-  /** Which side of latch this process is: a server verifies, a terminal proves. Default `'verifier'`. */
-  role?: Role;
-  /** What to do with a peer that does not speak latch; default: the latchkey's. */
-  policy?: Policy;
-  /** How long an INVITE may ring before its session is given up. Default 200 s: timer C is more than 3 minutes. */
-  ringingMs?: number;
-  /** How long all streams of a call may stay `expired` before its session is closed. Default 60 s; 0: for ever. */
-  maxSilenceMs?: number;
-  /** Replaces name resolution (RFC 3263). Targets are tried in order. */
-  resolve?: Resolve;
-  /**
-   * Ranges of IP addresses (CIDR) in which somebody is known to receive, such as a carrier's. To any other address no more than three
-   * times the bytes that came from there goes over UDP, and no 1xx, until it has acknowledged something.
-   */
-  shownRanges?: readonly string[];
-  /** Bounds on messages, connections, and what is kept for strangers: numbers in place of those of `SIP_LIMITS`. */
-  limits?: Partial<SipLimits>;
-}
-
 const DEFAULT_RINGING_MS = 200_000;
 const DEFAULT_SILENCE_MS = 60_000;
-
-function checkMs(value: number | undefined, name: string, fallback: number): number {
-  if (value === undefined) return fallback;
-  // Node's timers take 31 bits.
-  if (Number.isFinite(value) && value >= 0 && value < 2 ** 31) return value;
-  throw new LatchkeyError('LATCHKEY_OPTION', `${name} must be a number of milliseconds, 0 or more`);
-}
 
 /** Made by `latchSip`. */
 export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSignalling {
@@ -91,22 +66,20 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   /** Made by `latchSip`, not by hand. */
   constructor(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions) {
     super();
-    this.#given = checkLimits(options.limits);
-    this.#limits = { ...SIP_LIMITS, ...this.#given };
+    checkLatchSipOptions(options);
+    const { role, policy, resolve = resolveHop, shownRanges, limits = {} } = options;
+    const { ringingMs = DEFAULT_RINGING_MS, maxSilenceMs = DEFAULT_SILENCE_MS } = options;
+    this.#given = limits;
+    this.#limits = { ...SIP_LIMITS, ...limits };
     this.#connections = new ConnectionBounds(this.#limits, this.#bounds);
     this.#transactions = new UnshownTransactions(this.#bounds, () => performance.now(), this.#limits);
-    const { role, policy, ringingMs, maxSilenceMs, resolve = resolveHop, shownRanges } = options;
     this.#ledger = new DatagramLedger(() => performance.now(), shownRanges);
     this.#sip = sip;
     this.#resolve = resolve;
-    const limits = {
-      ringingMs: checkMs(ringingMs, 'ringingMs', DEFAULT_RINGING_MS),
-      maxSilenceMs: checkMs(maxSilenceMs, 'maxSilenceMs', DEFAULT_SILENCE_MS),
-    };
     this.#calls = new Calls(
       latchkey,
       {
-        ...{ ...limits, ...(role && { role }), ...(policy && { policy }) },
+        ...{ ringingMs, maxSilenceMs, ...(role && { role }), ...(policy && { policy }) },
         ...{ bounds: this.#bounds, strangers: this.#limits },
       },
       {
@@ -133,8 +106,11 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   /**
    * As `sip.create`, with the same arguments; port 0 lets the system choose. `stack.ready` tells when all listeners are up,
    * or what is wrong with one. What the package throws at once (a bad certificate) is thrown.
+   *
+   * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts.
    */
   create(options: SipOptions, onRequest: OnRequest): Stack {
+    checkCreateOptions(options);
     const stack: Stack = new Stack(options, onRequest, {
       sip: this.#sip,
       calls: this.#calls,
@@ -160,7 +136,8 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   }
 
   /** Opens one listener for each transport that has a port: a `create` for each, and the wait for all. */
-  listen(options: ListenOptions, onArrival: (arrival: Arrival) => void): Promise<SipListeners> {
+  async listen(options: ListenOptions, onArrival: (arrival: Arrival) => void): Promise<SipListeners> {
+    checkListenOptions(options);
     return openListeners((own, onRequest) => this.create(own, onRequest), options, onArrival);
   }
 
@@ -205,7 +182,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
  * Puts latchkey under the `sip` package.
  *
  * @param sip The package: `import sip from 'sip'`.
- * @throws LatchkeyError LATCHKEY_OPTION.
+ * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts.
  */
 export function latchSip(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions = {}): LatchSip {
   return new LatchSip(sip, latchkey, options);

@@ -2,7 +2,6 @@
  * What a stack takes of what strangers send, by names: the limits of the gate, of connections, and of what is kept for others. The
  * package's own two options keep their meaning; ours stand beside them.
  */
-import { LatchkeyError } from '../../lib/index.js';
 import { GATE_LIMITS, STRANGER_LIMITS } from '../../lib/sip/index.js';
 import type { GateLimits, StrangerLimits } from '../../lib/sip/index.js';
 import { CONNECTION_LIMITS } from './connection-bounds.js';
@@ -28,41 +27,8 @@ export const SIP_LIMITS: SipLimits = {
   ...STRANGER_LIMITS,
 };
 
-const GATE_NAMES = [
-  'maxBytesHeaders',
-  'maxContentLength',
-  'maxMessageBytes',
-  'maxLineBytes',
-  'maxLines',
-] as const;
-
-/** @throws LatchkeyError LATCHKEY_OPTION. */
-export function checkLimits(given: Partial<SipLimits> = {}): Partial<SipLimits> {
-  if (typeof given !== 'object' || given === null)
-    throw new LatchkeyError('LATCHKEY_OPTION', 'limits must be an object of numbers');
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(SIP_LIMITS, name))
-      throw new LatchkeyError(
-        'LATCHKEY_OPTION',
-        `there is no limit of the name ${name}: there are ${Object.keys(SIP_LIMITS).join(', ')}`,
-      );
-    // Some are milliseconds, and Node's timers take 31 bits.
-    if (!(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31))
-      throw new LatchkeyError('LATCHKEY_OPTION', `${name} must be a whole number above 0 and below 2^31`);
-  }
-  return given;
-}
-
-/**
- * @param general Those of all stacks.
- * @throws LatchkeyError LATCHKEY_OPTION.
- */
+/** Of one stack; `general` are those of all. Both are checked. */
 export function gateLimits(options: SipOptions, general: Partial<SipLimits> = {}): GateLimits {
-  for (const name of GATE_NAMES) {
-    const value = options[name];
-    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
-      throw new LatchkeyError('LATCHKEY_OPTION', `${name} must be a whole number above 0`);
-  }
   const { maxContentLength, maxBytesHeaders = general.maxBytesHeaders } = options;
   const { maxMessageBytes = general.maxMessageBytes } = options;
   const { maxLineBytes = general.maxLineBytes, maxLines = general.maxLines } = options;

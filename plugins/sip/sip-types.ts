@@ -50,7 +50,6 @@ export interface SipOptions {
   /** Who may begin a call. Anybody unless set. */
   doorkeeper?: Doorkeeper | undefined;
   logger?: SipLogger | undefined;
-  [name: string]: unknown;
 }
 
 /** What the package's `create` returns. */

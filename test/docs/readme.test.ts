@@ -81,7 +81,7 @@ describe('docs: README', () => {
   });
 
   it('options: those of the code', () => {
-    const [net, plugin] = ['lib/net/options.ts', 'plugins/sip/index.ts'];
+    const [net, plugin] = ['lib/net/options.ts', 'plugins/sip/options.ts'];
     assert.deepEqual(optionTable('createLatchkey').sort(), propertiesOf(net, 'LatchkeyOptions').sort());
     assert.deepEqual(optionTable('createSession').sort(), propertiesOf(net, 'SessionOptions').sort());
     const [server, types] = ['createDistributionServer', 'lib/server/server-types.ts'] as const;

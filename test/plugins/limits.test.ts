@@ -26,13 +26,6 @@ describe('plugins/sip: the limits of the gate', () => {
     });
   });
 
-  for (const name of ['maxBytesHeaders', 'maxContentLength', 'maxMessageBytes', 'maxLineBytes', 'maxLines']) {
-    it(`refuse a ${name} that is no whole number above 0`, () => {
-      for (const value of [0, -1, 1.5, NaN, '7', null])
-        assert.throws(() => gateLimits({ [name]: value }), { code: 'LATCHKEY_OPTION' });
-    });
-  }
-
   it('hold for a stack: what was asked for passes, what is beyond is counted', async () => {
     const bob = new End({ stack: { maxLineBytes: 200, maxBytesHeaders: 100_000 } });
     await bob.stack.ready;

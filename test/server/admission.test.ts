@@ -417,7 +417,7 @@ describe('server: who may call', () => {
       assert.ok(make({ admission }));
     assert.throws(() => make({ admission: { user: 1 } as never }), /admission has no option "user"/);
     assert.throws(() => make({ admission: { users: [] as never } }), /"admission\.users" accepts a Map/);
-    assert.throws(() => make({ admission: { trunks: ['192.0.2.1'] } }), /no range of addresses/);
+    assert.throws(() => make({ admission: { trunks: ['192.0.2.1'] } }), /ranges of addresses/);
     assert.throws(() => make({ listen: { clientCa: 'x' } }), /"listen\.clientCa" accepts/);
     assert.throws(
       () => make({ admission: 'anybody', listen: { origins: 'x' as never } }),
