@@ -38,6 +38,7 @@ const EVENT_FIELDS = [
   'mapping',
   'serverSeenAs',
   'previous',
+  'expected',
   'nat',
   'protection',
   'suite',

@@ -23,7 +23,10 @@ interface EventBase {
   readonly remote?: TransportAddress;
 }
 
-/** Both views of a mapping, as the two sides exchanged them. */
+/**
+ * Both views of a mapping, as the two sides exchanged them. A prover is told the same of itself: `signalled` is its own address, `mapping`
+ * where the verifier says that it sees it, `serverSeenAs` where the challenge came from that it has answered.
+ */
 export interface MappingView {
   /** The client's own view: the address in its SDP. */
   readonly signalled?: TransportAddress;
@@ -37,7 +40,7 @@ export interface MappingView {
   readonly suite?: Suite;
   /** What the secret came over: with ICE it may be `clear`, and then whoever read it can prove the address too. */
   readonly signalling: Signalling;
-  /** From the first transmission of the challenge to its response. */
+  /** From the first transmission of the challenge to its response; of a prover's hello to its welcome. */
   readonly rttMs: number;
 }
 
@@ -46,6 +49,13 @@ export type LatchEvent = EventBase &
     | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' | 'legacy' }
     /** Nothing proves where the peer is: told at the answer, once a call. */
     | { readonly type: 'unprotected' }
+    /**
+     * Nobody hears the peer: media comes from `remote` and is not taken, while none is; without `remote`, nothing goes to it 5 s after
+     * the dialog was confirmed. `expected` is where media was to come from, and to go. At most every 5 s a component.
+     */
+    | { readonly type: 'unheard'; readonly expected?: TransportAddress }
+    /** To a prover: nothing has answered its hellos for 5 s; or what had challenged it does so no more, for 30 s. */
+    | { readonly type: 'unanswered' | 'lost' }
     /** What protected the stream until now; absent where nothing had been agreed on. */
     | { readonly type: 'closed'; readonly protection?: EndProtection }
     | ({ readonly type: 'verified' | 'direct' } & MappingView)

@@ -137,7 +137,7 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
 
   confirm(): void {
     this.#checkOpen();
-    this.#site.core.confirm();
+    this.#site.core.confirm(this.#site.sockets.loop.nowMs());
     this.#changed();
   }
 

@@ -72,9 +72,10 @@ export interface CallHandle extends CallPlace {
 
   /**
    * The dialog is confirmed: the ACK has come, or the 2xx to our own INVITE.
+   * @param nowMs the time of the last call to the engine unless given
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
-  confirm(): void;
+  confirm(nowMs?: number): void;
 
   /**
    * Somebody receives at this IP address (protocol.md 8). The eight last are remembered.

@@ -122,8 +122,10 @@ export class EngineCall implements CallHandle {
     this.#tellComponents();
   }
 
-  confirm(): void {
+  confirm(nowMs = this.#context.nowMs): void {
     this.#checkOpen();
+    this.#context.nowMs = nowMs;
+    if (!this.#peer.isConfirmed) for (const component of this.components) component.handleConfirmed(nowMs);
     this.#peer.isConfirmed = true;
     this.#tellComponents();
   }

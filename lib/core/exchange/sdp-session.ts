@@ -145,8 +145,8 @@ export class SdpSession {
   }
 
   /** See `CallHandle.confirm`. */
-  confirm(): void {
-    this.#call.confirm();
+  confirm(nowMs?: number): void {
+    this.#call.confirm(nowMs);
   }
 
   /** See `CallHandle.shown`. */

@@ -29,7 +29,8 @@ import type { LocalPort, Path } from '../network-path.js';
 import { PayloadRoute, type RoutedPath } from '../route/payload-route.js';
 import { ProverPair } from './prover-pair.js';
 import { isNobodys, maySendUnproven, UnprovenPeer, type UnprovenPeerState } from './unproven-peer.js';
-import type { ProverHost } from './prover.js';
+import type { ProverEvent, ProverHost } from './prover.js';
+import { UnheardWatch } from './unheard.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
 import { Verifier } from './verifier.js';
 
@@ -76,6 +77,7 @@ export class Component implements VerifierHost, ProverHost {
   /** Hellos under the tag of an offer of ours, until its answer tells their key. */
   readonly keptHellos = new KeptHellos();
   #heard = new HeardSsrcs<Component>(this);
+  readonly #unheard = new UnheardWatch();
   /** What was exchanged with a peer that proves nothing. */
   #unproven: UnprovenPeer | undefined;
   /** That media stops because the peer has never challenged us was told. */
@@ -366,7 +368,13 @@ export class Component implements VerifierHost, ProverHost {
     }
     this.counters.received++;
     if (!this.handleElsewhere(bytes, kind, path, nowMs)) this.drop('candidateRefused');
-    else if (!this.#route.holds(path) || !this.#verifier?.keepArrived(path, bytes)) this.drop('unverified');
+    else if (this.#route.holds(path) && this.#verifier?.keepArrived(path, bytes) === true) return false;
+    else this.drop('unverified');
+    if (
+      this.kind !== 'closed' &&
+      this.#unheard.noteRefused(this.counters.delivered, this.#verifier !== undefined, nowMs)
+    )
+      this.#tellUnheard(endsOf(path));
     return false;
   }
 
@@ -425,19 +433,44 @@ export class Component implements VerifierHost, ProverHost {
     return isInTime;
   }
 
+  /** The dialog is confirmed. RTCP alone is no call without sound: its component is not asked for. */
+  handleConfirmed(nowMs: number): void {
+    if (this.component === 1) this.#unheard.noteConfirmed(this.counters.sent, nowMs);
+    this.context.wake(this);
+  }
+
   handleTimeout(nowMs: number): void {
     this.#route.handleTimeout(nowMs);
     this.#verifier?.handleTimeout(nowMs);
     this.provers.handleTimeout(nowMs);
+    if (this.#unheard.isSilent(this.counters.sent, nowMs) && this.#isStuck) this.#tellUnheard({});
+  }
+
+  /** Nothing can go to the peer, though it is not on hold. */
+  get #isStuck(): boolean {
+    const { kind, counters } = this;
+    if (kind === 'closed' || (this.signalled === undefined && !this.expectsMedia)) return false;
+    return this.#route.path === undefined || counters.dropped.unproven > 0;
+  }
+
+  #tellUnheard(ends: { readonly local?: TransportAddress; readonly remote?: TransportAddress }): void {
+    const expected = this.#route.path?.remote ?? this.signalled;
+    this.context.emit({ type: 'unheard', ...this.#place, ...ends, ...(expected && { expected }) });
   }
 
   get nextMs(): number {
     if (this.#ports.length === 0) return Infinity;
-    return Math.min(this.#verifier?.nextMs ?? Infinity, this.provers.nextMs, this.#route.nextMs);
+    return Math.min(
+      this.#verifier?.nextMs ?? Infinity,
+      this.provers.nextMs,
+      this.#route.nextMs,
+      this.#unheard.nextMs,
+    );
   }
 
   /** Forgets keys, words and paths (protocol.md 5.10). */
   close(nowMs: number): void {
+    this.#unheard.stop();
     const end = endOf(this, this.#route.path?.remote);
     this.awaitAnswer(undefined);
     this.protect({ kind: 'closed' }, undefined, nowMs);
@@ -466,8 +499,8 @@ export class Component implements VerifierHost, ProverHost {
     return undefined;
   }
 
-  emit(event: VerifierEvent, path: Path): void {
-    if ('serverSeenAs' in event) this.serverSeenAs = event.serverSeenAs;
+  emit(event: VerifierEvent | ProverEvent, path: Path): void {
+    if ('serverSeenAs' in event && this.#verifier) this.serverSeenAs = event.serverSeenAs;
     this.context.emit({ ...this.#place, ...endsOf(path), ...event });
   }
 

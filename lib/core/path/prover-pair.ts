@@ -4,6 +4,7 @@ import { isSameAddress, type LatchMessage, type TransportAddress } from '../../w
 import type { Generation } from '../proof/generation.js';
 import type { LocalPort, Path } from '../network-path.js';
 import { Prover, type ProverHost } from './prover.js';
+import { ProverView } from './prover-view.js';
 
 /** Media to an address that has never challenged validly stops after this time: protocol.md 6.1. */
 const UNCHALLENGED_MS = 30_000;
@@ -17,7 +18,11 @@ export class ProverPair {
   /** Where the peer says that it sees us, by its last welcome; undefined until the first on this local address. */
   seenAs: TransportAddress | undefined;
 
-  constructor(private readonly host: ProverHost) {}
+  readonly #view: ProverView;
+
+  constructor(private readonly host: ProverHost) {
+    this.#view = new ProverView(host);
+  }
 
   get generations(): readonly Generation[] {
     return [this.#current, this.#former].flatMap((prover) => (prover ? [prover.generation] : []));
@@ -49,6 +54,7 @@ export class ProverPair {
     this.#former?.stop();
     this.#former = this.#current;
     this.#current = new Prover(this.host, generation, word, wasChallenged, nowMs);
+    this.#view.begin();
   }
 
   handleChallenge(message: Extract<LatchMessage, { kind: 'challenge' }>, path: Path, nowMs: number): void {
@@ -57,7 +63,10 @@ export class ProverPair {
       generation.ownTag === recipient && generation.peerTag === sender;
     const asked = [this.#current, this.#former].find((prover) => prover && isFor(prover));
     if (!asked) return this.host.drop('unknownTags');
-    if (asked.handleChallenge(message, path, nowMs)) this.#challengedFrom = path.remote;
+    if (asked.handleChallenge(message, path, nowMs)) {
+      this.#challengedFrom = path.remote;
+      if (asked === this.#current) this.#view.noteChallenge(asked, path, nowMs);
+    }
     if (!this.#current?.isChallenged) return;
     this.#former?.stop();
     this.#former = undefined;
@@ -65,7 +74,7 @@ export class ProverPair {
 
   handleWelcome(message: Extract<LatchMessage, { kind: 'welcome' }>, path: Path, nowMs: number): void {
     if (!this.#current) return this.host.drop('staleTransaction');
-    this.#current.handleWelcome(message, path, nowMs);
+    if (this.#current.handleWelcome(message, path, nowMs)) this.#view.noteWelcome(this.#current, nowMs);
     this.seenAs = this.#current.mapped ?? this.seenAs;
   }
 
@@ -76,15 +85,21 @@ export class ProverPair {
 
   handleLocalChange(nowMs: number): void {
     this.seenAs = undefined;
-    this.#current?.handleLocalChange(nowMs);
+    this.#view.begin();
+    if (!this.#current) return;
+    this.#current.handleLocalChange(nowMs);
+    this.#view.noteHello(this.#current);
   }
 
   handleTimeout(nowMs: number): void {
-    this.#current?.handleTimeout(nowMs);
+    if (!this.#current) return;
+    this.#current.handleTimeout(nowMs);
+    this.#view.noteHello(this.#current);
+    this.#view.handleTimeout(nowMs);
   }
 
   get nextMs(): number {
-    return this.#current?.nextMs ?? Infinity;
+    return this.#current ? Math.min(this.#current.nextMs, this.#view.nextMs) : Infinity;
   }
 
   stop(): void {

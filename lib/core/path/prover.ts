@@ -13,7 +13,8 @@ import {
 } from '../../wire/index.js';
 import type { DropReason } from '../counters.js';
 import { randomBytes, type Crypto, type Random } from '../crypto.js';
-import type { ComponentId } from '../events.js';
+import type { CallPlace } from '../call-place.js';
+import type { ComponentId, MappingView } from '../events.js';
 import type { Generation } from '../proof/generation.js';
 import { computeProof } from '../proof/keys.js';
 import {
@@ -36,8 +37,13 @@ const FRESH_HELLO_SPACING_MS = 1000;
 /** Hellos whose welcome still counts; older ones are forgotten, so memory stays constant. */
 const MAX_OUTSTANDING = 8;
 
+/** What a prover is told of its own path. */
+export type ProverEvent =
+  { readonly type: 'unanswered' | 'lost' } | ({ readonly type: 'verified' } & MappingView);
+
 export interface ProverHost {
   readonly component: ComponentId;
+  readonly session: CallPlace;
   readonly crypto: Crypto;
   readonly random: Random;
   /** The socket that this component sends its media from, and where to: the only address that is helloed and answered. */
@@ -60,6 +66,8 @@ export interface ProverHost {
   expect(transaction: Uint8Array, port: LocalPort): void;
   forget(transaction: Uint8Array, port: LocalPort): void;
   drop(reason: DropReason): void;
+  /** Tells of the path. */
+  emit(event: ProverEvent, path: Path): void;
 }
 
 type ChallengeMessage = Extract<LatchMessage, { kind: 'challenge' }>;
@@ -70,19 +78,21 @@ export class Prover {
   isChallenged = false;
   /** From where a welcome came: enough, on a path verified under the generation before (protocol.md 6.1). */
   #welcomedFrom: TransportAddress | undefined;
-  /** Where the verifier sees us, by its last welcome. */
+  /** Where the verifier sees us, by its last welcome, and how long that took. */
   mapped: TransportAddress | undefined;
+  rttMs = 0;
   #counter = 0;
   #seriesStartMs: number;
   #seriesSent = 0;
-  #lastHelloMs = -Infinity;
+  lastHelloMs = -Infinity;
   #wantsHello = false;
   /** The path in use answered challenges of the generation before. */
   #isPathVerified: boolean;
   /** What 5.7 lets go to addresses that the peer has only named, and until when its bounds hold the next back. */
   readonly #named = new NamedTargets();
   #heldUntilMs = -Infinity;
-  #outstanding: { readonly transaction: Uint8Array; readonly port: LocalPort }[] = [];
+  #outstanding: { readonly transaction: Uint8Array; readonly port: LocalPort; readonly sentMs: number }[] =
+    [];
   readonly #sdpProof: Uint8Array;
 
   constructor(
@@ -121,20 +131,22 @@ export class Prover {
     return false;
   }
 
-  /** A welcome counts only for an outstanding hello; one that shows another mapping asks for a fresh hello (protocol.md 6.4). */
-  handleWelcome(message: WelcomeMessage, { remote }: Path, nowMs: number): void {
+  /** True where it did. A welcome counts only for an outstanding hello; one that shows another mapping asks for a fresh hello (protocol.md 6.4). */
+  handleWelcome(message: WelcomeMessage, { remote }: Path, nowMs: number): boolean {
     const { destination } = this.host;
     const index = this.#outstanding.findIndex((one) => isSameBytes(one.transaction, message.transaction));
     const hello = this.#outstanding[index];
-    if (!hello) return this.host.drop('staleTransaction');
-    if (!destination || !isSameAddress(destination, remote)) return this.host.drop('wrongSource');
-    if (!this.#hasIntegrity(message)) return this.host.drop('integrity');
+    if (!hello) return this.#refuse('staleTransaction');
+    if (!destination || !isSameAddress(destination, remote)) return this.#refuse('wrongSource');
+    if (!this.#hasIntegrity(message)) return this.#refuse('integrity');
     this.#outstanding.splice(index, 1);
     this.host.forget(hello.transaction, hello.port);
     this.#welcomedFrom = remote;
     this.host.lastArrivedMs = nowMs;
     if (this.mapped && !isSameAddress(this.mapped, message.mapped)) this.#wantsHello = true;
     this.mapped = message.mapped;
+    this.rttMs = nowMs - hello.sentMs;
+    return true;
   }
 
   /** The local address changed: what was outstanding belongs to the path that was left (protocol.md 6.4). */
@@ -142,7 +154,7 @@ export class Prover {
     this.#forgetOutstanding();
     this.#isPathVerified = false;
     this.#wantsHello = true;
-    this.#lastHelloMs = -Infinity;
+    this.lastHelloMs = -Infinity;
     this.handleTimeout(nowMs);
   }
 
@@ -179,7 +191,7 @@ export class Prover {
   #helloMs(destination: TransportAddress): number {
     if (this.#isBounded(destination)) return this.#boundedHelloMs(destination);
     if (this.#isInSeries) return this.#seriesMs();
-    const spacedMs = this.#lastHelloMs + FRESH_HELLO_SPACING_MS;
+    const spacedMs = this.lastHelloMs + FRESH_HELLO_SPACING_MS;
     if (this.#wantsHello) return spacedMs;
     const silenceMs = this.host.expectsMedia ? SILENCE_MS : IDLE_MS;
     return Math.max(this.host.lastArrivedMs + silenceMs, spacedMs);
@@ -188,7 +200,7 @@ export class Prover {
   #seriesMs(): number {
     const offsetMs = HELLO_SERIES_MS[this.#seriesSent];
     if (offsetMs !== undefined) return this.#seriesStartMs + offsetMs;
-    const dueMs = this.#lastHelloMs + HELLO_INTERVAL_MS;
+    const dueMs = this.lastHelloMs + HELLO_INTERVAL_MS;
     return dueMs <= this.host.agreedMs + HELLOS_UNANSWERED_MS || this.wasChallenged ? dueMs : Infinity;
   }
 
@@ -221,10 +233,10 @@ export class Prover {
 
   #sendHello(path: Path, nowMs: number): void {
     if (this.#isInSeries) this.#skipMissed(nowMs);
-    this.#lastHelloMs = nowMs;
+    this.lastHelloMs = nowMs;
     this.#wantsHello = false;
     const transaction = this.#nextTransaction();
-    this.#outstanding.push({ transaction, port: path.port });
+    this.#outstanding.push({ transaction, port: path.port, sentMs: nowMs });
     this.host.expect(transaction, path.port);
     const oldest = this.#outstanding.length > MAX_OUTSTANDING ? this.#outstanding.shift() : undefined;
     if (oldest) this.host.forget(oldest.transaction, oldest.port);
