@@ -61,7 +61,7 @@ export class EventLog {
 
   constructor(
     readonly isJson: boolean,
-    write: (line: string) => void = (line) => void process.stdout.write(line),
+    write: (line: string) => void = lineWriter((text) => void process.stdout.write(text)),
   ) {
     this.#write = write;
   }
@@ -97,6 +97,24 @@ function levelOf(event: ServerEvent | LatchEventType, fields: Fields): 'debug' |
   if (fields['error'] !== undefined) return 'error';
   if (STEPS.includes(event)) return 'debug';
   return WARNINGS.has(event) ? 'warn' : 'info';
+}
+
+/**
+ * Lines of one turn of the loop go out together: a call makes several, and a write for each costs more than what made them. What is left
+ * when the process ends goes out then.
+ */
+export function lineWriter(write: (text: string) => void): (line: string) => void {
+  let waiting = '';
+  const flush = () => {
+    const text = waiting;
+    waiting = '';
+    if (text !== '') write(text);
+  };
+  process.on('exit', flush);
+  return (line) => {
+    if (waiting === '') setImmediate(flush);
+    waiting += line;
+  };
 }
 
 /** What may be printed of an event of a session. */

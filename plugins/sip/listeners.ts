@@ -23,6 +23,8 @@ interface Listening {
   readonly socket: net.Server | dgram.Socket;
   readonly ready: Promise<void>;
   readonly port: number;
+  /** Kept once it is known: each message is told where it came in. */
+  bound?: ListenerAddress | undefined;
 }
 
 type Loose = (...args: unknown[]) => unknown;
@@ -103,16 +105,7 @@ export class Listeners {
 
   /** Where the sockets really listen; those not bound yet are left out. */
   get addresses(): ListenerAddress[] {
-    return this.#listening.flatMap(({ protocol, socket }) => {
-      try {
-        const bound = socket.address();
-        return bound === null || typeof bound === 'string'
-          ? []
-          : [{ protocol, address: bound.address, port: bound.port }];
-      } catch {
-        return [];
-      }
-    });
+    return this.#listening.flatMap((one) => (one.bound ??= boundAddress(one)) ?? []);
   }
 
   /** Over UDP, as far as the ledger lets it; nothing where there is no UDP. */
@@ -303,5 +296,15 @@ export class Listeners {
     });
     ready.catch(() => undefined);
     this.#listening.push({ protocol, socket, ready, port });
+  }
+}
+
+function boundAddress({ protocol, socket }: Listening): ListenerAddress | undefined {
+  try {
+    const bound = socket.address();
+    if (bound === null || typeof bound === 'string') return undefined;
+    return { protocol, address: bound.address, port: bound.port };
+  } catch {
+    return undefined;
   }
 }

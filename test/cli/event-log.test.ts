@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LatchEvent } from '../../lib/index.js';
-import { EventLog } from '../../lib/cli/event-log.js';
+import { EventLog, lineWriter } from '../../lib/cli/event-log.js';
 
 function logTo(isJson: boolean): { log: EventLog; lines: string[] } {
   const lines: string[] = [];
@@ -31,6 +31,19 @@ function withoutTime(line: string): Record<string, unknown> {
 }
 
 describe('the log of serve', () => {
+  it('writes the lines of one turn of the loop together, and each once', async () => {
+    const written: string[] = [];
+    const write = lineWriter((text) => written.push(text));
+    write('one\n');
+    write('two\n');
+    assert.deepEqual(written, []);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(written, ['one\ntwo\n']);
+    write('three\n');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(written, ['one\ntwo\n', 'three\n']);
+  });
+
   it('prints one object a line, addresses as text', () => {
     const { log, lines } = logTo(true);
     log.printEvent(verified, { received: 1 });
