@@ -89,7 +89,7 @@ export class Calls {
     const { strangers = STRANGER_LIMITS, bounds = new BoundCounters() } = options;
     this.#strangers = strangers;
     this.#bounds = bounds;
-    this.#unconfirmed = new UnconfirmedCalls(bounds, (dialog) => dialog.end('displaced'), strangers);
+    this.#unconfirmed = new UnconfirmedCalls(bounds, (dialog) => dialog.displace(), strangers);
   }
 
   /** The call came over UDP: until it is acknowledged one forged datagram may have made it, and it may have to give way to others. */

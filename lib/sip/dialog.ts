@@ -247,6 +247,18 @@ export class Dialog {
     if (isUp) this.request('BYE');
   }
 
+  /**
+   * Ends a dialog that nobody has acknowledged, so that others have its place. One BYE says so to a caller whose ACK was late; it goes as
+   * far as protocol.md P11 lets it, once and without a transaction, which would hold more than the call did.
+   */
+  displace(): void {
+    const { isUp, stack, flow, target, local, remote, routes } = this;
+    this.end('displaced');
+    if (!isUp || !stack || !flow || !local || !remote || target === undefined) return;
+    const place = { callId: this.callId, local, remote, target, routes };
+    stack.sendOnce(createInDialog(place, 'BYE', ++this.localSeq), flow);
+  }
+
   addOfferAnswer(offerAnswer: OfferAnswer): void {
     this.offerAnswers.push(offerAnswer);
     if (this.offerAnswers.length > MAX_OFFER_ANSWERS) this.offerAnswers.shift();

@@ -18,6 +18,11 @@ export interface SipStack {
   readonly ready: Promise<void>;
   /** Sends a response, or a request with a callback for its responses. Never throws for what the network does. */
   readonly send: (message: SipMessage, onResponse?: OnResponse) => void;
+  /**
+   * Sends a request over UDP once, and keeps nothing of it: no transaction, no repetition, nobody who waits for an answer. By another
+   * flow it sends nothing. For what a flood makes many of.
+   */
+  readonly sendOnce: (request: SipRequest, flow: SipFlow) => void;
   /** The name or address by which others know it. */
   readonly hostname: () => string;
   /** A URI that leads back over a connection which is open (RFC 5626). */

@@ -26,9 +26,14 @@ export interface SenderSite {
   onFault(where: string, error: unknown): void;
 }
 
-/** The package draws branches from 10^6 values (RFC 3261 8.1.1.7 wants them unique): this one stays. */
+/** RFC 3261 8.1.1.7 wants them unique. */
+export function newBranch(): string {
+  return `z9hG4bK${randomBytes(16).toString('hex')}`;
+}
+
+/** The package draws branches from 10^6 values: this one stays. */
 function strengthen(params: SipParams): void {
-  const branch = `z9hG4bK${randomBytes(16).toString('hex')}`;
+  const branch = newBranch();
   Object.defineProperty(params, 'branch', {
     enumerable: true,
     configurable: true,

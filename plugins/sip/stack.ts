@@ -50,7 +50,7 @@ import type { DatagramGuardSite } from './guard-datagrams.js';
 import { UnshownPeers } from './unshown-peers.js';
 import { Listeners } from './listeners.js';
 import { OpenFlows } from './open-flows.js';
-import { Sender } from './sender.js';
+import { newBranch, Sender } from './sender.js';
 import { expectedSignalling, nextHop, parseSipUri, Pins } from './target.js';
 import { gateLimits } from './limits.js';
 import type { SipLimits } from './limits.js';
@@ -156,6 +156,19 @@ export class Stack implements SipStack {
   readonly send = (message: SipMessage, onResponse?: OnResponse): void => {
     if (message.method === undefined) this.#sendResponse(message as SipResponse);
     else this.#sendRequest(message as SipRequest, onResponse);
+  };
+
+  readonly sendOnce = (request: SipRequest, flow: SipFlow): void => {
+    const { protocol, address, port } = flow;
+    if (protocol !== 'UDP' || address === undefined || typeof port !== 'number') return;
+    request.headers.via = [
+      { version: '2.0', protocol, host: this.#name, params: { branch: newBranch(), rport: null } },
+    ];
+    this.#quietly(() => {
+      this.#onSending(request, flow);
+      const bytes = Buffer.from(this.#site.sip.stringify(request), 'latin1');
+      this.#listeners.sendDatagram(bytes, { address, port });
+    });
   };
 
   readonly hostname = (): string => this.#name;

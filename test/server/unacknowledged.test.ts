@@ -12,7 +12,7 @@ import { openMediaSockets } from '../../lib/server/media-sockets.js';
 import { MeetingServer } from '../../lib/server/meeting-server.js';
 import { RoomSeats } from '../../lib/server/room-seats.js';
 import { latchSip } from '../../plugins/sip/index.js';
-import type { SipPackage } from '../../plugins/sip/index.js';
+import type { SipLimits, SipPackage } from '../../plugins/sip/index.js';
 import { sdp } from '../plugins/sip-phones.js';
 
 const sip = createRequire(import.meta.url)('sip') as SipPackage;
@@ -24,6 +24,7 @@ interface Heard {
   readonly atMs: number;
   readonly sizeBytes: number;
   readonly first: string;
+  readonly call: string;
 }
 
 /** What has been sent arrives. */
@@ -53,6 +54,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
         atMs: clock.now - beginMs,
         sizeBytes: bytes.length,
         first: bytes.toString('latin1').split('\r\n')[0] ?? '',
+        call: /^Call-ID: (\w+)/m.exec(bytes.toString('latin1'))?.[1] ?? '',
       }),
     );
   });
@@ -63,18 +65,20 @@ describe('a 200 over UDP that is never acknowledged', () => {
   function invite(
     port: number,
     size: 'as phones send it' | 'as small as can be' = 'as phones send it',
+    name = 'never',
+    from = phone,
   ): void {
     const body =
       size === 'as phones send it'
         ? sdp(phone.address().port)
         : 'v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n';
-    const { port: own } = phone.address();
+    const { port: own } = from.address();
     const lines = [
       `INVITE sip:echo@127.0.0.1:${port} SIP/2.0`,
-      `Via: SIP/2.0/UDP 127.0.0.1:${own};branch=z9hG4bKnever;rport`,
+      `Via: SIP/2.0/UDP 127.0.0.1:${own};branch=z9hG4bK${name};rport`,
       'From: <sip:a@127.0.0.1>;tag=from',
       'To: <sip:echo@127.0.0.1>',
-      'Call-ID: never',
+      `Call-ID: ${name}`,
       'CSeq: 1 INVITE',
       `Contact: <sip:a@127.0.0.1:${own}>`,
       'Content-Type: application/sdp',
@@ -84,7 +88,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
     ];
     const text = lines.join('\r\n');
     sentBytes += text.length;
-    phone.send(text, port, '127.0.0.1');
+    from.send(text, port, '127.0.0.1');
   }
 
   async function pass(ms: number): Promise<void> {
@@ -162,10 +166,10 @@ describe('a 200 over UDP that is never acknowledged', () => {
     const heardBytes = () => heard.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 
     /** What it is asked it answers by 180 and 200. */
-    async function answering(content: string): Promise<number> {
+    async function answering(content: string, limits: Partial<SipLimits> = {}): Promise<number> {
       const latchkey = createLatchkey();
       closers.push(() => latchkey.close());
-      const stack = latchSip(sip, latchkey).create(
+      const stack = latchSip(sip, latchkey, { limits }).create(
         { address: '127.0.0.1', port: 0, tcp: false },
         (request) => {
           if (request.method === 'ACK') return;
@@ -191,6 +195,40 @@ describe('a 200 over UDP that is never acknowledged', () => {
       assert.ok(heardBytes() > sentBytes && heardBytes() <= 3 * sentBytes, `${heardBytes()} of ${sentBytes}`);
       assert.deepEqual(timesOf('SIP/2.0 1'), []);
       assert.equal(timesOf('SIP/2.0 200')[0], 0);
+    });
+
+    it('a call that gives way to others is told so by one BYE, and pays for it', async () => {
+      const port = await answering(sdp(41_000), { maxUnconfirmedCallsOfPort: 1 });
+      invite(port);
+      await settle();
+      const paidBytes = 3 * sentBytes;
+      invite(port, 'as phones send it', 'newer');
+      await pass(70_000);
+      const [bye, ...rest] = heard.filter(({ first }) => first.startsWith('BYE '));
+      assert.equal(bye?.atMs, 0);
+      assert.deepEqual(rest, [], 'no repetition');
+      assert.ok((heard[0]?.sizeBytes ?? 0) + (bye?.sizeBytes ?? 0) <= paidBytes);
+      assert.ok(heardBytes() <= 3 * sentBytes, `${heardBytes()} of ${sentBytes}`);
+    });
+
+    it('where its 200 has used up what was paid, nothing tells it', async () => {
+      invite(await answering(sdp(41_000), {}));
+      await settle();
+      // So long that two of it leave less than a BYE has.
+      const spareBytes = Math.floor((3 * sentBytes) / 2) - (heard[0]?.sizeBytes ?? 0) - 20;
+      const content = `${sdp(41_000)}a=x:${'x'.repeat(spareBytes - 6)}\r\n`;
+      const port = await answering(content, { maxUnconfirmedCallsOfSource: 1 });
+      heard.length = 0;
+      invite(port, 'as phones send it', 'older');
+      await pass(20_000);
+      const other = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+      closers.push(() => other.close());
+      await once(other, 'listening');
+      const ofOlder = () => heard.filter(({ call }) => call === 'older').map(({ first }) => first);
+      assert.deepEqual(ofOlder(), ['SIP/2.0 200 OK', 'SIP/2.0 200 OK']);
+      invite(port, 'as phones send it', 'newer', other);
+      await pass(5000);
+      assert.equal(ofOlder().length, 2);
     });
 
     it('an INVITE that comes again pays for the next one', async () => {

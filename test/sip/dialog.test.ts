@@ -46,6 +46,7 @@ describe('a dialog', () => {
     encodeFlowUri: ({ address }) => ({ schema: 'sip', user: `flow-${address}`, host: 'us', params: {} }),
     expectedSignalling: () => 'encrypted',
     destroy: () => undefined,
+    sendOnce: (message) => void sent.push({ message, onResponse: undefined }),
     send: (message, onResponse) => {
       if (message.method === undefined) {
         calls.sendResponse(message as SipResponse);
