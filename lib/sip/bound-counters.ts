@@ -14,7 +14,7 @@ export const BOUND_NAMES = [
   'handshake', // a connection was closed: its TLS or WebSocket handshake took too long
   'incompleteTime', // a connection was closed: a message did not become whole in time
   'incompleteBytes', // a connection was closed: too much had come of messages that are not whole
-  'descriptors', // a connection could not be accepted: the process has no file descriptors left
+  'descriptors', // a connection was closed at once or for a newer one, or not accepted: file descriptors are short
 ] as const;
 
 export type BoundName = (typeof BOUND_NAMES)[number];

@@ -5,9 +5,10 @@
 import type { Socket } from 'node:net';
 import { sourceOf } from '../../lib/sip/index.js';
 import type { BoundCounters, BoundName } from '../../lib/sip/index.js';
+import { DescriptorLimit } from './descriptors.js';
 
 export interface ConnectionLimits {
-  /** Accepted connections in all, by TCP, TLS and WebSocket together: below the 10,000 or so descriptors that services get, media included. */
+  /** Accepted connections in all, by TCP, TLS and WebSocket together; fewer where the process has too few descriptors (descriptors.ts). */
   readonly maxConnections: number;
   /** Of one IPv4 address or IPv6 /64: an office behind one address. */
   readonly maxConnectionsOfSource: number;
@@ -29,6 +30,9 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   maxIncompleteBytes: 32 * 1024 * 1024,
   maxIncompleteBytesOfSource: 2 * 1024 * 1024,
 };
+
+/** Of the descriptors of the process; the rest is for the sockets of calls. */
+const PART_FOR_CONNECTIONS = 1 / 2;
 
 /** The ends of a connection, as its raw socket, its TLS socket and its WebSocket all have them. */
 type Ends = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localPort'>;
@@ -56,6 +60,7 @@ interface Source {
 export class ConnectionBounds {
   readonly #limits: ConnectionLimits;
   readonly #counters: BoundCounters;
+  readonly #descriptors: DescriptorLimit;
   readonly #connections = new Map<string, Connection>();
   readonly #sources = new Map<string, Source>();
   readonly #unheard = new Set<Connection>();
@@ -63,7 +68,8 @@ export class ConnectionBounds {
   readonly #incomplete = new Set<Connection>();
   #incompleteBytes = 0;
 
-  constructor(limits: ConnectionLimits, counters: BoundCounters) {
+  constructor(limits: ConnectionLimits, counters: BoundCounters, descriptors = new DescriptorLimit()) {
+    this.#descriptors = descriptors;
     this.#limits = limits;
     this.#counters = counters;
   }
@@ -84,6 +90,8 @@ export class ConnectionBounds {
       if (!this.#displace(source.unheard, 'connectionsOfSource')) return false;
     } else if (this.#connections.size >= maxConnections) {
       if (!this.#displace(this.#unheard, 'connections')) return false;
+    } else if (this.#connections.size >= this.#descriptors.count * PART_FOR_CONNECTIONS) {
+      if (!this.#displace(this.#unheard, 'descriptors')) return false;
     }
     const connection: Connection = {
       ...{ key: keyOf(socket), socket, source, isHeard: false, incompleteBytes: 0, incomplete: undefined },

@@ -1,5 +1,6 @@
 // The bounds on connections (issue 10, demand 6), over real sockets of this machine.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -9,6 +10,9 @@ import { latchSip } from '../../plugins/sip/index.js';
 import type { LatchSip, LatchSipOptions } from '../../plugins/sip/index.js';
 import { sip } from '../plugins/sip-phones.js';
 import { createCertificate } from '../../lib/cli/certificate.js';
+import type { ServerCounters } from '../../lib/server/index.js';
+import { RawPhone } from '../cli/raw-phone.js';
+import { CommandProcess, ServerProcess } from '../cli/server-process.js';
 
 const OPTIONS = [
   'OPTIONS sip:a@127.0.0.1 SIP/2.0',
@@ -21,6 +25,9 @@ const OPTIONS = [
   '',
   '',
 ].join('\r\n');
+
+const UPGRADE =
+  'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n';
 
 let asked = 0;
 
@@ -166,13 +173,41 @@ describe('bounds on connections', () => {
   it('a WebSocket message in frames has so long and so many bytes, too', async () => {
     const { latch, portOf } = await listen({ incompleteMs: 300 });
     const web = await connect(portOf('WS'));
-    web.write(
-      'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n',
-    );
+    web.write(UPGRADE);
     await once(web, 'data');
     web.write(Buffer.concat([Buffer.from([0x01, 0xfe, 0x10, 0, 0, 0, 0, 0]), Buffer.alloc(100)]));
     await once(web, 'close');
     assert.equal(latch.counters.bounds.incompleteTime, 1);
+  });
+
+  it('frames of a WebSocket message that is not whole have so many bytes, of a source and in all', async () => {
+    const frame = (sizeBytes: number) =>
+      Buffer.concat([Buffer.from([0x01, 0xfe, 0x10, 0, 0, 0, 0, 0]), Buffer.alloc(sizeBytes)]);
+    const open = async (port: number, localAddress = '127.0.0.1') => {
+      const web = await connect(port, localAddress);
+      web.write(UPGRADE);
+      await once(web, 'data');
+      return web;
+    };
+    const ofSource = await listen({ maxIncompleteBytesOfSource: 1000 });
+    const first = await open(ofSource.portOf('WS'));
+    first.write(frame(600));
+    const second = await open(ofSource.portOf('WS'));
+    second.write(frame(600));
+    await once(second, 'close');
+    assert.equal(first.isOver, undefined);
+    const inAll = await listen({ maxIncompleteBytes: 1000 });
+    const oldest = await open(inAll.portOf('WS'));
+    oldest.write(frame(600));
+    await wait(50);
+    const newest = await open(inAll.portOf('WS'), '127.0.0.2');
+    newest.write(frame(600));
+    await once(oldest, 'close');
+    assert.equal(newest.isOver, undefined);
+    assert.deepEqual(
+      [ofSource, inAll].map(({ latch }) => latch.counters.bounds.incompleteBytes),
+      [1, 1],
+    );
   });
 
   it('nothing is left of connections that are gone', async () => {
@@ -197,5 +232,37 @@ describe('bounds on connections', () => {
     ] as NonNullable<LatchSipOptions['limits']>[])
       assert.throws(() => latchSip(sip, latchkey, { limits }), LatchkeyError);
     latchkey.close();
+  });
+});
+
+describe('bounds on connections: the descriptors of the process', () => {
+  after(() => CommandProcess.killAll());
+
+  it('a flood of connections leaves some to calls, is counted, and keeps no later connection out', async function () {
+    const server = await ServerProcess.start('--media', '40000-49999');
+    const limit = spawnSync('prlimit', ['--nofile=120:120', '--pid', String(server.pid)]);
+    if (limit.status !== 0) return this.skip();
+    const ask = async () => {
+      const socket = net.connect(server.port('tcp'), '127.0.0.1').on('error', () => undefined);
+      socket.write(OPTIONS.replaceAll('options', `options${++asked}`));
+      const isAnswered = await new Promise<boolean>((resolve) => {
+        socket.on('data', (data) => resolve(String(data).startsWith('SIP/2.0 200')));
+        socket.on('close', () => resolve(false));
+      });
+      socket.destroy();
+      return isAnswered;
+    };
+    const sockets = Array.from({ length: 200 }, () =>
+      net.connect(server.port('tcp'), '127.0.0.1').on('error', () => undefined),
+    );
+    await Promise.all(sockets.map((socket) => once(socket, 'connect').catch(() => undefined)));
+    const phone = await RawPhone.open(server.port('udp'));
+    assert.equal((await phone.ask('INVITE', { body: phone.sdp() })).status, 200);
+    assert.equal(await ask(), true);
+    for (const socket of sockets) socket.destroy();
+    phone.close();
+    await server.stop();
+    const { bounds } = server.events.at(-1) as unknown as Pick<ServerCounters, 'bounds'>;
+    assert.ok((bounds.descriptors ?? 0) > 0);
   });
 });
