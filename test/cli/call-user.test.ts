@@ -4,11 +4,20 @@ import { inspect } from 'node:util';
 import { startTerminal } from '../../lib/cli/terminal.js';
 import { createDistributionServer } from '../../lib/server/index.js';
 import type { DistributionServer } from '../../lib/server/index.js';
-import { Authenticator, parseCallUri, parseUsers, writeUser } from '../../lib/sip/index.js';
+import {
+  Authenticator,
+  cseqOf,
+  denialReply,
+  DigestVerifier,
+  parseCallUri,
+  parseUsers,
+  writeUser,
+} from '../../lib/sip/index.js';
 import type { SipResponse } from '../../lib/sip/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import { createCertificate, sip } from '../plugins/sip-phones.js';
-import { unrefLongTimers } from './plain-server.js';
+import { PlainServer, unrefLongTimers } from './plain-server.js';
+import type { OnInvite } from './plain-server.js';
 
 const PASSWORD = 'open sesame';
 const USERS = ['SHA-256', 'MD5', 'SHA-512-256'] as const;
@@ -79,6 +88,50 @@ describe('call --user', () => {
       await terminal.ended;
       assert.deepEqual(server.counters.admission, { admitted: 0, challenged: 2, wrong: 1, refused: 0 });
       assert.equal(server.latchkey.sessions.size, 0);
+    });
+});
+
+describe('call --user, to who asks inside the call as well', () => {
+  let server: PlainServer;
+  let restore: () => void;
+  before(() => (restore = unrefLongTimers()));
+  after(() => restore());
+  beforeEach(async () => (server = await PlainServer.start()));
+  afterEach(() => server.close());
+
+  for (const transport of ['udp', 'tcp'])
+    it(`${transport}: re-INVITE and BYE answer their 401, each with a proof of its own, and the next CSeq`, async () => {
+      const found = users();
+      const verifier = new DigestVerifier({
+        ...{ realm: 'lab', nowMs: () => performance.now() },
+        find: (name) => found.get(name),
+      });
+      const admitted: string[] = [];
+      const asks =
+        (admit: OnInvite): OnInvite =>
+        (request) => {
+          const verdict = verifier.verify(request, request.headers.authorization);
+          if (verdict.kind === 'accepted') {
+            admitted.push(`${verdict.user} ${request.method} ${cseqOf(request).seq}`);
+            return admit(request, server);
+          }
+          const challenge = verifier.challenge('SHA-256', false);
+          const { status, headers } = denialReply({ kind: 'challenged', isWrong: false, challenge });
+          server.respond(request, status, headers);
+        };
+      server.onInvite = asks((invite) => void server.answer(invite));
+      server.onOther = asks((request) => void server.respond(request, 200));
+      const parsed = parseCallUri(server.uri('room', transport));
+      assert.ok(parsed.ok);
+      const user = 'user-sha-256';
+      const terminal = startTerminal({ uri: parsed.uri, credentials: { user, password: PASSWORD } });
+      await terminal.answered;
+      await terminal.hold(true);
+      await terminal.hangUp();
+      assert.deepEqual(admitted, [`${user} INVITE 2`, `${user} INVITE 4`, `${user} BYE 6`]);
+      // A challenge to a re-INVITE is no end of the call, and every final answer to an INVITE has its ACK.
+      assert.equal(server.of('BYE').length, 2);
+      assert.deepEqual([...new Set(server.of('ACK').map((ack) => cseqOf(ack).seq))].slice(-1), [4]);
     });
 });
 

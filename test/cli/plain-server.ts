@@ -36,6 +36,8 @@ export class PlainServer {
   /** Whence each RTP packet came. */
   readonly heard: TransportAddress[] = [];
   onInvite: OnInvite = (invite, server) => server.answer(invite);
+  /** Any other request but an ACK. */
+  onOther: OnInvite = (request, server) => void server.respond(request, 200);
   #invite: SipRequest | undefined;
   #caller: TransportAddress | undefined;
   #seq = 1;
@@ -146,6 +148,6 @@ export class PlainServer {
   #onRequest(request: SipRequest): void {
     this.requests.push(request);
     if (request.method === 'INVITE') this.onInvite(request, this);
-    else if (request.method !== 'ACK') this.respond(request, 200);
+    else if (request.method !== 'ACK') this.onOther(request, this);
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { GATE_LIMITS } from '../../lib/sip/index.js';
 import { gateLimits } from '../../plugins/sip/limits.js';
-import { End, rawUdp } from './sip-phones.js';
+import { RawPhone } from '../cli/raw-phone.js';
+import { End, rawUdp, sdp } from './sip-phones.js';
 
 describe('plugins/sip: the limits of the gate', () => {
   it('are those of the gate unless set', () => assert.deepEqual(gateLimits({}), GATE_LIMITS));
@@ -41,6 +42,24 @@ describe('plugins/sip: the limits of the gate', () => {
       ['150'],
     );
     assert.equal(bob.latch.counters.gate.refused['line-size'], 1);
+    bob.close();
+  });
+});
+
+describe('plugins/sip: the bound on transactions', () => {
+  it('holds for an address that is shown, too: the package has so many of it, and what is beyond gives way here', async () => {
+    const limits = { maxTransactionsOfSource: 4 };
+    const bob = new End({ latch: { limits } }, (request, end) => {
+      if (request.method !== 'ACK')
+        end.respond(request, 200, request.method === 'INVITE' ? sdp() : undefined);
+    });
+    await bob.stack.ready;
+    const phone = await RawPhone.open(bob.port('UDP'));
+    assert.equal((await phone.ask('INVITE', { body: phone.sdp() })).status, 200);
+    for (let i = 0; i < 20; i++) assert.equal((await phone.ask('OPTIONS')).status, 200);
+    // Of 20 the package has 4, and as many are kept here, the INVITE among them.
+    assert.equal(bob.latch.counters.bounds.transactions, 20 - 4 - 4 + 1);
+    phone.close();
     bob.close();
   });
 });

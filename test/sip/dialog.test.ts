@@ -2,6 +2,7 @@
 // it is given stands in for sockets; time is virtual.
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
+import { BoundCounters } from '../../lib/sip/bound-counters.js';
 import { Calls } from '../../lib/sip/calls.js';
 import { transactionKey } from '../../lib/sip/message.js';
 import type {
@@ -197,6 +198,34 @@ describe('a dialog', () => {
       dialog.respond(first, { status: 200, content: sdp(5000) });
       void dialog.modify(() => sdp(5002));
       assert.equal(receive(request('INVITE', 6, dialog.localTag))?.status, 491);
+    });
+
+    it('takes 64 calls with one Call-ID, and answers the next 482, counted; another Call-ID is free', () => {
+      const bounds = new BoundCounters();
+      const options = { ringingMs: 1000, maxSilenceMs: 0, bounds };
+      const bounded = new Calls(latchkey.asLatchkey, options, {
+        onSession: () => undefined,
+        onEnd: () => undefined,
+      });
+      const invite = (tag: number, id = 'c1') =>
+        bounded.receiveRequest(
+          withSdp(
+            request('INVITE', 1, undefined, {
+              'call-id': id,
+              from: { uri: 'sip:peer@h', params: { tag: String(tag) } },
+            }),
+          ),
+          FLOW,
+          'encrypted',
+          stack,
+        );
+      for (let tag = 1; tag <= 64; tag++) assert.equal(invite(tag), undefined);
+      assert.equal(invite(65)?.status, 482);
+      assert.equal(invite(66, 'c2'), undefined);
+      assert.equal(bounds.counts.callsOfCallId, 1);
+      bounded.endAll();
+      assert.equal(invite(67), undefined);
+      bounded.endAll();
     });
 
     it('finds a CANCEL by the branch of its INVITE, and no other', () => {
