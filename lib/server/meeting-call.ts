@@ -1,6 +1,6 @@
 // One call in a room, whichever side called: descriptions, holds and their end, re-INVITEs of both sides. What a description
 // means for the room is its seat's to say, what it means for the secret the session's; tags, clocks and offers are the dialog's.
-import { readSdp } from '../sip/index.js';
+import { isEncoded, readSdp } from '../sip/index.js';
 import type { Arrival, Dialog, Reply, SipRequest } from '../sip/index.js';
 import type { Session } from '../index.js';
 import type { Leg } from '../room/index.js';
@@ -173,7 +173,7 @@ export class MeetingCall {
       this.#accept(arrival, answered.sdp);
       this.#tellAnswered();
     } else if (request.content) {
-      return { status: 415, headers: { accept: 'application/sdp', 'accept-encoding': 'identity' } };
+      return unsupportedBody(request);
     } else if (request.method === 'UPDATE') {
       this.#accept(arrival, undefined);
     } else {
@@ -211,4 +211,15 @@ export class MeetingCall {
     this.#site.onRefused(this.session, invite, status, warning);
     this.end();
   }
+}
+
+/** RFC 3261 8.2.3: with what would be read instead. */
+function unsupportedBody(request: SipRequest): Reply {
+  return {
+    status: 415,
+    headers: { accept: 'application/sdp', 'accept-encoding': 'identity' },
+    warning: isEncoded(request)
+      ? 'the body is encoded, and is read as it is only'
+      : 'the body is no session description',
+  };
 }

@@ -32,8 +32,8 @@ function multipartSpan(content: string, contentType: string): Span | undefined {
   return undefined;
 }
 
-/** Compressed bytes are no text, whatever their type is (RFC 3261 7.4.1). */
-function isEncoded({ headers }: SipMessage): boolean {
+/** Compressed bytes are no text, whatever their type is (RFC 3261 7.4.1): a request with them is answered 415. */
+export function isEncoded({ headers }: SipMessage): boolean {
   const encoding = headers['content-encoding'] ?? headers.e;
   return encoding !== undefined && (typeof encoding !== 'string' || !/^\s*(?:identity)?\s*$/i.test(encoding));
 }

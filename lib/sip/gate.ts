@@ -119,6 +119,7 @@ const COMPACT: ReadonlyMap<string, string> = new Map([
   ['m', 'contact'],
   ['l', 'content-length'],
   ['c', 'content-type'],
+  ['e', 'content-encoding'],
 ]);
 const LISTS: ReadonlySet<string> = new Set(['via', 'contact', 'route', 'record-route', 'path']);
 const VERSION = /^SIP\/\d{1,8}\.\d{1,8}$/i;

@@ -17,6 +17,13 @@ export function isLoopback(address: string | undefined): boolean {
   return bare === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
 }
 
+/** It came, or goes, by TLS, or by a WebSocket over TLS: what `sips:` means (RFC 3261 26.2.2). The arguments are those of `hopSignalling`. */
+export function isSecureFlow({ protocol, local }: SipFlow, isWssListener = false): boolean {
+  const upper = protocol.toUpperCase();
+  if (upper === 'TLS' || upper === 'WSS') return true;
+  return upper === 'WS' && isWssListener && local !== undefined;
+}
+
 const UNSPECIFIED = new Set(['0.0.0.0', '::', '']);
 
 /**
@@ -27,9 +34,7 @@ const UNSPECIFIED = new Set(['0.0.0.0', '::', '']);
  *   that the package dials is never encrypted: it can only dial `ws:`.
  */
 export function hopSignalling(flow: SipFlow, isWssListener = false): Signalling {
-  const protocol = flow.protocol.toUpperCase();
-  if (protocol === 'TLS' || protocol === 'WSS') return 'encrypted';
-  if (protocol === 'WS' && isWssListener && flow.local !== undefined) return 'encrypted';
+  if (isSecureFlow(flow, isWssListener)) return 'encrypted';
   const local = flow.local?.address;
   // A datagram from 127/8 comes from this machine even where the socket is bound to all addresses.
   const isLocalEnd = local === undefined || UNSPECIFIED.has(local) || isLoopback(local);

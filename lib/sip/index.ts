@@ -6,7 +6,7 @@ export { Admission } from './admission.js';
 export { denialAtGate, denialReply } from './denial.js';
 export type { AdmissionCounters, AdmissionOptions, Admitted, Denied, Unavailable } from './admission.js';
 export { Authenticator } from './authenticator.js';
-export { readSdp, replaceSdp } from './body.js';
+export { isEncoded, readSdp, replaceSdp } from './body.js';
 export { BOUND_NAMES, BoundCounters } from './bound-counters.js';
 export type { BoundCounts, BoundName } from './bound-counters.js';
 export { hasCertificate, parseCallUri } from './call-uri.js';
@@ -52,7 +52,7 @@ export type {
 export { GateCounters } from './gate-counters.js';
 export type { GateCounts } from './gate-counters.js';
 export { MessageFramer } from './message-framer.js';
-export { hopSignalling, isLoopback } from './hop.js';
+export { hopSignalling, isLoopback, isSecureFlow } from './hop.js';
 export type { Signalling } from './hop.js';
 export { checkSipIdentity } from './identity.js';
 export {

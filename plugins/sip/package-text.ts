@@ -129,7 +129,9 @@ export function packageText(message: GateMessage): string {
   const lines = [first, ...vias.map((via) => `Via: ${writeVia(via)}`)];
   for (const field of fields) {
     if (field.key === 'via' || field.key === 'content-length') continue;
-    for (const value of valuesOf(field, message)) lines.push(`${field.name}: ${value}`);
+    // The package takes `e` for a name that there is not.
+    const name = field.name.length === 1 ? field.key : field.name;
+    for (const value of valuesOf(field, message)) lines.push(`${name}: ${value}`);
   }
   lines.push(`Content-Length: ${body.length}`);
   return `${lines.join('\r\n')}\r\n\r\n${body}`;

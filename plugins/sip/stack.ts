@@ -14,6 +14,7 @@ import {
   denialReply,
   dropUnreadableRoutes,
   hopSignalling,
+  isSecureFlow,
   isWellFormed,
   methodOf,
   readSdp,
@@ -383,6 +384,9 @@ export class Stack implements SipStack {
         this.#refuse(request, { status: 400, warning: 'a required header is missing' });
       return;
     }
+    // Who asked for sips: was promised TLS on every hop, and this one has none (RFC 3261 26.2.2, RFC 5630).
+    if (isOutOfDialog(request) && isSips(request) && !isSecureFlow(remote, this.#isWss))
+      return this.#refuse(request, { status: 416, warning: 'sips: is taken over TLS only' });
     const isCall = request.method === 'INVITE' && toTag(request) === undefined;
     const denied = isCall ? this.#options.doorkeeper?.admit(request, remote) : undefined;
     if (denied) return this.#sendResponse(createResponse(request, denialReply(denied), this.#name));
@@ -479,4 +483,13 @@ export class Stack implements SipStack {
     if (!isOurs || typeof hop.user !== 'string') return undefined;
     return this.#package.decodeFlowUri({ ...hop, host: this.#flowHost });
   }
+}
+
+/** Not ACK and CANCEL: they belong to what was refused before. */
+function isOutOfDialog(request: SipRequest): boolean {
+  return toTag(request) === undefined && request.method !== 'ACK' && request.method !== 'CANCEL';
+}
+
+function isSips({ uri }: SipRequest): boolean {
+  return typeof uri === 'string' ? /^sips:/i.test(uri) : uri.schema === 'sips';
 }

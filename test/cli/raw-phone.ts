@@ -82,27 +82,30 @@ export class RawPhone {
   }
 
   send(method: string, parts: RequestParts = {}): void {
+    this.sendText(this.requestText(method, parts));
+  }
+
+  /** The next request, to be sent. */
+  requestText(method: string, parts: RequestParts = {}): string {
     const { user = 'room', body = '', lines = [] } = parts;
     this.branch = parts.branch ?? `z9hG4bK${randomBytes(8).toString('hex')}`;
     const to = this.#toTag === '' || parts.branch !== undefined ? '' : `;tag=${this.#toTag}`;
     if (method !== 'ACK' && method !== 'CANCEL') this.#seq++;
-    this.sendText(
-      [
-        `${method} sip:${user === '' ? '' : `${user}@`}${this.host}:${this.#server.port} SIP/2.0`,
-        `Via: SIP/2.0/UDP ${this.host}:${this.#sip.address().port};branch=${this.branch};rport`,
-        'Max-Forwards: 70',
-        `From: <sip:raw@example.invalid>;tag=${this.tag}`,
-        `To: <sip:${user}@example.invalid>${to}`,
-        `Call-ID: ${this.callId}`,
-        `CSeq: ${parts.seq ?? this.#seq} ${method}`,
-        `Contact: <${this.contact}>`,
-        ...(body === '' ? [] : ['Content-Type: application/sdp']),
-        ...lines,
-        `Content-Length: ${body.length}`,
-        '',
-        body,
-      ].join('\r\n'),
-    );
+    return [
+      `${method} sip:${user === '' ? '' : `${user}@`}${this.host}:${this.#server.port} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${this.host}:${this.#sip.address().port};branch=${this.branch};rport`,
+      'Max-Forwards: 70',
+      `From: <sip:raw@example.invalid>;tag=${this.tag}`,
+      `To: <sip:${user}@example.invalid>${to}`,
+      `Call-ID: ${this.callId}`,
+      `CSeq: ${parts.seq ?? this.#seq} ${method}`,
+      `Contact: <${this.contact}>`,
+      ...(body === '' ? [] : ['Content-Type: application/sdp']),
+      ...lines,
+      `Content-Length: ${body.length}`,
+      '',
+      body,
+    ].join('\r\n');
   }
 
   sendText(text: string): void {

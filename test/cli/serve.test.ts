@@ -53,6 +53,35 @@ describe('latchkey serve: SIP', () => {
     });
   }
 
+  it('answers 416 to sips: where there is no TLS', async () => {
+    const text = phone.requestText('INVITE', { body: phone.sdp() });
+    phone.sendText(text.replace('INVITE sip:', 'INVITE sips:'));
+    const refused = await phone.next(({ status }) => status >= 200);
+    assert.equal(refused.status, 416);
+    assert.match(refused.headers.get('warning') ?? '', /sips: is taken over TLS only/);
+  });
+
+  for (const [what, line, header, value] of [
+    ['an encoded body', 'Content-Encoding: gzip', 'accept-encoding', 'identity'],
+    ['an encoded body in the short form', 'e: gzip', 'accept-encoding', 'identity'],
+    ['a body of another type', undefined, 'accept', 'application/sdp'],
+  ] as const)
+    it(`answers 415 to ${what}, and says what it reads (RFC 3261 8.2.3)`, async () => {
+      const text = phone.requestText('INVITE', {
+        body: phone.sdp(),
+        ...(line !== undefined && { lines: [line] }),
+      });
+      phone.sendText(line === undefined ? text.replace('application/sdp', 'text/plain') : text);
+      const refused = await phone.next(({ status }) => status >= 200);
+      assert.equal(refused.status, 415);
+      assert.equal(refused.headers.get(header), value);
+    });
+
+  it('takes a body whose encoding is none', async () => {
+    const lines = ['Content-Encoding: identity'];
+    assert.equal((await phone.ask('INVITE', { body: phone.sdp(), lines })).status, 200);
+  });
+
   it('answers 404 where the URI names no room, and says why', async () => {
     const response = await phone.ask('INVITE', { user: '', body: phone.sdp() });
     assert.equal(response.status, 404);
