@@ -207,9 +207,13 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
 
   #addBye(bytes: Uint8Array, packet: ByePacket): void {
     const ssrcs = packet.getSsrcs();
-    const own = ssrcs.filter((ssrc) => !this.isForeign(ssrc));
-    if (own.length < ssrcs.length) this.dropped.ssrcConflict++;
-    if (own.length === 0) return;
+    if (ssrcs.some((ssrc) => this.isForeign(ssrc))) this.dropped.ssrcConflict++;
+    // Of what nobody has heard there is nothing to tell: a BYE of made-up sources would go to everybody (protocol.md P11).
+    const own = ssrcs.filter((ssrc) => this.#scene.ownerOf(ssrc) === this.#scene.sender);
+    if (own.length === 0) {
+      if (!ssrcs.some((ssrc) => this.isForeign(ssrc))) this.dropped.unroutable++;
+      return;
+    }
     this.ended.push(...own);
     let farewell = bytes;
     if (own.length < ssrcs.length) {

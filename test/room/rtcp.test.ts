@@ -308,6 +308,20 @@ describe("room: RTCP in another's name", () => {
     assert.equal(b.leg.counters.dropped.ssrcConflict, 0);
   });
 
+  it('a BYE of sources that nobody has heard goes to nobody, and is counted', () => {
+    const rooms = createRooms();
+    const [a, b] = [join(rooms, 'hall'), join(rooms, 'hall')];
+    b.rtp.receive(rtp(B));
+    a.rtp.receive(rtp(A));
+    a.rtcp.receive(compound(receiverReport(A), bye(A + 7, A + 8), bye(A + 9)));
+    assert.deepEqual(b.rtcp.take(), []);
+    assert.equal(a.leg.counters.dropped.rtcpUnroutable, 2);
+    a.rtcp.receive(compound(receiverReport(A), bye(A, A + 7)));
+    const [report, farewell] = only(b);
+    assert.ok(report instanceof ReceiverReportPacket && farewell instanceof ByePacket);
+    assert.deepEqual(farewell.getSsrcs(), [A]);
+  });
+
   it('only the own part of a BYE goes on, and no SDES that names another', () => {
     const rooms = createRooms();
     const a = join(rooms, 'hall');
@@ -457,6 +471,7 @@ describe('room: RTCP that is malformed', () => {
     const rooms = createRooms();
     const [a, b, c] = [join(rooms, 'hall'), join(rooms, 'hall'), join(rooms, 'hall')];
     b.rtp.receive(rtp(B));
+    a.rtp.receive(rtp(A));
     const bytes = compound(extended(A, B));
     // A reference time is of 8 bytes after its header; this one claims 12.
     const tooLong = Uint8Array.of(4, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3);
