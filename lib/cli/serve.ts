@@ -102,6 +102,8 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     await Promise.race([server.close({ graceMs: GRACE_MS }), end.second.then(() => pause(AT_ONCE_MS))]);
     const { counters } = server;
     log.print('counters', { final: true, ...countersLine({ counters, calls }, faults, now.isVerbose) });
+    // Lines go out when the turn ends; a long one is lost where the process ends first.
+    await new Promise((resolve) => setImmediate(resolve));
   } finally {
     certificate?.dispose();
   }
