@@ -1,13 +1,18 @@
-// 1,000,000 random operations over calls of every kind of protection on one port (protocol.md 5.1), fifty times what `npm test` plays.
+// 200,000 random operations over calls of every kind of protection on one port (protocol.md 5.1), ten times what `npm test` plays; as
+// many as MIXED_OPERATIONS says where that is set, and others with another MIXED_SEED.
 import assert from 'node:assert/strict';
 import { playMixedApart } from '../support/mixed-play.js';
 
-describe('1,000,000 operations over mixed sessions on one port', () => {
+const operations = Number(process.env['MIXED_OPERATIONS'] ?? 200_000);
+const seed = Number(process.env['MIXED_SEED'] ?? 20_261_128);
+
+describe(`${operations.toLocaleString('en')} operations over mixed sessions on one port, seed ${seed}`, () => {
   it('break no rule', async function () {
-    this.timeout(1_200_000);
-    const totals = await playMixedApart({ operations: 1_000_000, seed: 20_261_128 }, 2);
-    assert.equal(totals.operations, 1_000_000);
-    assert.ok(totals.delivered > 25_000 && totals.proofs > 25_000, JSON.stringify(totals));
-    assert.ok(totals.rarestShare >= 0.01, JSON.stringify(totals));
+    this.timeout(3_600_000);
+    const totals = await playMixedApart({ operations, seed }, 2);
+    const told = JSON.stringify(totals);
+    assert.ok(totals.operations >= operations, told);
+    assert.ok(totals.delivered > operations / 40 && totals.proofs > operations / 40, told);
+    assert.ok(totals.rarestShare >= 0.01, told);
   });
 });
