@@ -225,11 +225,25 @@ describe('rule 5.1: an address that is proven belongs to who proved it', () => {
     assert.deepEqual(ice.destination, third);
     assert.ok(ice.talk(moved));
     assert.equal(ice.talk(home), false);
-    // It may well verify it again.
-    ice.send(ice.phone.check(), home);
+  });
+
+  it('who verifies it again has it for as long as it answers there', () => {
+    const ice = new IceBench();
+    ice.connect(home);
+    ice.send(ice.phone.check({ priority: 0x6f0000ff, isNominating: true }), moved);
+    ice.answerFrom(moved);
+    const second = new VerifierBench({ beside: { bench: ice.bench, ports: [ice.port] } });
+    second.hello(home);
+    second.answerFrom(home, 1);
+    ice.send(ice.phone.check({ priority: 0x700000ff, isNominating: true }), home);
     ice.answerFrom(home);
-    ice.bench.advance(100);
-    assert.ok(ice.talk(home));
+    assert.deepEqual(ice.destination, home);
+    for (let i = 0; i < 80; i++) {
+      const { nowMs } = ice.bench;
+      ice.bench.advance(500);
+      if (ice.checksTo(home, nowMs + 1).length > 0) ice.answerFrom(home);
+      assert.ok(ice.talk(home), `after ${i * 500} ms`);
+    }
   });
 
   it('it is free when its call is over', () => {

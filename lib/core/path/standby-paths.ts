@@ -38,8 +38,8 @@ export class StandbyPaths {
     }
   }
 
-  remove(path: VerifiedPath): void {
-    this.#list = this.#list.filter((one) => one.path !== path);
+  remove(path: Path): void {
+    this.#list = this.#list.filter((one) => !isSamePath(one.path, path));
   }
 
   /** A socket of ours is gone, and all paths at it. */
