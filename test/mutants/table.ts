@@ -87,6 +87,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: '5.1',
+    what: 'a path that is verified again ends with the path of before',
+    file: 'lib/core/path/standby-paths.ts',
+    search: 'filter((one) => !isSamePath(one.path, path))',
+    replace: 'filter((one) => one.path !== path)',
+    test: 'test/scenarios/rule-5-01-claims.test.ts',
+  },
+  {
+    rule: '5.1',
     what: 'what is kept for a candidate is kept whoever has proven the address since',
     file: 'lib/core/path/component.ts',
     search: '!this.#route.holds(path) || ',
