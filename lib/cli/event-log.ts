@@ -10,6 +10,7 @@ export const SERVER_EVENTS = [
   'answered',
   'rejected',
   'ended',
+  'mismatch',
   'callout',
   'reload',
   'drain',
@@ -19,7 +20,7 @@ type ServerEvent = (typeof SERVER_EVENTS)[number];
 
 /** Lines that somebody may want to be woken by; all others are `info`. */
 const WARNINGS: ReadonlySet<string> = new Set<ServerEvent | LatchEventType>([
-  ...(['rejected', 'ended'] as const),
+  ...(['rejected', 'ended', 'mismatch'] as const),
   ...(['conflict', 'expired', 'downgraded', 'unprotected'] as const),
 ]);
 

@@ -154,6 +154,7 @@ function printEvents(server: DistributionServer, log: EventLog): void {
     log.print('rejected', { ...place, component, local, remote, status, warning });
   });
   server.on('ended', (call) => UNSAID.includes(call.reason) && log.print('ended', { ...call }));
+  server.on('mismatch', (pair) => log.print('mismatch', { ...pair }));
   server.on('callout', (result) => log.print('callout', { ...result }));
   server.on('latch', (event) => {
     // The server has told that itself.

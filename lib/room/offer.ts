@@ -3,13 +3,13 @@
  * its answer (RFC 3261 section 13.3.1.4). No bundles and no data, which only the other side can know of.
  */
 import { parseSdp } from '../wire/sdp.js';
-import type { SdpLimits } from '../wire/sdp.js';
+import type { SdpLimits, SdpMedia } from '../wire/sdp.js';
 import { refuseSdp } from './answer.js';
 import type { Agreement, SdpRefusal } from './answer.js';
 import { alsoTaken, identityOf } from './codec-identity.js';
 import { checkDescriptionOptions, describeMedia, describeSession } from './description.js';
 import type { DescriptionOptions } from './description.js';
-import { DEFAULT_FORMATS, formatsOf, isEvent, kindOf, RTP_KINDS } from './formats.js';
+import { clockRateOf, DEFAULT_FORMATS, formatsOf, isEvent, kindOf, RTP_KINDS } from './formats.js';
 import type { Format } from './formats.js';
 import { audioLevelOf, feedbackLines, keyFrameRequestOf, sectionLines } from './section-attributes.js';
 import { isAcceptable, isData } from './sections.js';
@@ -64,11 +64,41 @@ function describeSection(kind: string, options: DescriptionOptions): string[] {
 /**
  * The last description of ours as an offer, for a call that has one: the sections must stay (RFC 3264 section 8).
  * Holds are not ours, so none is offered.
+ *
+ * @param only The one audio codec to offer, of those in the description, beside the events on its clock.
  */
-export function repeatOffer(description: string, sessionVersion: number): string {
-  return description
+export function repeatOffer(description: string, sessionVersion: number, only?: Format): string {
+  const repeated = description
     .replace(/^(o=\S+ \S+ )\d+/m, `$1${sessionVersion}`)
     .replace(/^a=(?:sendonly|recvonly|inactive)(\r?)$/gm, 'a=sendrecv$1');
+  return only === undefined ? repeated : withCodec(repeated, only);
+}
+
+/** The codecs of the first audio section of a description of ours. */
+export function audioFormats(description: string): readonly Format[] {
+  const audio = audioOf(description);
+  return audio === undefined ? [] : formatsOf(audio);
+}
+
+function audioOf(description: string): SdpMedia | undefined {
+  const sdp = parseSdp(description);
+  return sdp.ok ? sdp.value.media.find(({ kind, isRejected }) => kind === 'audio' && !isRejected) : undefined;
+}
+
+/** A description of ours, so its lines are as we write them. */
+function withCodec(description: string, only: Format): string {
+  const audio = audioOf(description);
+  if (audio === undefined) return description;
+  const kept = formatsOf(audio)
+    .filter((one) => one.codec === only.codec || (isEvent(one) && clockRateOf(one) === clockRateOf(only)))
+    .map(({ payloadType }) => String(payloadType));
+  const lines = description.slice(audio.start, audio.end).split('\r\n');
+  const section = lines.flatMap((line, at) => {
+    if (at === 0) return [`${line.split(' ').slice(0, 3).join(' ')} ${kept.join(' ')}`];
+    const [, type] = /^a=(?:rtpmap|fmtp|rtcp-fb):(\d+) /.exec(line) ?? [];
+    return type === undefined || kept.includes(type) ? [line] : [];
+  });
+  return description.slice(0, audio.start) + section.join('\r\n') + description.slice(audio.end);
 }
 
 /**

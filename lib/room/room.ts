@@ -5,6 +5,7 @@
  */
 import { readRtcpSsrc } from '../wire/rtcp.js';
 import { readRtpSsrc } from '../wire/rtp.js';
+import { commonCodec } from './common-codec.js';
 import { kindOf } from './formats.js';
 import type { Format } from './formats.js';
 import { KeyFrames } from './key-frames.js';
@@ -19,6 +20,7 @@ import type { ReportedStatistics } from './report-ledger.js';
 import { renameRtcp } from './rtcp-renaming.js';
 import { routeRtcp } from './rtcp-routing.js';
 import type { RtcpRouting } from './rtcp-routing.js';
+import type { NegotiatedStream } from './stream.js';
 import { AS_IT_IS, copyRtp, isSameSpelling } from './rtp-copy.js';
 import type { Spelling } from './rtp-copy.js';
 import { Sources } from './sources.js';
@@ -78,8 +80,8 @@ export class Room implements ParticipantHost {
   }
 
   /**
-   * What the first participant was answered, best first; it stays until the room is empty. What it has not at all, such as
-   * video, is as the first one here that has it.
+   * What the first participant was answered, best first, but what all who are here take before the rest; it stays until the
+   * room is empty. What it has not at all, such as video, is as the first one here that has it.
    */
   get preference(): readonly Format[] {
     const preference = [...this.#preference];
@@ -89,7 +91,10 @@ export class Room implements ParticipantHost {
       preference.push(...added);
       for (const format of added) known.add(kindOf(format));
     }
-    return preference;
+    const streams = this.#legs.flatMap((leg) => leg.streams);
+    const isCommon = (format: Format) => commonCodec([format], streamsOf(streams, format)) !== undefined;
+    const common = preference.filter(isCommon);
+    return [...common, ...preference.filter((format) => !common.includes(format))];
   }
 
   /** How the media of a participant of this room arrives, here and with it. */
@@ -273,6 +278,12 @@ export class Room implements ParticipantHost {
     }
     this.#tracks = tracks;
   }
+}
+
+/** Those of the kind of a format. */
+function streamsOf(streams: readonly NegotiatedStream[], format: Format): NegotiatedStream[] {
+  const kind = kindOf(format);
+  return streams.filter(({ accepts }) => accepts.some((one) => kindOf(one) === kind));
 }
 
 /** Whether a stream shows pictures to the participant. */

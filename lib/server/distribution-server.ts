@@ -8,8 +8,10 @@ import { createRooms } from '../room/index.js';
 import type { Leg, Rooms } from '../room/index.js';
 import { Admission, callId, parseCallUri } from '../sip/index.js';
 import type { EndedCall, Fault, SipFlow, SipListeners, SipMessage, SipSignalling } from '../sip/index.js';
+import { CodecMatch } from './codec-match.js';
 import { openMediaSockets } from './media-sockets.js';
 import type { MediaSockets } from './media-sockets.js';
+import type { MeetingCall } from './meeting-call.js';
 import { audioOf, MeetingServer } from './meeting-server.js';
 import type { Seat, SeatSession } from './room-seat.js';
 import { RoomSeats } from './room-seats.js';
@@ -61,6 +63,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   readonly #seats: RoomSeats;
   readonly #admission: Admission;
   readonly #record: ServerRecord;
+  readonly #codecs: CodecMatch;
   /** When it was last told that somebody may not call: a flood of them shall not flood the listeners. */
   #turnedAwayMs = -Infinity;
   /** What was opened or listened to, to be undone in the opposite order. */
@@ -85,7 +88,16 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
       this.latchkey.sdpLimits,
     );
     this.#record = new ServerRecord(this.latchkey, this.#rooms, this.#seats, this.#admission);
-    this.#rooms.on('joined', (leg) => this.#tell('joined', participantOf(leg)));
+    this.#codecs = new CodecMatch({
+      rooms: this.#rooms,
+      callOf: ({ session }) => this.#callOf(session),
+      onMismatch: (leg, other) => this.#tell('mismatch', mismatchOf(leg, other)),
+      onFault: (error) => this.#fault('defect', 'server', error),
+    });
+    this.#rooms.on('joined', (leg) => {
+      this.#tell('joined', participantOf(leg));
+      this.#codecs.check(leg);
+    });
     this.#rooms.on('left', (leg) => this.#tell('left', participantOf(leg)));
     const onEvent = (event: LatchEvent) => {
       if (PATH_EVENTS.includes(event.type)) this.#record.notePath(event.session);
@@ -207,6 +219,12 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     };
   }
 
+  #callOf(id: string | undefined): MeetingCall | undefined {
+    const session = id === undefined ? undefined : this.latchkey.sessions.get(id);
+    const sip = this.#state.is === 'open' ? this.#state.sip : undefined;
+    return session && sip?.meeting.calls.get(session);
+  }
+
   get #openMedia(): MediaSockets {
     if (this.#media) return this.#media;
     throw new LatchkeyError('LATCHKEY_STATE', 'the server has not been started');
@@ -246,7 +264,9 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
           ...describedBy(invite, this.latchkey),
           ...{ status, warning },
         }),
-      onAnswered: ({ session, roomName }) => {
+      onAcknowledged: ({ leg }) => leg && this.#codecs.check(leg),
+      onAnswered: ({ session, roomName, leg }) => {
+        if (leg) this.#codecs.check(leg);
         if (!this.#record.noteAnswer(session)) return;
         const { protection } = session;
         this.#tell('answered', { ...placeOf(session), room: roomName, protection });
@@ -341,4 +361,14 @@ function refusalOf(event: LatchEvent & { type: 'rejected' }): DistributionServer
 
 function participantOf({ room, session = '', call }: Leg): Participant {
   return { room, session, call };
+}
+
+function mismatchOf(leg: Leg, other: Leg): DistributionServerEvents['mismatch'][0] {
+  const { session } = participantOf(other);
+  return { ...participantOf(leg), codecs: codecsOf(leg), other: session, otherCodecs: codecsOf(other) };
+}
+
+function codecsOf(leg: Leg): readonly string[] {
+  const audio = leg.streams.find(({ channel }) => channel === 'audio');
+  return audio?.accepts.map(({ codec }) => codec) ?? [];
 }

@@ -3,7 +3,8 @@
 import { isEncoded, readSdp } from '../sip/index.js';
 import type { Arrival, Dialog, Reply, SipRequest } from '../sip/index.js';
 import type { Session } from '../index.js';
-import type { Leg } from '../room/index.js';
+import type { Format, Leg } from '../room/index.js';
+import type { CodecCall } from './codec-match.js';
 import type { RoomSeat, SeatRefusal } from './room-seat.js';
 import { sipRefusal } from './seat-refusal.js';
 
@@ -16,6 +17,8 @@ export interface CallSite {
   onRefused(session: Session, invite: SipRequest, status: number, warning: string): void;
   /** Offer and answer are complete, for the first time or once more. */
   onAnswered(call: MeetingCall): void;
+  /** The ACK to a 200 of ours has come. */
+  onAcknowledged(call: MeetingCall): void;
   onEnded(call: MeetingCall): void;
   /** Ends the oldest call that nobody has acknowledged, so that this one has its ports. False where there is none. */
   displaceFor(call: MeetingCall): boolean;
@@ -31,11 +34,13 @@ export type Origin =
 /** Calls that are ended for one that finds no ports: each gives one at least, and a call has a few. */
 const DISPLACED_MAX = 8;
 
-export class MeetingCall {
+export class MeetingCall implements CodecCall {
   readonly #site: CallSite;
   readonly #origin: Origin;
   #isEnded = false;
   #isWatched = false;
+  /** No 200 of ours to an INVITE waits for its ACK. */
+  #isAcknowledged: boolean;
 
   constructor(
     readonly seat: RoomSeat,
@@ -45,6 +50,7 @@ export class MeetingCall {
   ) {
     this.#site = site;
     this.#origin = origin;
+    this.#isAcknowledged = origin.kind === 'out';
     dialog.allow = site.allow;
   }
 
@@ -62,6 +68,16 @@ export class MeetingCall {
 
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+
+  get codecs(): readonly Format[] {
+    return this.seat.codecs;
+  }
+
+  /** Until its ACK an INVITE of theirs is under way (RFC 3261 14.1). */
+  get isReady(): boolean {
+    const { isUp, isChanging } = this.dialog;
+    return isUp && !isChanging && this.#isAcknowledged;
   }
 
   /** Answers the INVITE that made the call. */
@@ -97,12 +113,17 @@ export class MeetingCall {
   /**
    * Offers the last description again, by a re-INVITE of ours: a refresh. Resolves with the final status; 481 or 408 have ended
    * the call.
+   *
+   * @param only The one audio codec to offer, of `codecs`; one that is refused leaves all as it was.
    */
-  async reoffer(): Promise<number> {
+  async reoffer(only?: Format): Promise<number> {
+    let isOffered = false;
     const response = await this.dialog.modify(() => {
-      const offered = this.seat.offer();
+      const offered = this.seat.offer(only);
+      isOffered ||= offered.ok;
       return offered.ok ? offered.sdp : sipRefusal(offered);
     });
+    if (isOffered && response.status >= 300) this.seat.takeBack();
     if (response.status < 300) {
       const offer = this.dialog.offerAnsweredBy(response);
       const answer = readSdp(response);
@@ -115,6 +136,9 @@ export class MeetingCall {
   acknowledge(ack: SipRequest): void {
     this.dialog.keepAlive();
     if (!this.#isEnded && this.seat.enter()) return void this.hangUp();
+    this.#isAcknowledged = true;
+    // Where the offer was ours its answer is in here, and is read first.
+    queueMicrotask(() => !this.#isEnded && this.#site.onAcknowledged(this));
     const offer = this.dialog.offerAnsweredBy(ack);
     if (offer === undefined || this.#isEnded) return;
     const answer = readSdp(ack);
@@ -201,6 +225,7 @@ export class MeetingCall {
   }
 
   #accept(arrival: Arrival, content: string | undefined): void {
+    if (arrival.request.method === 'INVITE') this.#isAcknowledged = false;
     this.dialog.contact = this.#site.contact(arrival);
     this.dialog.respond(arrival.request, { status: 200, ...(content !== undefined && { content }) });
   }

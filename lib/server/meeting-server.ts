@@ -45,6 +45,8 @@ export interface MeetingServerSite {
   onRefused(session: Session, invite: SipRequest, status: number, warning: string): void;
   /** Offer and answer are complete, for the first time or once more. */
   onAnswered(call: MeetingCall): void;
+  /** The ACK to a 200 of ours has come. */
+  onAcknowledged(call: MeetingCall): void;
   /** A defect of ours in the handling of one request, which was answered 500. */
   onFault(error: unknown): void;
 }
@@ -70,6 +72,7 @@ export class MeetingServer implements Doorkeeper {
       contact: (arrival) => contactFor(arrival, advertise),
       onRefused: (...refused) => site.onRefused(...refused),
       onAnswered: (call) => site.onAnswered(call),
+      onAcknowledged: (call) => site.onAcknowledged(call),
       onEnded: (call) => this.#forget(call),
       isUnconfirmed: (call) => signalling.isUnconfirmed?.(call.dialog) === true,
       displaceFor: (call) => signalling.displaceUnconfirmed?.(call.dialog) === true,

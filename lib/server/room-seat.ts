@@ -5,12 +5,13 @@ import type { SdpLimits, Session } from '../index.js';
 import {
   acceptAnswer,
   answerOffer,
+  audioFormats,
   createOffer,
   kindsToOffer,
   offeredTransports,
   repeatOffer,
 } from '../room/index.js';
-import type { Leg, LegStream, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
+import type { Format, Leg, LegStream, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
 import { CallPorts } from './call-ports.js';
 import type { SeatPort } from './call-ports.js';
 import type { MediaSockets } from './media-sockets.js';
@@ -84,6 +85,10 @@ export class RoomSeat implements Seat {
   #held: readonly LegStream[] | undefined;
   #version = 1;
   #description: string | undefined;
+  /** The one before the last offer. */
+  #before: string | undefined;
+  /** The last one with all of its codecs. */
+  #whole: string | undefined;
 
   /** Made by `RoomSeats.take`. */
   constructor(
@@ -109,6 +114,7 @@ export class RoomSeat implements Seat {
     fork.#sessionId = this.#sessionId;
     fork.#version = this.#version;
     fork.#description = this.#description;
+    fork.#whole = this.#whole;
     return fork;
   }
 
@@ -141,19 +147,36 @@ export class RoomSeat implements Seat {
     const answered = this.#describe((version) => answerOffer(offer, this.#options(version)));
     if (!answered.ok)
       return answered.status === 488 && !this.isReadyFor(offer) ? OUT_OF_PORTS : refusalOf(answered);
+    this.#whole = answered.sdp;
     this.#place(answered.streams, isHeld);
     return answered;
   }
 
-  /** An offer of ours: the first, or the last description again. Its RTP ports listen from now on. */
-  offer(): SeatDescription | SeatRefusal {
+  /** The audio codecs that our descriptions have had: those that the other side offered, or was offered. */
+  get codecs(): readonly Format[] {
+    return this.#whole === undefined ? [] : audioFormats(this.#whole);
+  }
+
+  /** The offer was refused: the last description is again the one before. */
+  takeBack(): void {
+    this.#description = this.#before;
+  }
+
+  /**
+   * An offer of ours: the first, or the last description again. Its RTP ports listen from now on.
+   *
+   * @param only The one audio codec to offer, of `codecs`.
+   */
+  offer(only?: Format): SeatDescription | SeatRefusal {
     if (this.#isShutOut) return FULL;
-    const last = this.#description;
+    const last = only === undefined ? this.#description : this.#whole;
+    this.#before = this.#description;
     if (last === undefined && !this.#ports.has([0])) return OUT_OF_PORTS;
     const offered = this.#describe((version): SeatDescription => ({
       ok: true,
-      sdp: last === undefined ? createOffer(this.#options(version)) : repeatOffer(last, version),
+      sdp: last === undefined ? createOffer(this.#options(version)) : repeatOffer(last, version, only),
     }));
+    if (offered.ok && only === undefined) this.#whole ??= offered.sdp;
     if (last === undefined) this.#ports.listen([...this.#ports.sections.keys()]);
     return offered;
   }

@@ -161,6 +161,19 @@ export interface DistributionServerEvents {
   joined: [participant: Participant];
   /** It has left, and those who heard it have been told by RTCP. */
   left: [participant: Participant];
+  /**
+   * Two in a room cannot hear each other, or one not the other: they have no audio codec in common, or the one that they have
+   * was not taken up. Told once for each pair.
+   */
+  mismatch: [
+    pair: Participant & {
+      /** What the participant takes: `PCMU/8000`. */
+      readonly codecs: readonly string[];
+      /** The session of the other. */
+      readonly other: string;
+      readonly otherCodecs: readonly string[];
+    },
+  ];
   /** A call of the server's own has an outcome. */
   callout: [result: CallOutResult];
   /** An event of a session, of any type. */

@@ -59,6 +59,7 @@ class Server {
       onTurnedAway: () => undefined,
       onRefused: () => undefined,
       onAnswered: () => undefined,
+      onAcknowledged: () => undefined,
       onFault: (error) => this.faults.push(error),
     });
     this.stack = latch.create({ address: '127.0.0.1', port: 0 }, (request, flow) =>

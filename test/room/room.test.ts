@@ -231,10 +231,10 @@ describe('rooms: by name', () => {
     rooms.on('left', (leg: Leg) => log.push(`-${leg.room}`));
     const a = join(rooms, 'hall', { accepts: [OPUS_96, PCMU] });
     const b = join(rooms, 'hall', { accepts: [PCMU] });
-    assert.deepEqual(rooms.preference('hall'), [OPUS_96, PCMU]);
+    assert.deepEqual(rooms.preference('hall'), [PCMU, OPUS_96], 'what both take first');
     a.leg.leave();
     a.leg.leave();
-    assert.deepEqual(rooms.preference('hall'), [OPUS_96, PCMU]);
+    assert.deepEqual(rooms.preference('hall'), [PCMU, OPUS_96]);
     b.leg.leave();
     assert.deepEqual(rooms.preference('hall'), []);
     assert.equal(rooms.legs.size, 0);

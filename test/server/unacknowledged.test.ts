@@ -125,6 +125,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
       onTurnedAway: () => undefined,
       onRefused: () => undefined,
       onAnswered: () => undefined,
+      onAcknowledged: () => undefined,
       onFault: (error) => assert.fail(error as Error),
     });
     const listeners = await signalling.listen({ address: '127.0.0.1', udp: 0 }, (arrival) =>

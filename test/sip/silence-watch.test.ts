@@ -202,6 +202,7 @@ describe('a caller without latch that vanishes', () => {
         onTurnedAway: () => undefined,
         onRefused: () => undefined,
         onAnswered: () => undefined,
+        onAcknowledged: () => undefined,
         onFault: (error) => assert.fail(error as Error),
       });
       const stack = latch.create({ address: '127.0.0.1', port: 0 }, (request, flow) =>
