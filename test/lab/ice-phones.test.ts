@@ -19,9 +19,11 @@ const MEDIA_PORT = 40_000;
 const HALF_MS = 3000;
 
 const PHONES = [
-  { name: 'baresip', command: baresip, maxGapMs: 150 },
-  { name: 'linphonec', command: linphone, maxGapMs: 250 },
+  { name: 'baresip', command: baresip },
+  { name: 'linphonec', command: linphone },
 ] as const;
+/** Survived is what is asked here, beside whatever else runs on the machine; how fast, rebinding.test.ts. */
+const MAX_GAP_MS = 300;
 
 /** What such a server has anyway; not a word of RTCP in its description. */
 const BEFORE = `
@@ -106,7 +108,7 @@ describe('phones with ICE, by rtcp-mux or a port of their own for RTCP', functio
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  for (const { name, command, maxGapMs } of PHONES)
+  for (const { name, command } of PHONES)
     for (const hasMux of [true, false])
       for (const [where, start] of Object.entries(SERVERS))
         it(`${name}, ${hasMux ? 'rtcp-mux' : 'no rtcp-mux'}, ${where}: media both ways, and again after a rebinding`, async function () {
@@ -149,7 +151,7 @@ describe('phones with ICE, by rtcp-mux or a port of their own for RTCP', functio
           const gaps = back.slice(1).map(({ timeMs }, i) => timeMs - back[i]!.timeMs);
           const longest = Math.round(Math.max(...gaps));
           assert.ok(back.at(-1)!.timeMs > reboundMs + HALF_MS / 2, 'media is back after the rebinding');
-          assert.ok(longest <= maxGapMs, `longest gap ${longest} ms`);
+          assert.ok(longest <= MAX_GAP_MS, `longest gap ${longest} ms`);
           // Component 2 has a path of its own where there is one.
           const paths = new Set(
             [...server.text.matchAll(/^.*\bverified\b.*$/gm)].map(
