@@ -39,6 +39,17 @@ export const TRUST_ROWS: readonly OptionRow[] = [
   { flag: '--json', default: 'off', text: 'objects, one a line, the summary last' },
 ];
 
+/** The options of `latchkey doctor`. */
+export const DOCTOR_ROWS: readonly OptionRow[] = [
+  ...TRUST_ROWS,
+  {
+    flag: '--duration <seconds>',
+    default: '20',
+    text: 'say what is known after that long, whatever is under way: a name, a connection, the call or its end',
+    read: readSeconds,
+  },
+];
+
 /** The options of `latchkey call`. */
 export const CALL_ROWS: readonly OptionRow[] = [
   ...TRUST_ROWS,

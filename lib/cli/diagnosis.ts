@@ -29,8 +29,28 @@ export interface Facts {
 
 type Protection = Facts['protection'] | 'direct';
 
+/** What doctor may come to, in the words of the events; docs/doctor.md has a part for each. */
+export const VERDICTS = [
+  ...(['direct', 'latch', 'ice'] as const),
+  /** Nothing protects the call: what was agreed on, or what takes the place of that. */
+  ...(['legacy', 'none'] as const),
+  /** Latch or ICE was agreed on, and nothing of it was seen; its key could be read; nobody vouches for who has it. */
+  ...(['unanswered', 'clear', 'insecure'] as const),
+  /** There was no call. */
+  ...(['unreachable', 'untrusted', 'rejected', 'timeout'] as const),
+] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** Where a verdict is explained. */
+export function pageOf(verdict: Verdict): string {
+  return `docs/doctor.md#${verdict}`;
+}
+
 /** The summary of `doctor --json`. */
 export interface Diagnosis {
+  readonly verdict: Verdict;
+  /** Where it is explained. */
+  readonly page: string;
   readonly protected: boolean;
   /** `direct` is latch without a NAT. */
   readonly protection: Protection;
@@ -52,9 +72,12 @@ export interface Diagnosis {
 
 export function diagnose(facts: Facts): Diagnosis {
   const { signalling, signalled, mapping, nat, sent, received } = facts;
-  const why = whyNot(facts);
+  const flaw = flawOf(facts);
+  const why = flaw && whyNot(flaw, facts);
   const protection = facts.protection === 'latch' && nat === 'none' ? 'direct' : facts.protection;
+  const verdict = flaw ?? protection;
   return {
+    ...{ verdict, page: pageOf(verdict) },
     protected: why === undefined,
     protection,
     policies: underPolicies(protection),
@@ -78,6 +101,7 @@ export function describeDiagnosis(diagnosis: Diagnosis, facts: Facts): string {
     describePolicies(diagnosis),
     describeNat(diagnosis),
     describeRoundTrip(diagnosis),
+    `more: ${diagnosis.page}`,
   ].join('\n');
 }
 
@@ -95,34 +119,41 @@ function underPolicies(protection: Protection): Diagnosis['policies'] {
   }
 }
 
-/** Why nothing protects the call; undefined where something does. */
-function whyNot(facts: Facts): string | undefined {
-  const { protection, transport, signalling, isInsecure, isVerified, media = 'its media address' } = facts;
-  if (protection === 'legacy' || protection === 'none') {
+type Flaw = 'legacy' | 'none' | 'unanswered' | 'insecure' | 'clear';
+
+/** The first thing for which nothing protects the call; undefined where something does. */
+function flawOf({ protection, signalling, isInsecure, isVerified }: Facts): Flaw | undefined {
+  if (protection === 'legacy' || protection === 'none') return protection;
+  if (!isVerified) return 'unanswered';
+  if (isInsecure) return 'insecure';
+  return signalling === 'clear' ? 'clear' : undefined;
+}
+
+function whyNot(flaw: Flaw, facts: Facts): string {
+  const { protection, transport, signalling, media = 'its media address' } = facts;
+  const name = protection === 'ice' ? 'ICE' : 'latch';
+  const proof = protection === 'ice' ? 'check' : 'challenge';
+  if (flaw === 'legacy' || flaw === 'none') {
     const lacks =
       signalling === 'clear'
         ? `the signalling is not encrypted (transport=${transport}), so latch was not offered, and the server's answer has no ICE: call with transport=tls`
         : "the server's answer has neither a=latch that fits ours nor ICE";
-    return protection === 'none'
+    return flaw === 'none'
       ? lacks
       : `${lacks}. Its media goes to wherever media comes from: ours came to a port that no SDP had named`;
   }
-  const name = protection === 'ice' ? 'ICE' : 'latch';
-  const proof = protection === 'ice' ? 'check' : 'challenge';
-  if (!isVerified)
+  if (flaw === 'unanswered')
     return `${name} was agreed on, but no ${proof} of the server's was answered: UDP to or from ${media} is lost or blocked`;
-  if (isInsecure)
+  if (flaw === 'insecure')
     return `${name} is spoken, but the certificate was not verified (--insecure): whoever sits in between can read the key`;
-  if (signalling === 'clear')
-    return `${name} is spoken, but its key went over signalling that anybody can read`;
-  return undefined;
+  return `${name} is spoken, but its key went over signalling that anybody can read`;
 }
 
 function describeProtection(
-  { why, suite, certificate, protection }: Diagnosis,
+  { why, suite, certificate, protection, verdict }: Diagnosis,
   { transport, signalling }: Facts,
 ): string {
-  if (why !== null) return `not protected (${protection}): ${why}`;
+  if (why !== null) return `not protected (${verdict}): ${why}`;
   const hop =
     signalling === 'loopback'
       ? `${transport.toUpperCase()} that does not leave this machine`

@@ -2,18 +2,28 @@
 // code 0 where something protects the call, 1 where nothing does or there was no call, 2 for a bad option. It attacks
 // nothing, and changes nothing.
 import { performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { formatAddress, parseRtp } from '../wire/index.js';
-import { askCredentials, readTrust, readUri, TRUST_ROWS, warnInsecure } from './call-options.js';
+import { askCredentials, readTrust, DOCTOR_ROWS, readUri, warnInsecure } from './call-options.js';
 import type { TrustOptions } from './call-options.js';
-import { describeDiagnosis, diagnose } from './diagnosis.js';
+import { describeDiagnosis, diagnose, pageOf } from './diagnosis.js';
 import type { Facts } from './diagnosis.js';
 import { addOptions } from './option-table.js';
+import { Failure } from '../phone/failure.js';
 import { bindSocket } from '../phone/local-address.js';
 import { startTerminal } from './terminal.js';
 import type { CallTerms } from './terminal.js';
 import type { Terminal } from '../phone/terminal.js';
 
+interface DoctorOptions extends TrustOptions {
+  readonly duration?: number;
+}
+
+/** For all of it. */
+const DURATION_S = 20;
+/** What is about to be written still goes out. */
+const AT_ONCE_MS = 100;
 const CALL_MS = 2500;
 const SECOND_CALL_MS = 1000;
 /** A phone with a person at it need not answer twice. */
@@ -26,31 +36,90 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .description('tell what protects a call to a server, and what NAT we sit behind')
     .argument('<uri>', 'sip:host:port;transport=tls|tcp|udp|wss|ws, TLS and sip:echo unless told');
-  addOptions(command, TRUST_ROWS).action((uri: string, options: TrustOptions) => examine(uri, options));
+  addOptions(command, DOCTOR_ROWS).action((uri: string, options: DoctorOptions) => examine(uri, options));
 }
 
-async function examine(uriText: string, options: TrustOptions): Promise<void> {
+async function examine(uriText: string, options: DoctorOptions): Promise<void> {
   const uri = readUri(uriText, 'echo');
-  const { insecure: isInsecure = false, listen } = options;
+  const { insecure: isInsecure = false, listen, duration = DURATION_S } = options;
   const ca = readTrust(options, uri);
   const credentials = await askCredentials(options);
   const calling: CallTerms = { uri, credentials, ca, isInsecure, listen };
   if (isInsecure) warnInsecure();
-  const terminal = startTerminal({ ...calling, isVerifier: true, durationMs: CALL_MS });
+  const deadline = new Deadline(duration * 1000);
+  try {
+    const facts = await call(calling, deadline);
+    const diagnosis = diagnose(facts);
+    console.log(options.json ? JSON.stringify(diagnosis) : describeDiagnosis(diagnosis, facts));
+    if (!diagnosis.protected) process.exitCode = EXIT_UNPROTECTED;
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind === undefined) throw error;
+    const { kind: verdict, message: why } = error;
+    const page = pageOf(verdict);
+    if (options.json) console.log(JSON.stringify({ verdict, page, protected: false, why }));
+    throw new Failure(`${why} (${verdict}; more: ${page})`, error.exitCode);
+  } finally {
+    // A BYE or a CANCEL still goes out.
+    if (deadline.isOver) await pause(AT_ONCE_MS);
+  }
+}
+
+/** Calls, twice where nothing protects the first. Throws a Failure where there was no call. */
+async function call(calling: CallTerms, deadline: Deadline): Promise<Facts> {
+  const { uri, isInsecure = false } = calling;
+  const terminal = startTerminal({
+    ...calling,
+    isVerifier: true,
+    durationMs: Math.min(CALL_MS, deadline.ms / 2),
+  });
   terminal.on('warning', (text) => console.error(`latchkey: ${text}`));
+  let phase = `looking up ${uri.host}`;
+  terminal.on(
+    'resolved',
+    (address) => (phase = `connecting to ${address}, and waiting for its first answer`),
+  );
+  terminal.on('progress', (status) => (phase = `waiting for an answer after ${status}`));
   const roundTripsMs = measureRoundTrips(terminal);
-  const { signalling, kind, suite, media } = await terminal.answered;
-  const { signalled, mapping, nat, verified: isVerified, sent, received } = await terminal.ended;
+  const protection = await deadline.before(terminal.answered);
+  if (!protection) {
+    void terminal.hangUp();
+    const seconds = deadline.ms / 1000;
+    throw new Failure(
+      `${uri.host}:${uri.port}: after ${seconds} s still ${phase}`,
+      EXIT_UNPROTECTED,
+      'timeout',
+    );
+  }
+  const { signalling, kind, suite, media } = protection;
+  const summary = await deadline.before(terminal.ended);
+  if (!summary) void terminal.hangUp();
+  const { signalled, mapping, nat, verified: isVerified, sent, received } = summary ?? terminal.summary;
   const isUnprotected = kind !== 'latch' && kind !== 'ice';
-  const facts: Facts = {
+  const isBlind = isUnprotected && (await isFollowed(calling, signalled, deadline));
+  return {
     ...{ transport: uri.transport, signalling, isInsecure, suite, isVerified, roundTripsMs },
     ...{ signalled, mapping, nat, sent, received },
-    protection: !isUnprotected ? kind : (await isFollowed(calling, signalled)) ? 'legacy' : 'none',
+    protection: !isUnprotected ? kind : isBlind ? 'legacy' : 'none',
     media: media && formatAddress(media),
   };
-  const diagnosis = diagnose(facts);
-  console.log(options.json ? JSON.stringify(diagnosis) : describeDiagnosis(diagnosis, facts));
-  if (!diagnosis.protected) process.exitCode = EXIT_UNPROTECTED;
+}
+
+/** The time that there is for all of it. */
+class Deadline {
+  isOver = false;
+  readonly #over: Promise<undefined>;
+
+  constructor(readonly ms: number) {
+    this.#over = pause(ms, undefined, { ref: false }).then(() => {
+      this.isOver = true;
+      return undefined;
+    });
+  }
+
+  /** What it comes to; undefined where that takes too long. */
+  before<T>(what: Promise<T>): Promise<T | undefined> {
+    return Promise.race([what, this.#over]);
+  }
 }
 
 /**
@@ -59,17 +128,18 @@ async function examine(uriText: string, options: TrustOptions): Promise<void> {
  *
  * @param before `address:port`, as the first call's SDP had it
  */
-async function isFollowed(calling: CallTerms, before: string | null): Promise<boolean> {
+async function isFollowed(calling: CallTerms, before: string | null, deadline: Deadline): Promise<boolean> {
   const address = before?.replace(/:\d+$/, '');
-  if (address === undefined) return false;
+  if (address === undefined || deadline.isOver) return false;
   const named = await bindSocket(address);
   let ringing: NodeJS.Timeout | undefined;
   try {
     const signalled = { address, port: named.address().port };
     const terminal = startTerminal({ ...calling, signalled, durationMs: SECOND_CALL_MS });
     ringing = setTimeout(() => void terminal.hangUp(), SECOND_RINGING_MS);
-    const { received } = await terminal.ended;
-    return received > 0;
+    const summary = await deadline.before(terminal.ended);
+    if (!summary) void terminal.hangUp();
+    return (summary ?? terminal.summary).received > 0;
   } finally {
     clearTimeout(ringing);
     named.close();

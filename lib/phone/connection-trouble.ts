@@ -3,6 +3,7 @@
 import { readWarning } from '../sip/index.js';
 import type { CallUri, SipMessage, SipResponse } from '../sip/index.js';
 import { Failure } from './failure.js';
+import type { FailureKind } from './failure.js';
 
 const EXIT_NO_CALL = 1;
 
@@ -56,7 +57,7 @@ export class ConnectionTrouble {
 
   /** Nobody has answered. */
   silence(afterMs: number): Failure {
-    return this.#fail(`no answer within ${Math.round(afterMs / 1000)} s`);
+    return this.#fail(`no answer within ${Math.round(afterMs / 1000)} s`, 'timeout');
   }
 
   /** The final response to the INVITE, 300 or more. */
@@ -69,12 +70,12 @@ export class ConnectionTrouble {
     const meaning = MEANINGS[status];
     const said = `${status} ${response.reason ?? ''}`.trim();
     const why = [meaning, warning].filter((part) => part !== undefined).join(': ');
-    return this.#fail(why === '' ? said : `${said}: ${why}`);
+    return this.#fail(why === '' ? said : `${said}: ${why}`, 'rejected');
   }
 
   /** A response of the package's own making: what it means is known from the fault before it. */
   #explainLocal(status: number): Failure {
-    if (status === 408) return this.#fail('no answer');
+    if (status === 408) return this.#fail('no answer', 'timeout');
     if (status === 404) return this.#fail('there is no such host');
     if (status === 481) return this.#fail('the call is over');
     if (status === 491) return this.#fail('another change of the call is under way');
@@ -90,10 +91,11 @@ export class ConnectionTrouble {
   #failTrust(why: string): Failure {
     return this.#fail(
       `its certificate is not trusted (${why}): name its authority with --ca PEM, or go without that check with --insecure`,
+      'untrusted',
     );
   }
 
-  #fail(text: string): Failure {
-    return new Failure(`${this.uri.host}:${this.uri.port}: ${text}`, EXIT_NO_CALL);
+  #fail(text: string, kind: FailureKind = 'unreachable'): Failure {
+    return new Failure(`${this.uri.host}:${this.uri.port}: ${text}`, EXIT_NO_CALL, kind);
   }
 }

@@ -1,6 +1,12 @@
 // What a command cannot do, told in one line: main.ts prints `latchkey: <message>` on stderr and ends with the exit
 // code. Not for defects of ours: those keep their stack.
 
+/**
+ * Why a call did not come about. `unreachable`: nobody was spoken to; `untrusted`: nobody vouches for the certificate; `rejected`: the
+ * server said no; `timeout`: it said nothing in time.
+ */
+export type FailureKind = 'unreachable' | 'untrusted' | 'rejected' | 'timeout';
+
 /** A bad option, a port in use, a missing package: `message` says what and how to mend it; no secret, no line breaks. */
 export class Failure extends Error {
   override readonly name = 'Failure';
@@ -9,6 +15,7 @@ export class Failure extends Error {
   constructor(
     message: string,
     readonly exitCode = 2,
+    readonly kind?: FailureKind,
   ) {
     super(message);
   }

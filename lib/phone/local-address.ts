@@ -11,7 +11,7 @@ export async function resolveHost(host: string): Promise<string> {
   try {
     return (await lookup(host, { family: 4 })).address;
   } catch {
-    throw new Failure(`there is no host ${host} with an IPv4 address`, 1);
+    throw new Failure(`there is no host ${host} with an IPv4 address`, 1, 'unreachable');
   }
 }
 

@@ -61,6 +61,8 @@ export interface CallProtection {
 }
 
 export interface TerminalEvents {
+  /** The name of the server has this address; it is connected to now. */
+  resolved: [address: string];
   progress: [status: number, reason: string];
   answered: [protection: CallProtection];
   /** A challenge of the server's was answered for the first time. */

@@ -154,7 +154,11 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     const accepted = acceptAnswer(offer, answer);
     if (!accepted.ok) {
       await client.hangUp();
-      throw new Failure(`${uri.host}:${uri.port}: its answer cannot be taken: ${accepted.warning}`, 1);
+      throw new Failure(
+        `${uri.host}:${uri.port}: its answer cannot be taken: ${accepted.warning}`,
+        1,
+        'rejected',
+      );
     }
     this.#isUp = true;
     const protection = this.#protection(client, answer);
@@ -173,8 +177,10 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     const { uri, credentials, ca, isInsecure, policy, listen, isVerifier, openSignalling } = this.#options;
     const role = isVerifier ? 'verifier' : 'prover';
     const server = await resolveHost(uri.host);
+    this.emit('resolved', server);
     const local = listen ?? (await routedAddress(server, uri.port));
-    if (local === undefined) throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1);
+    if (local === undefined)
+      throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1, 'unreachable');
     const socket = (this.#socket = await this.#openSocket(local));
     const [client] = await Promise.all([
       openSignalling({ latchkey: this.#latchkey, uri, local, credentials, ca, isInsecure, policy, role }),

@@ -1,7 +1,7 @@
 // The doctor's verdicts: protected only where all of it holds, and the first thing that does not, by name.
 import assert from 'node:assert/strict';
 import { describeDiagnosis, diagnose } from '../../lib/cli/diagnosis.js';
-import type { Diagnosis, Facts } from '../../lib/cli/diagnosis.js';
+import type { Diagnosis, Facts, Verdict } from '../../lib/cli/diagnosis.js';
 
 const good: Facts = {
   transport: 'tls',
@@ -31,6 +31,8 @@ describe('the diagnosis', () => {
   it('is protected where latch was spoken over verified TLS', () => {
     const diagnosis = diagnose(good);
     assert.deepEqual(diagnosis, {
+      verdict: 'latch',
+      page: 'docs/doctor.md#latch',
       protected: true,
       protection: 'latch',
       policies: { require: 'latch', prefer: 'latch', legacy: 'latch' },
@@ -50,6 +52,7 @@ describe('the diagnosis', () => {
       'policies: require, prefer and legacy all serve such a peer alike',
       'NAT: changes address and port; 10.0.0.2:5004 is seen as 198.51.100.7:61000',
       'round trip: 20 ms; 125 packets sent, 124 received',
+      'more: docs/doctor.md#latch',
     ]);
   });
 
@@ -59,27 +62,34 @@ describe('the diagnosis', () => {
     assert.match(describeDiagnosis(diagnose(facts), facts), /over UDP that does not leave this machine/);
   });
 
-  const unprotected: readonly [string, Partial<Facts>, RegExp][] = [
-    ['the signalling is clear', { ...bare, transport: 'udp', signalling: 'clear' }, /not encrypted .*tls/],
-    ['the server speaks neither latch nor ICE', bare, /neither a=latch .* nor ICE/],
-    ['the server latches blindly', { ...bare, protection: 'legacy' }, /wherever media comes from/],
-    ['no check came', { ...bare, protection: 'ice' }, /no check .* 192\.0\.2\.1:40000/],
+  const unprotected: readonly [string, Partial<Facts>, RegExp, Verdict][] = [
+    [
+      'the signalling is clear',
+      { ...bare, transport: 'udp', signalling: 'clear' },
+      /not encrypted .*tls/,
+      'none',
+    ],
+    ['the server speaks neither latch nor ICE', bare, /neither a=latch .* nor ICE/, 'none'],
+    ['the server latches blindly', { ...bare, protection: 'legacy' }, /wherever media comes from/, 'legacy'],
+    ['no check came', { ...bare, protection: 'ice' }, /no check .* 192\.0\.2\.1:40000/, 'unanswered'],
     [
       'ICE went in the clear',
       { ...bare, protection: 'ice', isVerified: true, signalling: 'clear' },
       /ICE .* anybody/,
+      'clear',
     ],
-    ['no challenge came', { isVerified: false }, /no challenge .* 192\.0\.2\.1:40000/],
-    ['the certificate was not verified', { isInsecure: true }, /--insecure/],
-    ['the key went in the clear', { transport: 'tcp', signalling: 'clear' }, /anybody can read/],
+    ['no challenge came', { isVerified: false }, /no challenge .* 192\.0\.2\.1:40000/, 'unanswered'],
+    ['the certificate was not verified', { isInsecure: true }, /--insecure/, 'insecure'],
+    ['the key went in the clear', { transport: 'tcp', signalling: 'clear' }, /anybody can read/, 'clear'],
   ];
-  for (const [name, facts, why] of unprotected)
+  for (const [name, facts, why, verdict] of unprotected)
     it(`is not where ${name}`, () => {
       const all = { ...good, ...facts };
       const diagnosis = diagnose(all);
       assert.equal(diagnosis.protected, false);
       assert.match(diagnosis.why ?? '', why);
-      assert.match(describeDiagnosis(diagnosis, all), new RegExp(`^not protected \\(${all.protection}\\): `));
+      assert.match(describeDiagnosis(diagnosis, all), new RegExp(`^not protected \\(${verdict}\\): `));
+      assert.deepEqual([diagnosis.verdict, diagnosis.page], [verdict, `docs/doctor.md#${verdict}`]);
     });
 
   it('is direct where latch was spoken and there is no NAT', () => {

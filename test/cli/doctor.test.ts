@@ -1,5 +1,7 @@
 // `latchkey doctor` against servers that protect a call, and servers that do not.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import type { Diagnosis } from '../../lib/cli/diagnosis.js';
 import { IcePhone, readServerCheck } from '../support/ice-phone.js';
 import { PlainServer } from './plain-server.js';
@@ -39,7 +41,7 @@ describe('latchkey doctor', () => {
     assert.equal(policies, 'policies: require, prefer and legacy all serve such a peer alike');
     assert.match(nat ?? '', /^NAT: none; the server sees 127\.0\.0\.1:\d+, as signalled$/);
     assert.match(roundTrip ?? '', /^round trip: [\d.]+ ms; \d+ packets sent, \d+ received$/);
-    assert.deepEqual(rest, []);
+    assert.deepEqual(rest, ['more: docs/doctor.md#direct']);
 
     assert.equal(insecure.code, 1);
     const careless = JSON.parse(insecure.stdout) as Diagnosis;
@@ -59,7 +61,42 @@ describe('latchkey doctor', () => {
     assert.equal(untrusted.code, 1);
     assert.match(untrusted.stderr, /^latchkey: .*certificate is not trusted.*\n$/);
     assert.equal(nobody.code, 1);
-    assert.match(nobody.stderr, /nothing listens there/);
+    assert.match(
+      nobody.stderr,
+      /nothing listens there \(unreachable; more: docs\/doctor\.md#unreachable\)\n$/,
+    );
+  });
+
+  it('ends within its --duration whatever is under way, and says what that is', async () => {
+    const mute = net.createServer().listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const { port } = mute.address() as net.AddressInfo;
+    const ringing = await PlainServer.start();
+    ringing.onInvite = (invite) => ringing.respond(invite, 180);
+    const leaving = await PlainServer.start();
+    leaving.onOther = () => undefined;
+    const beganMs = performance.now();
+    const [connecting, waiting, hangingUp, talking] = await Promise.all([
+      examine(`sip:127.0.0.1:${port};transport=tls`, '--insecure', '--duration', '1', '--json'),
+      examine(ringing.uri('echo'), '--duration', '1'),
+      examine(leaving.uri('echo'), '--duration', '2', '--json'),
+      examine(uri('tls'), '--ca', String(server.listening['certificate']), '--duration', '1', '--json'),
+    ]);
+    const tookMs = performance.now() - beganMs;
+    for (const one of [ringing, leaving]) one.close();
+    mute.close();
+    assert.ok(tookMs < 12_000, `${tookMs} ms, four processes and their start`);
+    assert.equal(connecting.code, 1);
+    assert.match(
+      connecting.stderr,
+      /after 1 s still connecting to 127\.0\.0\.1.*\(timeout; more: docs\/doctor\.md#timeout\)/,
+    );
+    const { verdict, why } = JSON.parse(connecting.stdout) as Diagnosis;
+    assert.deepEqual([verdict, why?.includes('connecting')], ['timeout', true]);
+    assert.match(waiting.stderr, /after 1 s still waiting for an answer after 180/);
+    assert.equal(hangingUp.code, 1);
+    assert.equal((JSON.parse(hangingUp.stdout) as Diagnosis).verdict, 'none');
+    assert.equal((JSON.parse(talking.stdout) as Diagnosis).verdict, 'direct', talking.stderr);
   });
 
   it('says where a server protects the call by ICE alone', async () => {

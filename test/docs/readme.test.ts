@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { createCounters, DROP_REASONS, ERROR_CODES } from '../../lib/index.js';
 import { SUITES } from '../../lib/core/index.js';
 import { namesInTable, readText, root, section } from './repository.js';
-import { CALL_ROWS, TRUST_ROWS } from '../../lib/cli/call-options.js';
+import { CALL_ROWS, DOCTOR_ROWS } from '../../lib/cli/call-options.js';
+import { VERDICTS } from '../../lib/cli/diagnosis.js';
 import { SERVER_EVENTS } from '../../lib/cli/event-log.js';
 import type { OptionRow } from '../../lib/cli/option-table.js';
 import { SERVE_ROWS } from '../../lib/cli/serve-options.js';
@@ -118,7 +119,7 @@ describe('docs: README', () => {
   for (const [command, rows] of Object.entries({
     serve: Object.values<OptionRow>(SERVE_ROWS),
     call: CALL_ROWS,
-    doctor: TRUST_ROWS,
+    doctor: DOCTOR_ROWS,
   }))
     it(`options of latchkey ${command}: the rows of its table, in their order`, () => {
       const told = tableUnder(section(readme, `### latchkey ${command}`), 'option')
@@ -130,6 +131,11 @@ describe('docs: README', () => {
       );
       assert.deepEqual(told, expected);
     });
+
+  it('the verdicts of doctor: each has its part in docs/doctor.md', () => {
+    const parts = [...readText('docs/doctor.md').matchAll(/^## (.+)$/gm)].map(([, name]) => name);
+    assert.deepEqual(parts, [...VERDICTS]);
+  });
 
   for (const command of ['serve', 'call', 'doctor', 'replay', 'demo'])
     it(`options of latchkey ${command}: those of its help`, function () {
