@@ -28,7 +28,7 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
   #isClosed = false;
 
   constructor(engine: Engine, sdpLimits = SDP_LIMITS) {
-    super();
+    super({ captureRejections: true });
     this.sdpLimits = sdpLimits;
     this.#engine = engine;
     const output: LoopOutput = {
@@ -79,6 +79,11 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
     this.#sessions.set(session.id, session);
     this.#sockets.loop.drain();
     return session;
+  }
+
+  /** Of listeners that are async functions. */
+  [Symbol.for('nodejs.rejection')](error: unknown): void {
+    this.#onListenerError(error);
   }
 
   #announce(event: LatchEvent): void {

@@ -31,7 +31,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
   #isClosed = false;
 
   constructor(site: MediaPortSite, socket: BindableSocket) {
-    super();
+    super({ captureRejections: true });
     this.media = site.media;
     this.component = site.component;
     this.#site = site;
@@ -91,6 +91,11 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
       this.#site.onListenerError(error);
       return true;
     }
+  }
+
+  /** Of listeners that are async functions. */
+  [Symbol.for('nodejs.rejection')](error: unknown): void {
+    this.#site.onListenerError(error);
   }
 
   onSocketClosed(): void {

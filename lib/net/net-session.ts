@@ -39,7 +39,7 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
   #isClosed = false;
 
   constructor(site: SessionSite) {
-    super();
+    super({ captureRejections: true });
     this.#site = site;
   }
 
@@ -161,6 +161,11 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
     core.close(sockets.loop.nowMs());
     this.onEnd();
     this.#changed();
+  }
+
+  /** Of listeners that are async functions. */
+  [Symbol.for('nodejs.rejection')](error: unknown): void {
+    this.#site.onListenerError(error);
   }
 
   /** For the latchkey: the core has closed this session, by us or by itself. */

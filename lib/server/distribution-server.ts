@@ -74,7 +74,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   #state: State = { is: 'new' };
 
   constructor(options: CheckedServerOptions) {
-    super();
+    super({ captureRejections: true });
     const { latchkey, rooms, listen } = options;
     this.#options = options;
     this.#listen = listen;
@@ -320,12 +320,20 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     try {
       (this as EventEmitter).emit(name, ...args);
     } catch (error) {
-      if (name !== 'fault' && this.listenerCount('fault') > 0) this.#fault('defect', 'listener', error);
-      else
-        setImmediate(() => {
-          throw error;
-        });
+      this.#onListenerFailed(error, name);
     }
+  }
+
+  /** Of listeners that are async functions. */
+  [Symbol.for('nodejs.rejection')](error: unknown, name: string): void {
+    this.#onListenerFailed(error, name);
+  }
+
+  #onListenerFailed(error: unknown, name: string): void {
+    if (name !== 'fault' && this.listenerCount('fault') > 0) return this.#fault('defect', 'listener', error);
+    setImmediate(() => {
+      throw error;
+    });
   }
 
   #checkOpen(): State & { is: 'open' } {

@@ -87,5 +87,6 @@ export interface SipFlow {
   isCertified?: boolean;
 }
 
-export type OnRequest = (request: SipRequest, remote: SipFlow) => void;
-export type OnResponse = (response: SipResponse) => void;
+/** Of the application. What it throws, or rejects with, is told as a fault; a request that had no answer yet is answered 500. */
+export type OnRequest = (request: SipRequest, remote: SipFlow) => unknown;
+export type OnResponse = (response: SipResponse) => unknown;

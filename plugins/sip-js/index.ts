@@ -5,6 +5,7 @@
 import type { Session as SipSession, SessionDescriptionHandler } from 'sip.js';
 import { checkOptions, option, POLICIES, ROLES } from '../../lib/index.js';
 import type { Latchkey, OptionRules, Policy, Role, Session } from '../../lib/index.js';
+import { callBack, tellFault } from './fault.js';
 import { LatchSessionDescriptionHandler } from './handler.js';
 import { signallingOf } from './hop.js';
 import { onConfirmed, peerOf } from './peer.js';
@@ -88,7 +89,7 @@ export function latchSessionDescriptionHandlerFactory<H extends SessionDescripti
     const handler = inner(session, handlerOptions);
     if ('peerConnection' in handler) return handler;
     const latch = openSession(session, latchkey, options);
-    options.onSession?.(latch, session, handler);
+    callBack(latchkey, () => options.onSession?.(latch, session, handler));
     return new LatchSessionDescriptionHandler(handler, latch, session);
   };
 }
@@ -105,8 +106,8 @@ export function createRtpSessionDescriptionHandlerFactory(
   const { latchkey, address, formats, onMedia } = options;
   return (session) => {
     const latch = openSession(session, latchkey, options);
-    const media = new RtpMedia(latch);
-    onMedia?.(media, session);
+    const media = new RtpMedia(latch, (error) => tellFault(latchkey, error));
+    callBack(latchkey, () => onMedia?.(media, session));
     const handler = new RtpSessionDescriptionHandler({ media, address, ...(formats && { formats }) });
     return new LatchSessionDescriptionHandler(handler, latch, session);
   };

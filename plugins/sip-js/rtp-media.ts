@@ -42,8 +42,15 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
   constructor(
     /** The latch session of the call, for its events and counters. */
     readonly latch: Session,
+    /** A listener of the application's has thrown. */
+    private readonly onFault: (error: unknown) => void,
   ) {
-    super();
+    super({ captureRejections: true });
+  }
+
+  /** Of listeners that are async functions. */
+  [Symbol.for('nodejs.rejection')](error: unknown): void {
+    this.onFault(error);
   }
 
   /** Where RTP is taken; undefined before the first description. */
@@ -91,7 +98,7 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
   /** For the handler: what has been agreed on. */
   settle(negotiation: RtpNegotiation): void {
     this.#negotiation = negotiation;
-    this.emit('negotiated', negotiation);
+    this.#tell('negotiated', negotiation);
   }
 
   /** For the handler: the call is over. */
@@ -99,7 +106,16 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#release();
-    this.emit('close');
+    this.#tell('close');
+  }
+
+  /** A listener that throws must not keep the handler from its answer. */
+  #tell<Name extends keyof RtpMediaEvents>(name: Name, ...args: RtpMediaEvents[Name]): void {
+    try {
+      (this as EventEmitter).emit(name, ...args);
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   async #line(address: string, where: { media: number; component: 1 | 2 }): Promise<Line> {
@@ -108,7 +124,7 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
       await once(socket, 'listening');
       if (this.#isClosed) throw new Error('the call is over');
       const port = this.latch.bind(socket, where);
-      port.on('packet', (bytes, source) => this.emit('packet', bytes, source));
+      port.on('packet', (bytes, source) => this.#tell('packet', bytes, source));
       return { socket, port };
     } catch (error) {
       socket.close();

@@ -50,7 +50,14 @@ export function createTransportConstructor(
   class NodeWebSocket extends WebSocket {
     constructor(address: string, protocols: string) {
       super(address, protocols, tls);
-      this.on('error', (error) => onError?.(error));
+      this.on('error', (error) => {
+        try {
+          onError?.(error);
+        } catch (thrown) {
+          // It must not end the process: there is no latchkey here to tell it.
+          process.emitWarning(thrown instanceof Error ? thrown : String(thrown), 'LatchkeyFault');
+        }
+      });
     }
   }
   return class NodeTransport extends Transport {

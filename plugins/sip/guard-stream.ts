@@ -93,6 +93,21 @@ function interceptOn(emitter: EventEmitter, wraps: Record<string, (listener: Lis
   });
 }
 
+/** How a connection ends whose other end is gone, or whose network is. */
+const HANG_UPS: readonly string[] = [
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+];
+
+/** Who hangs up without a word is no fault of anybody's. Of a connection that we dial it says why there is no call. */
+function tellError(error: NodeJS.ErrnoException, where: string, site: GuardSite, isDialled: boolean): void {
+  if (isDialled || !HANG_UPS.includes(error.code ?? '')) site.onFault(where, error);
+}
+
 /** The package prints errors to the console: it is told that there was one, and `fault` tells which. */
 function withoutDetails(onError: Listener): Listener {
   // `listener` is what removeListener() knows a wrapped listener by.
@@ -114,7 +129,7 @@ export function guardStream(
   // Who has dialled asks, and is answered (RFC 5626 3.5.1); to the other side one line break means nothing (RFC 3261 7.5).
   const ping = isCertified ? PONG : PING;
   connections.noteOpen(stream);
-  stream.on('error', (error) => site.onFault(where, error));
+  stream.on('error', (error) => tellError(error, where, site, isCertified === undefined));
   interceptOn(stream, {
     error: withoutDetails,
     data: (parser) => {
@@ -186,9 +201,9 @@ export function guardWebSocket(
   socket: WebSocketLike,
   where: string,
   site: GuardSite,
-  isCertified: () => boolean = () => false,
+  isCertified?: () => boolean,
 ): void {
-  socket.on('error', (error: unknown) => site.onFault(where, error));
+  socket.on('error', (error: Error) => tellError(error, where, site, isCertified === undefined));
   const watch = watchFrames(socket, site.connections);
   interceptOn(socket, {
     error: withoutDetails,
@@ -209,7 +224,7 @@ export function guardWebSocket(
           protocol: 'WS',
           ...(address !== undefined && { address }),
           port: port ?? NaN,
-          isCertified: isCertified(),
+          isCertified: isCertified?.() ?? false,
         };
         const answer = verdict.ok
           ? pass(verdict.message, flow, text.length, site, onMessage)

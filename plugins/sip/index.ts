@@ -55,6 +55,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   readonly #calls: Calls;
   readonly #resolve: Resolve;
   readonly #stacks = new Set<Stack>();
+  #hasWarned = false;
   readonly #gate = new GateCounters();
   readonly #bounds = new BoundCounters();
   readonly #ledger: DatagramLedger;
@@ -65,7 +66,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
 
   /** Made by `latchSip`, not by hand. */
   constructor(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions) {
-    super();
+    super({ captureRejections: true });
     checkLatchSipOptions(options);
     const { role, policy, resolve = resolveHop, shownRanges, limits = {} } = options;
     const { ringingMs = DEFAULT_RINGING_MS, maxSilenceMs = DEFAULT_SILENCE_MS } = options;
@@ -125,7 +126,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
       },
       isHeard: () => this.listenerCount('received') > 0,
       onReceived: (message, remote) => this.#tell('received', message, remote),
-      onFault: (where, error) => this.#tell('fault', { where, error }),
+      onFault: (where, error) => this.#fault(where, error),
       onDestroyed: (destroyed) => {
         this.#stacks.delete(destroyed);
         if (this.#stacks.size === 0) this.#calls.endAll();
@@ -171,10 +172,28 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
     try {
       (this as EventEmitter).emit(name, ...args);
     } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
+      this.#onListenerFailed(error, name);
     }
+  }
+
+  /** Of listeners that are async functions. */
+  [Symbol.for('nodejs.rejection')](error: unknown, name: string): void {
+    this.#onListenerFailed(error, name);
+  }
+
+  #onListenerFailed(error: unknown, name: string): void {
+    if (name !== 'fault' && this.listenerCount('fault') > 0) return this.#fault('application', error);
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+
+  /** An exception of the application's that nobody listens for is not lost: the first becomes a warning of the process. */
+  #fault(where: string, error: unknown): void {
+    if (this.listenerCount('fault') > 0) return this.#tell('fault', { where, error });
+    if (where !== 'application' || this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(error instanceof Error ? error : String(error), 'LatchkeyFault');
   }
 }
 

@@ -92,6 +92,8 @@ export class Stack implements SipStack {
   readonly #openFlows = new OpenFlows();
   readonly #pins = new Pins();
   readonly #flows = new WeakMap<SipMessage, SipFlow>();
+  /** The Via of requests that have a final response: a response has that of its request. */
+  readonly #answered = new WeakSet<object>();
   /** What the package takes for its own name. Never dialled, so no call of ours is mistaken for a flow token. */
   readonly #flowHost = `flow-${randomBytes(8).toString('hex')}.invalid`;
   readonly #name: string;
@@ -286,11 +288,17 @@ export class Stack implements SipStack {
   }
 
   /** The application's listeners may throw; the loop that called them goes on. */
-  #quietly(call: () => void): void {
+  #quietly(call: () => unknown): void {
+    this.#attempt(call, (error) => this.#site.onFault('application', error));
+  }
+
+  /** Whether it throws or, later, rejects: both are heard. */
+  #attempt(call: () => unknown, onFailed: (error: unknown) => void): void {
     try {
-      call();
+      const done = call();
+      if (done instanceof Promise) done.catch(onFailed);
     } catch (error) {
-      this.#site.onFault('application', error);
+      onFailed(error);
     }
   }
 
@@ -402,14 +410,17 @@ export class Stack implements SipStack {
     this.#site.onRejected(dialog, request, refusal);
   }
 
+  /** An exception of the application's is told with its stack; who waits for an answer gets 500. */
   #deliver(request: SipRequest, remote: SipFlow): void {
-    try {
-      this.#onRequest(request, remote);
-    } catch (error) {
-      // The package answers 500 by itself: the dialog must hear of it.
-      this.#site.calls.sendResponse(createResponse(request, { status: 500 }, this.#name));
-      throw error;
-    }
+    this.#attempt(
+      () => this.#onRequest(request, remote),
+      (error) => {
+        this.#site.onFault('application', error);
+        this.#quietly(() => this.#options.logger?.error?.(error));
+        if (request.method === 'ACK' || this.#answered.has(request.headers.via ?? request)) return;
+        this.#sendResponse(createResponse(request, { status: 500 }, this.#name));
+      },
+    );
   }
 
   #refuse(request: SipRequest, refusal: Refusal): void {
@@ -423,6 +434,7 @@ export class Stack implements SipStack {
 
   #sendResponse(response: SipResponse): void {
     const { calls } = this.#site;
+    if (response.status >= 200 && response.headers.via) this.#answered.add(response.headers.via);
     calls.sendResponse(response);
     const dialog = calls.table.ofMessage(response);
     const isSuccess = response.status >= 200 && response.status < 300;
@@ -469,7 +481,7 @@ export class Stack implements SipStack {
     const flow = this.#flows.get(response);
     const signalling = flow ? hopSignalling(flow, this.#isWss) : 'clear';
     const refusal = calls.receiveResponse(outgoing, response, signalling, flow);
-    if (!refusal) return deliver(response);
+    if (!refusal) return void deliver(response);
     outgoing.isRefused = true;
     forks?.markDeclined(response);
     if (isInvite) dialog.acknowledge(seq);
