@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { SIP_LIMITS } from '../../plugins/sip/index.js';
 import type { SipLimits } from '../../plugins/sip/index.js';
 import type { Policy, SdpLimits } from '../index.js';
-import { isLoopback, parseCallUri } from '../sip/index.js';
+import { isAddressRange, isLoopback, parseCallUri } from '../sip/index.js';
 import type { CallUri } from '../sip/index.js';
 import type { ListenPort, MediaPorts } from '../server/media-sockets.js';
 import { SDP_LIMITS } from '../wire/index.js';
@@ -32,6 +32,8 @@ export interface ServeOptions {
   /** A file in PEM. */
   readonly clientCa: string | undefined;
   readonly trunks: readonly string[];
+  /** At which TLS ends. */
+  readonly proxies: readonly string[];
   readonly isOpen: boolean;
   readonly origins: readonly string[];
   /** Those that were given. */
@@ -177,6 +179,12 @@ export const SERVE_ROWS = {
     text: 'anybody may call',
     schema: z.boolean(),
     expects: 'true or false',
+  },
+  proxy: {
+    flag: '--proxy <cidr...>',
+    text: 'your own proxy at which TLS ends, such as `192.0.2.7/32`: what comes from there in clear is as safe as the hop before it. Several: as with `--trunk`',
+    schema: list.refine((values) => values.every(isAddressRange)),
+    expects: 'ranges of addresses such as 192.0.2.0/24',
   },
   origin: {
     flag: '--origin <url...>',
@@ -326,7 +334,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
 /** Beyond loopback somebody has to say who may call: nobody is let in by what was forgotten. */
 function readAdmission(given: Given & typeof DEFAULTS) {
   const { listen, users, realm, tls, wss, open = false } = given;
-  const { 'client-ca': clientCa, trunk: trunks = [], origin: origins = [] } = given;
+  const { 'client-ca': clientCa, trunk: trunks = [], origin: origins = [], proxy: proxies = [] } = given;
   const others = Object.entries({ users, 'client-ca': clientCa, trunk: given.trunk });
   const other = others.find(([, value]) => value !== undefined)?.[0];
   if (open && other !== undefined)
@@ -338,7 +346,7 @@ function readAdmission(given: Given & typeof DEFAULTS) {
       `--listen ${listen}: say who may call: --users FILE (by name and password; latchkey passwd writes it), ` +
         '--client-ca PEM (by certificate, over TLS and WSS), or --open (anybody)',
     );
-  return { users, realm, clientCa, trunks, origins, isOpen: open || other === undefined };
+  return { users, realm, clientCa, trunks, proxies, origins, isOpen: open || other === undefined };
 }
 
 /** By the names of the options that they become. */

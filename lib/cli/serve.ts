@@ -62,7 +62,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     const { limits, sdpLimits } = options;
     const server = createDistributionServer({
       latchkey: { policy, allowInsecureSignalling, sdpLimits },
-      signalling: (latchkey) => latchSip(sip, latchkey, { limits }),
+      signalling: (latchkey) => latchSip(sip, latchkey, { limits, trustedProxies: options.proxies }),
       listen: { address, udp, tcp, tls, ws, wss, clientCa, origins: options.origins, ...pemOf(certificate) },
       ...{ advertise, admission, media: options.media },
     });

@@ -1,6 +1,6 @@
 /**
  * How far a hop can be trusted with the secret (protocol.md 2: "encrypted on this hop", or "the hop is loopback").
- * Judges by the listener and the addresses only; a header never makes a hop safer than it is.
+ * Judges by the listener and the addresses only; a header never makes a hop safer than it is, but the Via of a proxy that the owner names.
  */
 import type { Signalling } from '../index.js';
 import type { SipFlow } from './message-types.js';
@@ -38,5 +38,6 @@ export function hopSignalling(flow: SipFlow, isWssListener = false): Signalling 
   const local = flow.local?.address;
   // A datagram from 127/8 comes from this machine even where the socket is bound to all addresses.
   const isLocalEnd = local === undefined || UNSPECIFIED.has(local) || isLoopback(local);
-  return isLoopback(flow.address ?? flow.host) && isLocalEnd ? 'loopback' : 'clear';
+  if (isLoopback(flow.address ?? flow.host) && isLocalEnd) return 'loopback';
+  return flow.behind?.signalling ?? 'clear';
 }

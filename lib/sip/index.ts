@@ -94,6 +94,7 @@ export { isAddressRange, sourceOf } from './address-ranges.js';
 export { RecentCounts } from './recent-counts.js';
 export { STRANGER_LIMITS } from './stranger-limits.js';
 export type { StrangerLimits } from './stranger-limits.js';
+export { TrustedProxies } from './trusted-proxies.js';
 export { UnshownTransactions } from './unshown-transactions.js';
 export type { UnshownTransaction } from './unshown-transactions.js';
 export { parseUsers, userFault, writeUser } from './users.js';

@@ -2,6 +2,7 @@
  * SIP messages as values: what a parser makes of the text, and what a writer takes. The shapes are those of the untyped `sip`
  * package (0.0.6); a plugin for another stack translates. No behaviour here.
  */
+import type { Signalling } from '../index.js';
 
 export type SipParams = Record<string, string | null | undefined>;
 
@@ -76,6 +77,13 @@ export interface SipResponse extends SipMessage {
   status: number;
 }
 
+/** The hop on the other side of a proxy. */
+export interface HopBefore {
+  readonly signalling: Signalling;
+  /** Whose it is; absent where the proxy does not say. */
+  readonly address?: string;
+}
+
 /** Where a message came from, or goes to. `local` is there for a flow that exists already. */
 export interface SipFlow {
   protocol: string;
@@ -85,6 +93,8 @@ export interface SipFlow {
   local?: { address: string; port: number };
   /** It came by a TLS listener of ours that asks for certificates, and showed one that the listener trusts. */
   isCertified?: boolean;
+  /** The other end is a proxy that the owner trusts: what is known of the hop behind it. */
+  behind?: HopBefore;
 }
 
 /** Of the application. What it throws, or rejects with, is told as a fault; a request that had no answer yet is answered 500. */

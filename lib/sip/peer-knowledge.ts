@@ -15,6 +15,8 @@ const MAX_SENT_TO = 2;
 
 /** Where a message came from; undefined where that cannot be said. */
 export function peerSource(flow: SipFlow, signalling: Signalling): PeerSource | undefined {
+  // Behind a proxy that the owner names, home is who it says (protocol.md 8).
+  if (flow.behind) return { address: flow.behind.address, transport: 'proxy' };
   const protocol = flow.protocol.toLowerCase();
   // The sip package reports WSS as WS.
   const transport = protocol === 'ws' && signalling === 'encrypted' ? 'wss' : protocol;

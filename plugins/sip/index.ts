@@ -8,6 +8,7 @@ import {
   BoundCounters,
   Calls,
   DatagramLedger,
+  TrustedProxies,
   GateCounters,
   UnshownTransactions,
   fromTag,
@@ -59,6 +60,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   readonly #gate = new GateCounters();
   readonly #bounds = new BoundCounters();
   readonly #ledger: DatagramLedger;
+  readonly #proxies: TrustedProxies;
   readonly #connections: ConnectionBounds;
   readonly #transactions: UnshownTransactions;
   readonly #given: Partial<SipLimits>;
@@ -68,13 +70,21 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
   constructor(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions) {
     super({ captureRejections: true });
     checkLatchSipOptions(options);
-    const { role, policy, resolve = resolveHop, shownRanges, limits = {} } = options;
+    const {
+      role,
+      policy,
+      resolve = resolveHop,
+      shownRanges = [],
+      trustedProxies = [],
+      limits = {},
+    } = options;
     const { ringingMs = DEFAULT_RINGING_MS, maxSilenceMs = DEFAULT_SILENCE_MS } = options;
     this.#given = limits;
     this.#limits = { ...SIP_LIMITS, ...limits };
     this.#connections = new ConnectionBounds(this.#limits, this.#bounds);
     this.#transactions = new UnshownTransactions(this.#bounds, () => performance.now(), this.#limits);
-    this.#ledger = new DatagramLedger(() => performance.now(), shownRanges);
+    this.#ledger = new DatagramLedger(() => performance.now(), [...shownRanges, ...trustedProxies]);
+    this.#proxies = new TrustedProxies(trustedProxies);
     this.#sip = sip;
     this.#resolve = resolve;
     this.#calls = new Calls(
@@ -116,6 +126,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
       sip: this.#sip,
       calls: this.#calls,
       resolve: this.#resolve,
+      proxies: this.#proxies,
       gate: this.#gate,
       ...{ ledger: this.#ledger, bounds: this.#bounds, transactions: this.#transactions },
       connections: this.#connections,

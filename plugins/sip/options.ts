@@ -27,6 +27,12 @@ export interface LatchSipOptions {
    * times the bytes that came from there goes over UDP, and no 1xx, until it has acknowledged something.
    */
   shownRanges?: readonly string[] | undefined;
+  /**
+   * Ranges of IP addresses (CIDR) of proxies of yours at which TLS ends: what comes from there in clear is as safe as the hop before
+   * the proxy, which the Via below its own names, and so is what goes there. Who is in that range has this trust, over UDP whoever can
+   * forge its addresses.
+   */
+  trustedProxies?: readonly string[] | undefined;
   /** Bounds on messages, connections, and what is kept for strangers: numbers in place of those of `SIP_LIMITS`. */
   limits?: Partial<SipLimits> | undefined;
 }
@@ -55,6 +61,7 @@ const LATCH_SIP_RULES: OptionRules<LatchSipOptions> = {
   maxSilenceMs: option.milliseconds,
   resolve: option.callback('(hop: SipUri) => Target[]'),
   shownRanges: ranges,
+  trustedProxies: ranges,
   limits: option.record(LIMIT_RULES),
 };
 

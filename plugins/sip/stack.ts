@@ -32,6 +32,7 @@ import type {
   GateAnswer,
   GateCounters,
   GateMessage,
+  HopBefore,
   OnRequest,
   OnResponse,
   Outgoing,
@@ -42,6 +43,7 @@ import type {
   SipRequest,
   SipResponse,
   SipUri,
+  TrustedProxies,
   UnshownTransactions,
 } from '../../lib/sip/index.js';
 import type { PackageStack, SipOptions, SipPackage } from './sip-types.js';
@@ -62,6 +64,7 @@ export interface StackSite {
   readonly sip: SipPackage;
   readonly calls: Calls;
   readonly resolve: Resolve;
+  readonly proxies: TrustedProxies;
   /** Counts what is refused before the package sees it. */
   readonly gate: GateCounters;
   /** What came over UDP and went, and how often a bound held somebody back. */
@@ -79,6 +82,9 @@ export interface StackSite {
   onFault(where: string, error: unknown): void;
   onDestroyed(stack: Stack): void;
 }
+
+/** A response says nothing of the hop behind the proxy. */
+const NOT_SAID: HopBefore = { signalling: 'clear' };
 
 export class Stack implements SipStack {
   readonly #site: StackSite;
@@ -218,6 +224,10 @@ export class Stack implements SipStack {
   expectedSignalling(request: SipMessage): Signalling {
     const hop = nextHop(this.#site.sip, request);
     const flow = hop && this.#decode(hop);
+    if (hop && this.#site.proxies.has(flow ?? { host: hop.host })) {
+      const target = flow ?? { protocol: 'UDP', host: hop.host, port: NaN };
+      return hopSignalling({ ...target, behind: this.#beyond(request) }, this.#isWss);
+    }
     return flow ? hopSignalling(flow, this.#isWss) : expectedSignalling(hop);
   }
 
@@ -315,6 +325,8 @@ export class Stack implements SipStack {
     const port = this.#listeners.portOf(remote.protocol);
     if (remote.protocol === 'UDP' && remote.local && port !== undefined) remote.local.port = port;
     if (this.#arriving?.isCertified === true) remote.isCertified = true;
+    if (this.#site.proxies.has(remote))
+      remote.behind = message.method === undefined ? NOT_SAID : this.#site.proxies.hopBefore(message);
     this.#flows.set(message, remote);
     unveilMessage(message);
     dropUnreadableRoutes(message);
@@ -370,7 +382,8 @@ export class Stack implements SipStack {
 
   /** With our attributes where this hop may carry them, without them where not (protocol.md 2). */
   #setContent(message: SipMessage, target: SipFlow): void {
-    const isClear = hopSignalling(target, this.#isWss) === 'clear';
+    const behind = this.#site.proxies.has(target) ? { behind: this.#beyond(message) } : {};
+    const isClear = hopSignalling({ ...target, ...behind }, this.#isWss) === 'clear';
     const edit = this.#site.calls.edits.get(message);
     const isOurs = edit && [edit.latched, edit.plain, edit.original].includes(message.content ?? '');
     if (isOurs) {
@@ -383,6 +396,14 @@ export class Stack implements SipStack {
     if (target.protocol !== 'WS' && message.content && /[^\0-\xff]/.test(message.content)) {
       message.content = Buffer.from(message.content, 'utf8').toString('latin1');
     }
+  }
+
+  /** On the other side of a proxy, to which this message of ours goes: what its dialog has, else what its Via or its URI says. */
+  #beyond(message: SipMessage): HopBefore {
+    const { proxies, calls } = this.#site;
+    if (message.method === undefined) return proxies.hopBefore(message);
+    const dialog = toTag(message) === undefined ? undefined : calls.dialogOf(message);
+    return { signalling: dialog?.signalling ?? proxies.hopBeyond(message) };
   }
 
   #receive(request: SipRequest, remote: SipFlow): void {
@@ -479,7 +500,9 @@ export class Stack implements SipStack {
       return;
     }
     const flow = this.#flows.get(response);
-    const signalling = flow ? hopSignalling(flow, this.#isWss) : 'clear';
+    // A response has come the way that its request went.
+    const way = flow?.behind ? { ...flow, behind: this.#beyond(request) } : flow;
+    const signalling = way ? hopSignalling(way, this.#isWss) : 'clear';
     const refusal = calls.receiveResponse(outgoing, response, signalling, flow);
     if (!refusal) return void deliver(response);
     outgoing.isRefused = true;

@@ -47,6 +47,7 @@ describe('the options of serve', () => {
       wss: 0,
       realm: 'latchkey',
       trunks: [],
+      proxies: [],
       isOpen: true,
       origins: [],
       limits: {},
