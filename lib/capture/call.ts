@@ -5,11 +5,11 @@
  */
 import type { TransportAddress } from '../wire/address.js';
 import { OfferAnswer } from './offer-answer.js';
+import { otherParty } from './party.js';
+import type { Party } from './party.js';
 import { readSignalledMedia } from './signalled-media.js';
 import type { SignalledMedia } from './signalled-media.js';
 import type { SipMessage } from './sip-message.js';
-
-export type Party = 'caller' | 'callee';
 
 /** A SIP message with where and when it was captured. */
 export interface SeenSip {
@@ -256,7 +256,7 @@ export class Call {
     const { status, from, to, sdp, isCut } = message;
     const isCaller = from.tag === this.callerTag || (isCut && from.tag === '' && to.tag !== this.callerTag);
     const asker: Party = isCaller ? 'caller' : 'callee';
-    const party = status === undefined ? asker : asker === 'caller' ? 'callee' : 'caller';
+    const party = status === undefined ? asker : otherParty(asker);
     this.#heard.add(party);
     const inDialog = { message, asker, dialog: asker === 'caller' ? to.tag : from.tag };
     const media = sdp === undefined ? undefined : readSignalledMedia(sdp);

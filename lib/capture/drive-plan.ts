@@ -3,8 +3,9 @@
  * signalled address asked challenges or, where nobody did, got far more RTP; of two alike, the one that was called. It makes
  * nothing up: a call without an offer and its answer has no plan.
  */
-import type { Call, MediaDescription, Party } from './call.js';
+import type { Call, MediaDescription } from './call.js';
 import type { ChallengeSurvey } from './challenge-survey.js';
+import type { Party } from './party.js';
 
 /** An offer and its answer (RFC 3264), as the two sides sent them; both hold secrets. */
 export interface DriveExchange {

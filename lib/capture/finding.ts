@@ -8,17 +8,18 @@ import type { TransportAddress } from '../wire/address.js';
 import { formatAddress, isSameAddress } from '../wire/address.js';
 import { forecastBlindLatch } from './blind-forecast.js';
 import type { BlindOutcome } from './blind-forecast.js';
-import type { Call, Party } from './call.js';
+import type { Call } from './call.js';
 import type { CallReport, CaptureReport, OutcomeReport, StreamReport } from './capture-report.js';
 import type { Intruder, StreamGroup } from './intruders.js';
 import type { MediaSource } from './media-source.js';
 import type { MediaStream } from './media-stream.js';
+import { otherParty } from './party.js';
+import type { Party } from './party.js';
 import type { ProofKind, ProofLedger, ProofPath } from './proof-ledger.js';
 import type { RtcpLedger } from './rtcp-ledger.js';
 import type { SignalledMedia } from './signalled-media.js';
 import type { SourceChange } from './source-history.js';
 import { clockRateOf, isTelephoneEvent, staticCodec } from './static-codecs.js';
-import { otherParty } from './stream-matcher.js';
 import type { StreamMatch } from './stream-matcher.js';
 
 /** An interface that is captured twice doubles nearly all; what networks double is far less. */

@@ -9,6 +9,7 @@ export { CaptureReader } from './capture-reader.js';
 export type { CallReport, CaptureReport, OutcomeReport, StreamReport } from './capture-report.js';
 export { packetizePcmu, playTone, repeatMedia } from './media-packet.js';
 export type { MediaOptions, MediaPacket } from './media-packet.js';
+export type { CutPackets } from './cut-count.js';
 export { encodeMuLaw } from './mu-law.js';
 export { PcapWriter } from './pcap-writer.js';
 export { playFromCapture } from './rtp-play.js';

@@ -6,7 +6,7 @@
 import type { TransportAddress } from '../wire/address.js';
 import { formatAddress, isSameAddress } from '../wire/address.js';
 import type { Call } from './call.js';
-import { otherParty } from './stream-matcher.js';
+import { otherParty } from './party.js';
 import type { StreamMatch } from './stream-matcher.js';
 import type { MediaEndpoint } from './media-endpoint.js';
 import type { MediaSource } from './media-source.js';

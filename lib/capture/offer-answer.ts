@@ -3,7 +3,7 @@
  * answer, for each dialog apart (RFC 3261 section 13.2.1, RFC 3262 section 5, RFC 3311 section 5). A response answers the offer of
  * its own request, and makes one where its request had none; nothing of one dialog says anything of another.
  */
-import type { Party } from './call.js';
+import type { Party } from './party.js';
 import type { SipMessage } from './sip-message.js';
 
 /** A message as one dialog of a call sees it. */

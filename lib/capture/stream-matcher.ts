@@ -5,8 +5,10 @@
  */
 import type { TransportAddress } from '../wire/address.js';
 import { formatAddress } from '../wire/address.js';
-import type { Call, MediaDescription, Party } from './call.js';
+import type { Call, MediaDescription } from './call.js';
 import type { MediaStream } from './media-stream.js';
+import { otherParty } from './party.js';
+import type { Party } from './party.js';
 import type { ProofPath } from './proof-ledger.js';
 import type { SignalledMedia } from './signalled-media.js';
 
@@ -191,10 +193,6 @@ export class StreamMatcher {
     for (const [basis, claims] of lists)
       for (const claim of claims ?? []) yield { ...claim, end, weight: WEIGHTS[basis], basis };
   }
-}
-
-export function otherParty(party: Party): Party {
-  return party === 'caller' ? 'callee' : 'caller';
 }
 
 function add<Key>(index: Map<Key, Claim[]>, key: Key, claim: Claim): void {

@@ -155,7 +155,7 @@ describe('capture: tunnels', function () {
         const analysis = new CaptureAnalysis();
         const reader = new CaptureReader(analysis);
         reader.push(copy);
-        assert.ok(reader.end().packets <= 20);
+        assert.ok(reader.end().packets <= whole.length / 16);
         analysis.finish();
       }
     }
