@@ -59,7 +59,8 @@ function drawCall(
   const at = new Map(shown.map((name, i) => [name, margin + i * step + Math.floor(step / 2)]));
   const lines = [
     `call ${printable(call.callId, width - 5)}`,
-    `  ${printable(`${call.from || '?'} calls ${call.to || '?'}, from ${dateTime(startedMs + found.startMs)}`, width - 2)}`,
+    `  ${printable(`${call.from || '?'} calls ${call.to || '?'}`, width - 2)}`,
+    `  from ${dateTime(startedMs + found.startMs)}`,
     `  ${printable(outcomeOf(found), width - 2)}`,
     ...header(at, step, width),
     ...rows.slice(0, ROWS_SHOWN).flatMap((row) => drawRow(row, at, { width, margin, frameWidth, startedMs })),

@@ -111,7 +111,7 @@ describe('latchkey replay', function () {
   it('says beside the seconds what time it was and which frame, and the outcome on a line of its own', () => {
     const { stdout } = run(scene);
     const lines = stdout.split('\n');
-    assert.match(stdout, /from 2001-09-09 01:46:40\.000 UTC, 4\.100 s/);
+    assert.match(stdout, /^from 2001-09-09 01:46:40\.000 UTC, 4\.100 s$/m);
     assert.ok(lines.includes('  answered'));
     const bye = lines.find((line) => line.includes('- BYE -')) ?? '';
     assert.match(bye, /^ {4}4\.100 {2}01:46:44\.100 {2}402 /);
