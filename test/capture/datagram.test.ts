@@ -5,6 +5,7 @@ import { concat, frames, hex, pcapHeader, pcapRecord } from './bytes.js';
 
 const ipv4 = {
   timeMs: 0,
+  frame: 1,
   source: { address: '192.0.2.1', port: 40_000 },
   destination: { address: '203.0.113.1', port: 42_000 },
   payload: hex('74657374'),
@@ -151,7 +152,7 @@ describe('capture: readDatagrams', () => {
       [...found],
       [
         { ...ipv4, timeMs: 2000.5 },
-        { ...ipv6, timeMs: 4000 },
+        { ...ipv6, timeMs: 4000, frame: 3 },
       ],
     );
     assert.deepEqual([found.packets, found.skipped, found.error], [3, { 'not-ip': 1 }, undefined]);

@@ -64,7 +64,8 @@ describe('capture: PcapWriter', () => {
         const found = [...file];
         assert.equal(found.length, datagrams.length);
         for (const [i, one] of found.entries()) {
-          const { timeMs, ...rest } = one;
+          const { timeMs, frame, ...rest } = one;
+          assert.equal(frame, i + 1);
           const { timeMs: writtenMs, ...written } = datagrams[i]!;
           assert.equal(Math.round(timeMs * 1000), Math.round(writtenMs * 1000));
           assert.deepEqual(rest, written);
