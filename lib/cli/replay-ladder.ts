@@ -34,7 +34,11 @@ export function drawCalls({ report, calls }: CaptureFindings, width: number): st
   }
   const hidden = calls.length - CALLS_SHOWN;
   if (hidden > 0) lines.push('', `and ${plural(hidden, 'more call')}, which --json has too`);
-  if (calls.length === 0) lines.push('', 'no calls: no SIP in the clear that begins, holds or ends one');
+  const why =
+    report.sip.cutBeforeCallId > 0
+      ? 'what there is of SIP is cut off before it names one'
+      : 'no SIP in the clear that begins, holds or ends one';
+  if (calls.length === 0) lines.push('', `no calls: ${why}`);
   return lines;
 }
 

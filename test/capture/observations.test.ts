@@ -2,6 +2,9 @@
 // RTCP, offers and answers of each dialog, and how calls ended as far as that was captured.
 import assert from 'node:assert/strict';
 import { CallScene, sdpOf, streamOf } from './call-scene.js';
+import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
+import { ChallengeSurvey } from '../../lib/capture/challenge-survey.js';
+import { planDrive } from '../../lib/capture/drive-plan.js';
 import type { CaptureReport } from '../../lib/capture/capture-report.js';
 
 const A = '192.0.2.1:4000';
@@ -303,6 +306,36 @@ describe('capture: dialogs and outcomes', () => {
       ]),
       'callee answer t2',
     ]);
+  });
+
+  it('what is driven is the dialog that was answered, and nothing of the others', () => {
+    const scene = new CallScene().sip(0, INVITE, { way: OUT, sdp: sdpOf(A) });
+    for (const [i, toTag] of ['t1', 't2'].entries())
+      scene.sip(100 + i, '183 Session Progress', {
+        way: BACK,
+        toTag,
+        sdp: sdpOf(`198.51.100.1:${6000 + i}`),
+      });
+    scene
+      .sip(200, 'UPDATE sip:b@x', { way: OUT, toTag: 't1', sequence: 2, sdp: sdpOf(A) })
+      .sip(210, '200 OK', { way: BACK, toTag: 't1', sequence: 2, method: 'UPDATE', sdp: sdpOf(B) })
+      .sip(300, '200 OK', { way: BACK, toTag: 't2' })
+      .sip(400, 'INVITE sip:b@x', { way: OUT, toTag: 't2', sequence: 3, sdp: sdpOf(A) })
+      .sip(410, '200 OK', { way: BACK, toTag: 't2', sequence: 3, sdp: sdpOf('198.51.100.1:6001') });
+    const analysis = new CaptureAnalysis();
+    for (const datagram of scene.inOrder()) analysis.onDatagram(datagram);
+    const [plan] = planDrive(analysis.finish().calls, new ChallengeSurvey());
+    assert.deepEqual(
+      plan?.exchanges.map(({ offeredMs, answeredMs, answer }) => [
+        offeredMs - 1e12,
+        answeredMs - 1e12,
+        answer.includes('audio 6001'),
+      ]),
+      [
+        [0, 101, true],
+        [400, 410, true],
+      ],
+    );
   });
 
   it('an offer in a reliable response is answered by its PRACK, one in a 200 by its ACK, each in its dialog', () => {

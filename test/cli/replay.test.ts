@@ -160,6 +160,7 @@ describe('latchkey replay', function () {
     const { stdout } = run(cut);
     assert.match(stdout, /402 packets are cut short at 96 bytes/);
     assert.match(stdout, /4 SIP messages cut off before the Call-ID/);
+    assert.match(stdout, /^no calls: what there is of SIP is cut off before it names one$/m);
     assert.deepEqual((JSON.parse(run('--json', cut).stdout) as Printed).cut, {
       packets: 402,
       fromBytes: 96,
