@@ -24,15 +24,17 @@ const PROBE_ERROR = 0.075;
 export class ArrivalTimes {
   longest: LongestGap | undefined;
   maxJitterMs = 0;
+  #longestMs = 0;
   #jitterMs = 0;
   #jitterSum = 0;
   #measured = 0;
-  #lastMs: number | undefined;
+  // Not a number where there is none: a field that is sometimes none costs an object for each packet.
+  #lastMs = NaN;
   /** What jitter is measured of: packets of one clock in a row. */
   #type = -1;
   /** Undefined while it is not known, 0 where it cannot be. */
   #ticksPerMs: number | undefined;
-  #beforeMs: number | undefined;
+  #beforeMs = NaN;
   #beforeTimestamp = 0;
   #probe: { nowMs: number; timestamp: number }[] | undefined;
 
@@ -49,14 +51,17 @@ export class ArrivalTimes {
   /** The next packet of the sender. */
   noteArrival(nowMs: number, missing: number): void {
     const lastMs = this.#lastMs;
-    if (lastMs !== undefined && nowMs - lastMs > (this.longest?.ms ?? 0))
-      this.longest = { ms: nowMs - lastMs, atMs: lastMs, missing };
-    if (lastMs === undefined || nowMs > lastMs) this.#lastMs = nowMs;
+    const gapMs = nowMs - lastMs;
+    if (gapMs > this.#longestMs) {
+      this.#longestMs = gapMs;
+      this.longest = { ms: gapMs, atMs: lastMs, missing };
+    }
+    if (!(nowMs <= lastMs)) this.#lastMs = nowMs;
   }
 
   /** What comes next has nothing to do with what came before. */
   begin(): void {
-    this.#beforeMs = undefined;
+    this.#beforeMs = NaN;
   }
 
   /** The next packet that is media and no repetition. `codecOf` is asked when the type is another one. */
@@ -71,7 +76,7 @@ export class ArrivalTimes {
       this.#type = type;
       const rate = clockRateOf(codecOf(type));
       this.#ticksPerMs = rate === undefined ? undefined : rate / 1000;
-      this.#beforeMs = undefined;
+      this.#beforeMs = NaN;
     }
     if (this.#ticksPerMs === undefined) {
       (this.#probe ??= []).push({ nowMs, timestamp });
@@ -93,9 +98,9 @@ export class ArrivalTimes {
   }
 
   #advance(nowMs: number, timestamp: number, ticksPerMs: number): void {
-    if (this.#beforeMs !== undefined) {
-      const sentMs = ((timestamp - this.#beforeTimestamp) | 0) / ticksPerMs;
-      const differenceMs = Math.abs(nowMs - this.#beforeMs - sentMs);
+    const sentMs = ((timestamp - this.#beforeTimestamp) | 0) / ticksPerMs;
+    const differenceMs = Math.abs(nowMs - this.#beforeMs - sentMs);
+    if (!Number.isNaN(differenceMs)) {
       this.#jitterMs += (differenceMs - this.#jitterMs) / 16;
       this.#jitterSum += this.#jitterMs;
       this.#measured++;

@@ -21,7 +21,8 @@ const TYPE_ERSPAN = 0x88be;
 const TYPE_ERSPAN_3 = 0x22eb;
 
 /** RFC 7348's port, and the one that Linux took before there was one. */
-const VXLAN_PORTS: readonly number[] = [4789, 8472];
+const VXLAN_PORT = 4789;
+const VXLAN_PORT_OF_LINUX = 8472;
 const VXLAN_HEADER_BYTES = 8;
 
 /** Where the IP packet begins behind the GRE header at `at`, or one of the negative numbers of `findIp`. */
@@ -55,7 +56,8 @@ export function findInGre(bytes: Uint8Array, at: number, end: number): number {
 
 /** Likewise behind the VXLAN header at `at`, in a datagram to this port; `NOT_IP` for what is no VXLAN. */
 export function findInVxlan(port: number, bytes: Uint8Array, at: number, end: number): number {
-  if (!VXLAN_PORTS.includes(port) || at + VXLAN_HEADER_BYTES > end) return NOT_IP;
+  if (port !== VXLAN_PORT && port !== VXLAN_PORT_OF_LINUX) return NOT_IP;
+  if (at + VXLAN_HEADER_BYTES > end) return NOT_IP;
   // The flag that says that there is an identifier; what is reserved is zero. One extension has a flag and a group of its own.
   const isVxlan = (bytes[at]! & 0x7f) === 0x08 && (readUint32(bytes, at + 4) & 0xff) === 0;
   return isVxlan ? findIp(LINK_ETHERNET, bytes, at + VXLAN_HEADER_BYTES, end) : NOT_IP;
