@@ -226,7 +226,8 @@ export class PacketDecoder implements PacketListener {
     if (inner >= 0) return this.#readIp(bytes, inner, kept);
     const sink = this.#sink;
     if (!sink.onDatagram) return;
-    const [timeMs, frame] = [this.#timeMs, this.#packets];
+    const timeMs = this.#timeMs;
+    const frame = this.#packets;
     const source = this.#address(0, readUint16(bytes, at));
     const destination = this.#address(1, port);
     const payload = bytes.subarray(at + 8, kept);
