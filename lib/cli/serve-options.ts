@@ -13,11 +13,14 @@ import { SDP_LIMITS } from '../wire/index.js';
 import { Failure, unreadable } from '../phone/failure.js';
 import type { OptionRow } from './option-table.js';
 
+/** One IP address, or one of each family. */
+export type PerFamily = readonly [string] | readonly [string, string];
+
 export interface ServeOptions {
-  /** The address all sockets are bound to. */
-  readonly listen: string;
-  /** The address that peers are told: in SDP, Contact and Via. */
-  readonly advertise: string;
+  /** The addresses that sockets are bound to: one, or one of each family. */
+  readonly listen: PerFamily;
+  /** The addresses that peers are told: in SDP, Contact and Via. */
+  readonly advertise: PerFamily;
   readonly udp: ListenPort;
   readonly tcp: ListenPort;
   readonly tls: ListenPort;
@@ -58,10 +61,14 @@ const DURATION_MAX_S = Math.floor((2 ** 31 - 1) / 1000);
 const LIMIT = /^(\w+)=([1-9]\d{0,8}|1\d{9}|20\d{8}|21[0-3]\d{7})$/;
 
 const text = z.string().min(1);
-const ipAddress = z.string().refine((value) => isIP(value) !== 0 && !value.includes('%'));
 const number = z.union([z.string(), z.number()]).transform(String);
 const port = number.transform((value, context) => readPort(value) ?? refuse(context));
 const media = number.transform((value, context) => readMediaPorts(value) ?? refuse(context));
+const addresses = z
+  .union([z.string(), z.array(z.string())])
+  .transform(
+    (value, context) => readAddresses([value].flat().flatMap((one) => one.split(','))) ?? refuse(context),
+  );
 const list = z
   .union([z.string(), z.array(z.string())])
   .transform((value) => [value].flat().flatMap((one) => one.split(',')))
@@ -89,16 +96,16 @@ export const SERVE_ROWS = {
   listen: {
     flag: '--listen <addr>',
     default: '127.0.0.1',
-    text: 'IP address to listen on',
-    schema: ipAddress,
-    expects: 'an IP address',
+    text: 'IP address to listen on, or two, one of each family, with a comma: media then goes by the family that a caller names',
+    schema: addresses,
+    expects: 'an IP address, or one of each family',
   },
   advertise: {
     flag: '--advertise <addr>',
     default: 'that of `--listen`',
-    text: 'IP address that peers are told',
-    schema: ipAddress,
-    expects: 'an IP address',
+    text: 'IP address that peers are told; with two, one of each family',
+    schema: addresses,
+    expects: 'an IP address, or one of each family',
   },
   udp: {
     flag: '--udp <port>',
@@ -307,12 +314,14 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   // None is undefined: what was not given is not there.
   const given = { ...DEFAULTS, ...fromFile, ...fromFlags } as Given & typeof DEFAULTS;
   const { listen, udp, tcp, tls, ws, wss, cert, key, media: ports, policy } = given;
-  const isUnspecified = listen === '0.0.0.0' || /^[0:]+$/.test(listen);
-  if (isUnspecified && given.advertise === undefined)
-    throw new Failure(`--listen ${listen} needs --advertise ADDR: peers must be told one address`);
   const advertise = given.advertise ?? listen;
-  if (isIPv6(advertise) !== isIPv6(listen))
-    throw new Failure('--advertise and --listen must be both IPv4 or both IPv6');
+  for (const address of listen) {
+    const told = advertise.find((one) => isIPv6(one) === isIPv6(address));
+    if (told === undefined || advertise.length > listen.length)
+      throw new Failure('--advertise has an address for each of --listen: both IPv4, or both IPv6');
+    if (isUnspecified(told))
+      throw new Failure(`--listen ${address} needs --advertise ADDR: peers must be told one address`);
+  }
   if ((cert === undefined) !== (key === undefined))
     throw new Failure(`--${cert === undefined ? 'cert' : 'key'} is missing: --cert and --key go together`);
   if ([udp, tcp, tls, ws, wss].every((one) => one === 0))
@@ -334,6 +343,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
 /** Beyond loopback somebody has to say who may call: nobody is let in by what was forgotten. */
 function readAdmission(given: Given & typeof DEFAULTS) {
   const { listen, users, realm, tls, wss, open = false } = given;
+  const abroad = listen.find((address) => !isLoopback(address));
   const { 'client-ca': clientCa, trunk: trunks = [], origin: origins = [], proxy: proxies = [] } = given;
   const others = Object.entries({ users, 'client-ca': clientCa, trunk: given.trunk });
   const other = others.find(([, value]) => value !== undefined)?.[0];
@@ -341,9 +351,9 @@ function readAdmission(given: Given & typeof DEFAULTS) {
     throw new Failure(`--open and --${other} contradict each other: --open lets anybody call`);
   if (clientCa !== undefined && tls === 0 && wss === 0)
     throw new Failure('--client-ca is for TLS and WSS: --tls and --wss are both 0');
-  if (!open && users === undefined && clientCa === undefined && !isLoopback(listen))
+  if (!open && users === undefined && clientCa === undefined && abroad !== undefined)
     throw new Failure(
-      `--listen ${listen}: say who may call: --users FILE (by name and password; latchkey passwd writes it), ` +
+      `--listen ${abroad}: say who may call: --users FILE (by name and password; latchkey passwd writes it), ` +
         '--client-ca PEM (by certificate, over TLS and WSS), or --open (anybody)',
     );
   return { users, realm, clientCa, trunks, proxies, origins, isOpen: open || other === undefined };
@@ -362,6 +372,18 @@ function readLimits(given: readonly string[] = []): Pick<ServeOptions, 'limits' 
     (Object.hasOwn(SDP_LIMITS, name) ? sdpLimits : limits)[name] = Number(number);
   }
   return { limits, sdpLimits };
+}
+
+function readAddresses(values: readonly string[]): PerFamily | undefined {
+  const [first, second, ...more] = values;
+  if (first === undefined || more.length > 0) return undefined;
+  if (!values.every((value) => isIP(value) !== 0 && !value.includes('%'))) return undefined;
+  if (second === undefined) return [first];
+  return isIPv6(first) === isIPv6(second) ? undefined : [first, second];
+}
+
+function isUnspecified(address: string): boolean {
+  return address === '0.0.0.0' || /^[0:]+$/.test(address);
 }
 
 function readConfig(file: string): z.infer<typeof inFile> {

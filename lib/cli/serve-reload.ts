@@ -32,7 +32,8 @@ export function reload(
     const options = readServeOptions(flags);
     const { cert, key, origins } = options;
     // On loopback nobody need say who may call: that must not be judged by an address which is not listened on.
-    if (options.listen !== before.listen) throw new Failure('--listen cannot change before the next start');
+    if (String(options.listen) !== String(before.listen))
+      throw new Failure('--listen cannot change before the next start');
     const isSecure = before.tls !== 0 || before.wss !== 0;
     const pem = isSecure && cert !== undefined && key !== undefined ? readCertificate(cert, key) : undefined;
     const { admission, clientCa } = readServeAdmission(options);

@@ -75,7 +75,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
       );
     log.open('listening', {
       ...addressesOf(listening),
-      advertise,
+      advertise: advertise.join(','),
       certificate: certificate?.file,
       policy,
       pid: process.pid,
@@ -194,17 +194,21 @@ async function started(server: DistributionServer): Promise<Listening> {
   }
 }
 
-function addressesOf({ sip, media, address }: Listening) {
+function addressesOf({ sip, media, address, other }: Listening): Record<string, unknown> {
   const ofSip = Object.entries(sip).map(([protocol, at]) => [protocol.toLowerCase(), at]);
   const host = address.includes(':') ? `[${address}]` : address;
-  return { ...Object.fromEntries(ofSip), media: `${host}:${media}` } as Record<string, unknown>;
+  return {
+    ...Object.fromEntries(ofSip),
+    media: `${host}:${media}`,
+    ...(other && { other: addressesOf(other) }),
+  } as Record<string, unknown>;
 }
 
 async function certificateFor(options: ServeOptions): Promise<Certificate | undefined> {
   if (options.cert !== undefined && options.key !== undefined)
     return readCertificate(options.cert, options.key);
   if (options.tls === 0 && options.wss === 0) return undefined;
-  return createCertificate([...new Set([options.advertise, options.listen])]);
+  return createCertificate([...new Set([...options.advertise, ...options.listen])]);
 }
 
 function pemOf(certificate: Certificate | undefined) {

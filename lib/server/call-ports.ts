@@ -21,11 +21,12 @@ export interface SeatPort {
 
 export class CallPorts {
   readonly #session: Pick<Session, 'bind'>;
-  readonly #media: MediaSockets;
+  readonly #media: () => MediaSockets;
   readonly #bound = new Map<number, Bound>();
   #isReleased = false;
 
-  constructor(session: Pick<Session, 'bind'>, media: MediaSockets) {
+  /** @param media Is asked for each pair. */
+  constructor(session: Pick<Session, 'bind'>, media: () => MediaSockets) {
     this.#session = session;
     this.#media = media;
   }
@@ -52,6 +53,10 @@ export class CallPorts {
     );
   }
 
+  get hasAny(): boolean {
+    return this.#bound.size > 0;
+  }
+
   has(transports: readonly number[]): boolean {
     return transports.every((index) => this.#bound.has(index));
   }
@@ -60,7 +65,7 @@ export class CallPorts {
   async lend(transports: readonly number[]): Promise<void> {
     for (const index of transports) {
       if (this.#bound.has(index)) continue;
-      const pair = await this.#media.lend();
+      const pair = await this.#media().lend();
       if (this.#isReleased || this.#bound.has(index)) pair?.release();
       else if (pair) this.#bound.set(index, { pair, holders: { count: 1 } });
     }

@@ -1,6 +1,7 @@
 // The distribution server: puts the parts together and tells what happens in events. `sip:NAME@host` is the room NAME,
 // `sip:echo@host` the caller's own media. It prints nothing, heeds no signals of the system, and ends no program.
 import { EventEmitter } from 'node:events';
+import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { checkOptions, createLatchkey, LatchkeyError, option } from '../index.js';
 import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
@@ -10,13 +11,12 @@ import { Admission, callId, parseCallUri } from '../sip/index.js';
 import type { EndedCall, Fault, SipFlow, SipListeners, SipMessage, SipSignalling } from '../sip/index.js';
 import { CodecMatch } from './codec-match.js';
 import { openMediaSockets } from './media-sockets.js';
-import type { MediaSockets } from './media-sockets.js';
 import type { MeetingCall } from './meeting-call.js';
 import { audioOf, MeetingServer } from './meeting-server.js';
-import type { Seat, SeatSession } from './room-seat.js';
+import type { Seat, SeatPlace, SeatPlaces, SeatSession } from './room-seat.js';
 import { RoomSeats } from './room-seats.js';
 import { checkRenewal, checkServerOptions, isLatchkey } from './server-options.js';
-import type { CheckedServerOptions } from './server-options.js';
+import type { CheckedServerOptions, ListenPlace } from './server-options.js';
 import { ServerRecord } from './server-record.js';
 import type {
   CallDescription,
@@ -26,6 +26,7 @@ import type {
   DistributionServerEvents,
   DistributionServerOptions,
   Listening,
+  ListeningAt,
   Participant,
   ServerCounters,
   ServerFault,
@@ -45,7 +46,8 @@ const PATH_EVENTS: readonly LatchEventType[] = ['verified', 'direct', 'rebound',
 /** What speaks SIP for the server. */
 interface SipSide {
   readonly meeting: MeetingServer;
-  readonly listeners: SipListeners;
+  /** One for each address, in the order of the options. */
+  readonly listeners: readonly SipListeners[];
 }
 
 type State =
@@ -68,7 +70,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   #turnedAwayMs = -Infinity;
   /** What was opened or listened to, to be undone in the opposite order. */
   readonly #closers: (() => void)[] = [];
-  #media: MediaSockets | undefined;
+  #media: SeatPlaces | undefined;
   /** Stays when the server closes: what it has counted is still told. */
   #signalling: SipSignalling | undefined;
   #state: State = { is: 'new' };
@@ -81,12 +83,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     this.#admission = new Admission(options.admission, () => performance.now());
     this.latchkey = isLatchkey(latchkey) ? latchkey : this.#ownLatchkey(latchkey);
     this.#rooms = createRooms(rooms);
-    this.#seats = new RoomSeats(
-      this.#rooms,
-      () => this.#openMedia,
-      listen.advertise,
-      this.latchkey.sdpLimits,
-    );
+    this.#seats = new RoomSeats(this.#rooms, () => this.#openMedia, this.latchkey.sdpLimits);
     this.#record = new ServerRecord(this.latchkey, this.#rooms, this.#seats, this.#admission);
     this.#codecs = new CodecMatch({
       rooms: this.#rooms,
@@ -112,11 +109,11 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   async start(): Promise<Listening> {
     if (this.#state.is !== 'new') throw new LatchkeyError('LATCHKEY_STATE', 'the server was started before');
     this.#state = { is: 'starting' };
-    const { listen, media: given, signalling } = this.#options;
+    const { places, signalling } = this.#options;
     try {
-      const media = 'lend' in given ? given : await openMediaSockets(listen.address, given);
-      if (media !== given) this.#closers.push(() => media.close());
-      this.#media = media;
+      const [first, second] = places;
+      const media = await this.#openPlace(first);
+      this.#media = second ? [media, await this.#openPlace(second)] : [media];
       const sip = signalling && (await this.#openSip(signalling));
       // Closed in the meantime.
       if (this.#state.is !== 'starting') throw new LatchkeyError('LATCHKEY_CLOSED', 'the server is closed');
@@ -154,7 +151,13 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     const parsed = parseCallUri(String(uri));
     if (!parsed.ok) throw new LatchkeyError('LATCHKEY_OPTION', parsed.message);
     if (!sip) throw new LatchkeyError('LATCHKEY_STATE', 'the server has no signalling to call by');
-    const stack = sip.listeners.stackOf(parsed.uri.transport);
+    // No URI that can be called names an IPv6 host.
+    const order = this.#options.places.map((place, index) => ({
+      isIpv6: isIPv6(place?.address ?? ''),
+      index,
+    }));
+    const { index } = order.find(({ isIpv6 }) => !isIpv6) ?? { index: 0 };
+    const stack = sip.listeners[index]?.stackOf(parsed.uri.transport);
     const { status, reason, session } = await sip.meeting.callOut(parsed.uri, room, stack, ringMs);
     const result = { uri, room, status, reason, ...(session && { session: session.id }) };
     this.#tell('callout', result);
@@ -168,12 +171,15 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
 
   renew(given: ServerRenewal): void {
     const { sip } = this.#checkOpen();
-    const { renewal, admission } = checkRenewal(given, this.#listen);
-    if (sip && !sip.listeners.renew)
+    const { renewal, admission } = checkRenewal(given, {
+      listen: this.#listen,
+      places: this.#options.places,
+    });
+    if (sip?.listeners.some((listeners) => listeners.renew === undefined))
       throw new LatchkeyError('LATCHKEY_STATE', 'this signalling cannot take up anything while it listens');
     // What can fail has been checked, or changes nothing when it fails.
     if (admission) this.#admission.renew(admission);
-    sip?.listeners.renew?.(renewal);
+    for (const listeners of sip?.listeners ?? []) listeners.renew?.(renewal);
     const named = Object.entries(renewal).filter(([, value]) => value !== undefined);
     this.#listen = { ...this.#listen, ...Object.fromEntries(named) };
   }
@@ -207,15 +213,27 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   }
 
   #listening(sip: SipSide | undefined): Listening {
-    const { address: own, advertise } = this.#options.listen;
-    const addresses = [...(sip?.listeners.addresses ?? [])].map(([protocol, { address, port }]) => [
+    const [first, second] = this.#options.places;
+    const other = second && this.#listeningAt(second, this.#openMedia[1], sip?.listeners[1]);
+    return {
+      ...this.#listeningAt(first, this.#openMedia[0], sip?.listeners[0]),
+      ...(other && { other }),
+    };
+  }
+
+  #listeningAt(
+    place: ListenPlace,
+    seats: SeatPlace | undefined,
+    listeners: SipListeners | undefined,
+  ): ListeningAt {
+    const addresses = [...(listeners?.addresses ?? [])].map(([protocol, { address, port }]) => [
       protocol,
       { address, port },
     ]);
     return {
       sip: Object.fromEntries(addresses) as Listening['sip'],
-      media: this.#openMedia.ports,
-      ...{ address: own, advertise },
+      media: seats?.media.ports ?? '',
+      ...place,
     };
   }
 
@@ -225,7 +243,15 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     return session && sip?.meeting.calls.get(session);
   }
 
-  get #openMedia(): MediaSockets {
+  async #openPlace({ address, advertise }: ListenPlace): Promise<SeatPlace> {
+    const given = this.#options.media;
+    if ('lend' in given) return { advertise, media: given };
+    const media = await openMediaSockets(address, given);
+    this.#closers.push(() => media.close());
+    return { advertise, media };
+  }
+
+  get #openMedia(): SeatPlaces {
     if (this.#media) return this.#media;
     throw new LatchkeyError('LATCHKEY_STATE', 'the server has not been started');
   }
@@ -235,10 +261,14 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     this.#signalling = signalling;
     const meeting = this.#meetingOf(signalling);
     try {
-      const listeners = await signalling.listen({ ...this.#options.listen, doorkeeper: meeting }, (arrival) =>
-        meeting.handle(arrival),
-      );
-      this.#closers.push(() => listeners.close());
+      const listeners: SipListeners[] = [];
+      for (const place of this.#options.places) {
+        if (!place) continue;
+        const where = { ...this.#options.listen, ...place, doorkeeper: meeting };
+        const opened = await signalling.listen(where, (arrival) => meeting.handle(arrival));
+        this.#closers.push(() => opened.close());
+        listeners.push(opened);
+      }
       return { meeting, listeners };
     } catch (error) {
       throw new LatchkeyError('LATCHKEY_LISTEN', error instanceof Error ? error.message : String(error));
@@ -256,7 +286,6 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   #meetingOf(signalling: SipSignalling): MeetingServer {
     const meeting = new MeetingServer({
       ...{ signalling, seats: this.#seats, admission: this.#admission },
-      advertise: this.#options.listen.advertise,
       onTurnedAway: (...refused) => this.#tellTurnedAway(...refused),
       onRefused: (session, invite, status, warning) =>
         this.#tell('rejected', {

@@ -37,8 +37,6 @@ export interface MeetingServerSite {
   readonly seats: RoomSeats;
   /** Who may call. */
   readonly admission: Admission;
-  /** The IP address in our Contact. */
-  readonly advertise: string;
   /** Somebody who may not call has tried to; of those who were only asked who they are, nothing is told. */
   onTurnedAway(invite: SipRequest, flow: SipFlow, status: number, warning: string): void;
   /** A call was refused, by a response of ours to its INVITE. */
@@ -66,10 +64,10 @@ export class MeetingServer implements Doorkeeper {
 
   constructor(site: MeetingServerSite) {
     this.#site = site;
-    const { signalling, seats, advertise } = site;
+    const { signalling, seats } = site;
     this.#callSite = {
       allow: ALLOW,
-      contact: (arrival) => contactFor(arrival, advertise),
+      contact: contactFor,
       onRefused: (...refused) => site.onRefused(...refused),
       onAnswered: (call) => site.onAnswered(call),
       onAcknowledged: (call) => site.onAcknowledged(call),
@@ -144,7 +142,7 @@ export class MeetingServer implements Doorkeeper {
     if (this.#closedTo !== undefined) return { status: 503, reason: this.#closedTo };
     const { scheme, transport } = uri;
     const user = encodeURIComponent(room);
-    const contact = contactUri({ scheme, user, host: this.#site.advertise, transport, stack });
+    const contact = contactUri({ scheme, user, host: stack.hostname(), transport, stack });
     const call = new OutgoingCall(
       { uri, room, stack, contact, ringMs, ...(flow && { flow }) },
       this.#outgoingSite,
@@ -300,11 +298,11 @@ export function audioOf(
   return audio ? { media: audio.index, remote: { address: audio.address, port: audio.port } } : { media: 0 };
 }
 
-function contactFor({ request, flow, stack }: Arrival, host: string): string {
+function contactFor({ request, flow, stack }: Arrival): string {
   const uri = typeof request.uri === 'string' ? request.uri : '';
   const [, scheme = 'sip', user = ''] = /^(sips?):([^@]*)@/i.exec(uri) ?? [];
   return contactUri({
-    ...{ scheme: scheme.toLowerCase(), user, host, stack },
+    ...{ scheme: scheme.toLowerCase(), user, host: stack.hostname(), stack },
     transport: flow.protocol.toLowerCase(),
   });
 }

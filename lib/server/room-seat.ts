@@ -19,11 +19,19 @@ import type { MediaSockets } from './media-sockets.js';
 /** What a seat needs of the call's latch session: its name, and ports under which its agreements hold. */
 export type SeatSession = Pick<Session, 'id' | 'call' | 'bind'>;
 
-export interface SeatSite {
-  readonly rooms: Rooms;
-  readonly media: MediaSockets;
+/** Where media of one family of addresses is taken. */
+export interface SeatPlace {
   /** The IP address that the others send their media to. */
   readonly advertise: string;
+  readonly media: MediaSockets;
+}
+
+/** One, or one of each family; the first is for offers of ours, unless somebody says otherwise. */
+export type SeatPlaces = readonly [SeatPlace, SeatPlace?];
+
+export interface SeatSite {
+  readonly rooms: Rooms;
+  readonly places: SeatPlaces;
   /** Of the descriptions that come. */
   readonly sdpLimits: SdpLimits | undefined;
   /** A seat was taken, by a call or by one more answer to its offer. */
@@ -78,6 +86,8 @@ const FULL: SeatRefusal = { ok: false, reason: 'full', warning: 'the room is ful
 export class RoomSeat implements Seat {
   readonly #site: SeatSite;
   readonly #session: SeatSession;
+  /** Settled by the first description of the peer's, or with the first ports. */
+  #at: SeatPlace;
   readonly #ports: CallPorts;
   #sessionId = String(randomInt(1, 2 ** 47));
   #leg: Leg | undefined;
@@ -95,11 +105,12 @@ export class RoomSeat implements Seat {
     readonly roomName: string,
     session: SeatSession,
     site: SeatSite,
-    ports = new CallPorts(session, site.media),
+    ports?: CallPorts,
   ) {
     this.#session = session;
     this.#site = site;
-    this.#ports = ports;
+    [this.#at] = site.places;
+    this.#ports = ports ?? new CallPorts(session, () => this.#at.media);
     site.onTaken(this);
   }
 
@@ -111,6 +122,7 @@ export class RoomSeat implements Seat {
   /** For another answer to the offer of this seat: the same description, the same sockets, a session and leg of its own. */
   fork(session: SeatSession): RoomSeat {
     const fork = new RoomSeat(this.roomName, session, this.#site, this.#ports.fork(session));
+    fork.#at = this.#at;
     fork.#sessionId = this.#sessionId;
     fork.#version = this.#version;
     fork.#description = this.#description;
@@ -217,8 +229,20 @@ export class RoomSeat implements Seat {
     return this.#leg === undefined && this.#site.rooms.isFull(this.roomName);
   }
 
+  /** Of two places that of the family which the peer's description names: media cannot go to the other. */
+  #settle(offer: string): void {
+    if (this.#ports.hasAny) return;
+    const isFitting = (place: SeatPlace | undefined) =>
+      place && offeredTransports(offer, this.#site.sdpLimits, place.advertise).length > 0;
+    const [first, second] = this.#site.places;
+    this.#at = second && !isFitting(first) && isFitting(second) ? second : first;
+  }
+
   #transports(offer: string | undefined): readonly number[] {
-    if (offer !== undefined) return offeredTransports(offer, this.#site.sdpLimits, this.#site.advertise);
+    if (offer !== undefined) {
+      this.#settle(offer);
+      return offeredTransports(offer, this.#site.sdpLimits, this.#at.advertise);
+    }
     if (this.#description !== undefined) return [];
     return kindsToOffer(this.#site.rooms.preference(this.roomName)).map((_, index) => index);
   }
@@ -243,7 +267,7 @@ export class RoomSeat implements Seat {
 
   #options(sessionVersion: number) {
     return {
-      address: this.#site.advertise,
+      address: this.#at.advertise,
       rtpPort: 0,
       ports: this.#ports.sections,
       sessionId: this.#sessionId,

@@ -2,24 +2,22 @@
 // knows none.
 import type { SdpLimits } from '../index.js';
 import type { Rooms } from '../room/index.js';
-import type { MediaSockets } from './media-sockets.js';
 import { RoomSeat } from './room-seat.js';
-import type { SeatSession, SeatSite } from './room-seat.js';
+import type { SeatPlaces, SeatSession, SeatSite } from './room-seat.js';
 
 export class RoomSeats {
-  readonly #site: Omit<SeatSite, 'media'>;
-  readonly #media: () => MediaSockets;
+  readonly #site: Omit<SeatSite, 'places'>;
+  readonly #places: () => SeatPlaces;
   readonly #seats = new Map<string, RoomSeat>();
 
   /**
-   * @param media Is asked when a seat is taken.
-   * @param advertise The IP address that the others send their media to.
+   * @param places Is asked when a seat is taken.
    * @param sdpLimits Of the descriptions that come; those of latchkey unless set.
    */
-  constructor(rooms: Rooms, media: () => MediaSockets, advertise: string, sdpLimits?: SdpLimits) {
-    this.#media = media;
+  constructor(rooms: Rooms, places: () => SeatPlaces, sdpLimits?: SdpLimits) {
+    this.#places = places;
     this.#site = {
-      ...{ rooms, advertise, sdpLimits },
+      ...{ rooms, sdpLimits },
       onTaken: (seat) => this.#seats.set(seat.session, seat),
       onReleased: (seat) => this.#seats.delete(seat.session),
     };
@@ -27,7 +25,7 @@ export class RoomSeats {
 
   /** A place in a room for the call of this session. Whether there is one its first description shows. */
   take(roomName: string, session: SeatSession): RoomSeat {
-    return new RoomSeat(roomName, session, { ...this.#site, media: this.#media() });
+    return new RoomSeat(roomName, session, { ...this.#site, places: this.#places() });
   }
 
   /** By the id of the session. */

@@ -27,7 +27,7 @@ const port = option.of(
 /** Its kind only: what was given may be a key. */
 const pem = option.of('a text in PEM where TLS or WSS has a port', (value) => typeof value === 'string');
 const LISTEN_RULES: OptionRules<ServerListenOptions> = {
-  address: option.of('an IP address', isAddress),
+  address: option.of('an IP address, or one of each family', (value) => isOnePerFamily(value)),
   ...{ udp: port, tcp: port, tls: port, ws: port, wss: port },
   ...{ cert: pem, key: pem, clientCa: pem },
   origins: option.of("a list such as ['https://phone.example']", isTexts),
@@ -49,8 +49,8 @@ const RULES: OptionRules<DistributionServerOptions> = {
   signalling: option.of('(latchkey) => latchSip(sip, latchkey), or what latchSip makes', isSignalling),
   listen: option.record(LISTEN_RULES),
   advertise: option.of(
-    'one IP address that peers can be told',
-    (value) => isAddress(value) && !isUnspecified(value),
+    'one IP address that peers can be told, or one of each family',
+    (value) => isOnePerFamily(value) && ![value].flat().some((one) => isUnspecified(String(one))),
   ),
   admission: (name, value) => {
     if (value === 'anybody') return;
@@ -67,10 +67,20 @@ const RENEWAL_RULES: OptionRules<ServerRenewal> = {
 };
 const ADMISSION = "'anybody', or { users, realm, trunks }";
 
+/** An address that is listened on, and what peers are told of it. */
+export interface ListenPlace {
+  readonly address: string;
+  readonly advertise: string;
+}
+
+export type Places = readonly [ListenPlace, ListenPlace?];
+
 export interface CheckedServerOptions {
   readonly latchkey: Latchkey | LatchkeyOptions;
   readonly signalling: SipSignalling | ((latchkey: Latchkey) => SipSignalling) | undefined;
-  readonly listen: ListenOptions & { readonly advertise: string };
+  readonly listen: Omit<ListenOptions, 'address' | 'advertise'>;
+  /** One, or one of each family. */
+  readonly places: Places;
   readonly admission: AdmissionOptions;
   readonly media: MediaPorts | MediaSockets;
   readonly rooms: RoomsOptions;
@@ -81,12 +91,14 @@ export function checkServerOptions(given: DistributionServerOptions = {}): Check
   checkOptions('createDistributionServer', given, RULES);
   const { latchkey = {}, signalling, media = DEFAULT_MEDIA, rooms = {} } = given;
   const listen = checkListen(given.listen);
-  const advertise = checkAdvertise(given.advertise, listen.address);
+  const places = checkPlaces(given);
+  if (places.length > 1 && 'lend' in media)
+    refuse('media', 'ports where two addresses are listened on', 'sockets of your own');
   const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
   checkSignalling(given, latchkey, hasPorts);
-  const admission = checkAdmission(given.admission, listen, hasPorts);
+  const admission = checkAdmission(given.admission, listen, places, hasPorts);
   return {
-    ...{ latchkey, signalling, listen: { ...listen, advertise }, admission },
+    ...{ latchkey, signalling, listen, places, admission },
     ...{ media, rooms },
   };
 }
@@ -106,7 +118,7 @@ function checkSignalling(
 /** What a server that listens like this can take up. Throws LATCHKEY_OPTION. */
 export function checkRenewal(
   given: ServerRenewal,
-  listen: ListenOptions,
+  { listen, places }: Pick<CheckedServerOptions, 'listen' | 'places'>,
 ): { readonly renewal: ListenRenewal; readonly admission: AdmissionOptions | undefined } {
   checkOptions('renew', given, RENEWAL_RULES);
   const { cert, key, clientCa, origins } = given;
@@ -124,7 +136,7 @@ export function checkRenewal(
   checkPem({ cert: cert ?? listen.cert, key: key ?? listen.key, ca: clientCa ?? listen.clientCa }, isSecure);
   const renewal = { cert, key, clientCa, origins };
   const hasPorts = TRANSPORTS.some((transport) => listen[transport] !== undefined);
-  const admission = given.admission && checkAdmission(given.admission, listen, hasPorts);
+  const admission = given.admission && checkAdmission(given.admission, listen, places, hasPorts);
   return { renewal, admission };
 }
 
@@ -146,16 +158,25 @@ export function isLatchkey(value: Latchkey | LatchkeyOptions): value is Latchkey
   return 'createSession' in value;
 }
 
-function checkAdvertise(advertise: string | undefined, address: string): string {
-  const told = advertise ?? address;
-  if (isUnspecified(told)) refuse('advertise', 'one IP address that peers can be told', told);
-  if (isIPv6(told) !== isIPv6(address))
-    refuse('advertise', `an address of the same family as ${address}, which is listened on`, told);
-  return told;
+function checkPlaces({ listen, advertise }: DistributionServerOptions): Places {
+  const addresses = [listen?.address ?? '127.0.0.1'].flat();
+  const told = [advertise ?? addresses].flat();
+  const [first, second] = addresses.map((address): ListenPlace => {
+    const own = told.find((one) => isIPv6(one) === isIPv6(address));
+    if (own === undefined || told.length > addresses.length)
+      refuse(
+        'advertise',
+        `an address of the same family as ${address}, which is listened on`,
+        told.join(', '),
+      );
+    if (isUnspecified(own)) refuse('advertise', 'one IP address that peers can be told', own);
+    return { address, advertise: own };
+  });
+  return second ? [first as ListenPlace, second] : [first as ListenPlace];
 }
 
-function checkListen(given: ServerListenOptions = {}): ListenOptions {
-  const { address = '127.0.0.1', cert, key, clientCa, origins = [] } = given;
+function checkListen(given: ServerListenOptions = {}): CheckedServerOptions['listen'] {
+  const { cert, key, clientCa, origins = [] } = given;
   const ports = TRANSPORTS.map((transport) => [transport, portOf(given[transport])]);
   const { tls, wss, ...others } = Object.fromEntries(ports) as Record<Transport, number | undefined>;
   const isSecure = tls !== undefined || wss !== undefined;
@@ -163,19 +184,21 @@ function checkListen(given: ServerListenOptions = {}): ListenOptions {
     if (isSecure && text === undefined) pem(`listen.${name}`, text);
   if (clientCa !== undefined && !isSecure)
     refuse('listen.clientCa', 'a text in PEM where TLS or WSS has a port', clientCa);
-  return { address, ...others, tls, wss, cert, key, clientCa, origins };
+  return { ...others, tls, wss, cert, key, clientCa, origins };
 }
 
 /** Nobody is let in by what was forgotten: beyond loopback somebody has to say who may call. */
 function checkAdmission(
   given: DistributionServerOptions['admission'],
-  { address, clientCa }: ListenOptions,
+  { clientCa }: CheckedServerOptions['listen'],
+  places: Places,
   hasPorts: boolean,
 ): AdmissionOptions {
   const hasClientCertificates = clientCa !== undefined;
   if (given === undefined) {
-    if (hasPorts && !hasClientCertificates && !isLoopback(address))
-      refuse('admission', `${ADMISSION}, or listen.clientCa, where ${address} is listened on`, given);
+    const abroad = places.find((place) => place && !isLoopback(place.address));
+    if (hasPorts && !hasClientCertificates && abroad)
+      refuse('admission', `${ADMISSION}, or listen.clientCa, where ${abroad.address} is listened on`, given);
     return { isOpen: !hasClientCertificates, hasClientCertificates };
   }
   if (given === 'anybody') return { isOpen: true };
@@ -223,6 +246,12 @@ function isPort(value: unknown, max: number): value is number {
 
 function isAddress(value: unknown): value is string {
   return typeof value === 'string' && isIP(value) !== 0 && !value.includes('%');
+}
+
+function isOnePerFamily(value: unknown): boolean {
+  const values: unknown[] = [value].flat();
+  const families = values.filter(isAddress).map(isIPv6);
+  return values.length > 0 && families.length === values.length && new Set(families).size === values.length;
 }
 
 function isUnspecified(address: string): boolean {

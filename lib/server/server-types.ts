@@ -28,8 +28,11 @@ import type { Seat, SeatSession } from './room-seat.js';
 
 /** Where the server listens for SIP: 0 or left out is nowhere, `'auto'` any free port. */
 export interface ServerListenOptions {
-  /** The IP address that all sockets are bound to, those for media too. Default `'127.0.0.1'`. */
-  readonly address?: string | undefined;
+  /**
+   * The IP address that all sockets are bound to, those for media too; or two, one of each family: media then goes by the family
+   * that a caller's description names. Default `'127.0.0.1'`.
+   */
+  readonly address?: string | readonly [string] | readonly [string, string] | undefined;
   readonly udp?: ListenPort | undefined;
   readonly tcp?: ListenPort | undefined;
   readonly tls?: ListenPort | undefined;
@@ -75,8 +78,8 @@ export interface DistributionServerOptions {
    * where `listen.address` is not loopback, unless there is `listen.clientCa`; on loopback it is anybody unless told.
    */
   readonly admission?: 'anybody' | ServerAdmission | undefined;
-  /** The IP address that peers are told, in SDP, Contact and Via. Default: that of `listen`. */
-  readonly advertise?: string | undefined;
+  /** The IP address that peers are told, in SDP, Contact and Via, or one of each family. Default: that of `listen`. */
+  readonly advertise?: string | readonly [string] | readonly [string, string] | undefined;
   /**
    * The UDP ports for media: `{ kind: 'shared', port }` is one, and the next, for all calls, `{ kind: 'range', low, high }` a pair
    * for each. Or sockets of your own. Default 40000 to 49999.
@@ -181,13 +184,19 @@ export interface DistributionServerEvents {
   fault: [fault: ServerFault];
 }
 
-/** Where the server can be reached. */
-export interface Listening {
+/** Where the server can be reached at one of its addresses. */
+export interface ListeningAt {
   readonly sip: Readonly<Partial<Record<ListenerProtocol, TransportAddress>>>;
   /** Where media is taken: `PORT` or `LOW-HIGH`, at the address that is listened on. */
   readonly media: string;
   readonly address: string;
   readonly advertise: string;
+}
+
+/** Where the server can be reached: at the first address that it listens on, and at the other. */
+export interface Listening extends ListeningAt {
+  /** At the address of the other family, where it listens on two. */
+  readonly other?: ListeningAt;
 }
 
 /** Totals since the start, calls that are over included. */

@@ -38,8 +38,8 @@ describe('the options of serve', () => {
     const { cert, key, callOut, durationMs, users, clientCa, ...options } = readServeOptions({});
     assert.deepEqual([cert, key, callOut, durationMs, users, clientCa], Array(6).fill(undefined));
     assert.deepEqual(options, {
-      listen: '127.0.0.1',
-      advertise: '127.0.0.1',
+      listen: ['127.0.0.1'],
+      advertise: ['127.0.0.1'],
       udp: 5060,
       tcp: 5060,
       tls: 5061,
@@ -66,7 +66,7 @@ describe('the options of serve', () => {
     const options = readServeOptions({ ...flags, open: true, listen: '0.0.0.0', advertise: '192.0.2.1' });
     assert.deepEqual([options.udp, options.tcp, options.durationMs], [0, 'auto', 1500]);
     assert.deepEqual(options.media, { kind: 'shared', port: 7000 });
-    assert.deepEqual([options.listen, options.advertise], ['0.0.0.0', '192.0.2.1']);
+    assert.deepEqual([options.listen, options.advertise], [['0.0.0.0'], ['192.0.2.1']]);
     assert.equal(options.allowInsecureSignalling, true);
   });
 
@@ -176,12 +176,13 @@ describe('the options of serve', () => {
     [{ media: '1-2-3' }, /^--media: expects/],
     [{ media: 'auto-9' }, /^--media: expects/],
     [{ policy: 'Require' }, /^--policy: expects require, prefer or legacy$/],
-    [{ listen: 'localhost' }, /^--listen: expects an IP address$/],
-    [{ listen: 'fe80::1%eth0' }, /^--listen: expects an IP address$/],
-    [{ advertise: '1.2.3' }, /^--advertise: expects an IP address$/],
+    [{ listen: 'localhost' }, /^--listen: expects an IP address, or one of each family$/],
+    [{ listen: 'fe80::1%eth0' }, /^--listen: expects an IP address, or one of each family$/],
+    [{ listen: '127.0.0.1,192.0.2.1' }, /^--listen: expects an IP address, or one of each family$/],
+    [{ advertise: '1.2.3' }, /^--advertise: expects an IP address, or one of each family$/],
     [{ listen: '0.0.0.0' }, /^--listen 0\.0\.0\.0 needs --advertise/],
     [{ listen: '::' }, /^--listen :: needs --advertise/],
-    [{ listen: '::1', advertise: '192.0.2.1' }, /both IPv4 or both IPv6/],
+    [{ listen: '::1', advertise: '192.0.2.1' }, /both IPv4, or both IPv6/],
     [{ call: 'sip:a@192.0.2.7' }, /^--room is missing: --call and --room go together/],
     [{ room: 'tea' }, /^--call is missing: --call and --room go together/],
     [{ call: 'nobody', room: 'tea' }, /^--call: "nobody" is no SIP URI/],

@@ -488,3 +488,21 @@ async function freePair(): Promise<number> {
     if (areFree) return port;
   }
 }
+
+describe('latchkey serve on two addresses', () => {
+  it('says where it listens at each, and is called at each', async () => {
+    const server = await ServerProcess.start('--listen', '127.0.0.1,::1');
+    const other = server.listening['other'] as Record<string, string>;
+    assert.match(other['udp'] ?? '', /^\[::1\]:\d+$/);
+    assert.match(other['media'] ?? '', /^\[::1\]:\d+$/);
+    for (const [address, port] of [
+      ['127.0.0.1', server.port('udp')],
+      ['::1', Number(other['udp']?.slice(6))],
+    ] as const) {
+      const phone = await RawPhone.open(port, address);
+      assert.equal((await phone.ask('INVITE', { body: phone.sdp() })).status, 200);
+      phone.close();
+    }
+    await server.stop('SIGTERM');
+  });
+});

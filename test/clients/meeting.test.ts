@@ -110,8 +110,7 @@ describe('a meeting of a sip.js program, a baresip and a latchkey call', functio
     const meeting = new MeetingServer({
       ...{
         signalling: latch,
-        seats: new RoomSeats(createRooms(), () => media, OWN_ADDRESS),
-        advertise: OWN_ADDRESS,
+        seats: new RoomSeats(createRooms(), () => [{ advertise: OWN_ADDRESS, media }]),
       },
       admission: new Admission({ isOpen: true }, () => 0),
       onTurnedAway: () => undefined,

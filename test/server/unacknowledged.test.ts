@@ -118,8 +118,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
     const server = new MeetingServer({
       ...{
         signalling,
-        seats: new RoomSeats(createRooms(), () => media, '127.0.0.1'),
-        advertise: '127.0.0.1',
+        seats: new RoomSeats(createRooms(), () => [{ advertise: '127.0.0.1', media }]),
       },
       admission: new Admission({ isOpen: true }, () => 0),
       onTurnedAway: () => undefined,

@@ -195,8 +195,7 @@ describe('a caller without latch that vanishes', () => {
       const server = new MeetingServer({
         ...{
           signalling: latch,
-          seats: new RoomSeats(createRooms(), () => media, '127.0.0.1'),
-          advertise: '127.0.0.1',
+          seats: new RoomSeats(createRooms(), () => [{ advertise: '127.0.0.1', media }]),
         },
         admission: new Admission({ isOpen: true }, () => 0),
         onTurnedAway: () => undefined,
