@@ -15,6 +15,9 @@ export type Role = 'verifier' | 'prover';
 /** May this address out of what the peer said be challenged unasked, given ours as it was told? See protocol.md 5.7. */
 export type DirectTargetRule = (address: string, advertised: string | undefined) => boolean;
 
+/** Looks up a key that was handed out over HTTPS: 32 bytes. What is not known, or has expired, is undefined. */
+export type FindKey = (kid: string) => Uint8Array | undefined;
+
 export interface EngineOptions {
   readonly policy: Policy;
   /** Offered and accepted, best first. */
@@ -25,6 +28,8 @@ export interface EngineOptions {
   readonly allowInsecureSignalling: boolean;
   /** Which signalled addresses may be challenged unasked: protocol.md 5.7. */
   readonly isDirectTarget: DirectTargetRule;
+  /** Looks up the keys that `kid` names (protocol.md 2). */
+  readonly findKey: FindKey;
   /** Of a description, the peer's and ours. */
   readonly sdpLimits: SdpLimits;
 }

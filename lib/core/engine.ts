@@ -53,6 +53,7 @@ const DEFAULTS: EngineOptions = {
   keepaliveS: 15,
   allowInsecureSignalling: false,
   isDirectTarget: isDefaultDirectTarget,
+  findKey: () => undefined,
   sdpLimits: SDP_LIMITS,
 };
 

@@ -16,7 +16,7 @@ export type { AskedQuestion, CallPlace, PeerTransport, QuestionOutcome, Signalli
 export { Component } from './path/component.js';
 export type { ComponentPort as Port } from './path/component.js';
 export type { Protection } from './proof/protection.js';
-export type { DirectTargetRule, EngineOptions, Policy, Role } from './context.js';
+export type { DirectTargetRule, EngineOptions, FindKey, Policy, Role } from './context.js';
 export { addCounters, createCounters, DROP_REASONS } from './counters.js';
 export type { Counters, DropReason } from './counters.js';
 export type { Crypto, Random } from './crypto.js';

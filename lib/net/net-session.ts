@@ -89,6 +89,11 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
     }
   }
 
+  addKey(kid: string, key: Uint8Array): void {
+    this.#checkOpen();
+    this.#site.core.addKey(kid, key);
+  }
+
   rollback(): void {
     this.#checkOpen();
     this.#site.core.rollback();

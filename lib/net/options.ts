@@ -9,7 +9,7 @@ import {
   refuseOption,
 } from '../core/index.js';
 import type { OptionRules } from '../core/index.js';
-import type { PeerSource, Policy, QuestionOutcome, Role, Signalling, Suite } from '../core/index.js';
+import type { FindKey, PeerSource, Policy, QuestionOutcome, Role, Signalling, Suite } from '../core/index.js';
 import { SDP_LIMITS } from '../wire/index.js';
 import type { SdpLimits } from '../wire/index.js';
 
@@ -27,6 +27,11 @@ export interface LatchkeyOptions {
   readonly allowInsecureSignalling?: boolean | undefined;
   /** May this address out of a peer's SDP be challenged unasked (protocol.md 5.7)? The default rule unless set. */
   readonly directTarget?: ((address: string) => boolean) | undefined;
+  /**
+   * The key of 32 bytes that was handed out under this name over HTTPS, where a peer names it by `kid`; undefined where there is
+   * none, or it has expired. Keys that must be fetched first are given to `session.addKey`.
+   */
+  readonly findKey?: ((kid: string) => Uint8Array | undefined) | undefined;
   /** Of each description: 64 Ki characters, 64 media sections and 256 mids in its groups unless set. */
   readonly sdpLimits?: Partial<SdpLimits> | undefined;
 }
@@ -68,6 +73,7 @@ const LATCHKEY_RULES: OptionRules<LatchkeyOptions> = {
   keepaliveS: option.of('a whole number of seconds from 5 to 60', isKeepalive),
   allowInsecureSignalling: option.boolean,
   directTarget: option.callback('(address: string) => boolean'),
+  findKey: option.callback('(kid: string) => Uint8Array | undefined'),
   sdpLimits: option.record(SDP_LIMIT_RULES),
 };
 
@@ -97,15 +103,16 @@ export interface CheckedOptions {
   readonly keepaliveS: number;
   readonly allowInsecureSignalling: boolean;
   readonly directTarget?: (address: string) => boolean;
+  readonly findKey: FindKey;
   readonly sdpLimits: SdpLimits;
 }
 
 export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOptions {
   checkOptions('createLatchkey', given, LATCHKEY_RULES);
   const { policy = 'prefer', suites = SUITES, keepaliveS = 15, allowInsecureSignalling = false } = given;
-  const { directTarget } = given;
+  const { directTarget, findKey = () => undefined } = given;
   const sdpLimits = { ...SDP_LIMITS, ...given.sdpLimits };
-  const checked = { policy, suites: [...suites], keepaliveS, allowInsecureSignalling, sdpLimits };
+  const checked = { policy, suites: [...suites], keepaliveS, allowInsecureSignalling, findKey, sdpLimits };
   return directTarget === undefined ? checked : { ...checked, directTarget };
 }
 

@@ -67,6 +67,14 @@ export interface Session extends EventEmitter<LatchEvents> {
   setLocal(sdp: string, type?: DescriptionType): string;
 
   /**
+   * A key of 32 bytes that was had over HTTPS, which is copied: your offers name it by `kid` from now on, and the peer's
+   * descriptions may. With it a call over clear signalling is latched too (docs/protocol.md, section 2).
+   * @throws LatchkeyError LATCHKEY_OPTION for what is no kid or no key
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  addKey(kid: string, key: Uint8Array): void;
+
+  /**
    * The pending offer failed (a 488 to a re-INVITE): all is as it was before it.
    * @throws LatchkeyError LATCHKEY_CLOSED
    */

@@ -17,7 +17,7 @@ export type { IceCheck, IceMessage, IceResponse, Ufrags } from './ice-message.js
 export type { EqualBytes, Hmac } from './integrity.js';
 export { ipRange } from './ip-range.js';
 export type { IpRange } from './ip-range.js';
-export { formatChallenge, formatLatch, parseChallenge, parseLatch } from './latch-attribute.js';
+export { formatChallenge, formatLatch, isKid, parseChallenge, parseLatch } from './latch-attribute.js';
 export type { LatchAttribute } from './latch-attribute.js';
 export {
   encodeChallenge,

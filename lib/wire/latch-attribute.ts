@@ -38,6 +38,9 @@ const VCHARS = /^[!-~]+$/; // RFC 5234 appendix B.1
 const KID = /^[A-Za-z0-9_-]{1,64}$/;
 const KEEPALIVE = /^[0-9]{1,2}$/;
 
+/** May this name a key: `kid` of protocol.md 2? */
+export const isKid = (text: string): boolean => KID.test(text);
+
 type Params = {
   -readonly [name in 'suitesText' | 'suites' | 'suite' | 'kid' | 'keepaliveS']?: LatchAttribute[name];
 };
@@ -92,7 +95,7 @@ function readParam(name: string, text: string, into: Params): string | undefined
       into.suite = text;
       return undefined;
     case 'kid':
-      if (!KID.test(text)) return 'kid is not 1 to 64 letters, digits, - and _';
+      if (!isKid(text)) return 'kid is not 1 to 64 letters, digits, - and _';
       into.kid = text;
       return undefined;
     case 'keepalive': {

@@ -35,7 +35,7 @@ function derive(vector: Case) {
     answerer: half(answerer),
     offeredSuites,
     suite,
-    ...(kid && { kidKey: Buffer.from(kid.key, 'base64url') }),
+    ...(kid && { namedKey: Buffer.from(kid.key, 'base64url') }),
   });
 }
 
@@ -81,7 +81,7 @@ describe('keys and proofs (protocol.md 3)', () => {
       { ...base, answerer: { ...base.answerer, secret: new Uint8Array(32).fill(3) } },
       { ...base, offeredSuites: 'AES-256,HMAC-SHA-256' },
       { ...base, suite: 'AES-256' as const },
-      { ...base, kidKey: new Uint8Array(32) },
+      { ...base, namedKey: new Uint8Array(32) },
     ];
     const seen = new Set(variants.map((input) => hex(deriveKeys(testCrypto, input).integrity.reveal())));
     assert.equal(seen.size, variants.length);

@@ -3,7 +3,7 @@
 import { ipRange, parseIp, type TransportAddress } from '../../wire/index.js';
 import type { Policy, Role } from '../context.js';
 import { LatchkeyError } from '../errors.js';
-import { SECRET_BYTES, WORD_BYTES, type LatchHalf } from '../proof/credentials.js';
+import { NAMED_KEY_BYTES, SECRET_BYTES, WORD_BYTES, type LatchHalf } from '../proof/credentials.js';
 import type { IceHalf } from '../proof/ice-generation.js';
 import { isSuite } from '../suite.js';
 import type { Agreement, IceAgreement, LatchAgreement, MediaTerms } from './agreement.js';
@@ -43,11 +43,16 @@ export function checkAgreement(agreement: Agreement, call: AgreeingCall): void {
 }
 
 function checkLatch(agreement: LatchAgreement, { role, isSecure }: AgreeingCall): void {
-  const { own, peer, suite, keepaliveS } = agreement;
-  // Whoever read the secrets on the way can prove any address (protocol.md 2).
-  if (!isSecure) refuse('latch is agreed on over encrypted signalling or loopback only');
+  const { own, peer, suite, namedKey, keepaliveS } = agreement;
+  // Whoever read the secrets on the way can prove any address, unless a key was had another way (protocol.md 2).
+  if (!isSecure && !namedKey)
+    refuse('latch without a key that kid names is agreed on over encrypted signalling or loopback only');
   checkHalf('own', own);
   checkHalf('peer', peer);
+  if (own.kid !== peer.kid || (own.kid === undefined) !== (namedKey === undefined))
+    refuse('own.kid and peer.kid name one key, and namedKey is that key');
+  if (namedKey && namedKey.reveal().length !== NAMED_KEY_BYTES)
+    refuse(`namedKey has ${NAMED_KEY_BYTES} bytes`);
   if (own.tag === peer.tag) refuse('own and peer have the same tag');
   // Without a word of ours nobody would be challenged, and media would go where the peer says (protocol.md 5.4).
   if ((own.word !== undefined) !== (role === 'verifier'))

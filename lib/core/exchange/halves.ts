@@ -33,9 +33,11 @@ export class Halves {
     return this.#ownIce;
   }
 
-  /** Our half for an offer: the one in force is repeated, so that a re-offer changes nothing. */
-  ownForOffer(random: Random, isVerifier: boolean): LatchHalf {
-    this.#own ??= createOwnHalf(random, isVerifier);
+  /** Our half for an offer: the one in force is repeated, so that a re-offer changes nothing. Another key makes another half. */
+  ownForOffer(random: Random, isVerifier: boolean, kid: string | undefined): LatchHalf {
+    if (this.#own && (kid === undefined || kid === this.#own.kid)) return this.#own;
+    forgetHalf(this.#own);
+    this.#own = createOwnHalf(random, isVerifier, kid);
     return this.#own;
   }
 

@@ -19,8 +19,9 @@ import {
   type LatchTerms,
 } from '../proof/credentials.js';
 import { createIceHalf, iceHalfOf, iceLines, type IceTerms } from '../proof/ice-generation.js';
-import { isSuite } from '../suite.js';
+import { isSuite, type Suite } from '../suite.js';
 import type { Halves } from './halves.js';
+import type { NamedKeys } from './named-keys.js';
 import {
   answeredRtcp,
   isRtp,
@@ -48,6 +49,8 @@ export interface Stance {
   readonly isSecure: boolean;
   readonly isVerifier: boolean;
   readonly policy: Policy;
+  /** Keys that offers and answers may name. */
+  readonly namedKeys: NamedKeys;
   /** The peer tag answered for another fork of the same offer. */
   isForeignTag(tag: string): boolean;
   rtcpSockets(media: number): RtcpSockets;
@@ -66,6 +69,24 @@ export function transportSections(sdp: Sdp): readonly SdpMedia[] {
   return sdp.media.filter((media) => !media.isRejected && media.transport === media.index);
 }
 
+/** What a section says of latch, as far as it counts on this hop: a secret that is no more than random input may come by any. */
+export function latchOf(
+  { isSecure }: Pick<Stance, 'isSecure'>,
+  { latch }: SdpMedia,
+): LatchAttribute | undefined {
+  return isSecure || latch?.kid !== undefined ? latch : undefined;
+}
+
+/** The best suite that both have; none where the key that the offer names is not known (protocol.md 2). */
+export function chooseLatch(
+  { namedKeys }: Pick<Stance, 'namedKeys'>,
+  offer: LatchAttribute,
+  ours: readonly Suite[],
+): Suite | undefined {
+  if (offer.kid !== undefined && !namedKeys.get(offer.kid)) return undefined;
+  return chooseSuite(offer, ours);
+}
+
 /** What our offer says of one section: our half of latch where the hop is secure, and of ICE where we verify. */
 export function offerLines(
   halves: Halves,
@@ -73,12 +94,13 @@ export function offerLines(
   stance: Stance,
   { random, options: { suites, keepaliveS } }: Context,
 ): { readonly lines: readonly string[]; readonly rtcp: RtcpTerms } {
-  const { isSecure, isVerifier } = stance;
+  const { isSecure, isVerifier, namedKeys } = stance;
   const lines: string[] = [];
   const hasIce = isVerifier && !media.ice;
   const rtcp = hasIce ? offeredRtcp(media, stance.rtcpSockets(media.index)) : asWritten(media);
-  if (isSecure) {
-    const own = halves.ownForOffer(random, isVerifier);
+  const kid = namedKeys.offered ?? halves.own?.kid;
+  if (isSecure || kid !== undefined) {
+    const own = halves.ownForOffer(random, isVerifier, kid);
     lines.push(...latchLines(own, { suitesText: suites.join(',') }, keepaliveS));
   }
   if (hasIce)
@@ -119,7 +141,7 @@ export function planExchange(
     const remote = theirs.media[index];
     if (!local || !remote) continue;
     const halves = halvesOf(index);
-    const latch = stance.isSecure ? remote.latch : undefined;
+    const latch = latchOf(stance, remote);
     const fault = latch && latchFault(stance, context, halves, latch);
     const terms = agreeOn(stance, context, halves, { local, remote, fault });
     const rtcp = rtcpOf(stance, local, remote, terms.kind);
@@ -144,8 +166,7 @@ type Terms =
 
 /** The best that both have: latch, then ICE, then what the policy has for a peer with neither (protocol.md 7). */
 function agreeOn(stance: Stance, context: Context, halves: Halves, { local, remote, fault }: Section): Terms {
-  const latch =
-    stance.isSecure && fault === undefined ? agreeOnLatch(stance, context, halves, remote) : undefined;
+  const latch = fault === undefined ? agreeOnLatch(stance, context, halves, remote) : undefined;
   if (latch) return { kind: 'latch', ...latch };
   const ice = fault === undefined && !local.ice ? agreeOnIce(stance, context, halves, remote) : undefined;
   if (ice) return { kind: 'ice', ...ice };
@@ -187,42 +208,43 @@ export function latchFault(
   halves: Halves,
   latch: LatchAttribute,
 ): string | undefined {
-  if (latch.kid === undefined) {
-    if (weOffered && latch.suite === undefined) return 'a=latch of an answer names no suite';
-    if (!weOffered && latch.suites === undefined) return 'a=latch of an offer names no suites';
-  }
+  if (weOffered && latch.suite === undefined) return 'a=latch of an answer names no suite';
+  if (!weOffered && latch.suites === undefined) return 'a=latch of an offer names no suites';
   if (latch.tag === halves.own?.tag) return 'a=latch repeats the tag that it answers';
   if (weOffered && isForeignTag(latch.tag)) return 'a=latch has the tag of another answer';
   if (halves.isPeerTag(latch.tag) && !halves.isPeer(crypto, latch)) {
-    return 'a=latch has a new secret under an old tag';
+    return 'a=latch has a new secret or kid under an old tag';
   }
   return undefined;
 }
 
 function agreeOnLatch(
-  { weOffered, isVerifier }: Stance,
+  stance: Stance,
   { crypto, random, options: { suites } }: Context,
   halves: Halves,
-  { latch, challenge }: SdpMedia,
+  section: SdpMedia,
 ): LatchTerms | undefined {
+  const { weOffered, isVerifier, namedKeys } = stance;
+  const { challenge } = section;
+  const latch = latchOf(stance, section);
   if (!latch) return undefined;
+  const namedKey = latch.kid === undefined ? undefined : namedKeys.get(latch.kid);
   // Where the peer repeats its half, so do we, and the suite stays (protocol.md 2).
   const known = halves.isPeer(crypto, latch) ? halves : undefined;
   const keepaliveS = latch.keepaliveS ?? DEFAULT_KEEPALIVE_S;
+  const common = { peer: halfOf(latch, challenge), namedKey, keepaliveS };
   if (weOffered) {
     const { own } = halves;
     const { suite } = latch;
-    if (!own || latch.kid !== undefined || suite === undefined || !isSuite(suite) || !suites.includes(suite))
+    // Both name the same key, or neither does.
+    if (!own || latch.kid !== own.kid || suite === undefined || !isSuite(suite) || !suites.includes(suite))
       return undefined;
-    const inForce = known?.suite ?? suite;
-    const peer = halfOf(latch, challenge);
-    return { own, peer, isOfferer: true, offeredSuites: suites.join(','), suite: inForce, keepaliveS };
+    return { ...common, own, isOfferer: true, offeredSuites: suites.join(','), suite: known?.suite ?? suite };
   }
-  const suite = known?.suite ?? chooseSuite(latch, suites);
+  const suite = known?.suite ?? chooseLatch(stance, latch, suites);
   if (!suite) return undefined;
-  const own = known?.own ?? createOwnHalf(random, isVerifier);
-  const peer = halfOf(latch, challenge);
-  return { own, peer, isOfferer: false, offeredSuites: latch.suitesText ?? '', suite, keepaliveS };
+  const own = known?.own ?? createOwnHalf(random, isVerifier, latch.kid);
+  return { ...common, own, isOfferer: false, offeredSuites: latch.suitesText ?? '', suite };
 }
 
 /** ICE is a verifier's matter: a prover does without, and so does a peer that brings none (protocol.md 8.1). */

@@ -20,18 +20,20 @@ import type { Counters } from '../counters.js';
 import { LatchkeyError } from '../errors.js';
 import type { ComponentId } from '../events.js';
 import type { Component } from '../path/component.js';
-import { chooseSuite } from '../proof/credentials.js';
 import { ICE_SESSION_LINES } from '../proof/ice-generation.js';
 import { Halves } from './halves.js';
 import {
   answerLines,
+  chooseLatch,
   latchFault,
+  latchOf,
   offerLines,
   planExchange,
   transportSections,
   type Planned,
   type Stance,
 } from './negotiation.js';
+import { NamedKeys } from './named-keys.js';
 import { refusedTarget } from './refused-target.js';
 import type { RtcpSockets, RtcpTerms } from './rtcp-terms.js';
 import { refusedVerdict, type Verdict, type WarnCode } from './verdict.js';
@@ -58,6 +60,7 @@ export class SdpSession {
   #offer: { readonly sdp: Sdp; readonly isOurs: boolean } | undefined;
   /** Peer tags of the answers to our offer, shared with its forks: a tag known from another answer is malformed. */
   #answered = new Map<string, SdpSession>();
+  #namedKeys: NamedKeys;
 
   readonly #options: CallOptions;
   readonly #openCall: (options: CallOptions) => EngineCall;
@@ -68,6 +71,7 @@ export class SdpSession {
     this.#openCall = openCall;
     this.#context = context;
     this.#call = openCall(options);
+    this.#namedKeys = new NamedKeys(context.options.findKey);
   }
 
   get id(): string {
@@ -127,6 +131,16 @@ export class SdpSession {
     return isAnswer ? this.#makeAnswer(parsed.value, nowMs) : this.#makeOffer(parsed.value);
   }
 
+  /**
+   * A key of 32 bytes that was had over HTTPS, which is copied. Offers of ours name it by `kid` from now on, and the peer may.
+   * @throws LatchkeyError LATCHKEY_OPTION for what is no kid or no key
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  addKey(kid: string, key: Uint8Array): void {
+    if (this.isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
+    this.#namedKeys.add(kid, key);
+  }
+
   /** The pending offer failed: everything is as before it (protocol.md 2). */
   rollback(): void {
     if (this.isClosed || this.#state === 'stable') return;
@@ -170,6 +184,7 @@ export class SdpSession {
     }
     for (const [media, terms] of this.#rtcp) fork.#rtcp.set(media, terms);
     fork.#call.attachLike(this.#call, this.#context.nowMs);
+    fork.#namedKeys = this.#namedKeys.copy();
     fork.#offer = this.#offer;
     fork.#answered = this.#answered;
     fork.#state = 'have-local-offer';
@@ -181,6 +196,7 @@ export class SdpSession {
     if (this.isClosed) return;
     this.#call.close(nowMs);
     for (const halves of this.#halves.values()) halves.forget();
+    this.#namedKeys.forget();
     this.#offer = undefined;
   }
 
@@ -257,11 +273,11 @@ export class SdpSession {
     }
     const wanted: Wanted[] = [];
     for (const media of transportSections(sdp)) {
-      const latch = this.#call.isSecure ? media.latch : undefined;
-      const fault =
-        latch && latchFault(this.#stance(false), this.#context, this.#halvesOf(media.index), latch);
+      const stance = this.#stance(false);
+      const latch = latchOf(stance, media);
+      const fault = latch && latchFault(stance, this.#context, this.#halvesOf(media.index), latch);
       const isSupported =
-        latch !== undefined && chooseSuite(latch, this.#context.options.suites) !== undefined;
+        latch !== undefined && chooseLatch(stance, latch, this.#context.options.suites) !== undefined;
       const refusal = this.#judge(media, fault, isSupported) ?? this.#judgeTarget(media);
       if (refusal) return refusal;
       wanted.push({ remote: media, isFound: isSupported || media.ice !== undefined });
@@ -286,6 +302,7 @@ export class SdpSession {
       isSecure: this.#call.isSecure,
       isVerifier: this.role === 'verifier',
       policy: this.policy,
+      namedKeys: this.#namedKeys,
       isForeignTag: (tag) => (this.#answered.get(tag) ?? this) !== this,
       rtcpSockets: (media) => this.#rtcpSockets(media),
       offeredRtcp: (media) => this.#rtcp.get(media),
@@ -307,7 +324,8 @@ export class SdpSession {
     const offered = isDtlsSrtp(media.protocol)
       ? 'the peer offers DTLS-SRTP, which is not served'
       : 'the peer offers no latch that we support';
-    const reason = this.#call.isSecure ? offered : 'the signalling is not encrypted';
+    const isReadable = this.#call.isSecure || media.latch?.kid !== undefined;
+    const reason = isReadable ? offered : 'the signalling is not encrypted';
     return this.#reject(488, `latch is required and ${reason} (media ${media.index})`, media.index);
   }
 

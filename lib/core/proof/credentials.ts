@@ -9,6 +9,8 @@ import { Secret } from './secret.js';
 
 export const SECRET_BYTES = 32;
 export const WORD_BYTES = 16;
+/** Of the key that a `kid` names. */
+export const NAMED_KEY_BYTES = 32;
 /** 95 bits: more than the 64 that makers of tags owe. */
 const TAG_CHARACTERS = 16;
 /** What a prover keeps to where the verifier set nothing: protocol.md 6.3. */
@@ -22,6 +24,8 @@ export interface LatchHalf {
   readonly secret: Secret;
   /** 16 such bytes: the challenge of a side that is a verifier. */
   readonly word: Secret | undefined;
+  /** The name of a key that both sides have had over HTTPS before: it goes into the keys, and any hop will do. */
+  readonly kid?: string | undefined;
 }
 
 /** All that the two sides must know alike for one generation: whatever brought it, it makes the same keys. */
@@ -33,15 +37,18 @@ export interface LatchTerms {
   /** The offered suites exactly as sent, joined by commas. */
   readonly offeredSuites: string;
   readonly suite: Suite;
+  /** The 32 bytes that the `kid` of both halves names, where they name one. */
+  readonly namedKey?: Secret | undefined;
   /** Seconds between a prover's keepalives, as the verifier set it: 5 to 60. */
   readonly keepaliveS: number;
 }
 
-export function createOwnHalf(random: Random, isVerifier: boolean): LatchHalf {
+export function createOwnHalf(random: Random, isVerifier: boolean, kid?: string): LatchHalf {
   return {
     tag: createTag(random),
     secret: new Secret(randomBytes(random, SECRET_BYTES)),
     word: isVerifier ? new Secret(randomBytes(random, WORD_BYTES)) : undefined,
+    kid,
   };
 }
 
@@ -51,8 +58,8 @@ function createTag(random: Random): string {
   return tag.slice(0, TAG_CHARACTERS);
 }
 
-export function copyHalf({ tag, secret, word }: LatchHalf): LatchHalf {
-  return { tag, secret: secret.copy(), word: word?.copy() };
+export function copyHalf({ tag, secret, word, kid }: LatchHalf): LatchHalf {
+  return { tag, secret: secret.copy(), word: word?.copy(), kid };
 }
 
 export function forgetHalf(half: LatchHalf | undefined): void {
@@ -61,8 +68,13 @@ export function forgetHalf(half: LatchHalf | undefined): void {
 }
 
 /** The peer's half out of its attributes. */
-export function halfOf({ tag, secret }: LatchAttribute, word: Uint8Array | undefined): LatchHalf {
-  return { tag, secret: new Secret(new Uint8Array(secret)), word: word && new Secret(new Uint8Array(word)) };
+export function halfOf({ tag, secret, kid }: LatchAttribute, word: Uint8Array | undefined): LatchHalf {
+  return {
+    tag,
+    secret: new Secret(new Uint8Array(secret)),
+    word: word && new Secret(new Uint8Array(word)),
+    kid,
+  };
 }
 
 /** The attribute lines that carry our half: `suites=` in an offer, `suite=` in an answer. A verifier sets the keepalive. */
@@ -71,33 +83,41 @@ export function latchLines(
   params: { readonly suitesText: string } | { readonly suite: Suite },
   keepaliveS: number,
 ): string[] {
-  const attribute = { version: 1, tag: half.tag, secret: half.secret.reveal(), ...params } as const;
+  const { tag, secret, kid } = half;
+  const attribute = { version: 1, tag, secret: secret.reveal(), kid, ...params } as const;
   if (!half.word) return [formatLatch(attribute)];
   return [formatLatch({ ...attribute, keepaliveS }), formatChallenge(half.word.reveal())];
 }
 
-/** The best suite of an offer that we speak too, if any. A `kid` of ours would be known; without a key store none is. */
+/** The best suite of an offer that we speak too, if any. */
 export function chooseSuite(offer: LatchAttribute, ours: readonly Suite[]): Suite | undefined {
-  if (offer.kid !== undefined) return undefined;
   return offer.suites?.filter(isSuite).find((name) => ours.includes(name));
 }
 
 export function isSamePeer(crypto: Crypto, half: LatchHalf | undefined, attribute: LatchAttribute): boolean {
-  return half?.tag === attribute.tag && crypto.equal(half.secret.reveal(), attribute.secret);
+  return (
+    half?.tag === attribute.tag &&
+    half.kid === attribute.kid &&
+    crypto.equal(half.secret.reveal(), attribute.secret)
+  );
 }
 
 /** Tells a pair of halves from every other without keeping them: the same pair again changes nothing (protocol.md 2). */
-export function pairDigest(crypto: Crypto, { own, peer }: Pick<LatchTerms, 'own' | 'peer'>): Secret {
-  const both = new Uint8Array(2 * SECRET_BYTES);
+export function pairDigest(
+  crypto: Crypto,
+  { own, peer, namedKey }: Pick<LatchTerms, 'own' | 'peer' | 'namedKey'>,
+): Secret {
+  const both = new Uint8Array(2 * SECRET_BYTES + NAMED_KEY_BYTES);
   both.set(own.secret.reveal());
   both.set(peer.secret.reveal(), SECRET_BYTES);
+  if (namedKey) both.set(namedKey.reveal(), 2 * SECRET_BYTES);
   const digest = crypto.sha256(both);
   both.fill(0);
   return new Secret(digest);
 }
 
 export function createGeneration(crypto: Crypto, terms: LatchTerms): Generation {
-  const { own, peer, isOfferer, offeredSuites, suite, keepaliveS } = terms;
+  const { own, peer, isOfferer, offeredSuites, suite, namedKey, keepaliveS } = terms;
   const ours = { tag: own.tag, secret: own.secret.reveal() };
   const theirs = { tag: peer.tag, secret: peer.secret.reveal() };
   const [offerer, answerer] = isOfferer ? [ours, theirs] : [theirs, ours];
@@ -105,7 +125,7 @@ export function createGeneration(crypto: Crypto, terms: LatchTerms): Generation 
     ownTag: own.tag,
     peerTag: peer.tag,
     suite,
-    keys: deriveKeys(crypto, { offerer, answerer, offeredSuites, suite }),
+    keys: deriveKeys(crypto, { offerer, answerer, offeredSuites, suite, namedKey: namedKey?.reveal() }),
     ownWord: own.word?.copy(),
     peerWord: peer.word?.copy(),
     keepaliveS,

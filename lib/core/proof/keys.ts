@@ -16,13 +16,13 @@ export interface KeyInput {
   readonly offeredSuites: string;
   readonly suite: Suite;
   /** The 32 bytes that `kid` names, where both sides named one. */
-  readonly kidKey?: Uint8Array;
+  readonly namedKey?: Uint8Array | undefined;
 }
 
 /** HKDF-SHA-256 (RFC 5869) as protocol.md 3 sets it out. */
 export function deriveKeys(crypto: Crypto, input: KeyInput): Keys {
   const { offerer, answerer } = input;
-  const keyMaterial = concat(input.kidKey ?? new Uint8Array(0), offerer.secret, answerer.secret);
+  const keyMaterial = concat(input.namedKey ?? new Uint8Array(0), offerer.secret, answerer.secret);
   const info = asciiBytes(`${offerer.tag}:${answerer.tag}:${input.offeredSuites}:${input.suite}`);
   const pseudoRandomKey = crypto.hmacSha256(asciiBytes('latch-v1'), keyMaterial);
   const first = crypto.hmacSha256(pseudoRandomKey, concat(info, Uint8Array.of(1)));
