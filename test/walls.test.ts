@@ -58,6 +58,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'plugins/sip': { rooms: ['lib/index.ts', 'lib/sip/index.ts'], node: true, packages: ['sip'] },
   'plugins/sip-js': { rooms: ['lib/index.ts', 'lib/sip/index.ts'], node: true, packages: ['sip.js'] },
+  'plugins/https': {
+    rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/server/index.ts'],
+    node: true,
+    packages: ['rate-limiter-flexible', 'zod'],
+  },
 };
 
 const sources = sourceFiles();

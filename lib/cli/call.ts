@@ -25,7 +25,10 @@ export function registerCall(program: Command): void {
   const command = program
     .command('call')
     .description('call a room: prove our address, play and listen')
-    .argument('<uri>', 'sip:ROOM@host:port;transport=tls|tcp|udp|wss|ws, TLS unless told');
+    .argument(
+      '<uri>',
+      'sip:ROOM@host:port;transport=tls|tcp|udp|wss|ws, TLS unless told; or https://host/ROOM, without SIP',
+    );
   addOptions(command, CALL_ROWS).action((uri: string, options: CallOptions) => call(uri, options));
 }
 

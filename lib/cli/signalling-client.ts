@@ -1,9 +1,10 @@
-// Opens the calling side of one call: the sip package for TLS, TCP and UDP, sip.js for WebSockets. Joins them to the phone;
+// Opens the calling side of one call: the sip package for TLS, TCP and UDP, sip.js for WebSockets, HTTPS without SIP. Joins them to the phone;
 // speaks nothing itself.
 import { createRequire } from 'node:module';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { SipPackage } from '../../plugins/sip/index.js';
 import { Failure } from '../phone/failure.js';
+import { HttpsClient } from '../phone/https-client.js';
 import { withPeers } from '../phone/optional-peer.js';
 import { SipClient } from '../phone/sip-client.js';
 import type { SignallingClient, SipClientOptions } from '../phone/signalling-types.js';
@@ -13,6 +14,7 @@ import { WebSocketClient } from './web-socket-client.js';
 /** Opens what the URI's transport needs. Throws a Failure. */
 export function openSignalling(options: SipClientOptions): Promise<SignallingClient> {
   const { transport } = options.uri;
+  if (transport === 'https') return Promise.resolve(new HttpsClient(options));
   return transport === 'ws' || transport === 'wss' ? WebSocketClient.open(options) : openSip(options);
 }
 

@@ -47,6 +47,9 @@ function isUnspecified(address: string): boolean {
   return parseIp(address)?.every((byte) => byte === 0) === true;
 }
 
+/** With an unspecified address: it is not known yet (RFC 8840 section 4.1.1). */
+const UNKNOWN_PORT = 9;
+
 /** What is not in the participant's section alone. */
 export type Agreed = Omit<
   NegotiatedStream,
@@ -55,12 +58,14 @@ export type Agreed = Omit<
 
 /**
  * Reads directions, hold and addresses out of the participant's own m= section, and joins them to what was
- * agreed. With ICE an unspecified address says only that candidates come later (RFC 8840), and holds nothing.
+ * agreed. With ICE an unspecified address says only that candidates come later, and holds nothing; with latch
+ * and port 9 it says that the first hello will show it.
  */
 export function streamOf(sdp: Sdp, media: SdpMedia, agreed: Agreed): NegotiatedStream {
   const { direction } = media;
   const transport = sdp.media[agreed.transport] ?? media;
-  const isReportable = !isUnspecified(media.address) || sdp.mentionsIce;
+  const isUnknownYet = sdp.mentionsIce || (media.latch !== undefined && media.port === UNKNOWN_PORT);
+  const isReportable = !isUnspecified(media.address) || isUnknownYet;
   return {
     ...agreed,
     media: media.index,

@@ -76,7 +76,7 @@ export interface Seat {
   accept(offer: string, answer: string): SeatRefusal | undefined;
   /** Out of the room; the ports stay. Idempotent. */
   leave(): void;
-  /** Gives the ports back. Idempotent. */
+  /** Leaves, and gives the ports back. Idempotent. */
   release(): void;
 }
 
@@ -220,6 +220,7 @@ export class RoomSeat implements Seat {
 
   /** Gives the ports back. Idempotent. */
   release(): void {
+    this.leave();
     this.#ports.release();
     this.#site.onReleased(this);
   }

@@ -36,7 +36,6 @@ export class RoomSeats {
   /** Everybody out of the rooms, and all ports given back. */
   close(): void {
     for (const seat of [...this.#seats.values()]) {
-      seat.leave();
       seat.release();
     }
   }

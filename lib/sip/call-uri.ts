@@ -2,17 +2,20 @@
 // names and dials nothing; what it refuses is told in one line.
 import { isIPv6 } from 'node:net';
 
-export type CallTransport = 'tls' | 'tcp' | 'udp' | 'wss' | 'ws';
+type SipTransport = 'tls' | 'tcp' | 'udp' | 'wss' | 'ws';
+
+/** `https`: a session without SIP (protocol.md 2). */
+export type CallTransport = SipTransport | 'https';
 
 export interface CallUri {
-  readonly scheme: 'sip' | 'sips';
+  readonly scheme: 'sip' | 'sips' | 'https';
   /** Whom to call: a room's name. Undefined where the URI names nobody. */
   readonly user: string | undefined;
   /** A host name or an IPv4 address. */
   readonly host: string;
   readonly port: number;
   readonly transport: CallTransport;
-  /** As it stands in the request line. */
+  /** As it stands in the request line; with HTTPS, what sessions are asked of. */
   readonly text: string;
 }
 
@@ -20,10 +23,11 @@ export type ParsedCallUri =
   { readonly ok: true; readonly uri: CallUri } | { readonly ok: false; readonly message: string };
 
 const FORM = 'sip:ROOM@host:port;transport=tls';
-const PORTS: Readonly<Record<CallTransport, number>> = { tls: 5061, tcp: 5060, udp: 5060, wss: 443, ws: 80 };
+const HTTPS_FORM = 'https://host:port/ROOM';
+const PORTS: Readonly<Record<SipTransport, number>> = { tls: 5061, tcp: 5060, udp: 5060, wss: 443, ws: 80 };
 const TRANSPORTS: readonly string[] = Object.keys(PORTS);
 /** What `sips:` makes of each (RFC 3261 19.1: TLS on every hop). */
-const SECURE: Readonly<Record<CallTransport, CallTransport>> = {
+const SECURE: Readonly<Record<SipTransport, SipTransport>> = {
   ...{ tls: 'tls', tcp: 'tls', udp: 'tls' },
   ...{ wss: 'wss', ws: 'wss' },
 };
@@ -34,15 +38,16 @@ const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9\-.]*[A-Za-z0-9])?\.?$/;
 
 /** Whether the server shows a certificate. */
 export function hasCertificate(transport: CallTransport): boolean {
-  return SECURE[transport] === transport;
+  return transport === 'https' || SECURE[transport] === transport;
 }
 
 /**
  * Reads `sip:ROOM@host:port;transport=tls|tcp|udp|wss|ws`. Without `transport` it is TLS: a key travels over nothing less
  * (protocol.md 2). `sips:` is TLS or WSS. The port is that of the transport, unless given. `defaultUser` is called
- * where the URI names nobody.
+ * where the URI names nobody. `https://host/ROOM` is a session without SIP.
  */
 export function parseCallUri(text: string, defaultUser?: string): ParsedCallUri {
+  if (/^https:/i.test(text.trim())) return parseHttps(text.trim(), defaultUser);
   const match = SHAPE.exec(text.trim());
   if (!match) return refuse(`"${text}" is no SIP URI: ${FORM} is`);
   const [, schemeText = '', userText, host = '', portText, params = ''] = match;
@@ -58,6 +63,22 @@ export function parseCallUri(text: string, defaultUser?: string): ParsedCallUri 
   const port = portText === undefined ? PORTS[transport] : Number(portText);
   const uri = { scheme, user, host, port, transport } as const;
   return { ok: true, uri: { ...uri, text: writeUri(uri) } };
+}
+
+/** The room is the last part of the path (protocol.md 2). */
+function parseHttps(text: string, defaultUser: string | undefined): ParsedCallUri {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || url.search !== '' || url.hash !== '') return refuse(`"${text}" is no ${HTTPS_FORM}`);
+  if (url.username !== '' || url.password !== '')
+    return refuse('a name and a password in the URI are refused: they would stand in the clear');
+  const [, room] = /([^/]+)\/?$/.exec(url.pathname) ?? [];
+  const host = url.hostname;
+  const port = url.port === '' ? 443 : Number(url.port);
+  const user = room ?? defaultUser;
+  const refusal = refuseHost(host) ?? refuseUser(user);
+  if (refusal) return refusal;
+  const sessions = new URL('/latch/v1/sessions', url).href;
+  return { ok: true, uri: { scheme: 'https', user, host, port, transport: 'https', text: sessions } };
 }
 
 function refuseUser(user: string | undefined): ParsedCallUri | undefined {
@@ -84,11 +105,17 @@ function refuseHost(host: string): ParsedCallUri | undefined {
   );
 }
 
-function isTransport(text: string): text is CallTransport {
+function isTransport(text: string): text is SipTransport {
   return TRANSPORTS.includes(text);
 }
 
-function writeUri({ scheme, user, host, port, transport }: Omit<CallUri, 'text'>): string {
+function writeUri({
+  scheme,
+  user,
+  host,
+  port,
+  transport,
+}: Omit<CallUri, 'text' | 'transport'> & { transport: SipTransport }): string {
   const at = user === undefined ? '' : `${user}@`;
   return `${scheme}:${at}${host}:${port};transport=${transport}`;
 }

@@ -90,7 +90,7 @@ export type {
   SipSignallingEvents,
 } from './signalling.js';
 export type { Arrival, ListenerAddress, ListenerProtocol, SipStack } from './stack-types.js';
-export { isAddressRange, sourceOf } from './address-ranges.js';
+export { AddressRanges, isAddressRange, sourceOf } from './address-ranges.js';
 export { RecentCounts } from './recent-counts.js';
 export { STRANGER_LIMITS } from './stranger-limits.js';
 export type { StrangerLimits } from './stranger-limits.js';
