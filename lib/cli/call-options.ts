@@ -16,6 +16,7 @@ export interface TrustOptions {
   readonly insecure?: boolean;
   readonly listen?: string;
   readonly json?: boolean;
+  readonly keys?: string;
 }
 
 /** The options that both commands have. */
@@ -53,6 +54,11 @@ export const DOCTOR_ROWS: readonly OptionRow[] = [
 /** The options of `latchkey call`. */
 export const CALL_ROWS: readonly OptionRow[] = [
   ...TRUST_ROWS,
+  {
+    flag: '--keys <url>',
+    text: 'fetch a key from this server first, `https://host`, and name it in the call: it is latched over clear signalling too. `--user`, `--ca` and `--insecure` hold for it',
+    read: readHttpsUrl,
+  },
   { flag: '--play <file>', default: 'a tone', text: 'the RTP of a capture, or a WAV, over and over' },
   { flag: '--record <file>', text: 'write the media of the call to this capture' },
   {
@@ -78,9 +84,9 @@ export function readUri(text: string, defaultUser?: string): CallUri {
 }
 
 /** The PEM that `--ca` names. Throws a Failure where there is no certificate in it, or where it contradicts the rest. */
-export function readTrust({ ca, insecure }: TrustOptions, { transport }: CallUri): string | undefined {
+export function readTrust({ ca, insecure, keys }: TrustOptions, { transport }: CallUri): string | undefined {
   if (ca !== undefined && insecure === true) throw new Failure('--ca and --insecure contradict each other');
-  if (!hasCertificate(transport) && (ca !== undefined || insecure === true))
+  if (!hasCertificate(transport) && keys === undefined && (ca !== undefined || insecure === true))
     throw new Failure(`transport=${transport} has no certificate: --ca and --insecure are for TLS and WSS`);
   if (ca === undefined) return undefined;
   let pem: string;
@@ -118,6 +124,11 @@ function readSeconds(text: string): number {
   // Node's timers take 31 bits of milliseconds.
   if (text.trim() !== '' && seconds > 0 && seconds * 1000 < 2 ** 31) return seconds;
   throw new InvalidArgumentError('It is a number of seconds, above 0.');
+}
+
+function readHttpsUrl(text: string): string {
+  if (/^https:\/\//i.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError('It is the URL of a server: https://host.');
 }
 
 function readAddress(text: string): string {

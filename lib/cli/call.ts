@@ -7,6 +7,7 @@ import { CALL_ROWS, askCredentials, readTrust, readUri, warnInsecure } from './c
 import type { TrustOptions } from './call-options.js';
 import { addOptions } from './option-table.js';
 import { Failure } from '../phone/failure.js';
+import { fetchKey } from '../phone/https-request.js';
 import { loadMedia } from '../phone/media-file.js';
 import { Recorder } from '../phone/recorder.js';
 import { startTerminal } from './terminal.js';
@@ -34,11 +35,15 @@ export function registerCall(program: Command): void {
 
 async function call(uriText: string, options: CallOptions): Promise<void> {
   const uri = readUri(uriText);
-  const terms: CallTerms = {
-    uri,
+  const trust = {
     ca: readTrust(options, uri),
     credentials: await askCredentials(options),
     isInsecure: options.insecure,
+  };
+  const terms: CallTerms = {
+    uri,
+    ...trust,
+    namedKey: options.keys === undefined ? undefined : await fetchKey(options.keys, trust),
     listen: options.listen,
     media: loadMedia(options.play),
     durationMs: options.duration === undefined ? undefined : options.duration * 1000,

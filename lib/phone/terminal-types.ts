@@ -4,6 +4,7 @@ import type { MediaPacket } from '../capture/index.js';
 import type { NatChange, Policy, Session, Signalling } from '../index.js';
 import type { TransportAddress } from '../wire/index.js';
 import type { CallUri, DigestCredentials } from '../sip/index.js';
+import type { FetchedKey } from './https-request.js';
 import type { Recorder } from './recorder.js';
 import type { SignallingClient, SipClientOptions } from './signalling-types.js';
 import type { StreamSummary } from './stream-stats.js';
@@ -17,6 +18,8 @@ export interface TerminalOptions {
   readonly ca?: string | undefined;
   /** The name and the password for the server's challenges. */
   readonly credentials?: DigestCredentials | undefined;
+  /** A key that the server gave out over HTTPS: the call names it, and is latched over clear signalling too. */
+  readonly namedKey?: FetchedKey | undefined;
   /** The server's certificate is not verified. */
   readonly isInsecure?: boolean | undefined;
   /** The IPv4 address for signalling and media; by default the one that the system reaches the server from. */

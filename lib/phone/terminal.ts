@@ -133,13 +133,14 @@ export class Terminal extends EventEmitter<TerminalEvents> {
   }
 
   async #call(): Promise<CallProtection> {
-    const { uri, signalled } = this.#options;
+    const { uri, signalled, namedKey } = this.#options;
     const opening = this.#open();
     this.#opening = opening;
     const { client, socket, local, server } = await opening;
     this.#checkGoingOn();
 
     const session = (this.#session = client.session);
+    if (namedKey) session.addKey(namedKey.kid, namedKey.key);
     const port = (this.#port = session.bind(socket));
     this.#media.attach(port);
     // After the port's own listener: what the session says then is news of this datagram.

@@ -16,11 +16,15 @@ import { createDistributionServer } from '../../lib/server/index.js';
 import type { DistributionServer } from '../../lib/server/index.js';
 import { parseCallUri } from '../../lib/sip/index.js';
 import { HttpsClient } from '../../lib/phone/https-client.js';
+import { fetchKey } from '../../lib/phone/https-request.js';
 import { Terminal } from '../../lib/phone/terminal.js';
+import { openSignalling } from '../../lib/cli/signalling-client.js';
 import { latchHttps } from '../../plugins/https/index.js';
+import { latchSip } from '../../plugins/sip/index.js';
 import type { LatchHttps, LatchHttpsOptions } from '../../plugins/https/index.js';
 import { until } from '../cli/callee.js';
-import { createCertificate } from '../plugins/sip-phones.js';
+import { createCertificate, sip } from '../plugins/sip-phones.js';
+import { findLeak } from '../support/secrecy.js';
 import { sdpFor } from '../net/call.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -438,4 +442,58 @@ describe('the handler in a framework', () => {
       assert.equal((await ask(port, made.headers.location, { method: 'DELETE' })).status, 204);
     });
   }
+});
+
+describe('a key that a phone fetches', () => {
+  it('is what a call over plain UDP is latched by, and stands in no event and in nothing that prints', async () => {
+    const https = latchHttps({ mayAsk: ({ authorization }) => authorization });
+    const port = await listen(https.handler);
+    const trust = { isInsecure: true, credentials: { user: 'alice', password: 'tea?' } };
+    const namedKey = await fetchKey(`https://127.0.0.1:${port}/whatever`, trust);
+    const asked: string[] = [];
+    const server = createDistributionServer({
+      latchkey: {
+        policy: 'require',
+        findKey: (kid) => {
+          asked.push(kid);
+          return https.findKey(kid);
+        },
+      },
+      signalling: (latchkey) => latchSip(sip, latchkey, { shownRanges: ['127.0.0.0/8'] }),
+      listen: { udp: 'auto' },
+      media: { kind: 'shared', port: 'auto' },
+    });
+    const { sip: at } = await server.start();
+    closers.push(() => server.close({ graceMs: 100 }));
+    const parsed = parseCallUri(`sip:echo@127.0.0.1:${at.UDP?.port ?? 0};transport=udp`);
+    assert.ok(parsed.ok);
+    const texts: string[] = [];
+    const terminal = new Terminal({
+      openSignalling: (options) => openSignalling(options),
+      uri: parsed.uri,
+      namedKey,
+    });
+    closers.push(() => terminal.hangUp());
+    server.on('latch', (event) => texts.push(inspect(event)));
+    const { kind } = await terminal.answered;
+    assert.equal(kind, 'latch');
+    await until(() => terminal.summary.received > 10 && terminal.summary.verified);
+    assert.deepEqual(asked, [namedKey.kid]);
+    const secrets = new Map([['the key', namedKey.key]]);
+    assert.equal(
+      findLeak([...texts, inspect(server, { depth: 12 }), inspect(terminal, { depth: 12 })], secrets),
+      undefined,
+    );
+  });
+
+  it('is asked of the server alone that was named, and a refusal is told in a line', async () => {
+    const https = latchHttps({ mayAsk: () => undefined });
+    const port = await listen(https.handler);
+    await assert.rejects(
+      fetchKey(`https://127.0.0.1:${port}`, { isInsecure: true }),
+      /refused with 401: you may not/,
+    );
+    await assert.rejects(fetchKey(`https://127.0.0.1:${port}`, {}), /self-signed certificate/);
+    await assert.rejects(fetchKey('https://127.0.0.1:1', {}), /ECONNREFUSED/);
+  });
 });
