@@ -26,6 +26,7 @@ export interface ServeOptions {
   readonly tls: ListenPort;
   readonly ws: ListenPort;
   readonly wss: ListenPort;
+  readonly https: ListenPort;
   /** Files in PEM; both or neither. */
   readonly cert: string | undefined;
   readonly key: string | undefined;
@@ -139,6 +140,13 @@ export const SERVE_ROWS = {
     flag: '--wss <port>',
     default: '0',
     text: 'SIP over secure WebSocket',
+    schema: port,
+    expects: portExpected,
+  },
+  https: {
+    flag: '--https <port>',
+    default: '0',
+    text: 'keys for calls and sessions without SIP, by [HTTPS](plugins/https/README.md); 0 is off. It asks users for their password by Basic',
     schema: port,
     expects: portExpected,
   },
@@ -292,7 +300,7 @@ const onCommandLine = z.strictObject(schemas).partial();
 const DEFAULTS = z
   .object(schemas)
   .pick({
-    ...{ listen: true, udp: true, tcp: true, tls: true, ws: true, wss: true },
+    ...{ listen: true, udp: true, tcp: true, tls: true, ws: true, wss: true, https: true },
     ...{ media: true, policy: true, ring: true, realm: true, drain: true },
   })
   .parse(
@@ -313,7 +321,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   const fromFile = fromFlags.config === undefined ? {} : readConfig(fromFlags.config);
   // None is undefined: what was not given is not there.
   const given = { ...DEFAULTS, ...fromFile, ...fromFlags } as Given & typeof DEFAULTS;
-  const { listen, udp, tcp, tls, ws, wss, cert, key, media: ports, policy } = given;
+  const { listen, udp, tcp, tls, ws, wss, https, cert, key, media: ports, policy } = given;
   const advertise = given.advertise ?? listen;
   for (const address of listen) {
     const told = advertise.find((one) => isIPv6(one) === isIPv6(address));
@@ -324,12 +332,12 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   }
   if ((cert === undefined) !== (key === undefined))
     throw new Failure(`--${cert === undefined ? 'cert' : 'key'} is missing: --cert and --key go together`);
-  if ([udp, tcp, tls, ws, wss].every((one) => one === 0))
-    throw new Failure('nothing to listen on: --udp, --tcp, --tls, --ws and --wss are all 0');
+  if ([udp, tcp, tls, ws, wss, https].every((one) => one === 0))
+    throw new Failure('nothing to listen on: --udp, --tcp, --tls, --ws, --wss and --https are all 0');
   const admission = readAdmission(given);
   return {
     ...admission,
-    ...{ listen, advertise, udp, tcp, tls, ws, wss, cert, key, media: ports, policy },
+    ...{ listen, advertise, udp, tcp, tls, ws, wss, https, cert, key, media: ports, policy },
     ...readLimits(given.limit),
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     callOut: readCallOut(given),
@@ -342,15 +350,15 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
 
 /** Beyond loopback somebody has to say who may call: nobody is let in by what was forgotten. */
 function readAdmission(given: Given & typeof DEFAULTS) {
-  const { listen, users, realm, tls, wss, open = false } = given;
+  const { listen, users, realm, tls, wss, https, open = false } = given;
   const abroad = listen.find((address) => !isLoopback(address));
   const { 'client-ca': clientCa, trunk: trunks = [], origin: origins = [], proxy: proxies = [] } = given;
   const others = Object.entries({ users, 'client-ca': clientCa, trunk: given.trunk });
   const other = others.find(([, value]) => value !== undefined)?.[0];
   if (open && other !== undefined)
     throw new Failure(`--open and --${other} contradict each other: --open lets anybody call`);
-  if (clientCa !== undefined && tls === 0 && wss === 0)
-    throw new Failure('--client-ca is for TLS and WSS: --tls and --wss are both 0');
+  if (clientCa !== undefined && tls === 0 && wss === 0 && https === 0)
+    throw new Failure('--client-ca is for TLS, WSS and HTTPS: --tls, --wss and --https are all 0');
   if (!open && users === undefined && clientCa === undefined && abroad !== undefined)
     throw new Failure(
       `--listen ${abroad}: say who may call: --users FILE (by name and password; latchkey passwd writes it), ` +

@@ -7,6 +7,7 @@ import { readCertificate } from './certificate.js';
 import type { Fields } from './event-log.js';
 import { readServeAdmission } from './serve-admission.js';
 import { readServeOptions } from './serve-options.js';
+import type { ServeHttps } from './serve-https.js';
 import type { ServeOptions } from './serve-options.js';
 
 /** Options that are taken up. All others are of the start. */
@@ -24,7 +25,7 @@ export type Reloaded =
  * @param before The options that are in force.
  */
 export function reload(
-  server: DistributionServer,
+  { server, https }: { readonly server: DistributionServer; readonly https: ServeHttps | undefined },
   flags: Readonly<Record<string, unknown>>,
   before: ServeOptions,
 ): Reloaded {
@@ -34,13 +35,14 @@ export function reload(
     // On loopback nobody need say who may call: that must not be judged by an address which is not listened on.
     if (String(options.listen) !== String(before.listen))
       throw new Failure('--listen cannot change before the next start');
-    const isSecure = before.tls !== 0 || before.wss !== 0;
+    const isSecure = before.tls !== 0 || before.wss !== 0 || before.https !== 0;
     const pem = isSecure && cert !== undefined && key !== undefined ? readCertificate(cert, key) : undefined;
     const { admission, clientCa } = readServeAdmission(options);
     // Whether certificates are asked for at all is settled at the start.
     const isSameCa = (clientCa === undefined) === (before.clientCa === undefined);
     if (!isSameCa) throw new Failure('--client-ca cannot come or go before the next start');
     server.renew({ ...(pem && { cert: pem.cert, key: pem.key }), clientCa, origins, admission });
+    https?.renew({ admission, clientCa }, pem);
     return {
       ok: true,
       options,

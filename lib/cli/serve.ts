@@ -8,6 +8,7 @@ import type { LatchEvent } from '../index.js';
 import type { DistributionServer, Listening } from '../server/index.js';
 import { Failure } from '../phone/failure.js';
 import { withPeers } from '../phone/optional-peer.js';
+import { formatAddress } from '../wire/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { SipPackage } from '../../plugins/sip/index.js';
 import { createCertificate, readCertificate } from './certificate.js';
@@ -19,6 +20,7 @@ import { watchForEnd } from './serve-end.js';
 import { reload } from './serve-reload.js';
 import { readServeAdmission } from './serve-admission.js';
 import { LIMITS, readServeOptions, SERVE_ROWS } from './serve-options.js';
+import { ServeHttps } from './serve-https.js';
 import type { ServeOptions } from './serve-options.js';
 
 /** Totals change slowly to an eye that reads a day of them; who watches asks for more. */
@@ -57,24 +59,29 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
   log.isVerbose = options.isVerbose;
   const { admission, clientCa } = readServeAdmission(options);
   const certificate = await certificateFor(options);
+  const https = options.https === 0 ? undefined : new ServeHttps(options, { admission, clientCa });
   try {
     const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
     const { limits, sdpLimits } = options;
     const server = createDistributionServer({
-      latchkey: { policy, allowInsecureSignalling, sdpLimits },
+      latchkey: { policy, allowInsecureSignalling, sdpLimits, findKey: https?.findKey },
       signalling: (latchkey) => latchSip(sip, latchkey, { limits, trustedProxies: options.proxies }),
       listen: { address, udp, tcp, tls, ws, wss, clientCa, origins: options.origins, ...pemOf(certificate) },
       ...{ advertise, admission, media: options.media },
     });
-    const faults = tellFaults(server);
+    const { faults, tell } = tellFaults(server);
     printEvents(server, log);
     const listening = await started(server);
+    const pem = pemOf(certificate);
+    const httpsAt =
+      https && pem && (await https.start(server, options, pem, (error) => tell('https', error)));
     if (allowInsecureSignalling)
       console.error(
         'latchkey: --allow-insecure-signalling: whoever reads the signalling can take over the media',
       );
     log.open('listening', {
       ...addressesOf(listening),
+      ...(httpsAt && { https: httpsAt }),
       advertise: advertise.join(','),
       certificate: certificate?.file,
       policy,
@@ -88,7 +95,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     );
     ticker.set(now);
     onReload = () => {
-      const reloaded = reload(server, flags, now);
+      const reloaded = reload({ server, https }, flags, now);
       if (reloaded.ok) now = reloaded.options;
       else console.error(`latchkey: SIGHUP: all stays as it was: ${reloaded.error}`);
       ticker.set(now);
@@ -96,8 +103,10 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
       log.print('reload', reloaded.ok ? reloaded.told : { error: reloaded.error });
     };
     const { isAsked } = await end.first;
+    https?.drain();
     if (isAsked && now.drainMs > 0) await drain(server, now.drainMs, end.second, log);
     ticker.stop();
+    https?.close();
     const { calls } = server.snapshot();
     await Promise.race([server.close({ graceMs: GRACE_MS }), end.second.then(() => pause(AT_ONCE_MS))]);
     const { counters } = server;
@@ -167,7 +176,10 @@ function printEvents(server: DistributionServer, log: EventLog): void {
  * Tells of defects on standard error. One met by one caller is not to end the calls of all others: what nobody has caught is
  * told too, and counted here.
  */
-function tellFaults(server: DistributionServer): Readonly<Record<string, number>> {
+function tellFaults(server: DistributionServer): {
+  readonly faults: Readonly<Record<string, number>>;
+  readonly tell: (where: string, error: unknown) => void;
+} {
   const told: Record<string, number> = {};
   const uncaught: Record<string, number> = {};
   const tell = (where: string, error: unknown) => {
@@ -180,7 +192,7 @@ function tellFaults(server: DistributionServer): Readonly<Record<string, number>
       uncaught['uncaught'] = (uncaught['uncaught'] ?? 0) + 1;
       tell('uncaught', error);
     });
-  return uncaught;
+  return { faults: uncaught, tell };
 }
 
 /** Throws a Failure naming the port that cannot be had. */
@@ -207,7 +219,7 @@ function addressesOf({ sip, media, address, other }: Listening): Record<string, 
 async function certificateFor(options: ServeOptions): Promise<Certificate | undefined> {
   if (options.cert !== undefined && options.key !== undefined)
     return readCertificate(options.cert, options.key);
-  if (options.tls === 0 && options.wss === 0) return undefined;
+  if (options.tls === 0 && options.wss === 0 && options.https === 0) return undefined;
   return createCertificate([...new Set([...options.advertise, ...options.listen])]);
 }
 

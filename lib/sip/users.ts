@@ -2,6 +2,7 @@
  * The users of a server, as a text of one line each: `NAME:REALM:ALGORITHM:HA1:ROOMS`. HA1s stand in it and no passwords, yet who
  * reads one can call in that name: the file is for its owner alone. Reads and writes the text; opens no file.
  */
+import { timingSafeEqual } from 'node:crypto';
 import { digestHa1, isDigestAlgorithm } from './digest.js';
 import type { DigestAlgorithm, DigestUser } from './digest.js';
 
@@ -47,6 +48,19 @@ function parseUser(line: string): SipUser | string {
   const names = rooms.split(',');
   if (rooms !== ANY_ROOM && !names.every((room) => ROOM.test(room))) return 'rooms are NAME,NAME,… or *';
   return { name, realm, algorithm, ha1, rooms: rooms === ANY_ROOM ? undefined : new Set(names) };
+}
+
+/**
+ * Whether this is the user's password, for schemes that send it as it is (Basic, RFC 7617). It takes as long where nobody has the
+ * name, and says no.
+ */
+export function isPassword(
+  user: SipUser | undefined,
+  { name, realm, password }: Pick<NewUser, 'name' | 'realm' | 'password'>,
+): boolean {
+  const ha1 = Buffer.from(digestHa1(user?.algorithm ?? 'SHA-256', name, realm, password));
+  const wanted = user ? Buffer.from(user.ha1) : Buffer.alloc(ha1.length);
+  return timingSafeEqual(ha1, wanted) && user !== undefined;
 }
 
 export interface NewUser {
