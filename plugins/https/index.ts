@@ -12,8 +12,9 @@ import { readJson } from './body.js';
 import { Held } from './held.js';
 import { checkOptions, type CheckedOptions } from './options.js';
 import { Problem, send, sendProblem } from './problem.js';
+import { readPath, type ResourcePath } from './resource-path.js';
 import { Sessions } from './sessions.js';
-import type { LatchHttps, LatchHttpsOptions, Resource } from './https-types.js';
+import type { LatchHttps, LatchHttpsOptions } from './https-types.js';
 
 export type {
   Ask,
@@ -25,15 +26,7 @@ export type {
 } from './https-types.js';
 export type { SessionSeat, SessionsOptions } from './sessions.js';
 
-const PATH = /^(.*\/latch\/v1\/(keys|sessions))(?:\/([A-Za-z0-9_-]{1,64}))?$/;
 const KEY_BYTES = 32;
-
-interface Target {
-  /** Up to the resource, as the client said it. */
-  readonly base: string;
-  readonly resource: Resource;
-  readonly id: string | undefined;
-}
 
 /**
  * Makes the handler. Give its `findKey` to `createLatchkey`, and mount `handler` so that the paths below `/latch/v1/` reach it.
@@ -91,7 +84,7 @@ class HttpsResources implements LatchHttps {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = this.#addressOf(request);
     await this.#limit(address ?? 'unknown');
-    const target = this.#targetOf(request);
+    const target = this.#pathOf(request);
     const { method = '' } = request;
     const isPost = target.id === undefined;
     const allowed = isPost ? 'POST' : 'DELETE';
@@ -132,18 +125,18 @@ class HttpsResources implements LatchHttps {
   }
 
   /** @throws Problem 404 */
-  #targetOf(request: IncomingMessage): Target {
+  #pathOf(request: IncomingMessage): ResourcePath {
     // express takes the path that it is mounted at out of `url`.
     const { originalUrl, url = '' } = request as IncomingMessage & { originalUrl?: string };
     const [path = ''] = (originalUrl ?? url).split('?', 1);
-    const [, base, resource, id] = PATH.exec(path) ?? [];
-    if (base === undefined || (resource === 'sessions' && !this.#sessions))
+    const target = readPath(path);
+    if (!target || (target.resource === 'sessions' && !this.#sessions))
       throw new Problem(404, 'there is nothing here');
-    return { base, resource: resource as Resource, id };
+    return target;
   }
 
   /** Whom the application lets ask. @throws Problem 401, 404 */
-  async #admit(request: IncomingMessage, target: Target, address: string | undefined): Promise<string> {
+  async #admit(request: IncomingMessage, target: ResourcePath, address: string | undefined): Promise<string> {
     const { resource, id } = target;
     const { authorization } = request.headers;
     const [, token] = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '') ?? [];
@@ -157,11 +150,11 @@ class HttpsResources implements LatchHttps {
     return asker;
   }
 
-  #ownerOf({ resource, id = '' }: Target): string | undefined {
+  #ownerOf({ resource, id = '' }: ResourcePath): string | undefined {
     return resource === 'keys' ? this.#keys.get(id)?.owner : this.#sessions?.owner(id);
   }
 
-  #makeKey({ base }: Target, asker: string, body: unknown, response: ServerResponse): void {
+  #makeKey({ base }: ResourcePath, asker: string, body: unknown, response: ServerResponse): void {
     if (typeof body !== 'object' || body === null || Object.keys(body).length > 0)
       throw new Problem(400, 'the body is {}');
     this.#keys.checkRoom(asker);
@@ -174,7 +167,7 @@ class HttpsResources implements LatchHttps {
   }
 
   async #openSession(
-    { base }: Target,
+    { base }: ResourcePath,
     asker: string,
     body: unknown,
     response: ServerResponse,
@@ -191,7 +184,7 @@ class HttpsResources implements LatchHttps {
     send(response, 201, reply, { Location: `${base}/${id}` });
   }
 
-  #delete({ resource, id = '' }: Target, response: ServerResponse): void {
+  #delete({ resource, id = '' }: ResourcePath, response: ServerResponse): void {
     if (resource === 'keys') this.#keys.remove(id);
     else this.#sessions?.end(id);
     send(response, 204, undefined);

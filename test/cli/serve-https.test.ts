@@ -13,10 +13,8 @@ let users: string;
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'serve-https-'));
   users = join(folder, 'users');
-  const alice = {
-    ...{ name: 'alice', realm: 'latchkey', password: PASSWORD },
-    ...{ algorithm: 'SHA-256', rooms: ['echo'] },
-  } as const;
+  const algorithm = 'SHA-256' as const;
+  const alice = { name: 'alice', realm: 'latchkey', password: PASSWORD, algorithm, rooms: ['echo'] };
   writeFileSync(users, writeUser('', 'alice', 'latchkey', alice));
   chmodSync(users, 0o600);
   process.env['LATCHKEY_PASSWORD'] = PASSWORD;

@@ -2,6 +2,7 @@
 // parser the CPU time of an input of 2n bytes is at most three times that of n.
 import assert from 'node:assert/strict';
 import { captureFamilies } from '../linear/capture.js';
+import { httpsFamilies } from '../linear/https.js';
 import { roomFamilies } from '../linear/room.js';
 import type { Families } from '../linear/shapes.js';
 import { sipFamilies } from '../linear/sip.js';
@@ -14,6 +15,7 @@ const LAYERS: Record<string, Families> = {
   room: roomFamilies,
   sip: sipFamilies,
   capture: captureFamilies,
+  https: httpsFamilies,
 };
 
 describe('linear work: twice the input costs at most three times the CPU and the memory', function () {
