@@ -8,7 +8,6 @@ import type { LatchEvent } from '../index.js';
 import type { DistributionServer, Listening } from '../server/index.js';
 import { Failure } from '../phone/failure.js';
 import { withPeers } from '../phone/optional-peer.js';
-import { formatAddress } from '../wire/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
 import type { SipPackage } from '../../plugins/sip/index.js';
 import { createCertificate, readCertificate } from './certificate.js';

@@ -10,7 +10,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AddressRanges, sourceOf } from '../../lib/sip/index.js';
 import { readJson } from './body.js';
 import { Held } from './held.js';
-import { checkOptions, type CheckedOptions } from './options.js';
+import { checkedOptions, type CheckedOptions } from './options.js';
 import { Problem, send, sendProblem } from './problem.js';
 import { readPath, type ResourcePath } from './resource-path.js';
 import { Sessions } from './sessions.js';
@@ -33,7 +33,7 @@ const KEY_BYTES = 32;
  * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
  */
 export function latchHttps(options: LatchHttpsOptions): LatchHttps {
-  return new HttpsResources(checkOptions(options));
+  return new HttpsResources(checkedOptions(options));
 }
 
 class HttpsResources implements LatchHttps {
@@ -48,7 +48,7 @@ class HttpsResources implements LatchHttps {
 
   constructor(options: CheckedOptions) {
     this.#options = options;
-    const { nowMs } = options;
+    const nowMs = () => Date.now();
     this.#keys = new Held(options.keys, (key) => key.fill(0), nowMs);
     if (options.sessions) this.#sessions = new Sessions(options.sessions, options.sessions, nowMs);
     this.#requests = new RateLimiterMemory({ points: options.requestsPerMinute, duration: 60 });

@@ -1,10 +1,9 @@
-// Options are checked by name and by value: a misspelt one must not mean the default.
-import { z } from 'zod';
-import { LatchkeyError } from '../../lib/index.js';
-import { AddressRanges } from '../../lib/sip/index.js';
+// Options by the rules of the root entry: a misspelt one must not mean the default.
+import { checkOptions, option, type OptionRules } from '../../lib/index.js';
+import { isAddressRange } from '../../lib/sip/index.js';
 import type { BodyLimits } from './body.js';
 import type { HeldLimits } from './held.js';
-import type { Ask, LatchHttpsOptions } from './https-types.js';
+import type { Ask, KeysOptions, LatchHttpsOptions } from './https-types.js';
 import type { SessionsOptions } from './sessions.js';
 
 export interface CheckedOptions {
@@ -16,67 +15,53 @@ export interface CheckedOptions {
   readonly requestsPerMinute: number;
   readonly tlsProxies: readonly string[];
   readonly onFault: (error: unknown) => void;
-  readonly nowMs: () => number;
 }
 
 const HOUR_MS = 3_600_000;
-const whole = (unset: number) =>
-  z.number({ error: 'a whole number above 0' }).int().positive().default(unset);
-const anyFunction = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', {
-  error: 'a function',
-});
-const OPTIONS = z.strictObject({
-  mayAsk: anyFunction,
-  keys: z
-    .strictObject({ lifetimeMs: whole(HOUR_MS), max: whole(100_000), maxPerAsker: whole(100) })
-    .prefault({}),
-  sessions: z
-    .strictObject({
-      latchkey: z.custom<object>(
-        (value) => typeof value === 'object' && value !== null && 'createSession' in value,
-        {
-          error: 'a latchkey',
-        },
-      ),
-      join: anyFunction,
-      lifetimeMs: whole(24 * HOUR_MS),
-      max: whole(1000),
-      maxPerAsker: whole(20),
-    })
-    .optional(),
-  challenge: z.string().default('Bearer realm="latchkey"'),
-  maxBodyBytes: whole(16_384),
-  bodyTimeoutMs: whole(10_000),
-  requestsPerMinute: whole(60),
-  tlsProxies: z.array(z.string()).default([]),
-  onFault: anyFunction.optional(),
-});
+
+const positive = option.wholeNumber(1);
+const HELD_RULES: OptionRules<KeysOptions> = {
+  lifetimeMs: positive,
+  max: positive,
+  maxPerAsker: positive,
+};
+const RULES: OptionRules<LatchHttpsOptions> = {
+  mayAsk: option.required(option.callback('(ask) => string | undefined')),
+  keys: option.record(HELD_RULES),
+  sessions: option.record<SessionsOptions>({
+    ...HELD_RULES,
+    latchkey: option.required(option.withMethods('what createLatchkey makes', 'createSession')),
+    join: option.required(option.callback('(room, session, asker) => Seat | undefined')),
+  }),
+  challenge: option.text,
+  maxBodyBytes: positive,
+  bodyTimeoutMs: positive,
+  requestsPerMinute: positive,
+  tlsProxies: option.of(
+    'ranges of addresses such as 192.0.2.0/24',
+    (value) => Array.isArray(value) && value.every(isAddressRange),
+  ),
+  onFault: option.callback('(error) => void'),
+};
 
 /** @throws LatchkeyError LATCHKEY_OPTION */
-export function checkOptions(given: LatchHttpsOptions): CheckedOptions {
-  const parsed = OPTIONS.safeParse(given);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const where = issue?.path.join('.');
-    throw new LatchkeyError(
-      'LATCHKEY_OPTION',
-      `latchHttps: ${where ? `"${where}": ` : ''}${issue?.message ?? ''}`,
-    );
-  }
-  const { maxBodyBytes, bodyTimeoutMs, keys, challenge, requestsPerMinute, tlsProxies } = parsed.data;
-  new AddressRanges(tlsProxies);
+export function checkedOptions(given: LatchHttpsOptions): CheckedOptions {
+  checkOptions('latchHttps', given, RULES);
+  const { mayAsk, keys, sessions, challenge = 'Bearer realm="latchkey"', onFault = warn } = given;
+  const { maxBodyBytes = 16_384, bodyTimeoutMs = 10_000, requestsPerMinute = 60, tlsProxies = [] } = given;
   return {
-    mayAsk: given.mayAsk,
-    keys,
-    sessions: given.sessions && parsed.data.sessions && { ...given.sessions, ...pick(parsed.data.sessions) },
+    ...{ mayAsk, challenge, onFault, requestsPerMinute, tlsProxies },
+    keys: limits(keys, { lifetimeMs: HOUR_MS, max: 100_000, maxPerAsker: 100 }),
+    sessions: sessions && {
+      ...sessions,
+      ...limits(sessions, { lifetimeMs: 24 * HOUR_MS, max: 1000, maxPerAsker: 20 }),
+    },
     body: { maxBytes: maxBodyBytes, timeoutMs: bodyTimeoutMs },
-    ...{ challenge, requestsPerMinute, tlsProxies },
-    onFault: given.onFault ?? warn,
-    nowMs: () => Date.now(),
   };
 }
 
-function pick({ lifetimeMs, max, maxPerAsker }: HeldLimits): HeldLimits {
+function limits(given: KeysOptions | undefined, unset: HeldLimits): HeldLimits {
+  const { lifetimeMs = unset.lifetimeMs, max = unset.max, maxPerAsker = unset.maxPerAsker } = given ?? {};
   return { lifetimeMs, max, maxPerAsker };
 }
 

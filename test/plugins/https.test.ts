@@ -394,7 +394,7 @@ describe('requests over HTTPS that are refused', () => {
       [{ mayAsk, keys: { lifetime: 1 } }, 'lifetime'],
       [{ mayAsk, keys: { max: 0 } }, 'keys.max'],
       [{ mayAsk, sessions: { join: () => undefined } }, 'sessions.latchkey'],
-      [{ mayAsk, tlsProxies: ['everywhere'] }, 'everywhere'],
+      [{ mayAsk, tlsProxies: ['everywhere'] }, 'tlsProxies'],
     ] as [unknown, string][]) {
       assert.throws(
         () => latchHttps(options as LatchHttpsOptions),
