@@ -48,8 +48,16 @@ describe('net: options', () => {
     ['policy', 'none', /"policy"/],
     ['call', 12, /"call" accepts a string/],
     ['roles', 'prover', /no option "roles"/],
-    ['peer', { address: 'phone.example', transport: 'udp' }, /"peer.address" accepts an IP address; it is 'phone/],
-    ['peer', { address: '192.0.2.1', transport: 'UDP' }, /"peer.transport" accepts 'udp', .*'proxy'; it is 'UDP'/],
+    [
+      'peer',
+      { address: 'phone.example', transport: 'udp' },
+      /"peer.address" accepts an IP address; it is 'phone/,
+    ],
+    [
+      'peer',
+      { address: '192.0.2.1', transport: 'UDP' },
+      /"peer.transport" accepts 'udp', .*'proxy'; it is 'UDP'/,
+    ],
     ['peer', { address: '192.0.2.1', transport: 'udp', port: 5060 }, /peer has no option "port"/],
     ['peer', '192.0.2.1', /"peer" accepts an object/],
   ];

@@ -469,7 +469,10 @@ describe('latchkey/server', () => {
     [{ signalling, listen: { wss: 'auto', cert: 'x' } }, /"listen\.key" accepts/],
     [{ signalling, listen: { udp: 1, key: 5 } }, /"listen\.key"/],
     [{ signalling, listen: { tls: 1, certificate: {} } }, /listen has no option "certificate"/],
-    [{ listen: { address: 'localhost' } }, /"listen\.address" accepts an IP address, or one of each family; it is 'localhost'/],
+    [
+      { listen: { address: 'localhost' } },
+      /"listen\.address" accepts an IP address, or one of each family; it is 'localhost'/,
+    ],
     [{ listen: { address: '0.0.0.0' } }, /"advertise" accepts one IP address that peers can be told/],
     [{ advertise: '::1' }, /"advertise" accepts an address of the same family/],
     [{ media: 7000 }, /"media" accepts/],
