@@ -137,7 +137,7 @@ describe('latchkey serve: what protects a call', () => {
     await server.stop();
     const session = server.events.find(({ event }) => event === 'session')?.['session'];
     const answered = server.events.filter(({ event }) => event === 'answered');
-    const { time } = answered[0] ?? {};
+    const time = answered[0]?.['time'];
     assert.deepEqual(answered, [
       {
         time,
