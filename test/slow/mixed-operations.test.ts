@@ -1,9 +1,9 @@
-// 200,000 random operations over calls of every kind of protection on one port (protocol.md 5.1), ten times what `npm test` plays; as
+// A million random operations over calls of every kind of protection on one port (protocol.md 5.1), fifty times what `npm test` plays; as
 // many as MIXED_OPERATIONS says where that is set, and others with another MIXED_SEED.
 import assert from 'node:assert/strict';
 import { playMixedApart } from '../support/mixed-play.js';
 
-const operations = Number(process.env['MIXED_OPERATIONS'] ?? 200_000);
+const operations = Number(process.env['MIXED_OPERATIONS'] ?? 1_000_000);
 const seed = Number(process.env['MIXED_SEED'] ?? 20_261_128);
 
 describe(`${operations.toLocaleString('en')} operations over mixed sessions on one port, seed ${seed}`, () => {
