@@ -63,6 +63,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
     node: true,
     packages: ['rate-limiter-flexible', 'zod'],
   },
+  'plugins/drachtio': {
+    rooms: ['lib/index.ts', 'lib/sip/index.ts'],
+    node: true,
+    packages: ['drachtio-srf'],
+  },
 };
 
 const sources = sourceFiles();
@@ -263,6 +268,7 @@ describe('walls', () => {
           'lib/wire/index.js',
           'plugins/sip/index.js',
           'plugins/sip-js/index.js',
+          'plugins/drachtio/index.js',
         ];
         const urls = entries.map((entry) => pathToFileURL(join(folder, 'dist', entry)).href);
         const program = `for (const url of ${JSON.stringify(urls)})

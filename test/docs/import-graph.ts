@@ -24,7 +24,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['lib/index.ts'],
   ['lib/sip', 'lib/room', 'lib/capture'],
   ['lib/server', 'lib/phone'],
-  ['plugins/sip', 'plugins/sip-js', 'plugins/https'],
+  ['plugins/sip', 'plugins/sip-js', 'plugins/drachtio', 'plugins/https'],
   ['lib/cli'],
 ];
 
