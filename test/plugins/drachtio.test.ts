@@ -105,6 +105,22 @@ describe('drachtio: calls that come in', () => {
     assert.doesNotMatch(dialogs[0]!.remote.sdp + dialogs[0]!.local.sdp, /a=latch/);
   });
 
+  it('a daemon that says tcp for TLS inside a dialog: the call stays what it was when it began', async () => {
+    const { dialogs } = await start({
+      daemon: { isOld: true, version: 'v0.9.9', certificate: await createCertificate() },
+    });
+    const terminal = application.call('tls');
+    assert.equal((await terminal.answered).signalling, 'encrypted');
+    await terminal.hold(true);
+    assert.ok(
+      application.daemon.told.some((line) => /^[^|]*\|sip\|network\|\d+\|tcp\|.*\r\nINVITE/.test(line)),
+    );
+    const [dialog] = dialogs;
+    assert.match(String(application.latch.session(dialog!)?.protection), /^(?:latch|direct)$/);
+    assert.ok(!application.events.some(({ type }) => type === 'downgraded'));
+    assert.ok((await terminal.hangUp()).verified);
+  });
+
   it('dialog.modify offers anew; a refusal changes nothing', async () => {
     const { dialogs } = await start();
     const phone = await application.phone();
