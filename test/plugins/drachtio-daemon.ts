@@ -63,6 +63,8 @@ export interface DaemonOptions {
   readonly certificate?: { readonly key: string; readonly cert: string };
   /** Where applications connect: a port of before, for a daemon that comes back. */
   readonly port?: number;
+  /** Loopback unless told. */
+  readonly applicationAddress?: string;
   /** Applications connect by TLS with this certificate. */
   readonly applicationTls?: { readonly key: string; readonly cert: string };
 }
@@ -72,6 +74,8 @@ const OWN = ['via', 'from', 'to', 'call-id', 'cseq', 'content-length', 'max-forw
 
 export class DrachtioDaemon {
   readonly secret = 'cymru';
+  /** It can send no response any more, as when its connections to phones are gone. */
+  isDeaf = false;
   /** Every line that the application has said, and every line that it was told. */
   readonly said: string[] = [];
   readonly told: string[] = [];
@@ -107,7 +111,7 @@ export class DrachtioDaemon {
     daemon.#udp.bind(0, ADDRESS);
     const servers = [daemon.#tcp, ...(daemon.#tls ? [daemon.#tls] : [])];
     for (const server of servers) server.listen(0, ADDRESS);
-    daemon.#server.listen(options.port ?? 0, ADDRESS);
+    daemon.#server.listen(options.port ?? 0, options.applicationAddress ?? ADDRESS);
     await Promise.all([daemon.#udp, daemon.#server, ...servers].map(async (one) => once(one, 'listening')));
     return daemon;
   }
@@ -204,7 +208,8 @@ export class DrachtioDaemon {
     const { start, fields, body } = parse(sip);
     const method = /\S+$/.exec(fields.find(([name]) => name === 'cseq')?.[1] ?? '')?.[0] ?? '';
     const server = this.#servers.get(`${txn} ${method}`);
-    if (!server || server.isDone) return this.#tell(`response|${id}|NOK|unable to find transaction`);
+    if (!server || server.isDone || this.isDeaf)
+      return this.#tell(`response|${id}|NOK|unable to find transaction`);
     const { request, peer, dialog } = server;
     const status = Number(start.slice(8, 11));
     const text = this.#writeResponse(server, status, { start, fields, body });

@@ -34,7 +34,7 @@ export interface ApplicationOptions {
   readonly daemon?: DaemonOptions;
   readonly latch?: LatchDrachtioOptions;
   readonly latchkey?: LatchkeyOptions;
-  /** The plugin comes when the connection is up already. */
+  /** The plugin comes when the connection is up already, by `install`. */
   readonly isLate?: boolean;
   readonly connect?: object;
 }
@@ -53,6 +53,7 @@ export class Application {
   readonly #sockets = new Sockets();
   readonly #phones: Phone[] = [];
   readonly #terminals: Terminal[] = [];
+  readonly #options: ApplicationOptions;
   latch!: LatchDrachtio;
 
   private constructor(
@@ -61,18 +62,18 @@ export class Application {
   ) {
     this.latchkey = createLatchkey(options.latchkey);
     this.latchkey.on('event', (event) => this.events.push(event));
-    if (!options.isLate) this.#install(options);
+    this.#options = options;
+    if (!options.isLate) this.install();
   }
 
   static async start(options: ApplicationOptions = {}): Promise<Application> {
     const application = new Application(await DrachtioDaemon.start(options.daemon), options);
     await application.connect(options.connect);
-    if (options.isLate) application.#install(options);
     return application;
   }
 
-  #install(options: ApplicationOptions): void {
-    this.latch = latchDrachtio(this.srf, this.latchkey, options.latch);
+  install(): void {
+    this.latch = latchDrachtio(this.srf, this.latchkey, this.#options.latch);
     this.latch.on('session', (session) => this.sessions.push(session));
     this.latch.on('ended', (call) => this.ended.push(call));
     this.latch.on('rejected', (call) => this.rejected.push(call));
@@ -83,7 +84,11 @@ export class Application {
     const connected = once(this.srf, 'connect');
     this.srf.on('error', () => undefined);
     void this.srf.connect({
-      ...{ host: '127.0.0.1', port: this.daemon.port, secret: this.daemon.secret },
+      ...{
+        host: this.#options.daemon?.applicationAddress ?? '127.0.0.1',
+        port: this.daemon.port,
+        secret: this.daemon.secret,
+      },
       logger: (text) => this.log.push(text),
       ...more,
     });

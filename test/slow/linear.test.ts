@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { captureFamilies } from '../linear/capture.js';
 import { httpsFamilies } from '../linear/https.js';
+import { drachtioFamilies } from '../linear/drachtio.js';
 import { roomFamilies } from '../linear/room.js';
 import type { Families } from '../linear/shapes.js';
 import { sipFamilies } from '../linear/sip.js';
@@ -16,6 +17,7 @@ const LAYERS: Record<string, Families> = {
   sip: sipFamilies,
   capture: captureFamilies,
   https: httpsFamilies,
+  drachtio: drachtioFamilies,
 };
 
 describe('linear work: twice the input costs at most three times the CPU and the memory', function () {
