@@ -11,6 +11,8 @@ import { createResponse, hopSignalling, toTag } from '../../lib/sip/index.js';
 import type {
   Calls,
   Dialog,
+  GateCounters,
+  GateReason,
   OnResponse,
   Outgoing,
   Refusal,
@@ -44,6 +46,8 @@ export interface ConnectionSite {
   readonly calls: Calls;
   readonly registry: CallRegistry;
   readonly trust: HopTrust;
+  /** Counts what cannot be read. */
+  readonly gate: GateCounters;
   /** Hands a line to drachtio-srf, whose listeners and the application's may throw. */
   deliver(socket: Socket, text: string): void;
   /** A line as logs may show it. */
@@ -372,13 +376,19 @@ export class DaemonConnection implements CallLine {
   }
 
   /** What nobody can read in one way only goes no further (lib/sip/gate.ts). */
-  #refuseUnread(line: SipLine, method: string, reason: string): void {
-    this.#site.onFault('daemon', new Error(`a ${method} was refused: ${reason}`));
+  #refuseUnread(line: SipLine, method: string, reason: GateReason): void {
+    this.#noteUnread(method, reason);
     if (method === 'ACK' || method === 'CANCEL') return;
     const cseq = fieldsOf(line.sip).get('cseq');
     const fields = [...(cseq === undefined ? [] : [`CSeq: ${cseq}`]), `Warning: 399 latchkey "${reason}"`];
+    this.#site.gate.countAnswered();
     const sip = writeMessage('SIP/2.0 400 Bad Request', fields, '');
     this.#write(`sip|${line.transaction}|`, sip);
+  }
+
+  #noteUnread(what: string, reason: GateReason): void {
+    if (this.#site.gate.countRefused(reason))
+      this.#site.onFault('daemon', new Error(`a ${what} was refused: ${reason}`));
   }
 
   #onResponse(line: SipLine): void {
@@ -386,7 +396,7 @@ export class DaemonConnection implements CallLine {
     if (!asked) return this.#deliver(line.head, withoutLatch(line.sip));
     const { call, own } = asked;
     const read = readMessage(line.sip);
-    if (!read.ok) this.#site.onFault('daemon', new Error(`a response cannot be read: ${read.reason}`));
+    if (!read.ok) this.#noteUnread('response', read.reason);
     const response = read.ok ? (read.message as SipResponse) : localResponse(asked.request, 500);
     const { status } = response;
     if (status >= 200) this.#asked.delete(line.transaction);

@@ -8,8 +8,8 @@ import type { Socket } from 'node:net';
 import type Srf from 'drachtio-srf';
 import { LatchkeyError } from '../../lib/index.js';
 import type { Latchkey, Session } from '../../lib/index.js';
-import { Calls } from '../../lib/sip/index.js';
-import type { EndedCall, Fault, RejectedCall, SipMessage } from '../../lib/sip/index.js';
+import { BoundCounters, Calls, GateCounters } from '../../lib/sip/index.js';
+import type { EndedCall, Fault, RejectedCall, SipCounts, SipMessage } from '../../lib/sip/index.js';
 import { hookApp } from './agent-hook.js';
 import { CallRegistry } from './call-registry.js';
 import { DaemonConnection } from './connection.js';
@@ -19,7 +19,14 @@ import { checkOptions } from './options.js';
 import type { LatchDrachtioOptions } from './options.js';
 
 export type { LatchDrachtioOptions } from './options.js';
-export type { EndedCall, EndReason, Fault, RejectedCall, SipMessage } from '../../lib/sip/index.js';
+export type {
+  EndedCall,
+  EndReason,
+  Fault,
+  RejectedCall,
+  SipCounts,
+  SipMessage,
+} from '../../lib/sip/index.js';
 
 export interface LatchDrachtioEvents {
   /** A session was made, before anything was read into it or written out of it: of either side's INVITE, or for one more fork of yours. */
@@ -39,6 +46,8 @@ const latched = new WeakSet<object>();
 /** Made by `latchDrachtio`. */
 export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
   readonly #registry = new CallRegistry();
+  readonly #gate = new GateCounters();
+  readonly #bounds = new BoundCounters();
 
   /** Made by `latchDrachtio`, not by hand. */
   constructor(srf: Srf, latchkey: Latchkey, options: LatchDrachtioOptions) {
@@ -50,7 +59,7 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
     const registry = this.#registry;
     const calls = new Calls(
       latchkey,
-      { role, ringingMs, maxSilenceMs, ...(policy && { policy }) },
+      { role, ringingMs, maxSilenceMs, ...(policy && { policy }), bounds: this.#bounds },
       {
         onSession: (session, message) => this.#tell('session', session, message),
         onEnd: (dialog, reason) => {
@@ -67,7 +76,7 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
       prepareHandlers: (one) => faults.watch(one),
       connect: (socket, wire) =>
         new DaemonConnection(socket, {
-          ...{ calls, registry, trust },
+          ...{ calls, registry, trust, gate: this.#gate },
           deliver: (from, text) => this.#deliver(wire, from, text),
           log: (direction, text) => wire._logger?.(`${direction === 'in' ? '<===' : '===>'}\r\n${text}\r\n`),
           hasDialog: (id) => hasDialog(srf, id),
@@ -79,6 +88,11 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
         }),
     });
     latched.add(app);
+  }
+
+  /** Messages that can be read in two ways and were refused, by reason, and how often a bound held somebody back. */
+  get counters(): SipCounts {
+    return { gate: this.#gate.counts, bounds: this.#bounds.counts };
   }
 
   /**

@@ -65,11 +65,12 @@ export interface DaemonOptions {
   readonly port?: number;
   /** Loopback unless told. */
   readonly applicationAddress?: string;
+  /** For phones: the IP address that is in Via and Contact; loopback unless told. */
+  readonly address?: string;
   /** Applications connect by TLS with this certificate. */
   readonly applicationTls?: { readonly key: string; readonly cert: string };
 }
 
-const ADDRESS = '127.0.0.1';
 const OWN = ['via', 'from', 'to', 'call-id', 'cseq', 'content-length', 'max-forwards'];
 
 export class DrachtioDaemon {
@@ -108,10 +109,10 @@ export class DrachtioDaemon {
     daemon.#udp.on('message', (bytes, { address, port }) =>
       daemon.#onDatagram(bytes.toString('utf8'), address, port),
     );
-    daemon.#udp.bind(0, ADDRESS);
+    daemon.#udp.bind(0, options.address ?? '127.0.0.1');
     const servers = [daemon.#tcp, ...(daemon.#tls ? [daemon.#tls] : [])];
-    for (const server of servers) server.listen(0, ADDRESS);
-    daemon.#server.listen(options.port ?? 0, options.applicationAddress ?? ADDRESS);
+    for (const server of servers) server.listen(0, options.address ?? '127.0.0.1');
+    daemon.#server.listen(options.port ?? 0, options.applicationAddress ?? '127.0.0.1');
     await Promise.all([daemon.#udp, daemon.#server, ...servers].map(async (one) => once(one, 'listening')));
     return daemon;
   }
@@ -121,13 +122,17 @@ export class DrachtioDaemon {
     return (this.#server.address() as net.AddressInfo).port;
   }
 
+  get address(): string {
+    return this.#options.address ?? '127.0.0.1';
+  }
+
   sipPort(protocol: 'udp' | 'tcp' | 'tls'): number {
     if (protocol === 'udp') return this.#udp.address().port;
     return ((protocol === 'tcp' ? this.#tcp : this.#tls!).address() as net.AddressInfo).port;
   }
 
   uri(protocol: 'udp' | 'tcp' | 'tls', user = 'room'): string {
-    return `sip:${user}@${ADDRESS}:${this.sipPort(protocol)};transport=${protocol}`;
+    return `sip:${user}@${this.address}:${this.sipPort(protocol)};transport=${protocol}`;
   }
 
   /** The application's connection breaks; the daemon lives. */
@@ -149,7 +154,7 @@ export class DrachtioDaemon {
       dialog.peer.send(text);
       this.#dialogs.delete(dialog.id);
       this.#tell(
-        `sip|application|${text.length}|udp|${ADDRESS}|5060|12:00:00.000000|unsolicited|${dialog.id}|\r\n${text}`,
+        `sip|application|${text.length}|udp|${this.address}|5060|12:00:00.000000|unsolicited|${dialog.id}|\r\n${text}`,
       );
     }
   }
@@ -194,7 +199,7 @@ export class DrachtioDaemon {
     ).split('|');
     const sip = end < 0 ? '' : text.slice(end + 2);
     if (verb === 'authenticate') {
-      const ports = `udp/${ADDRESS}:${this.sipPort('udp')},tcp/${ADDRESS}:${this.sipPort('tcp')}`;
+      const ports = `udp/${this.address}:${this.sipPort('udp')},tcp/${this.address}:${this.sipPort('tcp')}`;
       return this.#tell(`response|${id}|OK|${ports}|${this.#options.version ?? 'v0.9.10'}|${ports}`);
     }
     if (verb !== 'sip') return this.#tell(`response|${id}|OK`);
@@ -265,7 +270,7 @@ export class DrachtioDaemon {
     const text = write(start.replace('INVITE', 'CANCEL'), [...kept, ['CSeq', `${client.seq} CANCEL`]], '');
     this.#say(client.peer, text);
     this.#tell(
-      `response|${id}|OK|application|${text.length}|${client.peer.protocol}|${ADDRESS}|5060|12:00:00.000000|${randomUUID()}|Msg sent:|\r\n${text}`,
+      `response|${id}|OK|application|${text.length}|${client.peer.protocol}|${this.address}|5060|12:00:00.000000|${randomUUID()}|Msg sent:|\r\n${text}`,
     );
   }
 
@@ -282,7 +287,7 @@ export class DrachtioDaemon {
       [
         [
           'Via',
-          `SIP/2.0/${dialog.peer.protocol.toUpperCase()} ${ADDRESS}:${this.sipPort(dialog.peer.protocol)};branch=${branch};rport`,
+          `SIP/2.0/${dialog.peer.protocol.toUpperCase()} ${this.address}:${this.sipPort(dialog.peer.protocol)};branch=${branch};rport`,
         ],
         ['Max-Forwards', '70'],
         ['From', `${dialog.local};tag=${dialog.localTag}`],
@@ -324,7 +329,7 @@ export class DrachtioDaemon {
     const peer = await this.#dial(route || uri);
     const field = (wanted: string) => fields.find(([name]) => name === wanted)?.[1];
     const own = this.#contact(peer.protocol);
-    const from = (field('from') ?? `<${own}>`).replace('@localhost', `@${ADDRESS}`);
+    const from = (field('from') ?? `<${own}>`).replace('@localhost', `@${this.address}`);
     const localTag = tagIn(from) ?? randomBytes(6).toString('hex');
     const [to, callId] = [field('to') ?? `<${uri}>`, field('call-id') ?? randomUUID()];
     const branch = `z9hG4bK${randomBytes(8).toString('hex')}`;
@@ -334,7 +339,7 @@ export class DrachtioDaemon {
       [
         [
           'Via',
-          `SIP/2.0/${peer.protocol.toUpperCase()} ${ADDRESS}:${this.sipPort(peer.protocol)};branch=${branch};rport`,
+          `SIP/2.0/${peer.protocol.toUpperCase()} ${this.address}:${this.sipPort(peer.protocol)};branch=${branch};rport`,
         ],
         ['Max-Forwards', '70'],
         ['From', tagIn(from) === undefined ? `${bracketed(from)};tag=${localTag}` : from],
@@ -344,7 +349,7 @@ export class DrachtioDaemon {
         ...(has(fields, 'contact') ? [] : [['Contact', `<${own}>`] as const]),
         ...fields
           .filter(([name]) => !OWN.includes(name))
-          .map(([name, value]) => [name, value.replace('@localhost', `@${ADDRESS}`)] as const),
+          .map(([name, value]) => [name, value.replace('@localhost', `@${this.address}`)] as const),
       ],
       body,
     );
@@ -365,7 +370,7 @@ export class DrachtioDaemon {
     });
     const protocol = peer.protocol === 'tls' && this.#options.isOld ? 'tcp' : peer.protocol;
     this.#tell(
-      `response|${id}|OK|application|${text.length}|${protocol}|${ADDRESS}|${this.sipPort(peer.protocol)}|12:00:00.000000|${txn}|Msg sent:|\r\n${text}`,
+      `response|${id}|OK|application|${text.length}|${protocol}|${this.address}|${this.sipPort(peer.protocol)}|12:00:00.000000|${txn}|Msg sent:|\r\n${text}`,
     );
     this.#say(peer, text);
   }
@@ -373,7 +378,7 @@ export class DrachtioDaemon {
   // The network's side.
 
   #contact(protocol: Peer['protocol']): string {
-    return `sip:${ADDRESS}:${this.sipPort(protocol)};transport=${protocol}`;
+    return `sip:${this.address}:${this.sipPort(protocol)};transport=${protocol}`;
   }
 
   #say(peer: Peer, text: string): void {
@@ -433,7 +438,7 @@ export class DrachtioDaemon {
   #toApplication(message: GateMessage, peer: Peer, txn: string, dialogId: string, isInitial: boolean): void {
     const text = textOf(message);
     const protocol = isInitial ? peer.protocol : this.#protocolIn(peer);
-    const local = isInitial ? `${ADDRESS}|${this.sipPort(peer.protocol)}|` : '';
+    const local = isInitial ? `${this.address}|${this.sipPort(peer.protocol)}|` : '';
     this.#tell(
       `sip|network|${text.length}|${protocol}|${peer.address}|${peer.port}|12:00:00.000000|${txn}|${dialogId}|${local}\r\n${text}`,
     );

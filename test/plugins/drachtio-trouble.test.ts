@@ -117,6 +117,8 @@ describe('drachtio: a daemon in trouble', () => {
     application.daemon.tellRaw(`${line.length}#${line}`);
     await until(() => application.daemon.said.some((said) => /\|sip\|txn-1\|\r\nSIP\/2\.0 400 /.test(said)));
     assert.match(String(application.faults[0]?.error), /header-twice/);
+    const { refused, answered } = application.latch.counters.gate;
+    assert.deepEqual([refused['header-twice'], answered], [1, 1]);
     assert.equal(dialogs.length, 0);
   });
 
@@ -278,17 +280,15 @@ describe('drachtio: handlers that throw', () => {
   };
   const told = () => application.faults.map(({ where, error }) => [where, (error as Error).message]);
 
-  for (const [what, handler] of [
-    ['at once', fault],
-    ['by a promise', () => Promise.reject(new Error('a mistake'))],
-    [
-      'after a while',
-      async () => {
-        await new Promise(setImmediate);
-        fault();
-      },
-    ],
-  ] as const)
+  const mistakes: Readonly<Record<string, () => unknown>> = {
+    'at once': fault,
+    'by a promise': () => Promise.reject(new Error('a mistake')),
+    'after a while': async () => {
+      await new Promise(setImmediate);
+      fault();
+    },
+  };
+  for (const [what, handler] of Object.entries(mistakes))
     it(`in srf.invite, ${what}: told once, answered 500, no session is left`, async () => {
       application = await Application.start();
       application.srf.invite(handler);

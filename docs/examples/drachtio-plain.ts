@@ -1,0 +1,48 @@
+// An echo server on drachtio-srf whose media engine is a dgram socket for each call: it sends what it hears to the address in the
+// caller's SDP. Run: `node --import=tsx docs/examples/drachtio-plain.ts DAEMON PORT SECRET ADDRESS`: where drachtio's daemon is, and the
+// IP address for media. docs/examples/drachtio.ts is the same with latchkey.
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import Srf from 'drachtio-srf';
+
+const [host = '127.0.0.1', port = '9022', secret = 'cymru', address = '127.0.0.1'] = process.argv.slice(2);
+const srf = new Srf();
+
+/** Where an SDP wants its audio. */
+function readTarget(sdp: string) {
+  const ip = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1] ?? '';
+  return { ip, port: Number(/^m=audio (\d+)/m.exec(sdp)?.[1]) };
+}
+
+async function openEcho(sdp: string) {
+  let target = readTarget(sdp);
+  const socket = createSocket('udp4').bind(0, address);
+  await once(socket, 'listening');
+  socket.on('message', (bytes) => {
+    const isRtcp = ((bytes[1] ?? 0) & 0xe0) === 0xc0;
+    if (!isRtcp) socket.send(bytes, target.port, target.ip);
+  });
+  const lines = ['v=0', `o=- 1 1 IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0'];
+  lines.push(`m=audio ${socket.address().port} RTP/AVP 0 8`, 'a=sendrecv', '');
+  return { socket, localSdp: lines.join('\r\n'), move: (to: string) => (target = readTarget(to)) };
+}
+
+async function answer(req: Srf.SrfRequest, res: Srf.SrfResponse) {
+  const { socket, localSdp, move } = await openEcho(req.body);
+  try {
+    const dialog = await srf.createUAS(req, res, { localSdp });
+    dialog.on('modify', (again, response) => {
+      move(again.body);
+      response.send(200, { body: localSdp });
+    });
+    dialog.on('destroy', () => socket.close());
+  } catch (error) {
+    console.error(error);
+    socket.close();
+  }
+}
+
+srf.invite((req, res) => void answer(req, res));
+srf.on('error', (error) => console.error(error));
+srf.on('connect', (_error, hostPort) => console.log('connected', hostPort));
+void srf.connect({ host, port: Number(port), secret });
