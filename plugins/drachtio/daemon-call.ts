@@ -110,6 +110,9 @@ export class DaemonCall implements SipStack {
     else this.line.sendOwn(this, message, onResponse);
   };
 
+  /** The daemon keeps what it likes of a transaction. */
+  readonly sendOnce = (request: SipRequest): void => this.line.sendOwn(this, request, undefined);
+
   readonly hostname = (): string => 'latchkey';
 
   /** Never asked for: to this side no flow has a socket. */

@@ -15,7 +15,7 @@ import { CallRegistry } from './call-registry.js';
 import { DaemonConnection } from './connection.js';
 import type { DrachtioApp, DrachtioReference, DrachtioWire } from './drachtio-types.js';
 import { HandlerFaults } from './handler-faults.js';
-import { checkOptions } from './options.js';
+import { readOptions } from './options.js';
 import type { LatchDrachtioOptions } from './options.js';
 
 export type { LatchDrachtioOptions } from './options.js';
@@ -52,7 +52,7 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
   /** Made by `latchDrachtio`, not by hand. */
   constructor(srf: Srf, latchkey: Latchkey, options: LatchDrachtioOptions) {
     super();
-    const { role, policy, ringingMs, maxSilenceMs, trust } = checkOptions(options);
+    const { role, policy, ringingMs, maxSilenceMs, trust } = readOptions(options);
     const { app } = srf as unknown as { app?: DrachtioApp };
     if (!app) throw new LatchkeyError('LATCHKEY_OPTION', 'latchDrachtio needs a Srf of drachtio-srf 5');
     if (latched.has(app)) throw new LatchkeyError('LATCHKEY_STATE', 'this Srf has latchkey under it already');

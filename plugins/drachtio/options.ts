@@ -1,6 +1,6 @@
-/** What the owner may ask for. Checked by hand, as those of the root are: unknown names too. */
-import { LatchkeyError } from '../../lib/index.js';
-import type { Policy, Role } from '../../lib/index.js';
+/** What the owner may ask for, checked as the options of the root entry are. */
+import { checkOptions, option, POLICIES, ROLES } from '../../lib/index.js';
+import type { OptionRules, Policy, Role } from '../../lib/index.js';
 import type { DialogLimits } from '../../lib/sip/index.js';
 import type { HopTrust } from './hop.js';
 
@@ -31,32 +31,19 @@ export interface CheckedDrachtioOptions extends DialogLimits {
   readonly trust: HopTrust;
 }
 
-const NAMES: readonly string[] = [
-  ...['role', 'policy', 'ringingMs', 'maxSilenceMs'],
-  ...['allowInsecureDaemon', 'allowUnverifiedTls'],
-];
-const ROLES: readonly string[] = ['verifier', 'prover'] satisfies Role[];
-const POLICIES: readonly string[] = ['require', 'prefer', 'legacy'] satisfies Policy[];
+const RULES: OptionRules<LatchDrachtioOptions> = {
+  role: option.oneOf(ROLES),
+  policy: option.oneOf(POLICIES),
+  ringingMs: option.milliseconds,
+  maxSilenceMs: option.milliseconds,
+  allowInsecureDaemon: option.boolean,
+  allowUnverifiedTls: option.boolean,
+};
 
 /** @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts. */
-export function checkOptions(given: LatchDrachtioOptions): CheckedDrachtioOptions {
-  if (typeof given !== 'object' || given === null) refuse(' takes an object of options');
-  for (const name of Object.keys(given))
-    if (!NAMES.includes(name)) refuse(` has no option "${name}": it has ${NAMES.join(', ')}`);
+export function readOptions(given: LatchDrachtioOptions): CheckedDrachtioOptions {
+  checkOptions('latchDrachtio', given, RULES);
   const { role = 'verifier', policy, ringingMs = 200_000, maxSilenceMs = 60_000 } = given;
   const { allowInsecureDaemon = false, allowUnverifiedTls = false } = given;
-  if (!ROLES.includes(role)) refuse(`: option "role" accepts ${ROLES.join(', ')}`);
-  if (policy !== undefined && !POLICIES.includes(policy))
-    refuse(`: option "policy" accepts ${POLICIES.join(', ')}`);
-  for (const [name, value] of Object.entries({ ringingMs, maxSilenceMs }))
-    // Node's timers take 31 bits.
-    if (typeof value !== 'number' || !(value >= 0 && value < 2 ** 31))
-      refuse(`: option "${name}" accepts a number of milliseconds, 0 or more`);
-  for (const [name, value] of Object.entries({ allowInsecureDaemon, allowUnverifiedTls }))
-    if (typeof value !== 'boolean') refuse(`: option "${name}" accepts true or false`);
   return { role, policy, ringingMs, maxSilenceMs, trust: { allowInsecureDaemon, allowUnverifiedTls } };
-}
-
-function refuse(fault: string): never {
-  throw new LatchkeyError('LATCHKEY_OPTION', `latchDrachtio${fault}`);
 }
