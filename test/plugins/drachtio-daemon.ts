@@ -135,6 +135,13 @@ export class DrachtioDaemon {
     return `sip:${user}@${this.address}:${this.sipPort(protocol)};transport=${protocol}`;
   }
 
+  /** Connects to an application that listens (an outbound connection, as the daemon calls it). */
+  async dial(port: number): Promise<void> {
+    const socket = net.connect({ host: '127.0.0.1', port });
+    await once(socket, 'connect');
+    this.#serve(socket);
+  }
+
   /** The application's connection breaks; the daemon lives. */
   dropApplication(): void {
     this.#application?.destroy();

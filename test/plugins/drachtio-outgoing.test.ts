@@ -124,6 +124,23 @@ describe('drachtio: calls that go out', () => {
     );
   });
 
+  it('an UPDATE before the answer: drachtio-srf answers it by itself, with latch', async () => {
+    const phone = await start();
+    const { outcome, invite } = await call(phone);
+    phone.read(invite.body, 'offer');
+    const body = phone.description('answer');
+    phone.reply(invite, 183, { body, lines: ['Require: 100rel', 'RSeq: 1'] });
+    phone.reply(await phone.request('PRACK'), 200);
+    const updated = await phone.ask('UPDATE', { body: phone.description('offer', 'a=sendonly') });
+    assert.equal(updated.status, 200);
+    assert.equal(tagIn(updated.body), tagIn(invite.body));
+    phone.read(updated.body, 'answer');
+    phone.reply(invite, 200);
+    assert.ok((await outcome).dialog);
+    assert.equal(application.sessions[0]?.protection, 'latch');
+    assert.deepEqual(application.faults, []);
+  });
+
   it('CANCEL, and a failure: no session is left', async () => {
     const phone = await start();
     const { outcome, invite, sent } = await call(phone);

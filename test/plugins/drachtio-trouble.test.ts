@@ -2,6 +2,7 @@
 // ends calls by itself; a connection to it that is no secure hop; handlers of the application that throw; peers that fall silent.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { AddressInfo, Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type Srf from 'drachtio-srf';
 import { unrefLongTimers } from '../cli/plain-server.js';
@@ -69,6 +70,25 @@ describe('drachtio: a daemon in trouble', () => {
     const response = await phone.invite();
     assert.match(response.body, LATCH_LINE);
   }
+
+  it('a daemon that connects to an application which listens', async () => {
+    application = await Application.start({ isLate: true });
+    application.srf.disconnect();
+    const { daemon } = application;
+    application.install();
+    const server = application.srf.listen({
+      host: '127.0.0.1',
+      port: 0,
+      secret: daemon.secret,
+    }) as unknown as Server;
+    await once(server, 'listening');
+    await daemon.dial((server.address() as AddressInfo).port);
+    await callsAreLatched();
+    const closed = once(server, 'close');
+    server.close();
+    daemon.dropApplication();
+    await closed;
+  });
 
   it('TLS to a daemon whose certificate is verified', async () => {
     const { key, cert } = await createCertificate();

@@ -251,11 +251,59 @@ describe('drachtio: calls that come in', () => {
     const phone = await application.phone();
     phone.send('INVITE', { body: phone.description('offer'), lines: ['Supported: 100rel'] });
     const early = await phone.response(183);
-    const final = await phone.response(200);
+    const toTag = /tag=([^;]+)/.exec(early.headers.get('to') ?? '')?.[1] ?? '';
+    phone.send('PRACK', { toTag, lines: [`RAck: ${early.headers.get('rseq')} 1 INVITE`] });
+    const final = await phone.next(
+      ({ status, headers }) => status === 200 && headers.get('cseq') === '1 INVITE',
+    );
     assert.match(early.body, LATCH_LINE);
     assert.equal(early.body, final.body);
     phone.read(final.body, 'answer');
     await application.verified();
+  });
+
+  it('an UPDATE before the answer is told apart from its INVITE', async () => {
+    application = await Application.start();
+    application.srf.invite((req, res) => {
+      const localSdp = describe4(4000);
+      res.send(183, { body: localSdp });
+      req.on('update' as 'cancel', (...args: unknown[]) => {
+        const [update, response] = args as [Srf.SrfRequest, Srf.SrfResponse];
+        assert.doesNotMatch(update.body, /a=latch/);
+        response.send(200, { body: localSdp });
+        application.srf.createUAS(req, res, { localSdp }).catch(() => undefined);
+      });
+    });
+    const phone = await application.phone();
+    phone.send('INVITE', { body: phone.description('offer') });
+    const early = await phone.response(183);
+    phone.read(early.body, 'answer');
+    const toTag = /tag=([^;]+)/.exec(early.headers.get('to') ?? '')?.[1] ?? '';
+    phone.send('UPDATE', { toTag, body: phone.description('offer', 'a=sendonly') });
+    const updated = await phone.next(({ headers }) => headers.get('cseq') === '2 UPDATE');
+    assert.equal(updated.status, 200);
+    assert.equal(LATCH_LINE.exec(updated.body)?.[1], LATCH_LINE.exec(early.body)?.[1]);
+    phone.read(updated.body, 'answer');
+    const final = await phone.next(
+      ({ status, headers }) => status === 200 && headers.get('cseq') === '1 INVITE',
+    );
+    assert.match(final.body, LATCH_LINE);
+    assert.deepEqual(application.faults, []);
+  });
+
+  it("a call that is proxied is nobody's session: the daemon passes on what it got", async () => {
+    application = await Application.start();
+    application.srf.invite((req) => {
+      application.srf.proxyRequest(req, 'sip:127.0.0.1:9', {}, () => undefined);
+    });
+    const phone = await application.phone();
+    phone.send('INVITE', { body: phone.description('offer') });
+    await until(() => application.ended.length === 1);
+    assert.deepEqual(
+      application.ended.map(({ reason }) => reason),
+      ['closed'],
+    );
+    assert.equal(application.latchkey.sessions.size, 0);
   });
 
   it('CANCEL ends the session at once', async () => {
