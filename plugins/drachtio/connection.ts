@@ -225,7 +225,6 @@ export class DaemonConnection implements CallLine {
     const dialog = calls.outgoingInvite(request, hop);
     const known = dialog.stack instanceof DaemonCall ? dialog.stack : undefined;
     const call = known ?? new DaemonCall(this);
-    call.line = this;
     this.#site.registry.add(call, dialog);
     return this.#ask(call, request, { ...given, sip }, hop, target);
   }
@@ -417,7 +416,7 @@ export class DaemonConnection implements CallLine {
     const { calls, registry } = this.#site;
     const { status } = response;
     const isSuccess = status >= 200 && status < 300;
-    const { request, forks } = outgoing;
+    const { request } = outgoing;
     const fork = calls.forkOf(outgoing, response);
     const { dialog, offerAnswer } = fork ?? outgoing;
     if (fork) registry.add(call, dialog);
@@ -427,8 +426,6 @@ export class DaemonConnection implements CallLine {
     const tooMany = { status: 500, warning: 'more phones have answered than a call can have' };
     const refusal = fork || !isSuccess ? calls.receiveResponse(outgoing, response, hop, flow) : tooMany;
     if (!refusal) return undefined;
-    outgoing.isRefused = true;
-    forks?.markDeclined(response);
     if (request.method === 'INVITE') dialog.acknowledge(offerAnswer.seq);
     dialog.giveUp('rejected');
     this.#site.onRejected(dialog, response, refusal);

@@ -75,6 +75,8 @@ const OWN = ['via', 'from', 'to', 'call-id', 'cseq', 'content-length', 'max-forw
 
 export class DrachtioDaemon {
   readonly secret = 'cymru';
+  /** What it says of where a message came from and by what, in place of the truth. */
+  claims: { readonly protocol?: string; readonly address?: string } = {};
   /** It can send no response any more, as when its connections to phones are gone. */
   isDeaf = false;
   /** Every line that the application has said, and every line that it was told. */
@@ -213,7 +215,10 @@ export class DrachtioDaemon {
     if (sip.startsWith('SIP/')) return this.#respond(id, txn, sip);
     if (sip.startsWith('CANCEL')) return this.#cancel(id, txn);
     if (dialogId !== '') this.#requestInside(id, dialogId, sip);
-    else void this.#requestOutside(id, route, sip);
+    else
+      this.#requestOutside(id, route, sip).catch((error: unknown) =>
+        this.#tell(`response|${id}|NOK|${String(error)}`),
+      );
   }
 
   #respond(id: string, txn: string, sip: string): void {
@@ -444,10 +449,11 @@ export class DrachtioDaemon {
 
   #toApplication(message: GateMessage, peer: Peer, txn: string, dialogId: string, isInitial: boolean): void {
     const text = textOf(message);
-    const protocol = isInitial ? peer.protocol : this.#protocolIn(peer);
+    const truth = { protocol: isInitial ? peer.protocol : this.#protocolIn(peer), address: peer.address };
+    const { protocol, address } = { ...truth, ...this.claims };
     const local = isInitial ? `${this.address}|${this.sipPort(peer.protocol)}|` : '';
     this.#tell(
-      `sip|network|${text.length}|${protocol}|${peer.address}|${peer.port}|12:00:00.000000|${txn}|${dialogId}|${local}\r\n${text}`,
+      `sip|network|${text.length}|${protocol}|${address}|${peer.port}|12:00:00.000000|${txn}|${dialogId}|${local}\r\n${text}`,
     );
   }
 

@@ -64,6 +64,7 @@ describe('drachtio: calls that go out', () => {
     await phone.request('ACK');
     assert.equal(application.latch.session(dialog), session);
     await application.verified();
+    assert.deepEqual(application.shownAddresses, ['127.0.0.1'], 'its answer repeats what went there only');
     for (const text of [dialog.local.sdp, dialog.remote.sdp, application.shown])
       assert.doesNotMatch(text, /a=latch/);
     // And from our side.
@@ -195,6 +196,22 @@ describe('drachtio: calls that go out', () => {
     });
     await assert.rejects(outcome, { code: 'LATCHKEY_SDP' });
   });
+
+  for (const [what, latch, isLatched] of [
+    ['goes without latch: the daemon verifies nobody', {}, false],
+    ['goes with it where the owner says so by name', { allowUnverifiedTls: true }, true],
+  ] as const)
+    it(`an INVITE over TLS ${what}; one that the daemon cannot send leaves no session`, async () => {
+      await start({ latch });
+      await assert.rejects(application.srf.createUAC('sips:x@phone.invalid', { localSdp: describe4(4000) }));
+      const invite = application.daemon.said.find((line) => line.includes('\r\nINVITE '));
+      assert.equal(invite?.includes('a=latch'), isLatched);
+      assert.equal(application.latchkey.sessions.size, 0);
+      assert.deepEqual(
+        application.ended.map(({ reason }) => reason),
+        ['failed'],
+      );
+    });
 
   it('without an offer: the phone offers in its 2xx, the ACK answers with latch', async () => {
     const phone = await start();

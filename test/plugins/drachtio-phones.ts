@@ -49,6 +49,8 @@ export class Application {
   readonly events: LatchEvent[] = [];
   /** All that drachtio-srf logs. */
   readonly log: string[] = [];
+  /** IP addresses at which sessions were told that somebody receives. */
+  readonly shownAddresses: string[] = [];
   readonly latchkey: Latchkey;
   readonly #sockets = new Sockets();
   readonly #phones: Phone[] = [];
@@ -74,7 +76,14 @@ export class Application {
 
   install(): void {
     this.latch = latchDrachtio(this.srf, this.latchkey, this.#options.latch);
-    this.latch.on('session', (session) => this.sessions.push(session));
+    this.latch.on('session', (session) => {
+      this.sessions.push(session);
+      const shown = session.shown.bind(session);
+      session.shown = (address) => {
+        this.shownAddresses.push(address);
+        shown(address);
+      };
+    });
     this.latch.on('ended', (call) => this.ended.push(call));
     this.latch.on('rejected', (call) => this.rejected.push(call));
     this.latch.on('fault', (fault) => this.faults.push(fault));
@@ -164,6 +173,8 @@ export interface Message {
 export interface Parts {
   readonly body?: string;
   readonly lines?: readonly string[];
+  /** Of a request's Via. */
+  readonly viaParams?: string;
   /** The To tag of a response; the phone's own unless told. */
   readonly tag?: string;
 }
@@ -183,6 +194,7 @@ export class Phone {
   #dialogCallId: string;
   #seq = 0;
   #branch = '';
+  #inviteBranch = '';
   #remoteUri = 'sip:room@127.0.0.1';
 
   private constructor(sip: dgram.Socket, media: dgram.Socket, port: number, hasLatch: boolean) {
@@ -239,13 +251,14 @@ export class Phone {
 
   /** A request of this phone's, in its dialog once it has one. */
   send(method: string, parts: Parts & { branch?: string; seq?: number; toTag?: string } = {}): void {
-    const { body = '', lines = [] } = parts;
+    const { body = '', lines = [], viaParams = '' } = parts;
     if (method !== 'ACK' && method !== 'CANCEL') this.#seq++;
     this.#branch = parts.branch ?? `z9hG4bK${randomBytes(8).toString('hex')}`;
+    if (method === 'INVITE') this.#inviteBranch = this.#branch;
     const toTag = parts.toTag ?? this.#remoteTag;
     this.#write([
       `${method} ${this.#remoteUri} SIP/2.0`,
-      `Via: SIP/2.0/UDP 127.0.0.1:${this.#sip.address().port};branch=${this.#branch};rport`,
+      `Via: SIP/2.0/UDP 127.0.0.1:${this.#sip.address().port};branch=${this.#branch};rport${viaParams}`,
       'Max-Forwards: 70',
       `From: <${this.uri}>;tag=${this.tag}`,
       `To: <sip:room@example.invalid>${toTag === '' ? '' : `;tag=${toTag}`}`,
@@ -285,8 +298,8 @@ export class Phone {
   }
 
   /** CANCEL of the INVITE that was sent last. */
-  cancel(): void {
-    this.send('CANCEL', { branch: this.#branch, seq: this.#seq, toTag: '' });
+  cancel(seq = this.#seq): void {
+    this.send('CANCEL', { branch: this.#inviteBranch, seq, toTag: '' });
   }
 
   /** Answers a request; the dialog is then this one's. */

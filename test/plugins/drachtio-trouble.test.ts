@@ -7,6 +7,7 @@ import { networkInterfaces } from 'node:os';
 import type Srf from 'drachtio-srf';
 import { unrefLongTimers } from '../cli/plain-server.js';
 import { until } from '../net/sockets.js';
+import type { DrachtioWire } from '../../plugins/drachtio/drachtio-types.js';
 import { DrachtioDaemon } from './drachtio-daemon.js';
 import { Application, LATCH_LINE, describe4 } from './drachtio-phones.js';
 import type { ApplicationOptions } from './drachtio-phones.js';
@@ -52,10 +53,10 @@ describe('drachtio: a daemon in trouble', () => {
     const line = 'u|response|nobody|OK';
     const text = `${line.length}#${line}`;
     application.daemon.tellRaw(text.slice(0, 9));
-    const { client } = (
-      application.srf as unknown as { app: { client: { wp: { mapIncomingMsg: Map<unknown, unknown> } } } }
-    ).app;
-    await until(() => client.wp.mapIncomingMsg.size > 0);
+    const { client } = (application.srf as unknown as { app: { client: { wp: DrachtioWire } } }).app;
+    await until(() =>
+      [...client.wp.mapIncomingMsg!.values()].some(({ incomingMsg }) => incomingMsg.length > 0),
+    );
     application.install();
     application.daemon.tellRaw(text.slice(9));
     await callsAreLatched();
@@ -186,6 +187,40 @@ describe('drachtio: a daemon in trouble', () => {
       application.ended.map(({ reason }) => reason),
       ['failed', 'failed'],
     );
+  });
+
+  it('it goes away in the middle of a re-INVITE of ours: the offer comes to nothing, the call goes on', async () => {
+    const dialogs = await start();
+    const phone = await application.phone();
+    await phone.invite();
+    await until(() => dialogs.length === 1);
+    dialogs[0]!.modify(dialogs[0]!.local.sdp).catch(() => undefined);
+    await phone.request('INVITE');
+    const reconnected = once(application.srf, 'connect');
+    application.daemon.dropApplication();
+    await reconnected;
+    assert.equal((await phone.invite()).status, 200, 'by another connection, in the same dialog');
+  });
+
+  it('calls over UDP that nobody acknowledges give way to others', async () => {
+    application = await Application.start();
+    application.srf.invite(() => undefined);
+    const invite = (n: number) =>
+      [
+        ...['INVITE sip:room@127.0.0.1 SIP/2.0', `Via: SIP/2.0/UDP 192.0.2.1:9;branch=z9hG4bK${n}`],
+        ...[`From: <sip:a@b>;tag=${n}`, 'To: <sip:a@b>', `Call-ID: ${n}`, 'CSeq: 1 INVITE'],
+        ...['Contact: <sip:a@b>', 'Content-Length: 0', '', ''],
+      ].join('\r\n');
+    for (let n = 0; n < 257; n++) {
+      const line = `u|sip|network|1|udp|192.0.2.1|9|12:00:00.000000|txn-${n}||127.0.0.1|5060|\r\n${invite(n)}`;
+      application.daemon.tellRaw(`${line.length}#${line}`);
+    }
+    await until(() => application.sessions.length === 257);
+    assert.deepEqual(
+      application.ended.map(({ reason, call }) => [reason, call]),
+      [['displaced', '0']],
+    );
+    assert.equal(application.latch.counters.bounds.unconfirmedCalls, 1);
   });
 
   for (const [text, reason] of [

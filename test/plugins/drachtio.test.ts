@@ -59,6 +59,7 @@ describe('drachtio: calls that come in', () => {
       for (const text of [request.body, request.raw, dialog.local.sdp, dialog.remote.sdp, application.shown])
         assert.doesNotMatch(text, /a=latch/);
       assert.ok(application.log.length > 0, 'drachtio-srf logs nothing');
+      assert.doesNotMatch(application.shown, /cymru/, 'nor the secret of the daemon');
     });
 
   it('a rebinding in mid call is followed', async () => {
@@ -271,7 +272,6 @@ describe('drachtio: calls that come in', () => {
         const [update, response] = args as [Srf.SrfRequest, Srf.SrfResponse];
         assert.doesNotMatch(update.body, /a=latch/);
         response.send(200, { body: localSdp });
-        application.srf.createUAS(req, res, { localSdp }).catch(() => undefined);
       });
     });
     const phone = await application.phone();
@@ -284,11 +284,77 @@ describe('drachtio: calls that come in', () => {
     assert.equal(updated.status, 200);
     assert.equal(LATCH_LINE.exec(updated.body)?.[1], LATCH_LINE.exec(early.body)?.[1]);
     phone.read(updated.body, 'answer');
-    const final = await phone.next(
-      ({ status, headers }) => status === 200 && headers.get('cseq') === '1 INVITE',
+    assert.equal(application.latchkey.sessions.size, 1);
+    // The INVITE has no answer yet: its CANCEL ends the call.
+    phone.cancel(1);
+    await phone.response(487);
+    await until(() => application.ended.length === 1);
+    assert.deepEqual(
+      application.ended.map(({ reason }) => reason),
+      ['cancelled'],
     );
-    assert.match(final.body, LATCH_LINE);
     assert.deepEqual(application.faults, []);
+  });
+
+  it('an offer of ours in a reliable 183: the answer is in the PRACK', async () => {
+    application = await Application.start();
+    application.srf.invite((_, res) => {
+      res.send(183, { body: describe4(4000), headers: { Require: '100rel' } });
+      res.send(200);
+    });
+    const phone = await application.phone();
+    phone.send('INVITE', { lines: ['Supported: 100rel'] });
+    const early = await phone.response(183);
+    phone.read(early.body, 'offer');
+    const toTag = /tag=([^;]+)/.exec(early.headers.get('to') ?? '')?.[1] ?? '';
+    const lines = [`RAck: ${early.headers.get('rseq')} 1 INVITE`];
+    phone.send('PRACK', { toTag, lines, body: phone.description('answer') });
+    await phone.next(({ status, headers }) => status === 200 && headers.get('cseq') === '2 PRACK');
+    assert.match(String(application.sessions[0]?.protection), /^(?:latch|direct)$/);
+  });
+
+  it('over UDP, an ACK shows that somebody receives, unless our answer may have gone elsewhere', async () => {
+    await start();
+    const phone = await application.phone();
+    await phone.ask('INVITE', { body: phone.description('offer') });
+    await until(() => application.shownAddresses.length > 0);
+    assert.deepEqual(application.shownAddresses, ['127.0.0.1']);
+    const other = await application.phone();
+    await other.ask('INVITE', { body: other.description('offer'), viaParams: ';maddr=192.0.2.1' });
+    await other.ask('OPTIONS');
+    assert.equal(application.shownAddresses.length, 1);
+  });
+
+  it('a call over TLS: what the daemon says inside the dialog makes no better hop, and tcp no worse one', async () => {
+    await start();
+    const { daemon } = application;
+    const address = '192.0.2.7';
+    const phone = await application.phone();
+    const tagOfAnswer = async () => LATCH_LINE.exec((await phone.invite()).body)?.[1];
+    daemon.claims = { protocol: 'tls', address };
+    const tag = await tagOfAnswer();
+    assert.ok(tag);
+    daemon.claims = { protocol: 'tcp', address };
+    assert.equal(await tagOfAnswer(), tag);
+    daemon.claims = { protocol: 'udp', address };
+    const before = daemon.said.length;
+    assert.equal((await phone.ask('INVITE', { body: phone.description('offer') })).status, 200);
+    assert.ok(
+      !daemon.said.slice(before).some((line) => line.includes('a=latch')),
+      'over UDP the secret goes nowhere',
+    );
+  });
+
+  it('a call in clear has no latch, whatever is said of it later', async () => {
+    await start();
+    const phone = await application.phone();
+    for (const protocol of ['udp', 'tcp', 'tls']) {
+      application.daemon.claims = { protocol, address: '192.0.2.7' };
+      const response = await phone.ask('INVITE', { body: phone.description('offer') });
+      phone.session?.rollback();
+      assert.equal(response.status, 200);
+      assert.doesNotMatch(response.body, /a=latch/);
+    }
   });
 
   it("a call that is proxied is nobody's session: the daemon passes on what it got", async () => {
