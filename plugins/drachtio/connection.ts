@@ -221,7 +221,7 @@ export class DaemonConnection implements CallLine {
     const sip = fields.has('call-id') ? given.sip : withField(given.sip, `Call-ID: ${callId}`);
     const request = readInvite(sip, callId);
     const target = given.route || (fields.get('route') ?? request.uri);
-    const hop = bothHops(hopOfCall(readNextHop(target), this.#site.trust), this.#hop);
+    const hop = bothHops(hopOfCall(readNextHop(target), request, this.#site.trust), this.#hop);
     const dialog = calls.outgoingInvite(request, hop);
     const known = dialog.stack instanceof DaemonCall ? dialog.stack : undefined;
     const call = known ?? new DaemonCall(this);
@@ -326,7 +326,9 @@ export class DaemonConnection implements CallLine {
     const isInitial = method === 'INVITE' && toTag(request) === undefined;
     const call = isInitial ? new DaemonCall(this) : this.#callOf(line);
     if (!call) return this.#deliver(line.head, withoutLatch(line.sip));
-    const flow = flowOf(line);
+    const { proxies } = this.#site.trust;
+    const from = flowOf(line);
+    const flow = proxies.has(from) ? { ...from, behind: proxies.hopBefore(request) } : from;
     const hop = call.dialog ? hopInDialog(call.dialog.signalling, flow) : hopSignalling(flow);
     const waiting = { transaction: line.transaction, request, flow, signalling: bothHops(hop, this.#hop) };
     const refusal = this.#site.calls.receiveRequest(request, flow, waiting.signalling, call);
@@ -346,7 +348,8 @@ export class DaemonConnection implements CallLine {
     if (isInitial) registry.addTransaction(call, waiting.transaction);
     registry.wait(call, waiting);
     const { address, port } = waiting.flow;
-    if (isInitial && waiting.flow.protocol === 'udp' && address !== undefined)
+    // A proxy of one's own forges nothing.
+    if (isInitial && waiting.flow.protocol === 'udp' && address !== undefined && !waiting.flow.behind)
       calls.noteUnconfirmed(dialog, { address, port: Number(port) });
   }
 
@@ -421,7 +424,10 @@ export class DaemonConnection implements CallLine {
     const { dialog, offerAnswer } = fork ?? outgoing;
     if (fork) registry.add(call, dialog);
     registry.addDialog(call, line.dialog);
-    const flow = flowOf(line);
+    const from = flowOf(line);
+    // A response says nothing of the hop behind a proxy; it comes by the way of its request.
+    const isByProxy = this.#site.trust.proxies.has(from);
+    const flow = isByProxy ? { ...from, behind: { signalling: dialog.signalling } } : from;
     const hop = bothHops(hopInDialog(dialog.signalling, flow), this.#hop);
     const tooMany = { status: 500, warning: 'more phones have answered than a call can have' };
     const refusal = fork || !isSuccess ? calls.receiveResponse(outgoing, response, hop, flow) : tooMany;

@@ -8,15 +8,20 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Signalling } from '../../lib/index.js';
 import { hopSignalling } from '../../lib/sip/index.js';
-import type { SipFlow } from '../../lib/sip/index.js';
+import type { SipFlow, SipRequest, TrustedProxies } from '../../lib/sip/index.js';
 
 export interface HopTrust {
   readonly allowInsecureDaemon: boolean;
   readonly allowUnverifiedTls: boolean;
+  /** At which TLS ends. */
+  readonly proxies: TrustedProxies;
 }
 
 /** The hop between the daemon and this process. */
-export function daemonHop(socket: Socket, { allowInsecureDaemon }: HopTrust): Signalling {
+export function daemonHop(
+  socket: Socket,
+  { allowInsecureDaemon }: Pick<HopTrust, 'allowInsecureDaemon'>,
+): Signalling {
   const { remoteAddress: address, remotePort: port = 0, localAddress, localPort = 0 } = socket;
   // Who dials must have verified whom it reached. A daemon that dials does not; what it shows is a certificate that we trust.
   const isVerified = (socket as Partial<TLSSocket>).authorized === true;
@@ -66,8 +71,13 @@ export function readNextHop(text: string): NextHop | undefined {
 }
 
 /** The hop of an INVITE of ours that begins a call. A name is never loopback: what it resolves to only the daemon knows. */
-export function hopOfCall(hop: NextHop | undefined, { allowUnverifiedTls }: HopTrust): Signalling {
+export function hopOfCall(
+  hop: NextHop | undefined,
+  request: SipRequest,
+  { allowUnverifiedTls, proxies }: Omit<HopTrust, 'allowInsecureDaemon'>,
+): Signalling {
   if (!hop) return 'clear';
+  if (proxies.has({ host: hop.host })) return proxies.hopBeyond(request);
   const isTls = hop.transport === 'tls' || hop.transport === 'wss';
   const protocol = isTls && allowUnverifiedTls ? 'TLS' : 'UDP';
   return hopSignalling({ protocol, address: hop.host, port: hop.port });

@@ -1,6 +1,7 @@
 /** What the owner may ask for, checked as the options of the root entry are. */
 import { checkOptions, option, POLICIES, ROLES } from '../../lib/index.js';
 import type { OptionRules, Policy, Role } from '../../lib/index.js';
+import { isAddressRange, TrustedProxies } from '../../lib/sip/index.js';
 import type { DialogLimits } from '../../lib/sip/index.js';
 import type { HopTrust } from './hop.js';
 
@@ -23,6 +24,11 @@ export interface LatchDrachtioOptions {
    * DRACHTIO_TLS_VERIFY_CLIENT_CERT is set for it. Calls that come in over TLS need no option.
    */
   readonly allowUnverifiedTls?: boolean | undefined;
+  /**
+   * Ranges of IP addresses (CIDR) of proxies of yours, as the daemon sees them, at which TLS ends: what comes from there in clear is as
+   * safe as the hop before the proxy, as its Via says.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
 }
 
 export interface CheckedDrachtioOptions extends DialogLimits {
@@ -38,12 +44,23 @@ const RULES: OptionRules<LatchDrachtioOptions> = {
   maxSilenceMs: option.milliseconds,
   allowInsecureDaemon: option.boolean,
   allowUnverifiedTls: option.boolean,
+  trustedProxies: option.of(
+    'ranges of addresses such as 192.0.2.0/24',
+    (value) => Array.isArray(value) && value.every(isAddressRange),
+  ),
 };
 
 /** @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts. */
 export function readOptions(given: LatchDrachtioOptions): CheckedDrachtioOptions {
   checkOptions('latchDrachtio', given, RULES);
   const { role = 'verifier', policy, ringingMs = 200_000, maxSilenceMs = 60_000 } = given;
-  const { allowInsecureDaemon = false, allowUnverifiedTls = false } = given;
-  return { role, policy, ringingMs, maxSilenceMs, trust: { allowInsecureDaemon, allowUnverifiedTls } };
+  const { allowInsecureDaemon = false, allowUnverifiedTls = false, trustedProxies } = given;
+  const proxies = new TrustedProxies(trustedProxies);
+  return {
+    role,
+    policy,
+    ringingMs,
+    maxSilenceMs,
+    trust: { allowInsecureDaemon, allowUnverifiedTls, proxies },
+  };
 }

@@ -12,6 +12,7 @@ import {
   hopOfRequest,
   readNextHop,
 } from '../../plugins/drachtio/hop.js';
+import { TrustedProxies } from '../../lib/sip/index.js';
 import { latchDrachtio } from '../../plugins/drachtio/index.js';
 import { LineReader } from '../../plugins/drachtio/line-reader.js';
 import { asRefused, readMessage, withBody, withoutLatch } from '../../plugins/drachtio/sip-text.js';
@@ -63,11 +64,21 @@ describe('drachtio: lines out of a stream', () => {
 
 describe('drachtio: what a hop is worth', () => {
   const [closed, open] = [
-    { allowInsecureDaemon: false, allowUnverifiedTls: false },
-    { allowInsecureDaemon: true, allowUnverifiedTls: true },
+    { allowInsecureDaemon: false, allowUnverifiedTls: false, proxies: new TrustedProxies() },
+    { allowInsecureDaemon: true, allowUnverifiedTls: true, proxies: new TrustedProxies() },
   ];
   const socket = (remoteAddress: string, localAddress: string, more: object = {}) =>
     ({ remoteAddress, remotePort: 9022, localAddress, localPort: 40000, ...more }) as unknown as Socket;
+
+  const requestTo = (uri: string) => ({ method: 'INVITE', uri, headers: {} });
+
+  it('a call of ours by a proxy of the owner is as safe as what it asks for beyond', () => {
+    const trust = { ...closed, proxies: new TrustedProxies(['192.0.2.0/24']) };
+    const by = (uri: string) => hopOfCall(readNextHop('sip:192.0.2.9;lr'), requestTo(uri), trust);
+    assert.equal(by('sips:a@example.com'), 'encrypted');
+    assert.equal(by('sip:a@example.com;transport=tls'), 'encrypted');
+    assert.equal(by('sip:a@example.com'), 'clear');
+  });
 
   it('the connection to the daemon', () => {
     const remote = socket('192.0.2.1', '192.0.2.2');
@@ -101,7 +112,7 @@ describe('drachtio: what a hop is worth', () => {
   });
 
   it('a call of ours', () => {
-    const hop = (uri: string, trust = closed) => hopOfCall(readNextHop(uri), trust);
+    const hop = (uri: string, trust = closed) => hopOfCall(readNextHop(uri), requestTo(uri), trust);
     assert.equal(hop('sip:a@192.0.2.1;transport=tls'), 'clear', 'the daemon verifies nobody');
     for (const uri of [
       'sip:a@192.0.2.1;transport=TLS',
@@ -197,6 +208,7 @@ describe('drachtio: options', () => {
     ['a time that is none', { maxSilenceMs: '60' }],
     ['a flag', { allowInsecureDaemon: 'yes' }],
     ['a flag of TLS', { allowUnverifiedTls: 1 }],
+    ['a range', { trustedProxies: ['192.0.2.1'] }],
     ['no object', null],
   ] as const)
     it(`${what} is refused, before anything is put in place`, () => {

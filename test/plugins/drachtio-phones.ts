@@ -188,6 +188,8 @@ export class Phone {
   readonly events: LatchEvent[] = [];
   readonly tag = randomBytes(4).toString('hex');
   readonly callId = randomBytes(6).toString('hex');
+  /** Of the URI in its requests' Contact. */
+  contactParams = '';
   readonly #sip: dgram.Socket;
   readonly #port: number;
   #remoteTag = '';
@@ -264,7 +266,7 @@ export class Phone {
       `To: <sip:room@example.invalid>${toTag === '' ? '' : `;tag=${toTag}`}`,
       `Call-ID: ${this.#dialogCallId}`,
       `CSeq: ${parts.seq ?? this.#seq} ${method}`,
-      `Contact: <${this.uri}>`,
+      `Contact: <${this.uri}${this.contactParams}>`,
       ...(body === '' ? [] : ['Content-Type: application/sdp']),
       ...lines,
       `Content-Length: ${body.length}`,

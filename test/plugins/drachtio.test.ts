@@ -345,6 +345,52 @@ describe('drachtio: calls that come in', () => {
     );
   });
 
+  it('a call over TLS whose Contact asks for UDP: an offer of ours goes there without latch', async () => {
+    const { dialogs } = await start();
+    const { daemon } = application;
+    const phone = await application.phone();
+    phone.contactParams = ';transport=udp';
+    daemon.claims = { protocol: 'tls', address: '192.0.2.7' };
+    assert.match((await phone.invite()).body, LATCH_LINE);
+    await until(() => dialogs.length === 1);
+    const from = phone.messages.length;
+    dialogs[0]!.modify(dialogs[0]!.local.sdp).catch(() => undefined);
+    const offer = await phone.request('INVITE', from);
+    assert.match(offer.body, /^m=audio /m);
+    assert.doesNotMatch(offer.body, /a=latch/);
+    phone.reply(offer, 488);
+  });
+
+  it('a proxy of the owner: as safe as the hop before it, which its Via tells', async () => {
+    const { dialogs } = await start({ latch: { trustedProxies: ['192.0.2.7/32'] } });
+    const { daemon } = application;
+    const via = (transport: string) => [`Via: SIP/2.0/${transport} 198.51.100.9:5061;branch=z9hG4bKbefore`];
+    const ask = async (address: string, transport: string) => {
+      const phone = await application.phone();
+      daemon.claims = { protocol: 'udp', address };
+      const response = await phone.ask('INVITE', { body: phone.description('offer'), lines: via(transport) });
+      return { phone, response };
+    };
+    const { phone, response } = await ask('192.0.2.7', 'TLS');
+    assert.match(response.body, LATCH_LINE);
+    phone.read(response.body, 'answer');
+    assert.doesNotMatch((await ask('192.0.2.7', 'UDP')).response.body, LATCH_LINE);
+    assert.doesNotMatch((await ask('192.0.2.8', 'TLS')).response.body, LATCH_LINE, 'nobody else is believed');
+    // Inside the dialog, both ways.
+    daemon.claims = { protocol: 'udp', address: '192.0.2.7' };
+    const again = await phone.ask('INVITE', { body: phone.description('offer'), lines: via('TLS') });
+    assert.match(again.body, LATCH_LINE);
+    phone.read(again.body, 'answer');
+    const from = phone.messages.length;
+    const modified = dialogs[0]!.modify(dialogs[0]!.local.sdp);
+    const offer = await phone.request('INVITE', from);
+    assert.match(offer.body, LATCH_LINE);
+    phone.read(offer.body, 'offer');
+    phone.reply(offer, 200, { body: phone.description('answer') });
+    await modified;
+    assert.match(String(application.sessions[0]?.protection), /^(?:latch|direct)$/);
+  });
+
   it('a call in clear has no latch, whatever is said of it later', async () => {
     await start();
     const phone = await application.phone();
