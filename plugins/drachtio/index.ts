@@ -51,7 +51,7 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
 
   /** Made by `latchDrachtio`, not by hand. */
   constructor(srf: Srf, latchkey: Latchkey, options: LatchDrachtioOptions) {
-    super();
+    super({ captureRejections: true });
     const { role, policy, ringingMs, maxSilenceMs, trust } = readOptions(options);
     const { app } = srf as unknown as { app?: DrachtioApp };
     if (!app) throw new LatchkeyError('LATCHKEY_OPTION', 'latchDrachtio needs a Srf of drachtio-srf 5');
@@ -121,8 +121,19 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
     try {
       (this as EventEmitter).emit(name, ...args);
     } catch (error) {
-      throwLater(error);
+      this.#onListenerFailed(error, name);
     }
+  }
+
+  /** Of listeners that are async functions. */
+  [Symbol.for('nodejs.rejection')](error: unknown, name: string): void {
+    this.#onListenerFailed(error, name);
+  }
+
+  #onListenerFailed(error: unknown, name: string): void {
+    if (name !== 'fault' && this.listenerCount('fault') > 0)
+      this.#tell('fault', { where: 'application', error });
+    else throwLater(error);
   }
 }
 

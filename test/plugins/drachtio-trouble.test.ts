@@ -357,7 +357,23 @@ describe('drachtio: handlers that throw', () => {
       );
     });
 
-  it('in an event of a dialog, in cbProvisional, in a listener of the plugin: the calls go on', async () => {
+  it('in a listener of the plugin, at once and by a promise: the call goes on', async () => {
+    application = await Application.start();
+    application.srf.invite((req, res) => {
+      application.srf.createUAS(req, res, { localSdp: describe4(4000) }).catch(() => undefined);
+    });
+    application.latch.on('session', fault);
+    application.latch.on('session', () => Promise.reject(new Error('another')) as unknown as void);
+    const phone = await application.phone();
+    assert.equal((await phone.invite()).status, 200);
+    assert.deepEqual(told(), [['application', 'a mistake']]);
+    application.latch.off('session', fault);
+    assert.equal((await (await application.phone()).invite()).status, 200);
+    await until(() => application.faults.length === 2);
+    assert.deepEqual(told()[1], ['application', 'another']);
+  });
+
+  it('in an event of a dialog, in cbProvisional: the calls go on', async () => {
     application = await Application.start();
     const { srf } = application;
     const dialogs: Srf.Dialog[] = [];
