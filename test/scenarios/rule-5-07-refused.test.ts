@@ -75,6 +75,19 @@ describe('rule 5.7: a description that no call is made with', () => {
     }
   });
 
+  it('the port after that of RTP, where it is ours: 488 as the place of RTCP, and nothing to us where RTCP has none', () => {
+    const { bench } = new VerifierBench({ signalled: { address: '198.51.100.9', port: 4000 } });
+    for (const [extra, status] of [
+      [[], 488],
+      [['a=rtcp-mux'], 200],
+      [['a=rtcp-mux', 'a=rtcp:40000'], 488],
+    ] as const) {
+      const session = bench.engine.createSession({ call: 'c', role: 'verifier', signalling: 'clear' });
+      const verdict = session.setRemote(sdp('203.0.113.1', extra, 39_999), bench.nowMs, 'offer');
+      assert.equal(verdict.accepted ? 200 : verdict.status, status, extra.join());
+    }
+  });
+
   for (const [address, port] of [
     ['0.0.0.0', 6000],
     ['::', 6000],
