@@ -104,9 +104,8 @@ describe('latchkey call', () => {
 
   it('moves to a new port on SIGUSR2, and the server follows without signalling', async () => {
     const caller = call(uri('echo'), ...trust(), '--json');
-    const { session } = await server.event('verified', ({ remote }) => {
-      return caller.events.some((event) => event.event === 'mapped' && event['mapping'] === remote);
-    });
+    const { mapping } = await caller.event('mapped');
+    const { session } = await server.event('verified', ({ remote }) => remote === mapping);
     const ended = caller.ended();
     void caller.stop('SIGUSR2');
     const rebound = await server.event('rebound', (event) => event['session'] === session);
