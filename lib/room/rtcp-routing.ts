@@ -77,7 +77,7 @@ export function routeRtcp<Party extends RtcpParty>(
     return split;
   }
   for (const header of headers.value) {
-    split.add(bytes.subarray(header.offset, header.offset + header.sizeBytes), header.payloadType);
+    split.add(bytes.subarray(header.offset, header.offset + header.sizeBytes), header);
   }
   split.finish(first);
   return split;
@@ -107,18 +107,20 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
   }
 
   /** Takes one packet of the compound. `bytes` is forwarded as it is wherever all of it concerns one party. */
-  add(bytes: Uint8Array, packetType: number): void {
+  add(bytes: Uint8Array, { payloadType, ssrc }: Pick<RtcpHeader, 'payloadType' | 'ssrc'>): void {
     this.#index++;
     const packet = readRtcpPacket(bytes);
     try {
       if (packet === undefined) this.dropped.malformed++;
-      else if (packet instanceof SenderReportPacket) this.#addReports(bytes, packet, this.#hearersOf(packet));
-      else if (packet instanceof ReceiverReportPacket) this.#addReports(bytes, packet, []);
       else if (packet instanceof SdesPacket) this.#addNames(bytes, packet);
       else if (packet instanceof ByePacket) this.#addBye(bytes, packet);
+      // Further on in a compound too, nobody speaks in another's name. Names and farewells are judged one by one.
+      else if (ssrc !== undefined && this.isForeign(ssrc)) this.dropped.ssrcConflict++;
+      else if (packet instanceof SenderReportPacket) this.#addReports(bytes, packet, this.#hearersOf(packet));
+      else if (packet instanceof ReceiverReportPacket) this.#addReports(bytes, packet, []);
       else if (packet instanceof FeedbackPacket) this.#putTo(this.#ownersOf(feedbackTargets(packet)), bytes);
       else if (packet instanceof XrPacket) this.#addExtendedReports(bytes, packet);
-      else if (packetType === PT_APP) this.#putTo(this.#listeners(), bytes);
+      else if (payloadType === PT_APP) this.#putTo(this.#listeners(), bytes);
       // The rest either counts on the order of report blocks, which a split changes, or is for one sender only.
       else this.dropped.unroutable++;
     } catch {
@@ -149,10 +151,6 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
     packet: SenderReportPacket | ReceiverReportPacket,
     hearers: readonly Party[],
   ): void {
-    if (this.isForeign(packet.getSsrc())) {
-      this.dropped.ssrcConflict++;
-      return;
-    }
     const kind = packet instanceof SenderReportPacket ? 'sr' : 'rr';
     if (kind === 'sr') this.reportTimes.set(packet.getSsrc(), readReportTime(bytes));
     const reports = packet.getReports();
@@ -226,10 +224,6 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
   }
 
   #addExtendedReports(bytes: Uint8Array, packet: XrPacket): void {
-    if (this.isForeign(packet.getSsrc())) {
-      this.dropped.ssrcConflict++;
-      return;
-    }
     const reports = packet.getReports();
     // Each block is asked once whom it is about, however many there are to hear it.
     const forAll = new Set(reports.filter(isForEveryone));

@@ -288,6 +288,30 @@ describe("room: RTCP in another's name", () => {
     );
   });
 
+  it('is not taken further on in a compound either: feedback and packets of applications', () => {
+    const rooms = createRooms();
+    const [a, impostor, c] = [join(rooms, 'hall'), join(rooms, 'hall'), join(rooms, 'hall')];
+    a.rtp.receive(rtp(A));
+    impostor.rtp.receive(rtp(B));
+    c.rtp.receive(rtp(C));
+    const word = (value: number) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
+    const said = (sender: number) => [
+      [0x80, 204, 0, 2, ...word(sender), ...Buffer.from('test')],
+      [0x81, 206, 0, 2, ...word(sender), ...word(C)],
+      [0x81, 205, 0, 3, ...word(sender), ...word(C), 0, 1, 0, 0],
+    ];
+    for (const [sender, parts] of [
+      [A, 0],
+      [B, 3],
+    ] as const) {
+      impostor.rtcp.receive(Buffer.from([...compound(receiverReport(B)), ...said(sender).flat()]));
+      const heard = c.rtcp.take().flatMap((bytes) => read(bytes));
+      // With what is delivered goes a report.
+      assert.equal(Math.max(0, heard.length - 1), parts);
+    }
+    assert.equal(impostor.leg.counters.dropped.ssrcConflict, 3);
+  });
+
   it('is taken for a collision when all of it is: it goes on under another number', () => {
     const rooms = createRooms();
     const [a, b, c] = [join(rooms, 'hall'), join(rooms, 'hall'), join(rooms, 'hall')];
