@@ -77,7 +77,7 @@ export class Engine {
       nowMs: 0,
       transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
       deliver: (component, bytes, { port, remote: source }, kind) =>
-        this.#deliveries.push({ component: component.application, port, bytes, source, kind }),
+        this.#deliveries.push({ component: component.sharing.application, port, bytes, source, kind }),
       emit: (event) => this.#events.push(event),
       wake: (component) => this.#agenda.set(component, component.nextMs),
     };
@@ -170,7 +170,7 @@ export class Engine {
         const path = { port, remote: { address: ip, port: remotePort } };
         route.owner.handleElsewhere(bytes, kind, path, nowMs);
       }
-      return route.owner.application;
+      return route.owner.sharing.application;
     }
     return this.#handleStray(bytes, kind, { port, remote: { address: ip, port: remotePort } });
   }
@@ -210,14 +210,14 @@ export class Engine {
     const { port } = path;
     const ssrc = readSsrc(bytes, kind);
     const found = port.only ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc, this.#context.nowMs));
-    const owner = found?.forKind(kind);
+    const owner = found?.sharing.forKind(kind);
     if (!owner) {
       this.#context.residue.received++;
       return this.#drop('unroutable');
     }
     if (!owner.handleStray(bytes, kind, path, this.#context.nowMs)) return undefined;
     owner.accept(bytes, kind, true, this.#context.nowMs);
-    return owner.application;
+    return owner.sharing.application;
   }
 
   /** Nothing has proven the address, so the media of a session that proves itself is not for who claims it (protocol.md 5.1). */
@@ -263,7 +263,7 @@ export class Engine {
     for (const component of path.port.byTag(recipient) ?? []) {
       const knows = component.knows(recipient, sender);
       if (knows === 'now') {
-        const addressee = isIce ? component.forCheck(message.priority) : component;
+        const addressee = isIce ? component.sharing.forCheck(message.priority) : component;
         addressee.handleMessage(message, path, this.#context.nowMs);
         return undefined;
       }

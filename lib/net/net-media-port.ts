@@ -56,7 +56,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
     if (this.#isClosed) return false;
     const { core, sockets } = this.#site;
     // RTCP that shares the socket counts for itself.
-    const sender = core.guest ? core.forKind(classifyPacket(bytes)) : core;
+    const sender = core.sharing.guest ? core.sharing.forKind(classifyPacket(bytes)) : core;
     const destination = sockets.loop.destination(sender, bytes);
     if (destination === undefined) return false;
     const onSent = sender === core ? this.#onSent : this.#onGuestSent;
@@ -130,7 +130,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
   };
 
   readonly #onGuestSent: SendCallback = (error) => {
-    const { guest } = this.#site.core;
+    const { guest } = this.#site.core.sharing;
     if (error && guest) countRefused(guest.counters);
   };
 }

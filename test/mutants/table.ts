@@ -291,7 +291,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: '5.7',
     what: 'an SDP may name a socket of ours',
-    file: 'lib/core/path/component.ts',
+    file: 'lib/core/path/unproven-route.ts',
     search: ' || ownSockets.has(address, port)',
     replace: '',
     test: 'test/scenarios/rule-5-07-targets.test.ts',
@@ -324,8 +324,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: '5.7',
     what: 'payload goes to a socket of ours',
-    file: 'lib/core/path/component.ts',
-    search: 'if (this.context.ownSockets.has(peer.remote.address, peer.remote.port)) return false;',
+    file: 'lib/core/path/unproven-route.ts',
+    search: ' || this.context.ownSockets.has(peer.remote.address, peer.remote.port)',
     replace: '',
     test: 'test/scenarios/rule-7-unproven.test.ts',
   },
@@ -340,9 +340,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: '5.7',
     what: 'a blind latch locks to a socket of ours',
-    file: 'lib/core/path/component.ts',
-    search: 'return !isOurs && this.#blind.handle',
-    replace: 'return this.#blind.handle',
+    file: 'lib/core/path/unproven-route.ts',
+    search: 'if (isOurs || !this.#blind.handle',
+    replace: 'if (!this.#blind.handle',
     test: 'test/scenarios/rule-7-unproven.test.ts',
   },
   {

@@ -20,6 +20,8 @@ export class FakeComponent {
   /** Where payload goes; undefined: nowhere yet. */
   mapping: TransportAddress | undefined;
   localChanges = 0;
+  /** Nobody else is behind its sockets. */
+  readonly sharing = { guest: undefined };
   readonly counters: Counters = createCounters();
 
   constructor(private readonly engine: FakeEngine) {}

@@ -204,7 +204,7 @@ describe('8.1: two components behind one socket', () => {
     const { ice, rtcp } = connected();
     const port = ice.bench.engine.openPort({ ...SERVER, port: 40_001 });
     rtcp.attach(port, ice.bench.nowMs);
-    assert.deepEqual([rtcp.ports, rtcp.isGuest], [[port], false]);
+    assert.deepEqual([rtcp.ports, rtcp.sharing.isGuest], [[port], false]);
     assert.deepEqual(ice.component.handleSend(report(), ice.bench.nowMs), MAPPING);
   });
 
@@ -216,7 +216,7 @@ describe('8.1: two components behind one socket', () => {
     });
     assert.ok(ice.session.setRemote(offer, ice.bench.nowMs).accepted);
     ice.session.setLocal(ours({}), ice.bench.nowMs);
-    assert.equal(rtcp.isGuest, false);
+    assert.equal(rtcp.sharing.isGuest, false);
     assert.deepEqual(ice.component.handleSend(report(), ice.bench.nowMs), MAPPING);
   });
 });

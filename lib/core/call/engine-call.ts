@@ -152,8 +152,8 @@ export class EngineCall implements CallHandle {
 
   /** Puts the components that this call has in common with another behind the same ports: it is a fork of it. */
   attachLike(other: EngineCall, nowMs: number): void {
-    for (const { media, component, ports, isGuest } of other.components) {
-      if (isGuest) continue;
+    for (const { media, component, ports, sharing } of other.components) {
+      if (sharing.isGuest) continue;
       for (const port of ports) this.component(media, component).addPort(port, nowMs);
     }
   }

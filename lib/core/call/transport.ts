@@ -148,7 +148,7 @@ export class Transport {
     const rtp = this.component(1);
     rtp.expectsMedia = media.expectsMedia;
     const isShared = protection.kind === 'ice' && media.rtcp?.sharesPort === true;
-    rtp.host(isShared ? this.component(2) : undefined, nowMs);
+    rtp.sharing.host(isShared ? this.component(2) : undefined, nowMs);
     rtp.protect(protection, normalised(media.remote), nowMs);
     if (media.rtcp) this.component(2).protect(rtcpProtection, normalised(media.rtcp.remote), nowMs);
     else this.#components.get(2)?.protect({ kind: 'closed' }, undefined, nowMs);

@@ -311,7 +311,7 @@ export class SdpSession {
 
   #rtcpSockets(index: number): RtcpSockets {
     const own = this.#call.components.find(
-      ({ media, component, isGuest }) => media === index && component === 2 && !isGuest,
+      ({ media, component, sharing }) => media === index && component === 2 && !sharing.isGuest,
     );
     return { boundPort: own?.port?.local.port, isMuxOurs: this.#rtcp.get(index)?.isMuxOurs === true };
   }

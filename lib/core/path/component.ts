@@ -10,17 +10,14 @@ import {
   type TransportAddress,
 } from '../../wire/index.js';
 import type { CallPlace } from '../call-place.js';
-import { BlindLatch } from './blind-latch.js';
 import type { Context } from '../context.js';
 import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
-import { componentOfPriority } from '../proof/ice-generation.js';
 import { schemeOf } from '../proof/scheme-of.js';
 import { LatchkeyError } from '../errors.js';
 import { endOf, type ComponentId } from '../events.js';
 import { HeardSsrcs } from '../route/heard-ssrcs.js';
-import { ipKey } from '../ip-key.js';
 import type { Protection } from '../proof/protection.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from '../route/port.js';
@@ -28,7 +25,9 @@ import { OwnTags } from '../route/own-tags.js';
 import type { LocalPort, Path } from '../network-path.js';
 import { PayloadRoute, type RoutedPath } from '../route/payload-route.js';
 import { ProverPair } from './prover-pair.js';
-import { isNobodys, maySendUnproven, UnprovenPeer, type UnprovenPeerState } from './unproven-peer.js';
+import { PortSharing } from './port-sharing.js';
+import { ToldSockets } from '../route/told-sockets.js';
+import { UnprovenRoute } from './unproven-route.js';
 import type { ProverEvent, ProverHost } from './prover.js';
 import { UnheardWatch } from './unheard.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
@@ -72,22 +71,18 @@ export class Component implements VerifierHost, ProverHost {
   #protection: Protection = { kind: 'closed' };
   #verifier: Verifier | undefined;
   readonly provers = new ProverPair(this);
-  #blind: BlindLatch | undefined;
   #tags = new OwnTags<Component>(this);
+  readonly #told: ToldSockets;
   /** Hellos under the tag of an offer of ours, until its answer tells their key. */
   readonly keptHellos = new KeptHellos();
   #heard = new HeardSsrcs<Component>(this);
   readonly #unheard = new UnheardWatch();
-  /** What was exchanged with a peer that proves nothing. */
-  #unproven: UnprovenPeer | undefined;
+  /** Where to, while nothing proves an address to us, and how much. */
+  readonly #unproven: UnprovenRoute<Component>;
   /** That media stops because the peer has never challenged us was told. */
   #hasToldUnchallenged = false;
-  /** As what the peer was told of our sockets. */
-  #advertised: readonly TransportAddress[] = [];
-  /** RTCP that is behind our sockets too, and has none of its own (protocol.md 8.1). */
-  #guest: Component | undefined;
-  /** Whose sockets we are behind. */
-  #host: Component | undefined;
+  /** RTCP without sockets of its own is behind those of its RTP (protocol.md 8.1). */
+  readonly sharing: PortSharing<Component> = new PortSharing<Component>(this);
 
   constructor(
     readonly session: CallPlace,
@@ -98,6 +93,8 @@ export class Component implements VerifierHost, ProverHost {
     private readonly onGenerationLeft: () => void,
   ) {
     ({ crypto: this.crypto, random: this.random, targetBounds: this.targetBounds } = context);
+    this.#unproven = new UnprovenRoute(this, this.#route, context);
+    this.#told = new ToldSockets(context.ownSockets);
   }
 
   /** The socket that payload leaves from: that of the path in use; where none is, the one that it had first. */
@@ -121,7 +118,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The IP address that a blind latch is locked to, for the RTCP that follows it. */
   get latchedAddress(): string | undefined {
-    return this.#blind?.locked?.address;
+    return this.#unproven.latched?.address;
   }
 
   /** Where a prover speaks: where its media goes, or will go once the peer's address is verified. */
@@ -129,16 +126,16 @@ export class Component implements VerifierHost, ProverHost {
     return this.#route.path?.remote ?? this.signalled;
   }
 
-  unprovenTarget({ address, port }: TransportAddress): UnprovenTarget | undefined {
-    const { options, ownSockets } = this.context;
-    const { advertised, peerAddress: source } = this.session;
-    if (port === 0 || isNobodys(address) || ownSockets.has(address, port)) return undefined;
-    const isShown = this.session.isShown(address);
-    return isShown || options.isDirectTarget(address, advertised) ? { address, isShown, source } : undefined;
+  unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined {
+    return this.#unproven.target(remote);
   }
 
   get provesToo(): boolean {
     return this.#protection.kind === 'latch' && this.#protection.generation.peerWord !== undefined;
+  }
+
+  get isVerifying(): boolean {
+    return this.#verifier !== undefined;
   }
 
   get isBounded(): boolean {
@@ -146,51 +143,9 @@ export class Component implements VerifierHost, ProverHost {
     return this.destination === undefined || !this.session.isShown(this.destination.address);
   }
 
-  /** It is behind another's sockets, and has none of its own. */
-  get isGuest(): boolean {
-    return this.#host !== undefined;
-  }
-
-  /** RTCP that is behind the same sockets, if it is one's guest. */
-  get guest(): Component | undefined {
-    return this.#guest;
-  }
-
-  /** Whose application gets what is accepted here. */
-  get application(): Component {
-    return this.#host ?? this;
-  }
-
-  /**
-   * The peer's RTCP comes to our sockets (protocol.md 8.1): told apart by RFC 5761, with paths of its own, and for our
-   * application. Until others are bound for it, or `undefined` says that there is none.
-   */
-  host(guest: Component | undefined, nowMs: number): void {
-    const before = this.#guest;
-    if (before === guest || (guest && !guest.isGuest && guest.#ports.length > 0)) return;
-    if (before) {
-      before.detach(nowMs);
-      before.#host = undefined;
-    }
-    this.#guest = guest;
-    if (!guest) return;
-    guest.#host = this;
-    for (const port of this.#ports) guest.addPort(port, nowMs);
-  }
-
-  /** Of two behind the same sockets the one that a packet is for (RFC 5761). */
-  forKind(kind: PacketClass): Component {
-    return kind === 'rtcp' ? (this.#guest ?? this) : this.application;
-  }
-
-  /** Of two behind the same sockets the one that an ICE check is for (protocol.md 8.1). */
-  forCheck(priority: number): Component {
-    return componentOfPriority(priority) === 2 ? (this.#guest ?? this) : this.application;
-  }
-
   /** Puts the component behind this socket alone. On another one than before, a prover has moved and a verifier begins again. */
   attach(port: ComponentPort, nowMs: number): void {
-    this.#host?.host(undefined, nowMs);
+    this.sharing.leave(nowMs);
     if (this.#ports.length === 1 && this.#ports[0] === port) return;
     const hasMoved = this.#ports.length > 0;
     if (!this.#ports.includes(port)) this.detach(nowMs);
@@ -211,13 +166,13 @@ export class Component implements VerifierHost, ProverHost {
     this.context.nowMs = nowMs;
     this.#ports = [...this.#ports, port];
     // A guest is found by its host.
-    if (!this.#host) port.components.add(this);
+    if (!this.sharing.isGuest) port.components.add(this);
     this.#tags.join(port);
     this.#heard.join(port);
-    this.#renewOwnSockets();
-    this.#sendUnproven();
+    this.#tellOwnSockets();
+    this.#unproven.settle();
     this.#verifier?.handlePortAdded(nowMs);
-    this.#guest?.addPort(port, nowMs);
+    this.sharing.guest?.addPort(port, nowMs);
     this.context.wake(this);
   }
 
@@ -226,10 +181,10 @@ export class Component implements VerifierHost, ProverHost {
     if (!this.#ports.includes(port)) return;
     if (this.#ports.length === 1) return this.detach(nowMs);
     this.context.nowMs = nowMs;
-    this.#guest?.removePort(port, nowMs);
+    this.sharing.guest?.removePort(port, nowMs);
     this.#verifier?.handlePortRemoved(port, nowMs);
     this.#leave(port);
-    this.#sendUnproven();
+    this.#unproven.settle();
     this.context.wake(this);
   }
 
@@ -237,7 +192,7 @@ export class Component implements VerifierHost, ProverHost {
   detach(nowMs: number): void {
     this.context.nowMs = nowMs;
     if (this.#ports.length === 0) return;
-    this.#guest?.detach(nowMs);
+    this.sharing.guest?.detach(nowMs);
     this.#verifier?.stop();
     this.deactivate();
     for (const port of this.#ports) this.#leave(port);
@@ -245,7 +200,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The signalling has told something of the peer: a better claim, or an end of what was held back. */
   handlePeerTold(): void {
-    this.#sendUnproven();
+    this.#unproven.settle();
     this.context.wake(this);
   }
 
@@ -263,8 +218,8 @@ export class Component implements VerifierHost, ProverHost {
     this.signalled = signalled;
     this.agreedMs = nowMs;
     this.#protection = protection;
-    this.#renewOwnSockets();
-    if (protection.kind !== 'legacy') this.#blind = undefined;
+    this.#unproven.follow(protection);
+    this.#tellOwnSockets();
     if ('generation' in protection) {
       if ('generation' in before && before.generation === protection.generation) {
         if (hasMoved) this.#verifier?.handleSignalled(nowMs);
@@ -275,13 +230,9 @@ export class Component implements VerifierHost, ProverHost {
     } else {
       this.#stopLatch();
       if (protection.kind === 'closed') this.deactivate();
-      if (protection.kind === 'legacy' && before.kind !== 'legacy') {
-        this.deactivate();
-        const { rtp, payloadTypes } = protection;
-        this.#blind = new BlindLatch(payloadTypes, rtp);
-      }
+      if (protection.kind === 'legacy' && before.kind !== 'legacy') this.deactivate();
     }
-    this.#sendUnproven();
+    this.#unproven.settle();
     this.context.wake(this);
   }
 
@@ -355,14 +306,13 @@ export class Component implements VerifierHost, ProverHost {
     // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves. Nor is one heard on a path
     // that was left: that address may be another's by now (protocol.md 5.1).
     if (this.#verifier && isInUse) this.#heard.note(bytes, kind, this.#ports, nowMs);
-    else if (this.#unproven) this.#unproven.receivedBytes += bytes.length;
+    else this.#unproven.noteTaken(bytes.length);
   }
 
   /** Payload on a path without a route. True where a blind latch locks to its source and takes it. */
   handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
-    if (this.#latchesTo(bytes, kind, path.remote)) {
+    if (this.#unproven.latchesTo(bytes, kind, path)) {
       this.counters.legacy++;
-      this.#openUnproven(path);
       this.context.emit({ type: 'legacy', ...this.#place, ...endsOf(path) });
       return true;
     }
@@ -378,13 +328,6 @@ export class Component implements VerifierHost, ProverHost {
     return false;
   }
 
-  /** A blind latch believes any source but a socket of ours: a packet would circulate between the two (protocol.md 5.7). */
-  #latchesTo(bytes: Uint8Array, kind: PacketClass, source: TransportAddress): boolean {
-    if (!this.#blind || this.#blind.locked) return false;
-    const isOurs = this.context.ownSockets.has(source.address, source.port);
-    return !isOurs && this.#blind.handle(bytes, kind, source);
-  }
-
   /** Payload from elsewhere than the active path, the path before it included, may make a candidate (protocol.md 5.1). */
   handleElsewhere(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
     const looks = this.#heard.kindOf(bytes, kind);
@@ -395,7 +338,8 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Where this payload packet goes now, out of `port` (protocol.md 5.6). Undefined: it is dropped, and counted. */
   handleSend(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
-    if (this.#guest && classifyPacket(bytes) === 'rtcp') return this.#guest.handleSend(bytes, nowMs);
+    const { guest } = this.sharing;
+    if (guest && classifyPacket(bytes) === 'rtcp') return guest.handleSend(bytes, nowMs);
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
     if (!isProven && !this.#maySendUnproven(bytes.length, nowMs)) return this.drop('unproven');
@@ -406,23 +350,10 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #maySendUnproven(sizeBytes: number, nowMs: number): boolean {
-    const peer = this.#unproven;
+    if (this.#unproven.isMeasured) return this.#unproven.maySend(sizeBytes);
     // A prover chose its peer itself, but nobody whom another session has proven (5.1). What the peer has to do in return is
     // to challenge us, where it can (protocol.md 6.1).
-    if (!peer) return !this.#route.isProvenByAnother && this.#isChallengedInTime(nowMs);
-    // It may have been told before a socket of ours was bound there: a packet that circulates ends at once (protocol.md 5.7).
-    if (this.context.ownSockets.has(peer.remote.address, peer.remote.port)) return false;
-    const { isConfirmed, peerTransport } = this.session;
-    const state: UnprovenPeerState = {
-      isHeld: this.#route.isHeld,
-      isUnconfirmed: this.kind === 'none' && peerTransport !== undefined && !isConfirmed,
-      isShown: this.session.isShown(peer.remote.address),
-      receivedBytes: peer.receivedBytes,
-      sentBytes: peer.sentBytes,
-    };
-    if (!maySendUnproven(state, sizeBytes)) return false;
-    peer.sentBytes += sizeBytes;
-    return true;
+    return !this.#route.isProvenByAnother && this.#isChallengedInTime(nowMs);
   }
 
   #isChallengedInTime(nowMs: number): boolean {
@@ -529,38 +460,6 @@ export class Component implements VerifierHost, ProverHost {
     this.#route.close();
   }
 
-  /** To the signalled address where nobody proves anything to us: a prover's peer, or one without protection (protocol.md 6.5, 7). */
-  #sendUnproven(): void {
-    const { kind, signalled } = this;
-    const isLatchAlone = kind === 'latch' && !this.#verifier;
-    const isProversPeer = isLatchAlone || this.session.role === 'prover';
-    if (kind === 'legacy') return;
-    if (kind !== 'none') this.#unproven = undefined;
-    if (kind !== 'none' && !isLatchAlone) return;
-    const [port] = this.#ports;
-    // A prover chose its peer itself; where a peer without a key is said to be must not be anybody else (protocol.md 5.7).
-    const isAllowed = signalled && (isProversPeer || this.unprovenTarget(signalled) !== undefined);
-    if (port && isAllowed) this.#openUnproven({ port, remote: signalled });
-    else this.deactivate();
-  }
-
-  #openUnproven(path: ComponentPath): void {
-    const { remote } = path;
-    if (this.session.role === 'verifier' && (this.kind === 'none' || this.kind === 'legacy')) {
-      const isSame = this.#unproven && isSameAddress(this.#unproven.remote, remote);
-      if (!isSame) this.#unproven = new UnprovenPeer(remote);
-    }
-    this.#route.openUnproven(path, this.#isBacked(remote.address));
-  }
-
-  /** Somebody can vouch for the peer's being there: its signalling comes from this IP address, or somebody is known to receive there. */
-  #isBacked(address: string): boolean {
-    const { peerAddress } = this.session;
-    return (
-      (peerAddress !== undefined && ipKey(peerAddress) === ipKey(address)) || this.session.isShown(address)
-    );
-  }
-
   #startGeneration(protection: Extract<Protection, { generation: unknown }>, nowMs: number): void {
     this.#renewTags();
     const scheme = schemeOf(this, protection);
@@ -615,19 +514,13 @@ export class Component implements VerifierHost, ProverHost {
     this.#heard.leave(port);
     port.components.delete(this);
     this.#ports = this.#ports.filter((one) => one !== port);
-    this.#renewOwnSockets();
+    this.#tellOwnSockets();
   }
 
   /** Nobody's SDP may aim at what peers are told of us (protocol.md 5.7). */
-  #renewOwnSockets(): void {
-    const { ownSockets } = this.context;
+  #tellOwnSockets(): void {
     const { advertised } = this.session;
-    for (const { address, port } of this.#advertised) ownSockets.remove(address, port);
-    const isTold = advertised !== undefined && this.kind !== 'closed';
-    this.#advertised = isTold
-      ? this.#ports.map(({ local }) => ({ address: advertised, port: local.port }))
-      : [];
-    for (const { address, port } of this.#advertised) ownSockets.add(address, port);
+    this.#told.renew(this.kind === 'closed' ? undefined : advertised, this.#ports);
   }
 
   get #place() {
