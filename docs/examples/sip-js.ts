@@ -1,32 +1,80 @@
-// A phone on sip.js, in Node and over WSS: `node --import=tsx docs/examples/sip-js.ts wss://HOST:PORT CA.PEM [sip:ROOM@HOST]`.
-// Calls that URI or, without one, registers and takes calls. It says silence, and prints whom it hears.
+// The server of docs/examples/sip-js-plain.ts with latchkey: media goes through NATs, follows who walks, and goes to nobody who has not
+// proved that he is there. Run: `node --import=tsx docs/examples/sip-js.ts wss://HOST:PORT CA.PEM [sip:ROOM@HOST|''] [ADDRESS]`.
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createLatchkey } from 'latchkey';
-import { createRtpSessionDescriptionHandlerFactory, createTransportConstructor } from 'latchkey/sip-js';
-import { Inviter, Registerer, URI, UserAgent, Web } from 'sip.js';
+import { latchSessionDescriptionHandlerFactory } from 'latchkey/sip-js';
+import { Inviter, Registerer, URI, UserAgent } from 'sip.js';
+import type { BodyAndContentType, SessionDescriptionHandler } from 'sip.js';
 import { WebSocket } from 'ws';
 
-const [server = '', ca = '', target = ''] = process.argv.slice(2);
+const [server = '', pem = '', target = '', address = '127.0.0.1'] = process.argv.slice(2);
+const ca = readFileSync(pem);
+const latchkey = createLatchkey();
+latchkey.on('verified', ({ mapping }) => console.log('verified', mapping));
+latchkey.on('rebound', ({ mapping }) => console.log('rebound', mapping));
 const packet = Buffer.concat([Buffer.from('8000', 'hex'), randomBytes(10), Buffer.alloc(160, 0xff)]); // PCMU
 const heard = new Set<number>();
+
+/** The audio of a call. */
+class AudioHandler implements SessionDescriptionHandler {
+  readonly socket = createSocket('udp4').bind(0, address);
+  readonly #isListening = once(this.socket, 'listening');
+  readonly #timer = setInterval(() => this.#talk(), 20);
+  #peer = { ip: '', port: 0 };
+
+  constructor() {
+    this.socket.on('message', (bytes) => bytes[1] === 0 && heard.add(bytes.readUInt32BE(8)));
+  }
+
+  async getDescription(): Promise<BodyAndContentType> {
+    await this.#isListening;
+    const lines = ['v=0', `o=- 1 1 IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0'];
+    lines.push(`m=audio ${this.socket.address().port} RTP/AVP 0`, 'a=sendrecv', '');
+    return { body: lines.join('\r\n'), contentType: 'application/sdp' };
+  }
+
+  async setDescription(sdp: string): Promise<void> {
+    await this.#isListening;
+    const ip = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1] ?? '';
+    this.#peer = { ip, port: Number(/^m=audio (\d+)/m.exec(sdp)?.[1]) };
+  }
+
+  #talk() {
+    if (this.#peer.port === 0) return;
+    packet.writeUInt16BE((packet.readUInt16BE(2) + 1) % 2 ** 16, 2);
+    packet.writeUInt32BE((packet.readUInt32BE(4) + 160) % 2 ** 32, 4);
+    this.socket.send(packet, this.#peer.port, this.#peer.ip);
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.socket.close();
+  }
+
+  hasDescription = (contentType: string) => contentType === 'application/sdp';
+  sendDtmf = () => false;
+}
+
+class TrustingWebSocket extends WebSocket {
+  constructor(url: string, protocols: string) {
+    super(url, protocols, { ca });
+  }
+}
+Object.assign(globalThis, { WebSocket: TrustingWebSocket });
 const userAgent = new UserAgent({
   uri: new URI('sip', 'web', 'phone.invalid'),
-  transportConstructor: createTransportConstructor(Web.Transport, WebSocket, { ca: readFileSync(ca) }),
   transportOptions: { server },
-  sessionDescriptionHandlerFactory: createRtpSessionDescriptionHandlerFactory({
-    latchkey: createLatchkey(),
-    address: '127.0.0.1',
-    onMedia: (media) => {
-      const timer = setInterval(() => {
-        packet.writeUInt16BE((packet.readUInt16BE(2) + 1) % 2 ** 16, 2);
-        packet.writeUInt32BE((packet.readUInt32BE(4) + 160) % 2 ** 32, 4);
-        media.send(packet);
-      }, 20);
-      media.on('packet', (bytes) => bytes[1] === 0 && heard.add(bytes.readUInt32BE(8)));
-      media.on('close', () => clearInterval(timer));
+  sessionDescriptionHandlerFactory: latchSessionDescriptionHandlerFactory(
+    () => new AudioHandler(),
+    latchkey,
+    {
+      role: 'verifier',
+      onSession: (latch, _session, { socket }) => socket.once('listening', () => latch.guard(socket)),
     },
-  }),
+  ),
   delegate: { onInvite: (invitation) => void invitation.accept() },
   logBuiltinEnabled: false,
 });

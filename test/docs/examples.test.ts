@@ -1,7 +1,5 @@
 // The examples of docs/examples run as they stand, against the package as it is built and imported by its name.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,41 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { createCertificate, End, inDialog } from '../plugins/sip-phones.js';
+import { Example } from './example-program.js';
 import { fences, filesUnder, readText, root } from './repository.js';
 
 interface Listener {
   readonly protocol: string;
   readonly port: number;
-}
-
-class Example {
-  readonly child: ChildProcess;
-  readonly ended: Promise<number | null>;
-  output = '';
-  errors = '';
-
-  constructor(name: string, ...args: string[]) {
-    const file = join('docs/examples', name);
-    this.child = spawn(process.execPath, ['--import=tsx', file, ...args], { cwd: root });
-    this.child.stdout?.on('data', (data: Buffer) => (this.output += data.toString()));
-    this.child.stderr?.on('data', (data: Buffer) => (this.errors += data.toString()));
-    this.ended = once(this.child, 'close').then(([code]) => code as number | null);
-  }
-
-  async line(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const found = pattern.exec(this.output);
-      if (found) return found;
-      const isOver = await Promise.race([this.ended.then(() => true), once(this.child.stdout!, 'data')]);
-      if (isOver === true) throw new Error(`${pattern} did not come:\n${this.output}${this.errors}`);
-    }
-  }
-}
-
-const TEN_LINES = /^\/\/ ten lines\n([\s\S]*?)^\/\/ end of the ten lines$/m;
-
-function tenLines(): string {
-  return TEN_LINES.exec(readText('docs/examples/server.ts'))?.[1] ?? '';
 }
 
 describe('docs: examples', function () {
@@ -61,12 +30,6 @@ describe('docs: examples', function () {
       await ended;
     }
     for (const close of closers.splice(0).reverse()) close();
-  });
-
-  it('the README shows the ten lines of docs/examples/server.ts, and they are ten', () => {
-    const lines = tenLines();
-    assert.equal(lines.split('\n').filter((line) => line.trim() !== '').length, 10);
-    assert.ok(fences(readText('README.md'), 'ts').includes(lines), 'README.md has other lines');
   });
 
   it('the README shows docs/examples/distribution-server.ts, of some thirty lines', () => {
@@ -149,15 +112,6 @@ describe('docs: examples', function () {
   }
 
   for (const protocol of ['TLS', 'TCP']) {
-    it(`server.ts: a phone calls over ${protocol}, is verified and hears itself`, async () => {
-      const { phone, invite, final } = await callEcho(
-        'server.ts',
-        protocol,
-        (text) => JSON.parse(text) as Listener[],
-      );
-      assert.equal((await phone.ask(inDialog(phone, invite, final, 'BYE'))).final.status, 200);
-    });
-
     it(`distribution-server.ts: the same over ${protocol}; it says how the call goes, and hangs up in the end`, async () => {
       const { example, phone, invite, port } = await callEcho('distribution-server.ts', protocol, (text) => {
         const { sip } = JSON.parse(text) as { sip: Record<string, Listener> };

@@ -12,7 +12,6 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { MediaPort } from '../../lib/index.js';
 import { CommandProcess, ServerProcess } from '../cli/server-process.js';
-import { readText } from '../docs/repository.js';
 import { eventually, ExampleProcess, WebPhone } from './sip-js-phones.js';
 import { FakeLatchkey } from './fake-latchkey.js';
 import { createCertificate, End, inDialog, LATCH_LINE, sdp, sip } from './sip-phones.js';
@@ -38,13 +37,6 @@ async function heardBy(call: CommandProcess): Promise<number[]> {
   const { streams } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { streams: { ssrc: number }[] };
   return streams.map(({ ssrc }) => ssrc).sort();
 }
-
-describe('sip-js: the example', () => {
-  it('has at most 40 lines', () => {
-    const lines = readText('docs/examples/sip-js.ts').trimEnd().split('\n');
-    assert.ok(lines.length <= 40, String(lines.length));
-  });
-});
 
 describe('sip-js: a caller over WSS', function () {
   this.timeout(60_000);

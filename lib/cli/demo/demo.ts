@@ -34,7 +34,7 @@ export interface DemoOptions {
   readonly stop: AbortSignal;
   /** How to call from another terminal. */
   readonly joinCommand: (scene: Scene) => readonly [call: string, trust: string];
-  readonly tenLines: readonly string[];
+  readonly serverLines: readonly string[];
 }
 
 export class Demo {
@@ -86,9 +86,9 @@ export class Demo {
 
   /** Tells how to go on, and resolves when it is to end; the latched call goes on meanwhile. */
   async stayUp(): Promise<void> {
-    const { story, joinCommand, tenLines, stop } = this.#options;
+    const { story, joinCommand, serverLines, stop } = this.#options;
     if (!this.#latched || stop.aborted) return;
-    story.tell({ event: 'join', command: joinCommand(this.#latched), lines: tenLines });
+    story.tell({ event: 'join', command: joinCommand(this.#latched), lines: serverLines });
     await Promise.race([this.#latched.server.ended, this.#stopped.catch(() => undefined)]);
   }
 

@@ -9,7 +9,7 @@ import { besides } from './part.js';
 import { ROOM } from './scene.js';
 import type { Scene } from './scene.js';
 import { Story, wantsColours } from './story.js';
-import { readTenLines } from './ten-lines.js';
+import { readServerLines } from './server-lines.js';
 
 interface Options {
   readonly durationMs: number | undefined;
@@ -52,7 +52,7 @@ async function play({ durationMs, isJson, pace }: Options): Promise<void> {
   const isColoured = wantsColours(process.stdout, process.env);
   const write = (text: string): void => void process.stdout.write(text);
   const story = new Story({ isJson, isColoured, write });
-  const demo = new Demo({ story, pace, stop: stopper.signal, joinCommand, tenLines: readTenLines() });
+  const demo = new Demo({ story, pace, stop: stopper.signal, joinCommand, serverLines: readServerLines() });
   try {
     await demo.prepare();
     if (durationMs !== undefined) setTimeout(stop, durationMs);

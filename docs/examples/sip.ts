@@ -1,0 +1,79 @@
+// The server of docs/examples/sip-plain.ts with latchkey: media goes to callers behind NATs, follows them where they walk, and goes to
+// nobody who has not proved that he is there. Run: `node --import=tsx docs/examples/sip.ts ADDRESS PORT [CERT KEY]`.
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createLatchkey } from 'latchkey';
+import { latchSip } from 'latchkey/sip';
+import sip from 'sip';
+import type { SipFlow, SipRequest } from 'sip';
+
+const [address = '127.0.0.1', port = '5060', ...pem] = process.argv.slice(2);
+const ports = { UDP: Number(port), TCP: Number(port), TLS: Number(port) + 1 };
+const [cert, key] = pem.map((file) => readFileSync(file, 'utf8'));
+const options = {
+  address,
+  port: ports.TCP,
+  tls: cert === undefined ? undefined : { cert, key },
+  tls_port: ports.TLS,
+};
+const latch = latchSip(sip, createLatchkey());
+latch.on('session', (session) => session.on('verified', ({ mapping }) => console.log('verified', mapping)));
+latch.on('session', (session) => session.on('rebound', ({ mapping }) => console.log('rebound', mapping)));
+latch.on('ended', ({ call }) => hangUp(call));
+const calls = new Map<string, Awaited<ReturnType<typeof openEcho>>>();
+
+/** Where an SDP wants its audio. */
+function readTarget(sdp: string) {
+  const ip = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1] ?? '';
+  return { ip, port: Number(/^m=audio (\d+)/m.exec(sdp)?.[1]) };
+}
+
+async function openEcho(sdp: string) {
+  let target = readTarget(sdp);
+  const socket = createSocket('udp4').bind(0, address);
+  await once(socket, 'listening');
+  socket.on('message', (bytes) => {
+    const isRtcp = ((bytes[1] ?? 0) & 0xe0) === 0xc0;
+    if (!isRtcp) socket.send(bytes, target.port, target.ip);
+  });
+  const lines = ['v=0', `o=- 1 1 IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0'];
+  lines.push(`m=audio ${socket.address().port} RTP/AVP 0 8`, 'a=sendrecv', '');
+  return { socket, localSdp: lines.join('\r\n'), move: (to: string) => (target = readTarget(to)) };
+}
+
+function respond(request: SipRequest, status: number, reason: string, more: object = {}) {
+  const response = sip.makeResponse(request, status, reason, more);
+  const { to } = response.headers;
+  if (to) response.headers.to = { ...to, params: { tag: 'echo', ...to.params } };
+  stack.send(response);
+}
+
+async function answer(request: SipRequest, protocol: 'UDP' | 'TCP' | 'TLS') {
+  const { content = '', headers } = request;
+  const call = calls.get(String(headers['call-id'])) ?? (await openEcho(content));
+  latch.session(request)?.guard(call.socket);
+  calls.set(String(headers['call-id']), call);
+  call.move(content);
+  const contact = [{ uri: `sip:echo@${address}:${ports[protocol]};transport=${protocol.toLowerCase()}` }];
+  const answered = { contact, 'content-type': 'application/sdp' };
+  respond(request, 200, 'OK', { headers: answered, content: call.localSdp });
+}
+
+function hangUp(id: string) {
+  calls.get(id)?.socket.close();
+  calls.delete(id);
+}
+
+function onRequest(request: SipRequest, { protocol }: SipFlow) {
+  if (request.method === 'INVITE')
+    answer(request, protocol as 'UDP' | 'TCP' | 'TLS').catch((error: unknown) => console.error(error));
+  else if (request.method === 'BYE') {
+    hangUp(String(request.headers['call-id']));
+    respond(request, 200, 'OK');
+  } else if (request.method !== 'ACK') respond(request, 501, 'Not Implemented');
+}
+
+const stack = latch.create(options, onRequest); // was: sip.create(options, onRequest)
+await stack.ready;
+console.log('listening', address, port);
