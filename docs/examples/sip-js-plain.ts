@@ -14,6 +14,14 @@ const ca = readFileSync(pem);
 const packet = Buffer.concat([Buffer.from('8000', 'hex'), randomBytes(10), Buffer.alloc(160, 0xff)]); // PCMU
 const heard = new Set<number>();
 
+/** Where an SDP wants its audio: a section's own address goes before that of all. */
+function readTarget(sdp: string) {
+  const [session = '', ...sections] = sdp.split(/^m=/m);
+  const audio = sections.find((section) => section.startsWith('audio')) ?? '';
+  const [, ip = ''] = [audio, session].flatMap((part) => /^c=IN IP4 (\S+)/m.exec(part) ?? []);
+  return { ip, port: Number(/^audio (\d+)/.exec(audio)?.[1]) };
+}
+
 /** The audio of a call. */
 class AudioHandler implements SessionDescriptionHandler {
   readonly socket = createSocket('udp4').bind(0, address);
@@ -34,12 +42,11 @@ class AudioHandler implements SessionDescriptionHandler {
 
   async setDescription(sdp: string): Promise<void> {
     await this.#isListening;
-    const ip = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1] ?? '';
-    this.#peer = { ip, port: Number(/^m=audio (\d+)/m.exec(sdp)?.[1]) };
+    this.#peer = readTarget(sdp);
   }
 
   #talk() {
-    if (this.#peer.port === 0) return;
+    if (!(this.#peer.port > 0)) return;
     packet.writeUInt16BE((packet.readUInt16BE(2) + 1) % 2 ** 16, 2);
     packet.writeUInt32BE((packet.readUInt32BE(4) + 160) % 2 ** 32, 4);
     this.socket.send(packet, this.#peer.port, this.#peer.ip);

@@ -23,10 +23,12 @@ latch.on('session', (session) => session.on('rebound', ({ mapping }) => console.
 latch.on('ended', ({ call }) => hangUp(call));
 const calls = new Map<string, Awaited<ReturnType<typeof openEcho>>>();
 
-/** Where an SDP wants its audio. */
+/** Where an SDP wants its audio: a section's own address goes before that of all. */
 function readTarget(sdp: string) {
-  const ip = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1] ?? '';
-  return { ip, port: Number(/^m=audio (\d+)/m.exec(sdp)?.[1]) };
+  const [session = '', ...sections] = sdp.split(/^m=/m);
+  const audio = sections.find((section) => section.startsWith('audio')) ?? '';
+  const [, ip = ''] = [audio, session].flatMap((part) => /^c=IN IP4 (\S+)/m.exec(part) ?? []);
+  return { ip, port: Number(/^audio (\d+)/.exec(audio)?.[1]) };
 }
 
 async function openEcho(sdp: string) {
@@ -35,7 +37,7 @@ async function openEcho(sdp: string) {
   await once(socket, 'listening');
   socket.on('message', (bytes) => {
     const isRtcp = ((bytes[1] ?? 0) & 0xe0) === 0xc0;
-    if (!isRtcp) socket.send(bytes, target.port, target.ip);
+    if (!isRtcp && target.port > 0) socket.send(bytes, target.port, target.ip);
   });
   const lines = ['v=0', `o=- 1 1 IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0'];
   lines.push(`m=audio ${socket.address().port} RTP/AVP 0 8`, 'a=sendrecv', '');

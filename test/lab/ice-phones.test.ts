@@ -1,15 +1,15 @@
 // baresip and linphonec with ICE, with rtcp-mux and without, behind a real symmetric NAT that rebinds in mid call: through
-// `latchkey serve`, which has a socket for RTCP, and through the ten lines of the README, which have one for all. Judged by the
-// packets at the phone.
+// `latchkey serve`, which has a socket for RTCP, and through the servers of docs/examples on sip and drachtio-srf, which have one for
+// all. Judged by the packets at the phone.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { classifyPacket } from '../../lib/wire/index.js';
 import { baresip, linphone, RunningClient, skipBecause, whyNoClient } from '../clients/client-programs.js';
-import { fences, readText } from '../docs/repository.js';
 import { Capture } from './capture.js';
 import { CLIENT, Lab, SERVER, whyNoLab } from './lab.js';
 
@@ -25,51 +25,48 @@ const PHONES = [
 /** Survived is what is asked here, beside whatever else runs on the machine; how fast, rebinding.test.ts. */
 const MAX_GAP_MS = 300;
 
-/** What such a server has anyway; not a word of RTCP in its description. */
-const BEFORE = `
-import sip from 'sip';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-const options = { address: '${SERVER}', port: ${SIP_PORT}, tcp: false };
-const rtp = createSocket('udp4').bind(${MEDIA_PORT}, '${SERVER}');
-await once(rtp, 'listening');
-const sdp = ['v=0', 'o=- 1 1 IN IP4 ${SERVER}', 's=-', 'c=IN IP4 ${SERVER}', 't=0 0', 'm=audio ${MEDIA_PORT} RTP/AVP 0', ''].join('\\r\\n');
-function onRequest(request) {
-  if (request.method === 'ACK') return;
-  const headers = { contact: [{ uri: 'sip:echo@${SERVER}:${SIP_PORT}' }], 'content-type': 'application/sdp' };
-  const isCall = request.method === 'INVITE';
-  const response = sip.makeResponse(request, 200, 'OK', isCall ? { headers, content: sdp } : {});
-  response.headers.to.params = { tag: 'echo', ...response.headers.to.params };
-  stack.send(response);
-}
-`;
-const AFTER = `
-await stack.ready;
-console.log('listening');
-`;
-
-/** The first program of the README, word for word. */
-function tenLines(): string {
-  const [program = ''] = fences(readText('README.md'), 'ts');
-  assert.equal(program.split('\n').filter((line) => line.trim() !== '').length, 10);
-  return program;
+/** A server of docs/examples on the public host, as it stands. */
+function example(lab: Lab, name: string, ...args: string[]): Printed {
+  const file = fileURLToPath(new URL(`../../docs/examples/${name}`, import.meta.url));
+  return new Printed(lab.spawn('pub', process.execPath, '--import=tsx', file, ...args));
 }
 
-const SERVERS = {
-  serve: (lab: Lab) =>
-    lab.latchkey(
-      'pub',
-      'serve',
-      '--json',
-      '--open',
-      '--listen',
-      SERVER,
-      '--media',
-      `${MEDIA_PORT}-${MEDIA_PORT + 9}`,
-    ),
-  'the ten lines': (lab: Lab) =>
-    lab.spawn('pub', process.execPath, '--input-type=module', '-e', BEFORE + tenLines() + AFTER),
-} as const;
+/** The stand-in for drachtio's daemon as a process there: it says where applications and phones find it. */
+const DAEMON = `
+import { DrachtioDaemon } from ${JSON.stringify(new URL('../plugins/drachtio-daemon.ts', import.meta.url).href)};
+const daemon = await DrachtioDaemon.start({ address: '${SERVER}' });
+console.log('listening', daemon.port, daemon.sipPort('udp'), daemon.secret);
+`;
+
+interface Running {
+  readonly printed: Printed;
+  readonly sipPort: number;
+}
+
+/** Each resolves when it can be called. */
+const SERVERS: Readonly<Record<string, (lab: Lab) => Promise<Running>>> = {
+  serve: async (lab) => {
+    const media = `${MEDIA_PORT}-${MEDIA_PORT + 9}`;
+    const printed = new Printed(
+      lab.latchkey('pub', 'serve', '--json', '--open', '--listen', SERVER, '--media', media),
+    );
+    await printed.line(/listening/);
+    return { printed, sipPort: SIP_PORT };
+  },
+  'sip.ts': async (lab) => {
+    const printed = example(lab, 'sip.ts', SERVER, String(SIP_PORT));
+    await printed.line(/listening/);
+    return { printed, sipPort: SIP_PORT };
+  },
+  'drachtio.ts': async (lab) => {
+    const args = ['--import=tsx', '--input-type=module', '-e', DAEMON];
+    const daemon = new Printed(lab.spawn('pub', process.execPath, ...args));
+    const [, port = '', sipPort = '', secret = ''] = await daemon.line(/listening (\d+) (\d+) (\S+)/);
+    const printed = example(lab, 'drachtio.ts', '127.0.0.1', port, secret, SERVER);
+    await printed.line(/connected/);
+    return { printed, sipPort: Number(sipPort) };
+  },
+};
 
 /** All that it prints, as it comes. */
 class Printed {
@@ -81,8 +78,10 @@ class Printed {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.text += text));
   }
 
-  async line(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.text)) {
+  async line(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.text);
+      if (found) return found;
       assert.equal(this.#child.exitCode, null, `it ended without ${pattern}: ${this.text}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -115,17 +114,16 @@ describe('phones with ICE, by rtcp-mux or a port of their own for RTCP', functio
           skipBecause(this, whyNoLab() ?? whyNoClient(name, 'tcpdump', 'timeout'));
           folder = mkdtempSync(join(tmpdir(), 'latchkey-ice-'));
           const here = (lab = new Lab());
-          const server = new Printed(start(here));
-          await server.line(/listening/);
+          const { printed: server, sipPort } = await start(here);
           const capture = await Capture.start(here, 'cliA', join(folder, 'client.pcap'));
           const options = {
             ...{
               folder,
               address: CLIENT,
-              server: { address: SERVER, port: SIP_PORT },
+              server: { address: SERVER, port: sipPort },
               transport: 'udp' as const,
             },
-            ...{ hasIce: true, hasMux, durationS: 8 },
+            ...{ hasIce: true, hasMux, durationS: 7 },
           } as const;
           phone = new RunningClient(here.command('cliA', ...command(options)));
           await server.line(/verified/);
