@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { normaliseIp } from '../index.js';
 import type { Signalling } from '../index.js';
 import { AddressRanges } from './address-ranges.js';
+import { isLoopback } from './hop.js';
 import type { HopBefore, SipFlow, SipMessage, SipVia } from './message-types.js';
 
 export class TrustedProxies {
@@ -23,14 +24,19 @@ export class TrustedProxies {
 
   /**
    * The hop that ends at the proxy: of a request from it by the Via below its own, and of the response that goes back the same way.
-   * Where there is none, the proxy shows nothing of it: then its owner's word is all there is.
+   * Where there is none, the proxy shows nothing of it: then its owner's word is all there is. Kamailio's topoh shows a mask instead,
+   * UDP at 127.0.0.8: nobody's address (protocol.md 8), and clear, as it says.
+   *
+   * @param proxy From where the message came.
    */
-  hopBefore(message: SipMessage): HopBefore {
+  hopBefore(message: SipMessage, proxy: Pick<SipFlow, 'address' | 'host'>): HopBefore {
     const below = message.headers.via?.[1];
     if (!below) return { signalling: 'encrypted' };
     const protocol = below.protocol?.toUpperCase();
     const signalling: Signalling = protocol === 'TLS' || protocol === 'WSS' ? 'encrypted' : 'clear';
-    return { signalling, ...addressOf(below) };
+    const address = addressOf(below);
+    const isMask = isLoopback(address) && !isLoopback(proxy.address ?? proxy.host);
+    return { signalling, ...(address !== undefined && !isMask && { address }) };
   }
 
   /** The hop that begins at the proxy, for a request outside a dialog: encrypted where its URI says so. */
@@ -49,9 +55,9 @@ function transportOf(uri: string): string | undefined {
 }
 
 /** What the proxy has seen, else what the one before it says of itself: an IP address, or none. */
-function addressOf({ host, params: { received } }: SipVia): { readonly address?: string } {
+function addressOf({ host, params: { received } }: SipVia): string | undefined {
   const address = [received, host]
     .map((one) => one?.replace(/^\[|\]$/g, ''))
     .find((one) => isIP(one ?? '') !== 0);
-  return address === undefined ? {} : { address: normaliseIp(address) };
+  return address === undefined ? undefined : normaliseIp(address);
 }

@@ -328,7 +328,7 @@ export class DaemonConnection implements CallLine {
     if (!call) return this.#deliver(line.head, withoutLatch(line.sip));
     const { proxies } = this.#site.trust;
     const from = flowOf(line);
-    const flow = proxies.has(from) ? { ...from, behind: proxies.hopBefore(request) } : from;
+    const flow = proxies.has(from) ? { ...from, behind: proxies.hopBefore(request, from) } : from;
     const hop = call.dialog ? hopInDialog(call.dialog.signalling, flow) : hopSignalling(flow);
     const waiting = { transaction: line.transaction, request, flow, signalling: bothHops(hop, this.#hop) };
     const refusal = this.#site.calls.receiveRequest(request, flow, waiting.signalling, call);

@@ -226,7 +226,7 @@ export class Stack implements SipStack {
     const flow = hop && this.#decode(hop);
     if (hop && this.#site.proxies.has(flow ?? { host: hop.host })) {
       const target = flow ?? { protocol: 'UDP', host: hop.host, port: NaN };
-      return hopSignalling({ ...target, behind: this.#beyond(request) }, this.#isWss);
+      return hopSignalling({ ...target, behind: this.#beyond(request, target) }, this.#isWss);
     }
     return flow ? hopSignalling(flow, this.#isWss) : expectedSignalling(hop);
   }
@@ -326,7 +326,7 @@ export class Stack implements SipStack {
     if (remote.protocol === 'UDP' && remote.local && port !== undefined) remote.local.port = port;
     if (this.#arriving?.isCertified === true) remote.isCertified = true;
     if (this.#site.proxies.has(remote))
-      remote.behind = message.method === undefined ? NOT_SAID : this.#site.proxies.hopBefore(message);
+      remote.behind = message.method === undefined ? NOT_SAID : this.#site.proxies.hopBefore(message, remote);
     this.#flows.set(message, remote);
     unveilMessage(message);
     dropUnreadableRoutes(message);
@@ -382,7 +382,7 @@ export class Stack implements SipStack {
 
   /** With our attributes where this hop may carry them, without them where not (protocol.md 2). */
   #setContent(message: SipMessage, target: SipFlow): void {
-    const behind = this.#site.proxies.has(target) ? { behind: this.#beyond(message) } : {};
+    const behind = this.#site.proxies.has(target) ? { behind: this.#beyond(message, target) } : {};
     const isClear = hopSignalling({ ...target, ...behind }, this.#isWss) === 'clear';
     const edit = this.#site.calls.edits.get(message);
     const isOurs = edit && [edit.latched, edit.plain, edit.original].includes(message.content ?? '');
@@ -399,9 +399,9 @@ export class Stack implements SipStack {
   }
 
   /** On the other side of a proxy, to which this message of ours goes: what its dialog has, else what its Via or its URI says. */
-  #beyond(message: SipMessage): HopBefore {
+  #beyond(message: SipMessage, proxy: SipFlow): HopBefore {
     const { proxies, calls } = this.#site;
-    if (message.method === undefined) return proxies.hopBefore(message);
+    if (message.method === undefined) return proxies.hopBefore(message, proxy);
     const dialog = toTag(message) === undefined ? undefined : calls.dialogOf(message);
     return { signalling: dialog?.signalling ?? proxies.hopBeyond(message) };
   }
@@ -501,7 +501,7 @@ export class Stack implements SipStack {
     }
     const flow = this.#flows.get(response);
     // A response has come the way that its request went.
-    const way = flow?.behind ? { ...flow, behind: this.#beyond(request) } : flow;
+    const way = flow?.behind ? { ...flow, behind: this.#beyond(request, flow) } : flow;
     const signalling = way ? hopSignalling(way, this.#isWss) : 'clear';
     const refusal = calls.receiveResponse(outgoing, response, signalling, flow);
     if (!refusal) return void deliver(response);

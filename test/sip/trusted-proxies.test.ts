@@ -48,7 +48,7 @@ describe('trusted proxies', () => {
       [from(via('UDP'), via('TLS')), 'clear'],
       [from(), 'encrypted'],
     ] as const) {
-      const behind = proxies.hopBefore(message);
+      const behind = proxies.hopBefore(message, flow);
       assert.equal(behind.signalling, signalling);
       assert.equal(hopSignalling({ ...flow, behind }), signalling);
     }
@@ -57,7 +57,7 @@ describe('trusted proxies', () => {
 
   it('home is who the proxy has received from, else who the Via says, else nobody', () => {
     const home = (message: SipMessage) =>
-      peerSource({ ...flow, behind: proxies.hopBefore(message) }, 'encrypted');
+      peerSource({ ...flow, behind: proxies.hopBefore(message, flow) }, 'encrypted');
     assert.deepEqual(home(from(via('TLS', '10.0.0.7', { received: '203.0.113.5' }))), {
       address: '203.0.113.5',
       transport: 'proxy',
@@ -65,6 +65,10 @@ describe('trusted proxies', () => {
     assert.deepEqual(home(from(via('TLS', '10.0.0.7')))?.address, '10.0.0.7');
     assert.deepEqual(home(from(via('TLS', 'phone.invalid'))), { address: undefined, transport: 'proxy' });
     assert.deepEqual(home(from()), { address: undefined, transport: 'proxy' });
+    for (const mask of ['127.0.0.8', '::1'])
+      assert.deepEqual(home(from(via('UDP', mask))), { address: undefined, transport: 'proxy' }, 'a mask');
+    const own = { ...flow, address: '127.0.0.1' };
+    assert.equal(proxies.hopBefore(from(via('UDP', '127.0.0.8')), own).address, '127.0.0.8');
     assert.equal(peerSource(flow, 'clear')?.transport, 'udp');
   });
 
