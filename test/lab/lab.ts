@@ -9,7 +9,7 @@ import { CLIENT_PORTS, CONE_PORTS, natRules } from './nat-rules.js';
 import { hostsOf } from './plan.js';
 import type { Host, HostName, LabPlan, NatName } from './plan.js';
 
-export { ATTACKER, CLIENT, NAT, NAT_B, SERVER } from './plan.js';
+export { ATTACKER, CLIENT, NAT, NAT_B, PROXY, SERVER } from './plan.js';
 export type { HostName, LabPlan, NatName, NatPlan } from './plan.js';
 export type { NatType } from './nat-rules.js';
 

@@ -4,6 +4,7 @@ import type { NatType } from './nat-rules.js';
 export const SERVER = '203.0.113.1';
 export const SERVER_IPV6 = '2001:db8::1';
 export const ATTACKER = '203.0.113.66';
+export const PROXY = '203.0.113.5';
 /** The external addresses of the NATs. */
 export const NAT = '203.0.113.11';
 export const NAT_B = '203.0.113.12';
@@ -39,10 +40,12 @@ export interface LabPlan {
   readonly neighbour?: boolean;
   /** A host without a NAT, `open`, with an IPv4 and an IPv6 address. */
   readonly ipv6?: boolean;
+  /** A host without a NAT for a SIP proxy, `proxy`. */
+  readonly proxy?: boolean;
 }
 
 export type NatName = 'natA' | 'natB' | 'carrier';
-export type HostName = NatName | 'hub' | 'pub' | 'att' | 'cliA' | 'cliA2' | 'cliB' | 'open';
+export type HostName = NatName | 'hub' | 'pub' | 'att' | 'proxy' | 'cliA' | 'cliA2' | 'cliB' | 'open';
 
 /** A host on a switch: that of the world (`hub`), or the one inside a NAT. */
 export interface Host {
@@ -67,6 +70,7 @@ export function hostsOf(plan: LabPlan): readonly Host[] {
     { name: 'att', on: 'hub', address: ATTACKER, ipv6: '2001:db8::66', gateway: undefined },
   ];
   if (plan.ipv6) hosts.push({ name: 'open', on: 'hub', address: OPEN, ipv6: OPEN_IPV6, gateway: undefined });
+  if (plan.proxy) hosts.push({ name: 'proxy', on: 'hub', address: PROXY, gateway: undefined });
   if (hasCarrier) {
     const nat = { type: 'symmetric' } as const;
     hosts.push({

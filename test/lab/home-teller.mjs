@@ -1,0 +1,22 @@
+// A server on the sip package that takes no call: it prints what it believes of where each INVITE comes from, one JSON object a
+// line. Run: `node test/lab/home-teller.mjs ADDRESS PORT [PROXY]`: where it listens, and the range of its trusted proxies.
+import { createRequire } from 'node:module';
+import { createLatchkey } from '../../dist/lib/index.js';
+import { latchSip } from '../../dist/plugins/sip/index.js';
+
+const [address = '', port = '', ...trustedProxies] = process.argv.slice(2);
+const sip = createRequire(import.meta.url)('sip');
+const latchkey = createLatchkey();
+const tell = (line) => console.log(JSON.stringify(line));
+
+const createSession = latchkey.createSession.bind(latchkey);
+latchkey.createSession = (options) => {
+  tell({ event: 'session', signalling: options.signalling, peer: options.peer });
+  return createSession(options);
+};
+
+const latch = latchSip(sip, latchkey, { trustedProxies });
+await latch.listen({ address, udp: Number(port) }, ({ request, stack }) => {
+  if (request.method === 'INVITE') stack.send(sip.makeResponse(request, 486, 'Busy Here'));
+});
+tell({ event: 'listening' });
