@@ -17,3 +17,4 @@ export { createRooms, ECHO_ROOM } from './rooms.js';
 export type { LinkPorts, PacketListener, RoomPort } from './room-port.js';
 export type { Rooms, RoomsEvents, RoomsOptions } from './rooms.js';
 export type { NegotiatedStream } from './stream.js';
+export type { Tap, TappedPacket, TappedReport } from './tap.js';

@@ -4,7 +4,7 @@
  */
 import { readRtpPayloadType } from '../wire/rtp.js';
 import type { PacketClass } from '../wire/packet-class.js';
-import type { LegTally } from './leg.js';
+import type { Leg, LegTally } from './leg.js';
 import { renameRtcp } from './rtcp-renaming.js';
 import type { LinkPorts, PacketListener, RoomPort } from './room-port.js';
 import { SsrcSwaps } from './ssrc-swaps.js';
@@ -17,9 +17,7 @@ export type LinkTrack = Track<Link>;
 export type LinkSent = Sent<Link>;
 
 /** Whose link it is. */
-export interface LinkOwner {
-  /** The latch session's id, where there is one. */
-  readonly session: string | undefined;
+export interface LinkOwner extends Leg {
   readonly tally: LegTally;
 }
 

@@ -18,6 +18,7 @@ import type { ReceivedStatistics } from './reception.js';
 import { ReportLedger } from './report-ledger.js';
 import type { ReportedStatistics } from './report-ledger.js';
 import { renameRtcp } from './rtcp-renaming.js';
+import { readReportTime, readSenderTime } from './rtcp-reports.js';
 import { routeRtcp } from './rtcp-routing.js';
 import type { RtcpRouting } from './rtcp-routing.js';
 import type { NegotiatedStream } from './stream.js';
@@ -25,6 +26,7 @@ import { AS_IT_IS, copyRtp, isSameSpelling } from './rtp-copy.js';
 import type { Spelling } from './rtp-copy.js';
 import { Sources } from './sources.js';
 import type { Source } from './sources.js';
+import type { Tap } from './tap.js';
 
 export interface RoomOptions {
   readonly name: string;
@@ -36,6 +38,8 @@ export interface RoomOptions {
   readonly random: () => number;
   /** Monotonic. */
   readonly nowMs: () => number;
+  /** Those who listen to it now. */
+  readonly taps: ReadonlySet<Tap>;
 }
 
 /** How the media of one participant arrives. */
@@ -178,6 +182,7 @@ export class Room implements ParticipantHost {
       }
     }
     if (source.isKeyFrameDue) this.#keyFrames.ask(source);
+    if (this.#options.taps.size > 0) this.#tapPacket(sent, source, bytes, this.#timeOf(atMs));
   }
 
   handleData(from: LinkTrack, bytes: Uint8Array): void {
@@ -220,6 +225,22 @@ export class Room implements ParticipantHost {
     dropped.rtcpUnroutable += routed.dropped.unroutable;
     dropped.ssrcConflict += routed.dropped.ssrcConflict;
     for (const [to, compound] of routed.deliveries) to.sendRtcp(compound);
+    this.#tapReports(from, routed.senderReports);
+  }
+
+  #tapPacket({ track, format }: LinkSent, { ssrc }: Source<Link>, bytes: Uint8Array, atMs: number): void {
+    const { link, stream } = track;
+    for (const tap of this.#options.taps) tap.onPacket(link.leg, { bytes, ssrc, format, stream, atMs });
+  }
+
+  #tapReports(from: Link, senderReports: RtcpRouting<Link>['senderReports']): void {
+    if (this.#options.taps.size === 0) return;
+    const atMs = this.#options.nowMs();
+    for (const [ssrc, bytes] of senderReports) {
+      if (this.#sources.find(ssrc)?.owner !== from) continue;
+      const report = { bytes, ssrc, ...readSenderTime(bytes), atMs };
+      for (const tap of this.#options.taps) tap.onReport?.(from.leg, report);
+    }
   }
 
   /** The port has mostly looked at the clock already. */
@@ -227,11 +248,11 @@ export class Room implements ParticipantHost {
     return atMs ?? this.#options.nowMs();
   }
 
-  #noteReports(from: Link, { reports, reportTimes }: RtcpRouting<Link>): void {
+  #noteReports(from: Link, { reports, senderReports }: RtcpRouting<Link>): void {
     const nowMs = this.#options.nowMs();
-    for (const [ssrc, reportTime] of reportTimes) {
+    for (const [ssrc, report] of senderReports) {
       const source = this.#sources.find(ssrc);
-      if (source?.owner === from) this.#ledger.noteSent(source, reportTime, nowMs);
+      if (source?.owner === from) this.#ledger.noteSent(source, readReportTime(report), nowMs);
     }
     for (const block of reports) {
       const source = this.#sources.find(block.ssrc);

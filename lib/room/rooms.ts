@@ -11,6 +11,7 @@ import type { Format } from './formats.js';
 import type { Leg, LegOptions, LegStream } from './leg.js';
 import { LEGS_MAX, Room } from './room.js';
 import type { LegStatistics } from './room.js';
+import type { Tap } from './tap.js';
 
 /** In this room a participant hears itself and nobody else. */
 export const ECHO_ROOM = 'echo';
@@ -69,6 +70,13 @@ export interface Rooms extends EventEmitter<RoomsEvents> {
   /** How the media of a participant arrives, by its packets and by what RTCP says; undefined once it has left. */
   statisticsOf(leg: Leg): LegStatistics | undefined;
 
+  /**
+   * Tells of every packet that participants send in any room, and of their sender reports, until the function that is returned is
+   * called. It hears also what is said in `echo`.
+   * @throws LatchkeyError LATCHKEY_OPTION where it has no `onPacket`
+   */
+  tap(tap: Tap): () => void;
+
   /** Lets everybody leave. */
   close(): void;
 }
@@ -79,6 +87,7 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
   /** Of each participant, how its media arrives. */
   readonly #statistics = new WeakMap<Leg, () => LegStatistics>();
   readonly #options: Required<RoomsOptions>;
+  readonly #taps = new Set<Tap>();
 
   constructor(options: RoomsOptions = {}) {
     super();
@@ -115,6 +124,17 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
     return this.#statistics.get(leg)?.();
   }
 
+  tap(tap: Tap): () => void {
+    option.withMethods('an object with onPacket', 'onPacket')('tap', tap);
+    // One that listens twice is told twice, and ends each by itself.
+    const own: Tap = {
+      onPacket: (from, packet) => tap.onPacket(from, packet),
+      onReport: (from, report) => tap.onReport?.(from, report),
+    };
+    this.#taps.add(own);
+    return () => void this.#taps.delete(own);
+  }
+
   close(): void {
     for (const leg of this.#legs) leg.leave();
   }
@@ -125,7 +145,7 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
     const known = isEcho ? undefined : this.#rooms.get(name);
     if (known !== undefined) return known;
     const onLeft = (leg: Leg) => this.#handleLeft(room, leg);
-    const room: Room = new Room({ name, isEcho, onLeft, ...this.#options });
+    const room: Room = new Room({ name, isEcho, onLeft, taps: this.#taps, ...this.#options });
     if (!isEcho) this.#rooms.set(name, room);
     return room;
   }

@@ -53,3 +53,23 @@ export function readReportBlock(packet: Uint8Array, kind: 'sr' | 'rr', index: nu
 export function readReportTime(senderReport: Uint8Array): number {
   return readUint32(senderReport, 10);
 }
+
+/** What an SR says of its source's timestamps. */
+export interface SenderTime {
+  /** Milliseconds since 1970; undefined where the sender has no clock. */
+  readonly ntpMs: number | undefined;
+  /** The RTP timestamp of that moment. */
+  readonly timestamp: number;
+}
+
+/** From 1900, where NTP begins, to 1970. */
+const NTP_OFFSET_S = 2_208_988_800;
+
+/** Times before 1968 are of the era of NTP that begins in 2036 (RFC 4330 section 3). */
+export function readSenderTime(senderReport: Uint8Array): SenderTime {
+  const [seconds, fraction] = [readUint32(senderReport, 8), readUint32(senderReport, 12)];
+  const timestamp = readUint32(senderReport, 16);
+  if (seconds === 0 && fraction === 0) return { ntpMs: undefined, timestamp };
+  const eraS = seconds < 2 ** 31 ? 2 ** 32 : 0;
+  return { ntpMs: (eraS + seconds - NTP_OFFSET_S + fraction / 2 ** 32) * 1000, timestamp };
+}

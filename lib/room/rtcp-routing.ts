@@ -16,7 +16,7 @@ import { parseRtcp } from '../wire/rtcp.js';
 import type { RtcpHeader } from '../wire/rtcp.js';
 import { CNAME } from './rtcp-goodbye.js';
 import { bytesOf, readRtcpPacket } from './rtcp-packet.js';
-import { readReportBlock, readReportTime } from './rtcp-reports.js';
+import { readReportBlock } from './rtcp-reports.js';
 import type { ReportBlock } from './rtcp-reports.js';
 import { feedbackTargets, isForEveryone, reportTarget } from './rtcp-targets.js';
 
@@ -50,8 +50,8 @@ export interface RtcpRouting<Party> {
   readonly ended: readonly number[];
   /** What the sender reports of sources that it can have heard. */
   readonly reports: readonly ReportBlock[];
-  /** The middle of the NTP time in its sender reports, by SSRC. */
-  readonly reportTimes: ReadonlyMap<number, number>;
+  /** Its sender reports, by SSRC. */
+  readonly senderReports: ReadonlyMap<number, Uint8Array>;
   readonly dropped: { malformed: number; ssrcConflict: number; unroutable: number };
 }
 
@@ -89,7 +89,7 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
   readonly cnames = new Map<number, string>();
   readonly ended: number[] = [];
   readonly reports: ReportBlock[] = [];
-  readonly reportTimes = new Map<number, number>();
+  readonly senderReports = new Map<number, Uint8Array>();
   readonly dropped = { malformed: 0, ssrcConflict: 0, unroutable: 0 };
   readonly #scene: RtcpScene<Party>;
   readonly #peers: ReadonlySet<Party>;
@@ -152,7 +152,7 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
     hearers: readonly Party[],
   ): void {
     const kind = packet instanceof SenderReportPacket ? 'sr' : 'rr';
-    if (kind === 'sr') this.reportTimes.set(packet.getSsrc(), readReportTime(bytes));
+    if (kind === 'sr') this.senderReports.set(packet.getSsrc(), bytes);
     const reports = packet.getReports();
     const owners = reports.map((report) => this.#peerWith(report.getSsrc()));
     for (const [index, owner] of owners.entries())

@@ -19,6 +19,7 @@ interface Carrier {
 /** What a payload type means when the participant sends it. */
 export interface Sent<On extends Carrier> {
   readonly track: Track<On>;
+  readonly format: Format;
   /** See `identityOf`. */
   readonly codec: string;
   /** Ticks a second of its timestamps; 0 for events, whose timestamp stands still (RFC 4733 section 2.2.2). */
@@ -45,6 +46,7 @@ export class Track<On extends Carrier> {
     this.stream = stream;
     this.sends = byPayloadType(sends, (format) => ({
       track: this,
+      format,
       codec: identityOf(format),
       clockRate: isEvent(format) ? 0 : clockRateOf(format),
       innerType: redundantType(format, sends),
