@@ -17,7 +17,7 @@ export function identityOf({ codec, fmtp = '' }: Format): string {
     case 'AV1/90000':
       return `${codec} ${parameters.get('profile') ?? '0'}`;
     default:
-      return codec;
+      return codec.startsWith('mpeg4-generic/') ? `${codec} ${parameters.get('config') ?? ''}` : codec;
   }
 }
 

@@ -40,6 +40,9 @@ const CODECS: Readonly<Record<string, readonly string[]>> = {
   text: [TEXT, RED_TEXT],
 };
 
+/** AAC (RFC 3640), of any rate: every encoder has its own, with the decoder's configuration in `a=fmtp`. */
+const AAC = /^mpeg4-generic\/\d{4,6}(?:\/\d)?$/;
+
 const kinds = new Map<string, string>();
 const canonicalNames = new Map<string, string>();
 for (const [kind, codecs] of Object.entries(CODECS)) {
@@ -78,8 +81,13 @@ export function clockRateOf({ codec }: Pick<Format, 'codec'>): number {
 }
 
 /** `audio`, `video` or `text`. */
-export function kindOf(format: Format): string | undefined {
-  return kinds.get(format.codec);
+export function kindOf({ codec }: Pick<Format, 'codec'>): string | undefined {
+  return kinds.get(codec) ?? (AAC.test(codec) ? 'audio' : undefined);
+}
+
+function canonicalCodec(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  return canonicalNames.get(lower) ?? (AAC.test(lower) ? lower : undefined);
 }
 
 /**
@@ -94,8 +102,8 @@ export function formatsOf(media: SdpMedia): Format[] {
     const payloadType = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
     if (!(payloadType <= 127) || (payloadType >= 64 && payloadType <= 95)) continue;
     const name = media.rtpmaps.get(payloadType) ?? STATIC_CODECS.get(payloadType);
-    const codec = name === undefined ? undefined : canonicalNames.get(name.toLowerCase());
-    if (codec === undefined || kinds.get(codec) !== media.kind) continue;
+    const codec = name === undefined ? undefined : canonicalCodec(name);
+    if (codec === undefined || kindOf({ codec }) !== media.kind) continue;
     const fmtp = media.fmtps.get(payloadType);
     formats.set(payloadType, fmtp === undefined ? { payloadType, codec } : { payloadType, codec, fmtp });
   }

@@ -6,7 +6,7 @@ export { answerOffer, offeredTransports } from './answer.js';
 export type { Agreement, AnswerResult, SdpRefusal } from './answer.js';
 export type { DescriptionOptions, SectionPorts } from './description.js';
 export type { Format } from './formats.js';
-export type { Leg, LegCounters, LegOptions, LegStream } from './leg.js';
+export type { Leg, LegCounters, LegOptions, LegStream, WatchedStream, WatchOptions } from './leg.js';
 export type { ReceivedStatistics } from './reception.js';
 export type { ReportedStatistics } from './report-ledger.js';
 export type { LegStatistics } from './room.js';

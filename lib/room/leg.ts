@@ -10,10 +10,24 @@ export interface LegStream extends LinkPorts {
   readonly stream: NegotiatedStream;
 }
 
+/** One stream of somebody who watches: what one participant sends in that channel, and nothing of anybody else. */
+export interface WatchedStream extends LegStream {
+  readonly speaker: Leg;
+}
+
+/** Somebody who watches, as the caller of `Rooms.watch` describes it. */
+export interface WatchOptions {
+  /** Its name in logs. */
+  readonly call: string;
+  readonly streams: readonly WatchedStream[];
+}
+
 /** One participant, as the caller of `Rooms.join` describes it. */
 export interface LegOptions {
   /** The call's name in events and logs, such as the SIP Call-ID. */
   readonly call: string;
+  /** What those who watch may ask for it by; the session's id unless given. */
+  readonly name?: string;
   /** The latch session's id, where there is one. */
   readonly session?: string;
   readonly streams: readonly LegStream[];
@@ -58,6 +72,8 @@ export interface Leg {
   readonly room: string;
   /** The call's name in events and logs. */
   readonly call: string;
+  /** What those who watch may ask for it by. */
+  readonly name: string;
   /** The latch session's id, where there is one. */
   readonly session: string | undefined;
   readonly counters: LegCounters;

@@ -12,6 +12,12 @@ import { Track } from './track.js';
 import type { Sent } from './track.js';
 import type { NegotiatedStream } from './stream.js';
 
+/** A stream of the link, and the one participant that it is of where it is not of all. */
+export interface LinkStream {
+  readonly stream: NegotiatedStream;
+  readonly speaker?: Leg;
+}
+
 /** A section of a participant on its link, and what a payload type means there. */
 export type LinkTrack = Track<Link>;
 export type LinkSent = Sent<Link>;
@@ -62,9 +68,9 @@ export class Link {
   }
 
   /** Takes over what was negotiated. */
-  update(streams: readonly NegotiatedStream[]): void {
+  update(streams: readonly LinkStream[]): void {
     const before = this.#tracks;
-    this.#tracks = streams.map((stream) => new Track(this, stream));
+    this.#tracks = streams.map(({ stream, speaker }) => new Track(this, stream, speaker));
     for (const track of this.#tracks) {
       const same = before.find(({ stream }) => stream.channel === track.stream.channel);
       track.currentSource = same?.currentSource;
@@ -90,9 +96,12 @@ export class Link {
     );
   }
 
-  hasChannelOf(other: Link): boolean {
-    return this.#tracks.some(({ stream }) =>
-      other.#tracks.some((track) => track.stream.channel === stream.channel),
+  /** Whether one can be heard by the other, over any stream; who watches meets those whom it watches, and nobody else. */
+  meets(other: Link): boolean {
+    return this.#tracks.some((own) =>
+      other.#tracks.some(
+        (track) => track.stream.channel === own.stream.channel && own.isOf(other.leg) && track.isOf(this.leg),
+      ),
     );
   }
 

@@ -2,7 +2,7 @@
  * One participant of a room: its transports, what was negotiated, and what was counted. What is heard and said over
  * a transport is link.ts's business, who hears whom the room's.
  */
-import type { Leg, LegCounters, LegOptions, LegStream, LegTally } from './leg.js';
+import type { Leg, LegCounters, LegOptions, LegStream, LegTally, WatchedStream } from './leg.js';
 import { Link } from './link.js';
 import type { LinkHost, LinkOwner } from './link.js';
 import type { NegotiatedStream } from './stream.js';
@@ -17,6 +17,7 @@ export interface ParticipantHost extends LinkHost {
 export class Participant implements Leg, LinkOwner {
   readonly room: string;
   readonly call: string;
+  readonly name: string;
   readonly session: string | undefined;
   /** For the room and the links, which count. */
   readonly tally: LegTally = {
@@ -36,7 +37,7 @@ export class Participant implements Leg, LinkOwner {
     },
   };
   readonly #host: ParticipantHost;
-  #streams: readonly LegStream[];
+  #streams: readonly (LegStream | WatchedStream)[];
   #links: readonly Link[] = [];
   #hasLeft = false;
 
@@ -45,6 +46,7 @@ export class Participant implements Leg, LinkOwner {
     this.room = room;
     this.call = options.call;
     this.session = options.session;
+    this.name = options.name ?? options.session ?? options.call;
     this.#streams = options.streams;
     this.#connect();
   }
@@ -77,7 +79,7 @@ export class Participant implements Leg, LinkOwner {
   /** Makes a link for each transport, keeps those whose ports are the same, and returns those that are closed. */
   #connect(): readonly Link[] {
     const before = this.#links;
-    const byPort = new Map<unknown, LegStream[]>();
+    const byPort = new Map<unknown, (LegStream | WatchedStream)[]>();
     for (const one of this.#streams) byPort.set(one.rtp, [...(byPort.get(one.rtp) ?? []), one]);
     this.#links = [...byPort.values()].flatMap((sharing) => {
       const [first] = sharing;
@@ -85,7 +87,7 @@ export class Participant implements Leg, LinkOwner {
       const { rtp, rtcp } = first;
       const same = before.find(({ ports }) => ports.rtp === rtp && ports.rtcp === rtcp);
       const link = same ?? new Link(this.#host, this, { rtp, rtcp });
-      link.update(sharing.map(({ stream }) => stream));
+      link.update(sharing);
       return [link];
     });
     const closed = before.filter((link) => !this.#links.includes(link));

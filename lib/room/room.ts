@@ -9,8 +9,8 @@ import { commonCodec } from './common-codec.js';
 import { kindOf } from './formats.js';
 import type { Format } from './formats.js';
 import { KeyFrames } from './key-frames.js';
-import type { LegOptions } from './leg.js';
-import type { Link, LinkOwner, LinkSent, LinkTrack } from './link.js';
+import type { LegOptions, WatchOptions } from './leg.js';
+import type { Link, LinkSent, LinkTrack } from './link.js';
 import { Participant } from './participant.js';
 import type { ParticipantHost } from './participant.js';
 import { encodeGoodbye } from './rtcp-goodbye.js';
@@ -24,6 +24,7 @@ import type { RtcpRouting } from './rtcp-routing.js';
 import type { NegotiatedStream } from './stream.js';
 import { AS_IT_IS, copyRtp, isSameSpelling } from './rtp-copy.js';
 import type { Spelling } from './rtp-copy.js';
+import { SenderClock } from './sender-clock.js';
 import { Sources } from './sources.js';
 import type { Source } from './sources.js';
 import type { Tap } from './tap.js';
@@ -52,6 +53,8 @@ export interface LegStatistics {
 
 /** Of participants in one room: each packet goes out once for every one of them. */
 export const LEGS_MAX = 50;
+/** Of those who watch one room: each takes a copy of what it watches. */
+export const VIEWERS_MAX = 200;
 
 const NOBODY: readonly LinkTrack[] = [];
 
@@ -63,6 +66,8 @@ export class Room implements ParticipantHost {
   readonly #ledger = new ReportLedger();
   /** Replaced, never changed, so that joining and leaving while a packet is being sent out is harmless. */
   #legs: readonly Participant[] = [];
+  /** They hear and are not heard, and nobody is told of them but by their reports. */
+  #viewers: readonly Participant[] = [];
   #tracks: ReadonlyMap<string, readonly LinkTrack[]> = new Map();
   #preference: readonly Format[] = [];
 
@@ -120,8 +125,24 @@ export class Room implements ParticipantHost {
     if (this.#legs.length === 0) this.#preference = leg.streams.flatMap(({ accepts }) => accepts);
     this.#legs = [...this.#legs, leg];
     this.#sortTracks();
-    for (const { channel } of leg.streams.filter(isSeen)) this.#askForKeyFrames(leg, channel);
+    for (const track of tracksOf(leg).filter(isSeen)) this.#askForKeyFrames(track);
     return leg;
+  }
+
+  get isFullOfViewers(): boolean {
+    return this.#viewers.length >= VIEWERS_MAX;
+  }
+
+  /** Lets somebody see and hear what single participants send. */
+  watch(options: WatchOptions): Participant {
+    const viewer = new Participant(this, this.name, options);
+    this.#viewers = [...this.#viewers, viewer];
+    this.#sortTracks();
+    for (const track of tracksOf(viewer)) {
+      if (isSeen(track)) this.#askForKeyFrames(track);
+      this.#tellClocks(track);
+    }
+    return viewer;
   }
 
   handleUpdate(leg: Participant, closed: readonly Link[]): void {
@@ -129,19 +150,21 @@ export class Room implements ParticipantHost {
     const seen = new Set(
       [...this.#tracks.values()]
         .flat()
-        .flatMap(({ link, stream }) => (link.leg === leg && isSeen(stream) ? [stream.channel] : [])),
+        .flatMap((track) => (track.link.leg === leg && isSeen(track) ? [track.stream.channel] : [])),
     );
     this.#sortTracks();
-    for (const { channel } of leg.streams.filter(isSeen)) {
-      if (!seen.has(channel)) this.#askForKeyFrames(leg, channel);
+    for (const track of tracksOf(leg).filter(isSeen)) {
+      if (!seen.has(track.stream.channel)) this.#askForKeyFrames(track);
     }
   }
 
   handleLeave(leg: Participant): void {
-    this.#legs = this.#legs.filter((other) => other !== leg);
+    const isViewer = this.#viewers.includes(leg);
+    if (isViewer) this.#viewers = this.#viewers.filter((other) => other !== leg);
+    else this.#legs = this.#legs.filter((other) => other !== leg);
     this.#sortTracks();
     for (const link of leg.links) this.#endSources(link);
-    this.#options.onLeft(leg);
+    if (!isViewer) this.#options.onLeft(leg);
   }
 
   /** The packet path: two fields of the header and a comparison or two per listener; no copy where nothing differs. */
@@ -169,16 +192,16 @@ export class Room implements ParticipantHost {
     let copy: Uint8Array | undefined;
     let last: Spelling | undefined;
     for (const to of this.#tracks.get(stream.channel) ?? NOBODY) {
-      if ((to.link.leg === link.leg) !== isEcho) continue;
+      if ((to.link.leg === link.leg) !== isEcho || !to.isOf(link.leg)) continue;
       const spelling = to.stream.isListening ? to.spell(sent, payloadType, source) : undefined;
       if (spelling === undefined) {
         to.link.leg.tally.dropped[to.stream.isListening ? 'payloadType' : 'direction']++;
       } else if (spelling === AS_IT_IS) {
-        this.#deliver(to, bytes, source);
+        this.#deliver(to, bytes);
       } else {
         if (copy === undefined || !isSameSpelling(spelling, last)) copy = copyRtp(bytes, spelling);
         last = spelling;
-        this.#deliver(to, copy, source);
+        this.#deliver(to, copy);
       }
     }
     if (source.isKeyFrameDue) this.#keyFrames.ask(source);
@@ -193,7 +216,7 @@ export class Room implements ParticipantHost {
     }
     leg.tally.received++;
     for (const to of this.#tracks.get(from.stream.channel) ?? NOBODY) {
-      if ((to.link.leg === leg) !== this.#options.isEcho) continue;
+      if ((to.link.leg === leg) !== this.#options.isEcho || !to.isOf(leg)) continue;
       if (to.stream.isListening) to.link.send(bytes);
       else to.link.leg.tally.dropped.direction++;
     }
@@ -252,7 +275,9 @@ export class Room implements ParticipantHost {
     const nowMs = this.#options.nowMs();
     for (const [ssrc, report] of senderReports) {
       const source = this.#sources.find(ssrc);
-      if (source?.owner === from) this.#ledger.noteSent(source, readReportTime(report), nowMs);
+      if (source?.owner !== from) continue;
+      source.clock = new SenderClock(report, nowMs);
+      this.#ledger.noteSent(source, readReportTime(report), nowMs);
     }
     for (const block of reports) {
       const source = this.#sources.find(block.ssrc);
@@ -260,27 +285,41 @@ export class Room implements ParticipantHost {
     }
   }
 
-  #deliver(to: LinkTrack, packet: Uint8Array, source: Source<Link>): void {
+  #deliver(to: LinkTrack, packet: Uint8Array): void {
     const isSent = to.link.send(packet);
-    if (isSent !== to.hasMissed || !isSeen(to.stream)) return;
+    if (isSent !== to.hasMissed || !isSeen(to)) return;
     to.hasMissed = !isSent;
     // The way to the participant has opened: what it has missed of these pictures it needs anew.
-    if (isSent) this.#askForKeyFrames(to.link.leg, source.channel);
+    if (isSent) this.#askForKeyFrames(to);
   }
 
-  #askForKeyFrames(listener: LinkOwner, channel: string | undefined): void {
-    for (const source of this.#sources.all()) {
-      const isHeard = (source.owner?.leg === listener) === this.#options.isEcho;
-      if (source.channel === channel && isHeard) this.#keyFrames.ask(source);
+  #askForKeyFrames(listener: LinkTrack): void {
+    for (const source of this.#sourcesFor(listener)) this.#keyFrames.ask(source);
+  }
+
+  /** So that who comes between two sender reports need not wait for the next to bring sound and picture together. */
+  #tellClocks(listener: LinkTrack): void {
+    const nowMs = this.#options.nowMs();
+    for (const source of this.#sourcesFor(listener)) {
+      const report = source.clock?.encode(source, nowMs);
+      if (report) listener.link.sendRtcp(report);
     }
+  }
+
+  /** The sources whose media goes to this track. */
+  #sourcesFor(listener: LinkTrack): Source<Link>[] {
+    return [...this.#sources.all()].filter(({ owner, channel }) => {
+      const isHeard = (owner?.leg === listener.link.leg) === this.#options.isEcho;
+      return channel === listener.stream.channel && isHeard && listener.isOf(owner?.leg);
+    });
   }
 
   /** Who can hear the link, or be heard by it: over any stream. */
   #peersOf(link: Link): readonly Link[] {
     const { isEcho } = this.#options;
-    return this.#legs
+    return [...this.#legs, ...this.#viewers]
       .filter((leg) => (leg === link.leg) === isEcho)
-      .flatMap((leg) => leg.links.filter((other) => other.hasChannelOf(link)));
+      .flatMap((leg) => leg.links.filter((other) => other.meets(link)));
   }
 
   #endSources(link: Link): void {
@@ -293,7 +332,7 @@ export class Room implements ParticipantHost {
 
   #sortTracks(): void {
     const tracks = new Map<string, LinkTrack[]>();
-    for (const track of this.#legs.flatMap(({ links }) => links.flatMap((link) => link.tracks))) {
+    for (const track of [...this.#legs, ...this.#viewers].flatMap(tracksOf)) {
       const { channel } = track.stream;
       tracks.set(channel, [...(tracks.get(channel) ?? []), track]);
     }
@@ -307,7 +346,11 @@ function streamsOf(streams: readonly NegotiatedStream[], format: Format): Negoti
   return streams.filter(({ accepts }) => accepts.some((one) => kindOf(one) === kind));
 }
 
-/** Whether a stream shows pictures to the participant. */
-function isSeen({ channel, isListening }: LinkTrack['stream']): boolean {
+function tracksOf({ links }: Participant): readonly LinkTrack[] {
+  return links.flatMap((link) => link.tracks);
+}
+
+/** Whether a track shows pictures to the participant. */
+function isSeen({ stream: { channel, isListening } }: LinkTrack): boolean {
   return isListening && channel.startsWith('video');
 }

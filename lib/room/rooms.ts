@@ -8,8 +8,8 @@ import { performance } from 'node:perf_hooks';
 import { checkOptions, option } from '../core/index.js';
 import type { OptionRules } from '../core/index.js';
 import type { Format } from './formats.js';
-import type { Leg, LegOptions, LegStream } from './leg.js';
-import { LEGS_MAX, Room } from './room.js';
+import type { Leg, LegOptions, LegStream, WatchedStream, WatchOptions } from './leg.js';
+import { LEGS_MAX, Room, VIEWERS_MAX } from './room.js';
 import type { LegStatistics } from './room.js';
 import type { Tap } from './tap.js';
 
@@ -42,8 +42,20 @@ const STREAM_RULES: OptionRules<LegStream> = {
   rtp: option.required(port),
   rtcp: port,
 };
+const WATCH_RULES: OptionRules<WatchOptions> = {
+  call: option.required(option.text),
+  streams: option.required(
+    option.listOf(
+      option.record<WatchedStream>({
+        ...STREAM_RULES,
+        speaker: option.required(option.withMethods('a participant', 'leave')),
+      }),
+    ),
+  ),
+};
 const LEG_RULES: OptionRules<LegOptions> = {
   call: option.required(option.text),
+  name: option.text,
   session: option.text,
   streams: option.required(option.listOf(option.record(STREAM_RULES))),
 };
@@ -60,6 +72,16 @@ export interface Rooms extends EventEmitter<RoomsEvents> {
    * @throws RangeError where `isFull(name)`
    */
   join(name: string, options: LegOptions): Leg;
+
+  /**
+   * Lets somebody watch participants of the room `name`: a stream goes out as its speaker sends it, under the speaker's own
+   * numbers, until `leave()` of what is returned. Who watches is no participant: it is not in `legs`, has no events and is heard
+   * by nobody; its reports reach those whom it watches. They are asked for key frames at once.
+   *
+   * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
+   * @throws RangeError where there is no such room, or 200 watch it
+   */
+  watch(name: string, options: WatchOptions): Leg;
 
   /** Whether nobody more can come in. */
   isFull(name: string): boolean;
@@ -110,6 +132,15 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
     this.#statistics.set(leg, () => room.statisticsOf(leg));
     this.emit('joined', leg);
     return leg;
+  }
+
+  watch(name: string, options: WatchOptions): Leg {
+    option.text('name', name);
+    checkOptions('watch', options, WATCH_RULES);
+    const room = this.#rooms.get(name);
+    if (!room) throw new RangeError('there is no such room');
+    if (room.isFullOfViewers) throw new RangeError(`${VIEWERS_MAX} watch the room already`);
+    return room.watch(options);
   }
 
   isFull(name: string): boolean {

@@ -7,6 +7,7 @@
  * participant hears and says is the room's, but for pairs that are swapped: one to one, always.
  */
 import { Reception } from './reception.js';
+import type { SenderClock } from './sender-clock.js';
 import type { SsrcSwaps } from './ssrc-swaps.js';
 
 /** One synchronization source (RFC 3550 section 3) and the transport it belongs to. */
@@ -23,6 +24,8 @@ export interface Source<Owner> {
   readonly reception: Reception;
   /** The CNAME its owner gave it in SDES. */
   cname?: string;
+  /** What its last sender report says of its timestamps. */
+  clock?: SenderClock;
   /** Its owner has sent a BYE for it. Packets that arrive late do not take that back. */
   hasSaidBye: boolean;
   /** Somebody waits for a key frame of it that it has not been asked for yet. */

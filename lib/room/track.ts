@@ -31,6 +31,8 @@ export interface Sent<On extends Carrier> {
 export class Track<On extends Carrier> {
   readonly link: On;
   readonly stream: NegotiatedStream;
+  /** The one participant whose media goes here; undefined: everybody's. */
+  readonly speaker: unknown;
   /** By payload type. */
   readonly sends: readonly (Sent<On> | undefined)[];
   /** The source of the last packet, to spare a look-up. */
@@ -40,10 +42,11 @@ export class Track<On extends Carrier> {
   readonly #identities: readonly (string | undefined)[];
   readonly #numbers: ReadonlyMap<string, number>;
 
-  constructor(link: On, stream: NegotiatedStream) {
+  constructor(link: On, stream: NegotiatedStream, speaker?: object) {
     const { sends, accepts } = stream;
     this.link = link;
     this.stream = stream;
+    this.speaker = speaker;
     this.sends = byPayloadType(sends, (format) => ({
       track: this,
       format,
@@ -53,6 +56,11 @@ export class Track<On extends Carrier> {
     }));
     this.#identities = byPayloadType(accepts, identityOf);
     this.#numbers = numbersOf(accepts);
+  }
+
+  /** Whether what this participant sends can go here. */
+  isOf(participant: unknown): boolean {
+    return this.speaker === undefined || this.speaker === participant;
   }
 
   /**
