@@ -3,7 +3,8 @@
  * nobody signalled is believed where what it carries has the form of events and one of them ends as an event does. Tones other
  * than keys are passed over.
  */
-import { readUint16 } from '../wire/big-endian.js';
+import { EVENT_TICKS_MAX, parseTelephoneEvent } from '../wire/telephone-event.js';
+import type { TelephoneEventPacket } from '../wire/telephone-event.js';
 
 /** One key. */
 export interface TelephoneEvent {
@@ -14,16 +15,9 @@ export interface TelephoneEvent {
   durationTicks: number;
 }
 
-/** RFC 4733 section 3.2, and event 16 of RFC 2833. */
-const DIGITS = '0123456789*#ABCD!';
-const PAYLOAD_BYTES = 4;
-const END_BIT = 0x80;
-const RESERVED_BIT = 0x40;
 /** Reason: bounded memory. Nobody presses more keys in a call; those beyond are counted. */
 const EVENTS_MAX = 256;
 const TYPES_MAX = 4;
-/** An event that is longer goes on in a packet whose timestamp follows it (section 2.5.1.3). */
-const DURATION_MAX = 0xffff;
 
 /** The events of one payload type. */
 export class EventLog {
@@ -36,12 +30,12 @@ export class EventLog {
   #ticks = 0;
   #ended = false;
 
-  take(digit: string, isEnd: boolean, ticks: number, timestamp: number, nowMs: number): void {
+  take({ digit, isEnd, durationTicks }: TelephoneEventPacket, timestamp: number, nowMs: number): void {
     const step = this.#timestamp === undefined ? 1 : (timestamp - this.#timestamp) | 0;
     // A packet of an older event came late.
     if (step < 0) return;
     if (isEnd) this.hasEnd = true;
-    const goesOn = step === 0 || (!this.#ended && digit === this.#digit && step === DURATION_MAX);
+    const goesOn = step === 0 || (!this.#ended && digit === this.#digit && step === EVENT_TICKS_MAX);
     if (!goesOn) {
       this.#digit = digit;
       this.#ticks = 0;
@@ -52,7 +46,7 @@ export class EventLog {
     this.#ended = isEnd;
     const event = this.events.at(-1);
     if (event && this.unlisted === 0)
-      event.durationTicks = Math.max(event.durationTicks, this.#ticks + ticks);
+      event.durationTicks = Math.max(event.durationTicks, this.#ticks + durationTicks);
   }
 }
 
@@ -66,15 +60,13 @@ export class TelephoneEvents {
 
   /** What is in `payload` from `at` on, if it is an event. */
   take(type: number, payload: Uint8Array, at: number, timestamp: number, nowMs: number): void {
-    if (payload.length < at + PAYLOAD_BYTES) return;
-    const digit = DIGITS[payload[at]!];
-    const flags = payload[at + 1]!;
-    if (digit === undefined || (flags & RESERVED_BIT) !== 0) return;
+    const event = parseTelephoneEvent(payload, at);
+    if (event === undefined) return;
     let log = this.#logs.get(type);
     if (!log) {
       if (this.#logs.size === TYPES_MAX) return;
       this.#logs.set(type, (log = new EventLog()));
     }
-    log.take(digit, (flags & END_BIT) !== 0, readUint16(payload, at + 2), timestamp, nowMs);
+    log.take(event, timestamp, nowMs);
   }
 }
