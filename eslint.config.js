@@ -55,7 +55,7 @@ export default tseslint.config(
         {
           patterns: [
             'node:*',
-            ...['net', 'sip', 'room', 'capture', 'server', 'phone', 'cli', 'plugins'].map(
+            ...['net', 'sip', 'room', 'capture', 'audio', 'server', 'phone', 'cli', 'plugins'].map(
               (room) => `**/${room}/**`,
             ),
           ],

@@ -40,6 +40,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
     packages: ['rtp.js'],
   },
   'lib/capture': { rooms: ['lib/core', 'lib/wire'], node: true, packages: ['wavefile'] },
+  'lib/audio': {
+    rooms: ['lib/room', 'lib/core/index.ts', 'lib/wire'],
+    node: true,
+    packages: ['alawmulaw'],
+  },
   'lib/sip': { rooms: ['lib/index.ts'], node: true, packages: [] },
   'lib/server': {
     rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/room', 'lib/wire', 'lib/core/index.ts'],

@@ -23,7 +23,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['lib/net'],
   ['lib/index.ts'],
   ['lib/sip', 'lib/room', 'lib/capture'],
-  ['lib/server', 'lib/phone'],
+  ['lib/server', 'lib/phone', 'lib/audio'],
   ['plugins/sip', 'plugins/sip-js', 'plugins/drachtio', 'plugins/https'],
   ['lib/cli'],
 ];
