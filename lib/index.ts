@@ -10,8 +10,9 @@ export type {
   DatagramSource,
   SendCallback,
 } from './net/datagram-socket.js';
+export type { FetchedKeys, FetchFailure, KeyFetches } from './net/key-fetch.js';
 export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.js';
-export type { LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';
+export type { FetchKey, LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';
 export type { DescriptionType, LatchEventOf, LatchEvents, Session, StreamStatus } from './net/session.js';
 export type { MediaPort, MediaPortEvents } from './net/media-port.js';
 export type { Guard } from './net/guard/guard.js';

@@ -4,6 +4,7 @@ import type { RemoteInfo, Socket, SocketOptions, SocketType } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { CountersSnapshot } from './counters.js';
 import type { SdpLimits } from '../wire/index.js';
+import type { FetchedKeys, FetchFailure, KeyFetches } from './key-fetch.js';
 import type { SessionOptions } from './options.js';
 import type { LatchEvents, Session } from './session.js';
 
@@ -16,6 +17,8 @@ export type LatchkeyEvents = LatchEvents & {
   listenerError: [error: unknown];
   /** An exception of ours; what was being handled was dropped. Unheard, the first becomes a process warning. */
   fault: [error: unknown];
+  /** `fetchKey` failed or was late: the key is unknown. Unheard, the first becomes a process warning. */
+  fetchFailed: [failure: FetchFailure];
 };
 
 export type MessageListener = (bytes: Buffer, info: RemoteInfo) => void;
@@ -26,6 +29,8 @@ export interface Latchkey extends EventEmitter<LatchkeyEvents> {
   readonly sessions: ReadonlyMap<string, Session>;
   /** Totals of the process in packets, closed sessions included: a copy. */
   readonly counters: CountersSnapshot;
+  /** What became of the keys that `fetchKey` was asked for: a copy. */
+  readonly keyFetches: KeyFetches;
   /** What its sessions take of a description, for whoever reads the same one. */
   readonly sdpLimits: SdpLimits;
 
@@ -35,6 +40,18 @@ export interface Latchkey extends EventEmitter<LatchkeyEvents> {
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
   createSession(options: SessionOptions): Session;
+
+  /**
+   * The keys to fetch before an offer of the peer's is read: those that it names by `kid` and that neither the session of the call, where
+   * there is one, nor `findKey` has; four at most. None where there is no `fetchKey`. The plugins ask this by themselves.
+   */
+  missingKeys(sdp: unknown, session?: Session): readonly string[];
+
+  /**
+   * Asks `fetchKey` for these keys: give them to the session before its `setRemote`. Never rejects: what cannot be had is told by
+   * `fetchFailed`, and the offer is then read as one whose key nobody knows. How many may wait at a time is yours to bound.
+   */
+  fetchKeys(kids: readonly string[]): Promise<FetchedKeys>;
 
   /**
    * A dgram socket that is guarded from birth: nothing goes out of it or comes in but through a session put around it

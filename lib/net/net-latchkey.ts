@@ -3,18 +3,19 @@ import { EventEmitter } from 'node:events';
 import type { Socket, SocketOptions, SocketType } from 'node:dgram';
 import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
 import type { LatchEvent, SdpSession } from '../core/index.js';
-import { SDP_LIMITS } from '../wire/index.js';
 import type { SdpLimits } from '../wire/index.js';
 import { snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
 import { createGuardedSocket } from './guard/guarded-socket.js';
+import { KeyFetch } from './key-fetch.js';
+import type { FetchedKeys, FetchFailure, KeyFetches } from './key-fetch.js';
 import type { Latchkey, LatchkeyEvents, MessageListener } from './latchkey.js';
 import { Loop } from './loop.js';
 import type { LoopOutput } from './loop.js';
 import { NetSession } from './net-session.js';
 import { createNodeRandom, nodeCrypto } from './node-crypto.js';
 import { checkLatchkeyOptions, checkSessionOptions } from './options.js';
-import type { LatchkeyOptions, SessionOptions } from './options.js';
+import type { CheckedOptions, LatchkeyOptions, SessionOptions } from './options.js';
 import type { Session } from './session.js';
 import { SharedSockets } from './shared-socket.js';
 
@@ -24,13 +25,20 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
   readonly #sessions = new Map<string, NetSession>();
   readonly #sockets: SharedSockets;
   readonly #ended: NetSession[] = [];
+  readonly #findKey: CheckedOptions['findKey'];
+  readonly #keys: KeyFetch | undefined;
   #hasWarned = false;
   #isClosed = false;
 
-  constructor(engine: Engine, sdpLimits = SDP_LIMITS) {
+  constructor(engine: Engine, checked = checkLatchkeyOptions()) {
     super({ captureRejections: true });
+    const { sdpLimits, findKey, fetchKey, fetchKeyMs } = checked;
     this.sdpLimits = sdpLimits;
     this.#engine = engine;
+    this.#findKey = findKey;
+    this.#keys =
+      fetchKey &&
+      new KeyFetch({ fetchKey, fetchKeyMs, sdpLimits }, (failure) => this.#onFetchFailed(failure));
     const output: LoopOutput = {
       onTransmit: ({ port, bytes, destination }) => this.#sockets.transmit(port, bytes, destination),
       onDelivery: (delivery) => this.#sockets.deliver(delivery),
@@ -48,6 +56,22 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
   get counters(): CountersSnapshot {
     const total = addCounters(createCounters(), this.#engine.counters);
     return snapshotOf(addCounters(total, this.#sockets.residue.counters));
+  }
+
+  get keyFetches(): KeyFetches {
+    return this.#keys?.counts ?? { fetched: 0, unknown: 0, failed: 0, late: 0 };
+  }
+
+  missingKeys(sdp: unknown, session?: Session): readonly string[] {
+    const kids = this.#keys?.kidsIn(sdp) ?? [];
+    const own = session && this.#sessions.get(session.id);
+    return kids.filter((kid) => (own ? !own.knowsKey(kid) : this.#findKey(kid) === undefined));
+  }
+
+  async fetchKeys(kids: readonly string[]): Promise<FetchedKeys> {
+    const give = ({ id }: Session, kid: string, key: Uint8Array) =>
+      this.#sessions.get(id)?.learnKey(kid, key);
+    return this.#keys?.fetch(kids, give) ?? { giveTo: () => undefined, forget: () => undefined };
   }
 
   createSession(options: SessionOptions): Session {
@@ -126,15 +150,28 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
 
   #onFault(fault: unknown): void {
     this.#sockets.residue.counters.dropped.internal++;
-    if (this.listenerCount('fault') > 0) {
+    this.#tell('fault', fault, fault);
+  }
+
+  #onFetchFailed(failure: FetchFailure): void {
+    this.#tell('fetchFailed', failure, failure.error);
+  }
+
+  /** What nobody listens for is not lost: the first becomes a warning of the process. */
+  #tell<Name extends 'fault' | 'fetchFailed'>(
+    name: Name,
+    told: LatchkeyEvents[Name][0],
+    error: unknown,
+  ): void {
+    if (this.listenerCount(name) > 0) {
       try {
-        this.emit('fault', fault);
-      } catch (error) {
-        this.#onListenerError(error);
+        (this as EventEmitter).emit(name, told);
+      } catch (thrown) {
+        this.#onListenerError(thrown);
       }
     } else if (!this.#hasWarned) {
       this.#hasWarned = true;
-      process.emitWarning(fault instanceof Error ? fault : String(fault), 'LatchkeyFault');
+      process.emitWarning(error instanceof Error ? error : String(error), 'LatchkeyFault');
     }
   }
 
@@ -148,7 +185,8 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
  * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
  */
 export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
-  const { directTarget, ...rest } = checkLatchkeyOptions(options);
+  const checked = checkLatchkeyOptions(options);
+  const { directTarget, ...rest } = checked;
   const engineOptions = directTarget === undefined ? rest : { ...rest, isDirectTarget: directTarget };
-  return new NetLatchkey(new Engine(engineOptions, nodeCrypto, createNodeRandom()), rest.sdpLimits);
+  return new NetLatchkey(new Engine(engineOptions, nodeCrypto, createNodeRandom()), checked);
 }

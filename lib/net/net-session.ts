@@ -94,6 +94,15 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
     this.#site.core.addKey(kid, key);
   }
 
+  /** See `SdpSession.learnKey`. A session that is closed has no use for it. */
+  learnKey(kid: string, key: Uint8Array): void {
+    if (!this.#isClosed) this.#site.core.learnKey(kid, key);
+  }
+
+  knowsKey(kid: string): boolean {
+    return this.#site.core.knowsKey(kid);
+  }
+
   rollback(): void {
     this.#checkOpen();
     this.#site.core.rollback();

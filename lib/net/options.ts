@@ -15,6 +15,9 @@ import type { SdpLimits } from '../wire/index.js';
 
 export type { Role, Signalling };
 
+/** Gives the key of 32 bytes that `kid` names, which is copied; null or undefined where there is none. */
+export type FetchKey = (kid: string) => Promise<Uint8Array | null | undefined>;
+
 /** Options of `createLatchkey`. All have a default. */
 export interface LatchkeyOptions {
   /** What to do with a peer that does not speak latch (protocol.md 7). `'prefer'` unless set. */
@@ -29,9 +32,16 @@ export interface LatchkeyOptions {
   readonly directTarget?: ((address: string) => boolean) | undefined;
   /**
    * The key of 32 bytes that was handed out under this name over HTTPS, where a peer names it by `kid`; undefined where there is
-   * none, or it has expired. Keys that must be fetched first are given to `session.addKey`.
+   * none, or it has expired.
    */
   readonly findKey?: ((kid: string) => Uint8Array | undefined) | undefined;
+  /**
+   * The same where another process or machine holds the key: asked where a peer names one that neither the session nor `findKey` has.
+   * The plugins and servers wait with the answer meanwhile; by hand, see `latchkey.fetchKeys`.
+   */
+  readonly fetchKey?: FetchKey | undefined;
+  /** How long `fetchKey` may take, in milliseconds; then the key is unknown. 4,000 unless set. */
+  readonly fetchKeyMs?: number | undefined;
   /** Of each description: 64 Ki characters, 64 media sections and 256 mids in its groups unless set. */
   readonly sdpLimits?: Partial<SdpLimits> | undefined;
 }
@@ -74,6 +84,8 @@ const LATCHKEY_RULES: OptionRules<LatchkeyOptions> = {
   allowInsecureSignalling: option.boolean,
   directTarget: option.callback('(address: string) => boolean'),
   findKey: option.callback('(kid: string) => Uint8Array | undefined'),
+  fetchKey: option.callback('(kid: string) => Promise<Uint8Array | null>'),
+  fetchKeyMs: option.milliseconds,
   sdpLimits: option.record(SDP_LIMIT_RULES),
 };
 
@@ -95,6 +107,9 @@ const WHERE_RULES: OptionRules<Where> = {
   component: option.of('1 (RTP) or 2 (RTCP)', (value) => value === 1 || value === 2),
 };
 
+/** A caller over UDP repeats its INVITE for 32 s, and a person waits for the first tone some 5. */
+const FETCH_KEY_MS = 4000;
+
 const DESCRIPTION_TYPES: readonly string[] = ['offer', 'answer'];
 
 export interface CheckedOptions {
@@ -104,15 +119,20 @@ export interface CheckedOptions {
   readonly allowInsecureSignalling: boolean;
   readonly directTarget?: (address: string) => boolean;
   readonly findKey: FindKey;
+  readonly fetchKey: FetchKey | undefined;
+  readonly fetchKeyMs: number;
   readonly sdpLimits: SdpLimits;
 }
 
 export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOptions {
   checkOptions('createLatchkey', given, LATCHKEY_RULES);
   const { policy = 'prefer', suites = SUITES, keepaliveS = 15, allowInsecureSignalling = false } = given;
-  const { directTarget, findKey = () => undefined } = given;
+  const { directTarget, findKey = () => undefined, fetchKey, fetchKeyMs = FETCH_KEY_MS } = given;
   const sdpLimits = { ...SDP_LIMITS, ...given.sdpLimits };
-  const checked = { policy, suites: [...suites], keepaliveS, allowInsecureSignalling, findKey, sdpLimits };
+  const checked = {
+    ...{ policy, suites: [...suites], keepaliveS, allowInsecureSignalling },
+    ...{ findKey, fetchKey, fetchKeyMs, sdpLimits },
+  };
   return directTarget === undefined ? checked : { ...checked, directTarget };
 }
 

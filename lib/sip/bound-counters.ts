@@ -8,6 +8,7 @@ export const BOUND_NAMES = [
   'answerTooLong', // UDP: an INVITE was answered 400, since its 200 was more than three times as long
   'transactions', // UDP: the oldest transaction with such an address was forgotten for a new one
   'callsOfCallId', // a call was answered 482: there were too many with its Call-ID
+  'parked', // an offer was answered 503: too many wait for a key to be fetched, of its source or in all
   'unconfirmedCalls', // UDP: the oldest call that nobody has acknowledged was ended for a new one
   'connections', // a connection was closed at once or for a newer one: there were too many in all
   'connectionsOfSource', // the same, from one IP address

@@ -28,6 +28,8 @@ import {
   transactionKey,
 } from './message.js';
 import type { SipFlow, SipMessage, SipRequest, SipResponse } from './message-types.js';
+import { ParkedOffers } from './parked-offers.js';
+import type { ParkSite } from './parked-offers.js';
 import { peerSource } from './peer-knowledge.js';
 import type { SipStack } from './stack-types.js';
 import { STRANGER_LIMITS } from './stranger-limits.js';
@@ -80,6 +82,7 @@ export class Calls {
   readonly #unconfirmed: UnconfirmedCalls<Dialog>;
   readonly #strangers: StrangerLimits;
   readonly #bounds: BoundCounters;
+  readonly #parked: ParkedOffers;
 
   constructor(
     private readonly latchkey: Latchkey,
@@ -90,6 +93,7 @@ export class Calls {
     this.#strangers = strangers;
     this.#bounds = bounds;
     this.#unconfirmed = new UnconfirmedCalls(bounds, (dialog) => dialog.displace(), strangers);
+    this.#parked = new ParkedOffers(latchkey, bounds, strangers);
   }
 
   /** The call came over UDP: until it is acknowledged one forged datagram may have made it, and it may have to give way to others. */
@@ -113,6 +117,27 @@ export class Calls {
     const dialog = known && !known.isEnded ? known : this.#open(request, signalling, true);
     this.table.mark(request, dialog);
     return dialog;
+  }
+
+  /**
+   * To be asked of each request before `receiveRequest`: true where it waits for a key to be fetched, to be received in `site.goOn`; or why
+   * it is refused.
+   */
+  park(request: SipRequest, remote: SipFlow, site: ParkSite): boolean | Refusal {
+    const tag = toTag(request);
+    const dialog = tag === undefined ? undefined : this.table.find(callId(request), tag, fromTag(request));
+    if (dialog) this.table.mark(request, dialog);
+    return this.#parked.park(request, remote, dialog, site);
+  }
+
+  /** To be asked of each CANCEL before `receiveRequest`: true where it has ended the wait of its INVITE. */
+  cancelParked(cancel: SipRequest): boolean {
+    return this.#parked.cancel(cancel);
+  }
+
+  /** Whether this request has come before, and belongs to a call or waits. */
+  isKnown(request: SipRequest): boolean {
+    return this.table.incoming(transactionKey(request)) !== undefined || this.#parked.has(request);
   }
 
   /** A request that the package has not seen before. Returns why it is refused, if it is. */
@@ -143,9 +168,11 @@ export class Calls {
     if (readSdp(request) !== undefined) dialog.peer.noteSource(remote, signalling);
     if (request.method === 'ACK' || request.method === 'PRACK') this.#noteRepeated(dialog, remote);
     if (request.method === 'ACK') return this.#receiveAck(request, dialog, signalling);
-    if (seq < dialog.remoteSeq)
+    const keys = this.#parked.keysFor(request);
+    if (seq < dialog.remoteSeq && !keys)
       return { status: 500, warning: 'CSeq is lower than that of an earlier request' };
-    dialog.remoteSeq = seq;
+    dialog.remoteSeq = Math.max(dialog.remoteSeq, seq);
+    keys?.giveTo(dialog.session);
     return this.#receiveInDialog(request, dialog, signalling);
   }
 
@@ -227,6 +254,11 @@ export class Calls {
     return { request, ...first, forks, isRefused: false };
   }
 
+  /** To be called with each response before it is received, in `goOn`: at once, or when the key has come that an offer in it names. */
+  hold(outgoing: Outgoing, response: SipResponse, goOn: () => void): void {
+    this.#parked.hold(outgoing, response, goOn);
+  }
+
   /** Whose response this is; undefined: of a fork that has lost, or of one too many. */
   forkOf(outgoing: Outgoing, response: SipResponse): Fork | undefined {
     const { forks } = outgoing;
@@ -284,6 +316,7 @@ export class Calls {
     if (offerAnswer.localOffer !== undefined) dialog.noteAnswer(response, offerAnswer.localOffer);
     if (sdp === undefined || offerAnswer.refusal !== undefined) return;
     const isBinding = response.status >= 200 || isReliable(response);
+    this.#parked.keysFor(response)?.giveTo(dialog.session);
     offerAnswer.remoteResponse(this.#trusted(dialog, sdp, signalling), isBinding);
   }
 
@@ -302,6 +335,7 @@ export class Calls {
       return { status: 482, warning: 'there are too many calls with this Call-ID' };
     }
     const dialog = this.#open(request, signalling, false, peerSource(remote, signalling));
+    this.#parked.keysFor(request)?.giveTo(dialog.session);
     this.table.mark(request, dialog);
     this.table.follow(dialog, remote);
     dialog.stack = stack;

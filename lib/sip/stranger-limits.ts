@@ -18,6 +18,10 @@ export interface StrangerLimits {
   readonly maxUnconfirmedCalls: number;
   /** Dialogs with one Call-ID that a peer may begin: each message looks through them. More than any forking proxy makes of one call. */
   readonly maxCallsOfCallId: number;
+  /** Offers of one source that wait for a key to be fetched: where that takes 100 ms, a proxy may bring a thousand calls a second. */
+  readonly maxParkedOfSource: number;
+  /** The same of all. */
+  readonly maxParked: number;
 }
 
 export const STRANGER_LIMITS: StrangerLimits = {
@@ -27,4 +31,6 @@ export const STRANGER_LIMITS: StrangerLimits = {
   maxUnconfirmedCallsOfSource: 512,
   maxUnconfirmedCalls: 1024,
   maxCallsOfCallId: 64,
+  maxParkedOfSource: 128,
+  maxParked: 512,
 };

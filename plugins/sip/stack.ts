@@ -106,6 +106,7 @@ export class Stack implements SipStack {
   readonly #isWss: boolean;
   /** While the package reads a message: what it does not know of the flow. */
   #arriving: SipFlow | undefined;
+  #isDestroyed = false;
   /** Of the datagram that is written next. */
   #isOwnAccord = false;
   /** Fulfilled when everything listens; rejected with one clear Error (a port in use, an address that is not ours). */
@@ -131,10 +132,7 @@ export class Stack implements SipStack {
       onRequest: receive,
       shape: (message, target) => this.#shape(message, target),
       onSending: (message, target) => this.#onSending(message, target),
-      onFailed: (request, error) => {
-        this.#transmit(createResponse(request, { status: 500 }, this.#name));
-        this.#quietly(() => this.#options.logger?.error?.(error));
-      },
+      onFailed: (request, error) => this.#onFailed(request, error),
       send: (bytes, to) => this.#listeners.sendDatagram(bytes, to),
     });
     this.#package = this.#listeners.capture(() => site.sip.create(this.#packageOptions(), receive));
@@ -196,6 +194,7 @@ export class Stack implements SipStack {
 
   /** Closes listeners and flows. Calls that are up are the application's to end first. */
   readonly destroy = (): void => {
+    this.#isDestroyed = true;
     try {
       this.#package.destroy();
     } catch {
@@ -419,9 +418,35 @@ export class Stack implements SipStack {
     const isCall = request.method === 'INVITE' && toTag(request) === undefined;
     const denied = isCall ? this.#options.doorkeeper?.admit(request, remote) : undefined;
     if (denied) return this.#sendResponse(createResponse(request, denialReply(denied), this.#name));
+    if (request.method === 'CANCEL' && calls.cancelParked(request)) return;
+    const parked = calls.park(request, remote, {
+      goOn: () => {
+        if (this.#isDestroyed) return;
+        this.#attempt(
+          () => this.#read(request, remote),
+          (error) => this.#onFailed(request, error),
+        );
+      },
+      answer: (status) => this.#sendResponse(createResponse(request, { status }, this.#name)),
+      onCancelled: (cancel) => {
+        this.#sendResponse(createResponse(cancel, { status: 200 }, this.#name));
+        this.#sendResponse(createResponse(request, { status: 487 }, this.#name));
+      },
+    });
+    if (parked === false) this.#read(request, remote);
+    else if (parked !== true) this.#reject(request, parked);
+  }
+
+  #read(request: SipRequest, remote: SipFlow): void {
+    const { calls } = this.#site;
     const refusal = calls.receiveRequest(request, remote, hopSignalling(remote, this.#isWss), this);
     this.#unshown.noteCall(request, remote);
-    if (!refusal) return this.#deliver(request, remote);
+    if (refusal) this.#reject(request, refusal);
+    else this.#deliver(request, remote);
+  }
+
+  #reject(request: SipRequest, refusal: Refusal): void {
+    const { calls } = this.#site;
     const dialog = calls.table.ofMessage(request);
     if (request.method !== 'ACK') {
       // A call that never began ends here; a change that failed leaves its call as it was.
@@ -444,10 +469,18 @@ export class Stack implements SipStack {
     );
   }
 
+  /** What was not foreseen, while a request was read. */
+  #onFailed(request: SipRequest, error: unknown): void {
+    this.#transmit(createResponse(request, { status: 500 }, this.#name));
+    this.#quietly(() => this.#options.logger?.error?.(error));
+  }
+
   #refuse(request: SipRequest, refusal: Refusal): void {
-    // RFC 3261 14.2: the peer may try again after a while.
+    // RFC 3261 14.2, 21.5.4: the peer may try again after a while.
     const headers =
-      refusal.status === 500 ? { 'retry-after': String(1 + ((randomBytes(1)[0] ?? 0) % 10)) } : {};
+      refusal.status === 500 || refusal.status === 503
+        ? { 'retry-after': String(1 + ((randomBytes(1)[0] ?? 0) % 10)) }
+        : {};
     const dialog = this.#site.calls.table.ofMessage(request);
     if (dialog) dialog.respond(request, { ...refusal, headers });
     else this.#sendResponse(createResponse(request, { ...refusal, headers }, this.#name));
@@ -478,11 +511,17 @@ export class Stack implements SipStack {
   #sendRequest(request: SipRequest, onResponse: OnResponse | undefined): void {
     const hop = nextHop(this.#site.sip, request);
     const way = { stack: this, flow: hop && this.#decode(hop) };
-    const outgoing = this.#site.calls.sendRequest(request, this.expectedSignalling(request), way);
+    const { calls } = this.#site;
+    const outgoing = calls.sendRequest(request, this.expectedSignalling(request), way);
     const deliver = (response: SipResponse) => this.#quietly(() => onResponse?.(response));
     this.#sender.send(request, (response) => {
-      if (outgoing) this.#receiveResponse(outgoing, response, deliver);
-      else deliver(response);
+      if (!outgoing) return deliver(response);
+      calls.hold(outgoing, response, () =>
+        this.#attempt(
+          () => this.#receiveResponse(outgoing, response, deliver),
+          (error) => this.#site.onFault('response', error),
+        ),
+      );
     });
   }
 

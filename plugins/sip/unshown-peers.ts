@@ -4,14 +4,7 @@
  * and a request that comes again pays for its answer again. Whether a datagram may go is the ledger's to say.
  */
 import type { RemoteInfo } from 'node:dgram';
-import {
-  callId,
-  methodOf,
-  RecentCounts,
-  toTag,
-  TRANSACTION_MS,
-  transactionKey,
-} from '../../lib/sip/index.js';
+import { callId, methodOf, RecentCounts, toTag, TRANSACTION_MS } from '../../lib/sip/index.js';
 import type {
   BoundCounters,
   Calls,
@@ -105,8 +98,7 @@ export class UnshownPeers {
   }
 
   #isOfCall(request: SipRequest): boolean {
-    const { table } = this.#site.calls;
-    return request.method !== 'ACK' && table.incoming(transactionKey(request)) !== undefined;
+    return request.method !== 'ACK' && this.#site.calls.isKnown(request);
   }
 
   /** A request was read. A call that it has begun over UDP may have to give way until somebody acknowledges it. */

@@ -28,7 +28,8 @@ describe('net: public face', () => {
     const inner: Readonly<Record<string, readonly never[]>> = {
       latchkey: [] as Missing<
         Latchkey,
-        'sessions' | 'counters' | 'sdpLimits' | 'createSession' | 'createSocket' | 'close'
+        | ('sessions' | 'counters' | 'sdpLimits' | 'createSession' | 'createSocket' | 'close')
+        | ('keyFetches' | 'missingKeys' | 'fetchKeys')
       >[],
       session: [] as Extract<keyof Session, 'onEnd'>[],
       port: [] as Missing<MediaPort, PortNames>[],

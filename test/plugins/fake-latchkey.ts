@@ -88,6 +88,10 @@ export class FakeLatchkey {
     return session;
   }
 
+  missingKeys(): readonly string[] {
+    return [];
+  }
+
   get asLatchkey(): Latchkey {
     return this as unknown as Latchkey;
   }

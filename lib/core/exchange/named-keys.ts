@@ -25,8 +25,16 @@ export class NamedKeys {
    * @throws LatchkeyError LATCHKEY_OPTION, without the key in its text
    */
   add(kid: string, key: Uint8Array): void {
-    this.#keep(kid, key);
+    this.learn(kid, key);
     this.#offered = kid;
+  }
+
+  /**
+   * The peer may name it from now on.
+   * @throws LatchkeyError LATCHKEY_OPTION, without the key in its text
+   */
+  learn(kid: string, key: Uint8Array): void {
+    this.#keep(kid, key);
   }
 
   /** The key of that name: of this call, else one that the owner finds, which is of this call from then on. */

@@ -141,6 +141,21 @@ export class SdpSession {
     this.#namedKeys.add(kid, key);
   }
 
+  /**
+   * A key of 32 bytes that was fetched because the peer's description names it, which is copied.
+   * @throws LatchkeyError LATCHKEY_OPTION for what is no kid or no key
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  learnKey(kid: string, key: Uint8Array): void {
+    if (this.isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
+    this.#namedKeys.learn(kid, key);
+  }
+
+  /** Whether the peer may name it: a key of this call, or one that the owner finds. */
+  knowsKey(kid: string): boolean {
+    return this.#namedKeys.get(kid) !== undefined;
+  }
+
   /** The pending offer failed: everything is as before it (protocol.md 2). */
   rollback(): void {
     if (this.isClosed || this.#state === 'stable') return;
