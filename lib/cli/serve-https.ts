@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { DistributionServer } from '../server/index.js';
-import { AddressRanges, isPassword, sourceOf } from '../sip/index.js';
+import { AddressRanges, isPassword, readBasic, sourceOf } from '../sip/index.js';
 import { formatAddress } from '../wire/index.js';
 import { Failure } from '../phone/failure.js';
 import { latchHttps } from '../../plugins/https/index.js';
@@ -135,12 +135,4 @@ export class ServeHttps {
 
 function nameless(address: string): string {
   return `from ${sourceOf(address)}`;
-}
-
-function readBasic(authorization: string | undefined): [string, string] | undefined {
-  const [, encoded] = /^Basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization ?? '') ?? [];
-  if (encoded === undefined) return undefined;
-  const text = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  return colon < 0 ? undefined : [text.slice(0, colon), text.slice(colon + 1)];
 }

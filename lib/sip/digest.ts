@@ -1,5 +1,5 @@
 /**
- * Digest authentication of SIP requests (RFC 3261 22, RFC 7616, RFC 8760): what a 401 asks, what an Authorization answers, for both
+ * Digest authentication of requests (RFC 7616) of SIP (RFC 3261 22, RFC 8760) and RTSP (RFC 2326 14): what a 401 asks, what an Authorization answers, for both
  * sides. The verifier keeps HA1s, never passwords. It knows no users and no sockets, and makes no exception for anybody.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -116,6 +116,8 @@ export interface DigestVerifierOptions {
   readonly find: (user: string) => DigestUser | undefined;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
+  /** Whether credentials for one URI do for another. Unless set, as of SIP: the user part is the same. */
+  readonly isSameTarget?: (signed: string, requested: SipRequest['uri']) => boolean;
   /** How many nonces in use are remembered; 65,536 unless set. */
   readonly maxNonces?: number;
 }
@@ -175,8 +177,8 @@ export class DigestVerifier {
     const { username = '', nonce = '', nc = '' } = params;
     const issuedMs = this.#issuedMs(nonce);
     if (issuedMs === undefined) return { kind: 'challenge', isStale: false };
-    // A proxy may have rewritten the host; the user part is the room, and must be the one that was signed.
-    if (!this.#isSigned(method, params) || userOf(params['uri'] ?? '') !== userOf(uri))
+    const { isSameTarget = isSameUser } = this.options;
+    if (!this.#isSigned(method, params) || !isSameTarget(params['uri'] ?? '', uri))
       return { kind: 'refused', reason: 'wrong' };
     const nowMs = this.options.nowMs();
     if (issuedMs < this.#notBeforeMs || nowMs - issuedMs > NONCE_MS)
@@ -252,6 +254,11 @@ function isSameText(a: string, b: string): boolean {
   const left = Buffer.from(a, 'latin1');
   const right = Buffer.from(b, 'latin1');
   return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** A proxy may have rewritten the host; the user part is the room, and must be the one that was signed. */
+function isSameUser(signed: string, requested: SipRequest['uri']): boolean {
+  return userOf(signed) === userOf(requested);
 }
 
 function userOf(uri: SipRequest['uri']): string {

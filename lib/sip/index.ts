@@ -97,5 +97,5 @@ export type { StrangerLimits } from './stranger-limits.js';
 export { TrustedProxies } from './trusted-proxies.js';
 export { UnshownTransactions } from './unshown-transactions.js';
 export type { UnshownTransaction } from './unshown-transactions.js';
-export { isPassword, parseUsers, userFault, writeUser } from './users.js';
+export { isPassword, parseUsers, readBasic, userFault, writeUser } from './users.js';
 export type { NewUser, ParsedUsers, SipUser } from './users.js';

@@ -63,6 +63,15 @@ export function isPassword(
   return timingSafeEqual(ha1, wanted) && user !== undefined;
 }
 
+/** What a `Basic` Authorization says (RFC 7617): name and password. Undefined for what is none. */
+export function readBasic(authorization: string | undefined): [string, string] | undefined {
+  const [, encoded] = /^Basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization ?? '') ?? [];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon < 0 ? undefined : [text.slice(0, colon), text.slice(colon + 1)];
+}
+
 export interface NewUser {
   readonly name: string;
   readonly realm: string;
