@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { checkOptions, createLatchkey, LatchkeyError, option } from '../index.js';
+import { checkOptions, createLatchkey, LatchkeyError, normaliseIp, option } from '../index.js';
 import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
 import { createRooms } from '../room/index.js';
 import type { Leg, Rooms, Tap } from '../room/index.js';
@@ -25,6 +25,7 @@ import type {
   DistributionServer,
   DistributionServerEvents,
   DistributionServerOptions,
+  LentMedia,
   Listening,
   ListeningAt,
   Participant,
@@ -58,10 +59,10 @@ type State =
 
 class OneServer extends EventEmitter<DistributionServerEvents> implements DistributionServer {
   readonly latchkey: Latchkey;
+  readonly rooms: Rooms;
   readonly #options: CheckedServerOptions;
   /** With the certificate and the authorities of now. */
   #listen: CheckedServerOptions['listen'];
-  readonly #rooms: Rooms;
   readonly #seats: RoomSeats;
   readonly #admission: Admission;
   readonly #record: ServerRecord;
@@ -83,20 +84,20 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     this.#listen = listen;
     this.#admission = new Admission(options.admission, () => performance.now());
     this.latchkey = isLatchkey(latchkey) ? latchkey : this.#ownLatchkey(latchkey);
-    this.#rooms = createRooms(rooms);
-    this.#seats = new RoomSeats(this.#rooms, () => this.#openMedia, this.latchkey.sdpLimits);
-    this.#record = new ServerRecord(this.latchkey, this.#rooms, this.#seats, this.#admission);
+    this.rooms = createRooms(rooms);
+    this.#seats = new RoomSeats(this.rooms, () => this.#openMedia, this.latchkey.sdpLimits);
+    this.#record = new ServerRecord(this.latchkey, this.rooms, this.#seats, this.#admission);
     this.#codecs = new CodecMatch({
-      rooms: this.#rooms,
+      rooms: this.rooms,
       callOf: ({ session }) => this.#callOf(session),
       onMismatch: (leg, other) => this.#tell('mismatch', mismatchOf(leg, other)),
       onFault: (error) => this.#fault('defect', 'server', error),
     });
-    this.#rooms.on('joined', (leg) => {
+    this.rooms.on('joined', (leg) => {
       this.#tell('joined', this.#participantOf(leg));
       this.#codecs.check(leg);
     });
-    this.#rooms.on('left', (leg) => this.#tell('left', this.#participantOf(leg)));
+    this.rooms.on('left', (leg) => this.#tell('left', this.#participantOf(leg)));
     const onEvent = (event: LatchEvent) => {
       if (PATH_EVENTS.includes(event.type)) this.#record.notePath(event.session);
       this.#tell('latch', event);
@@ -172,10 +173,19 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
 
   tap(tap: Tap<Participant>): () => void {
     option.withMethods('an object with onPacket', 'onPacket')('tap', tap);
-    return this.#rooms.tap({
+    return this.rooms.tap({
       onPacket: (leg, packet) => tap.onPacket(this.#participantOf(leg), packet),
       onReport: (leg, report) => tap.onReport?.(this.#participantOf(leg), report),
     });
+  }
+
+  async lendMedia(peer: string): Promise<LentMedia | undefined> {
+    this.#checkOpen();
+    const [first, second] = this.#openMedia;
+    const isOf = (place: SeatPlace) => isIPv6(place.advertise) === isIPv6(normaliseIp(peer));
+    const place = second && !isOf(first) && isOf(second) ? second : first;
+    const pair = await place.media.lend();
+    return pair && { pair, advertise: place.advertise };
   }
 
   renew(given: ServerRenewal): void {
@@ -211,7 +221,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   async #end(sip: SipSide | undefined, graceMs: number): Promise<void> {
     await sip?.meeting.close(graceMs);
     this.#seats.close();
-    this.#rooms.close();
+    this.rooms.close();
     this.#release();
   }
 

@@ -22,6 +22,8 @@ export interface MediaPair {
   readonly rtp: BindableSocket;
   readonly rtcp: BindableSocket;
   readonly rtpPort: number;
+  /** Others have it too, so that it says nothing of who sends there. */
+  readonly isShared?: boolean;
   /** Gives the pair back. Idempotent. */
   readonly release: () => void;
 }
@@ -68,7 +70,7 @@ async function openShared(address: string, port: ListenPort): Promise<MediaSocke
   const { rtp, rtcp, rtpPort, release } = pair;
   return {
     ports: String(rtpPort),
-    lend: () => Promise.resolve({ rtp, rtcp, rtpPort, release: () => undefined }),
+    lend: () => Promise.resolve({ rtp, rtcp, rtpPort, isShared: true, release: () => undefined }),
     close: release,
   };
 }

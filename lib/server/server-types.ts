@@ -13,7 +13,7 @@ import type {
   Session,
   TransportAddress,
 } from '../index.js';
-import type { LegCounters, LegStatistics, RoomsOptions, Tap } from '../room/index.js';
+import type { LegCounters, LegStatistics, Rooms, RoomsOptions, Tap } from '../room/index.js';
 import type {
   AdmissionCounters,
   BoundCounts,
@@ -23,7 +23,7 @@ import type {
   SipSignalling,
   SipUser,
 } from '../sip/index.js';
-import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
+import type { ListenPort, MediaPair, MediaPorts, MediaSockets } from './media-sockets.js';
 import type { Seat, SeatSession } from './room-seat.js';
 
 /** Where the server listens for SIP: 0 or left out is nowhere, `'auto'` any free port. */
@@ -184,6 +184,12 @@ export interface DistributionServerEvents {
   fault: [fault: ServerFault];
 }
 
+/** A pair of media ports, and the IP address that peers are told of them. */
+export interface LentMedia {
+  readonly pair: MediaPair;
+  readonly advertise: string;
+}
+
 /** Where the server can be reached at one of its addresses. */
 export interface ListeningAt {
   readonly sip: Readonly<Partial<Record<ListenerProtocol, TransportAddress>>>;
@@ -305,6 +311,15 @@ export interface DistributionServer extends Pick<
    * @throws LatchkeyError LATCHKEY_STATE before `start()`, LATCHKEY_CLOSED.
    */
   seat(room: string, session: SeatSession): Seat;
+  /** Who is in which room, and a way in for media that comes by other ports than a seat's. */
+  readonly rooms: Rooms;
+  /**
+   * A pair of media ports for signalling of your own, of the family of the peer's address where there are two; undefined where all
+   * are taken. `release` it in the end.
+   *
+   * @throws LatchkeyError LATCHKEY_STATE before `start()`, LATCHKEY_CLOSED.
+   */
+  lendMedia(peer: string): Promise<LentMedia | undefined>;
   /**
    * Tells of every packet that participants send in any room, `echo` included, and of their sender reports, until the function
    * that is returned is called: for a recorder, or for who shows who speaks. A participant is one and the same object in all that
