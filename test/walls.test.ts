@@ -46,6 +46,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
     packages: ['alawmulaw'],
   },
   'lib/sip': { rooms: ['lib/index.ts'], node: true, packages: [] },
+  'lib/rtsp': {
+    rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/room', 'lib/wire'],
+    node: true,
+    packages: [],
+  },
   'lib/server': {
     rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/room', 'lib/wire', 'lib/core/index.ts'],
     node: true,
@@ -67,6 +72,15 @@ const ROOMS: Readonly<Record<string, Room>> = {
     rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/server/index.ts'],
     node: true,
     packages: ['rate-limiter-flexible', 'zod'],
+  },
+  'plugins/rtsp': {
+    rooms: [
+      'lib/index.ts',
+      ...['lib/sip/index.ts', 'lib/rtsp/index.ts', 'lib/room/index.ts', 'lib/wire/index.ts'],
+      'lib/server/index.ts',
+    ],
+    node: true,
+    packages: [],
   },
   'plugins/drachtio': {
     rooms: ['lib/index.ts', 'lib/sip/index.ts'],

@@ -25,6 +25,9 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['lib/sip', 'lib/room', 'lib/capture'],
   ['lib/server', 'lib/phone', 'lib/audio'],
   ['plugins/sip', 'plugins/sip-js', 'plugins/drachtio', 'plugins/https'],
+  ['lib/rtsp'],
+  ['lib/server', 'lib/phone'],
+  ['plugins/sip', 'plugins/sip-js', 'plugins/drachtio', 'plugins/https', 'plugins/rtsp'],
   ['lib/cli'],
 ];
 
