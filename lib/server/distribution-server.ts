@@ -12,7 +12,7 @@ import type { EndedCall, Fault, SipFlow, SipListeners, SipMessage, SipSignalling
 import { CodecMatch } from './codec-match.js';
 import { openMediaSockets } from './media-sockets.js';
 import type { MeetingCall } from './meeting-call.js';
-import { audioOf, MeetingServer } from './meeting-server.js';
+import { audioOf, MeetingServer, nameIn } from './meeting-server.js';
 import type { Seat, SeatPlace, SeatPlaces, SeatSession } from './room-seat.js';
 import { RoomSeats } from './room-seats.js';
 import { checkRenewal, checkServerOptions, isLatchkey } from './server-options.js';
@@ -339,6 +339,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     const onSession = (session: Session, message: SipMessage) => {
       const { room, direction } = meeting.placeOf(message);
       const described = describedBy(message, this.latchkey);
+      this.#record.noteName(session, nameIn(message, direction));
       this.#tell('session', { ...placeOf(session), ...described, room, direction });
     };
     signalling.on('fault', onFault).on('ended', onEnded).on('session', onSession);

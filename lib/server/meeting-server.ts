@@ -29,6 +29,8 @@ const METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'UPDATE'];
 const ALLOW = METHODS.join(', ');
 /** Told to who comes while the server takes no calls: behind one name there may be another that takes them at once. */
 const RETRY_AFTER_S = 10;
+/** Characters of a name that somebody gives himself: room for a person's, and not for a page's. */
+const NAME_MAX = 64;
 /** Reliable provisional responses may be required of us: we send no provisional ones. */
 const EXTENSIONS = ['100rel'];
 
@@ -274,8 +276,11 @@ export class MeetingServer implements Doorkeeper {
 }
 
 /** The room that an INVITE asks for: the user part of its URI, unescaped. Empty where there is none. */
-export function roomOf(request: SipMessage): string {
-  const { uri = '' } = request;
+export function roomOf({ uri }: SipMessage): string {
+  return userOf(uri);
+}
+
+function userOf(uri: SipMessage['uri'] = ''): string {
   const user = typeof uri === 'string' ? /^sips?:([^@]*)@/i.exec(uri)?.[1] : uri.user;
   const name = (user ?? '').replace(/[:;].*$/s, '');
   try {
@@ -283,6 +288,13 @@ export function roomOf(request: SipMessage): string {
   } catch {
     return name;
   }
+}
+
+/** What the other side of the dialog calls itself, for people: its display name or its user. Empty where it says neither. */
+export function nameIn({ headers }: SipMessage, direction: 'in' | 'out'): string {
+  const { name = '', uri } = (direction === 'in' ? headers.from : headers.to) ?? { uri: '' };
+  const shown = name.trim().replace(/^"(.*)"$/s, '$1');
+  return (shown === '' ? userOf(uri) : shown).replace(/\p{C}/gu, '').slice(0, NAME_MAX);
 }
 
 /** What the description in an INVITE says of its first audio stream, for the log. */

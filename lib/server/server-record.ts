@@ -26,6 +26,8 @@ export class ServerRecord {
   };
   /** What protected each session of those that were answered when it was last looked at. */
   readonly #answered = new WeakMap<Session, string>();
+  /** What the other side of each session calls itself, where it has said so. */
+  readonly #names = new WeakMap<Session, string>();
   /** Sessions by that. */
   readonly #protections: Record<string, number> = { latch: 0, ice: 0, direct: 0, legacy: 0, none: 0 };
   /** By where they happened: a short list, so that an attack costs no memory. */
@@ -41,6 +43,10 @@ export class ServerRecord {
 
   countFault(where: string): void {
     this.#faults[where] = (this.#faults[where] ?? 0) + 1;
+  }
+
+  noteName(session: Session, name: string): void {
+    if (name !== '') this.#names.set(session, name);
   }
 
   /** A session was answered. False where the same protected it before. */
@@ -91,9 +97,11 @@ export class ServerRecord {
     const { id, call, protection } = session;
     const seat = this.#seats.of(id);
     const statistics = leg && this.#rooms.statisticsOf(leg);
+    const name = this.#names.get(session);
     return {
       session: id,
       call,
+      ...(name !== undefined && { name }),
       room: seat?.roomName,
       protection,
       counters: copyOf(session.counters),

@@ -249,6 +249,11 @@ export interface PathSnapshot {
 }
 
 export interface CallSnapshot extends CallPlace {
+  /**
+   * What the other side calls itself in its own signalling: the display name or the user in SIP's From, or the user of the URI
+   * that was called. Nobody has proved it; at most 64 characters, without control characters.
+   */
+  readonly name?: string;
   /** Undefined until it has a place in one. */
   readonly room: string | undefined;
   /** What protects the call. */

@@ -98,6 +98,7 @@ describe('latchkey/server', () => {
     await until(() => names(told).includes('joined'));
     const [call] = server.snapshot().calls;
     const session = call?.session;
+    assert.equal(call?.name, 'raw');
     const local = call?.paths[0]?.local;
     assert.ok(local);
     const place = { session, call: phone.callId };
@@ -220,6 +221,7 @@ describe('latchkey/server', () => {
     const result = await server.callOut(callee.uri(), 'tea');
     assert.deepEqual([result.status, result.room, result.uri], [200, 'tea', callee.uri()]);
     assert.equal(server.snapshot().calls[0]?.session, result.session);
+    assert.equal(server.snapshot().calls[0]?.name, 'callee');
     assert.deepEqual(
       told.filter(([name]) => name === 'callout' || name === 'session').map(([, event]) => event),
       [{ ...(told[0]?.[1] as object), room: 'tea', direction: 'out' }, result],
