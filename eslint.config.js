@@ -64,6 +64,18 @@ export default tseslint.config(
     },
   },
   {
+    files: ['plugins/watch/page/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          ...['window', 'document', 'location', 'history', 'sessionStorage', 'fetch', 'matchMedia', 'Option'],
+          ...['getComputedStyle', 'requestAnimationFrame', 'TextDecoderStream', 'URLSearchParams'],
+          ...['AbortController', 'WebSocket'],
+        ].map((name) => [name, 'readonly']),
+      ),
+    },
+  },
+  {
     files: ['**/*.{js,mjs}'],
     languageOptions: {
       globals: Object.fromEntries(

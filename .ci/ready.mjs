@@ -1,7 +1,16 @@
 // Installs and builds what a fresh clone lacks, then runs the named task. Node's own modules only, and no
 // pre or post hooks: both must work where nothing is installed yet and where npm's hooks are switched off.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,6 +32,8 @@ const quickTests = [
   ]),
   'test/{capture,compare,core,net,phone,room,scenarios,server,sip,support,wire}/**/*.test.ts',
 ];
+/** Goes to browsers as it is. */
+const page = join('plugins', 'watch', 'page');
 const api = node('.ci/api.mjs');
 const graph = tsx('test/docs/draw-graph.ts');
 
@@ -138,6 +149,7 @@ async function build(step) {
   for (const folder of ['lib', 'plugins'])
     for (const file of readdirSync(join(root, folder), { recursive: true }))
       if (file.endsWith('.ts')) inputs.push(join(folder, file));
+  for (const file of readdirSync(join(root, page))) inputs.push(join(page, file));
   const print = inputs
     .map((file) => `${file} ${Math.round(statSync(join(root, file)).mtimeMs)}`)
     .sort()
@@ -150,6 +162,7 @@ async function build(step) {
     (seconds) => `building, ${seconds} s`,
   );
   if (status === 0) {
+    cpSync(join(root, page), join(next, page), { recursive: true });
     writeFileSync(join(next, '.built'), print);
     // Aside first: others may be about to run it, and a removal takes its time.
     const old = `${next}.old`;

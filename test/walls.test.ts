@@ -79,6 +79,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
       ...['lib/sip/index.ts', 'lib/rtsp/index.ts', 'lib/room/index.ts', 'lib/wire/index.ts'],
       'lib/server/index.ts',
     ],
+  'plugins/watch': {
+    rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/server/index.ts'],
     node: true,
     packages: [],
   },
@@ -288,6 +290,7 @@ describe('walls', () => {
           'plugins/sip/index.js',
           'plugins/sip-js/index.js',
           'plugins/drachtio/index.js',
+          'plugins/watch/index.js',
         ];
         const urls = entries.map((entry) => pathToFileURL(join(folder, 'dist', entry)).href);
         const program = `for (const url of ${JSON.stringify(urls)})

@@ -23,11 +23,9 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['lib/net'],
   ['lib/index.ts'],
   ['lib/sip', 'lib/room', 'lib/capture'],
-  ['lib/server', 'lib/phone', 'lib/audio'],
-  ['plugins/sip', 'plugins/sip-js', 'plugins/drachtio', 'plugins/https'],
   ['lib/rtsp'],
-  ['lib/server', 'lib/phone'],
-  ['plugins/sip', 'plugins/sip-js', 'plugins/drachtio', 'plugins/https', 'plugins/rtsp'],
+  ['lib/server', 'lib/phone', 'lib/audio'],
+  ['plugins/sip', 'plugins/sip-js', 'plugins/drachtio', 'plugins/https', 'plugins/rtsp', 'plugins/watch'],
   ['lib/cli'],
 ];
 

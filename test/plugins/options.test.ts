@@ -6,6 +6,8 @@ import { createLatchkey, LatchkeyError } from '../../lib/index.js';
 import { answerOffer, createOffer, createRooms } from '../../lib/room/index.js';
 import { createDistributionServer } from '../../lib/server/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
+import { createWatch } from '../../plugins/watch/index.js';
+import { FakeServer } from './watch-server.js';
 import {
   createRtpSessionDescriptionHandlerFactory,
   createTransportConstructor,
@@ -141,6 +143,20 @@ const TABLE: readonly Row[] = [
     { ...ports, rtcpMux: true },
     [{ rtcpMux: 1 }, /"rtcpMux"/],
     [{ sessionId: 'x\r\ny' }, /"sessionId"/],
+  ],
+  [
+    'createWatch',
+    createWatch,
+    { server: new FakeServer(), listen: { port: 8080, address: '::1' } },
+    [{ sever: 1 }, /createWatch has no option "sever"/],
+    [{ server: {} }, /"server" accepts what createDistributionServer makes/],
+    [{ token: 'short' }, /"token" accepts 16 to 128 characters of base64url/],
+    [{ maxViewers: 0 }, /"maxViewers" accepts a whole number above 0; it is 0/],
+    [{ listen: { port: 65536 } }, /"listen.port"/],
+    [{ listen: { host: 'a/b' } }, /"listen.host" accepts a host name or an IP address/],
+    [{ listen: { origins: ['meeting.example'] } }, /"listen.origins" accepts origins such as/],
+    [{ listen: { cert: 'PEM' } }, /listen.cert and listen.key go together/],
+    [{ listen: { address: '192.0.2.1' } }, /192.0.2.1 is not loopback: it needs listen.cert and listen.key/],
   ],
   ['packetizePcmu', (options) => packetizePcmu([0], options), { ssrc: 0 }, [{ ssrc: -1 }, /"ssrc"/]],
   ['playTone', (options) => playTone(1, options), { ssrc: 1 }, [{ ssrx: 1 }, /has no option "ssrx"/]],

@@ -1,0 +1,155 @@
+// What is said of what happened, in words for people. Every text of the page that depends on what the server tells is here.
+
+/** @param {string} name */
+export function calledBy(name) {
+  return name === '' ? 'Somebody' : name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+const NATS = {
+  none: 'changes nothing',
+  address: 'changes the address',
+  port: 'changes the port',
+  both: 'changes address and port',
+};
+
+/** How many are in the room, and how many packets were turned away at its door. */
+export function peopleInWords(people) {
+  const count = ['Nobody is', 'One is'][people.length] ?? `${people.length} are`;
+  const refused = people.reduce((sum, person) => sum + person.refused, 0);
+  const turnedAway = refused === 0 ? '' : `; ${grouped(refused)} packets of strangers were refused`;
+  return `${count} in the room${turnedAway}`;
+}
+
+/** @param {string | undefined} nat */
+export function natInWords(nat) {
+  return NATS[nat] ?? '';
+}
+
+/** What protects a call: a text, and whether an address is proved, not yet, or open to whoever comes. */
+export function proofInWords({ protection, mapping }) {
+  switch (protection) {
+    case 'latch':
+      return mapping ? ['proved', 'proved by latch'] : ['wait', 'asked to prove where it is'];
+    case 'direct':
+      return ['proved', 'proved by latch, no NAT'];
+    case 'ice':
+      return mapping ? ['proved', 'proved by ICE'] : ['wait', 'asked to prove where it is'];
+    case 'legacy':
+      return ['open', 'blind: goes to who sends first'];
+    case 'none':
+      return ['open', 'nothing proves where it is'];
+    default:
+      return ['wait', 'the call is being set up'];
+  }
+}
+
+const KINDS = {
+  joined: ['quiet', '→', 'joined'],
+  left: ['quiet', '←', 'left'],
+  verified: ['proved', '✓', 'proved'],
+  direct: ['proved', '✓', 'proved'],
+  rebound: ['moved', '⇄', 'moved'],
+  conflict: ['warn', '!', 'conflict'],
+  unheard: ['warn', '∅', 'not heard'],
+  expired: ['warn', '…', 'gone quiet'],
+  legacy: ['warn', '?', 'blind'],
+  unprotected: ['warn', '?', 'unprotected'],
+  downgraded: ['warn', '↓', 'less protected'],
+  mismatch: ['warn', '≠', 'no common codec'],
+  stranger: ['refused', '✕', 'refused'],
+};
+
+/** How a happening looks: its tone, its sign, and a word for it. */
+export function look({ kind }) {
+  const [tone, sign, word] = KINDS[kind] ?? ['quiet', '·', kind];
+  return { tone, sign, word };
+}
+
+/** A sentence, as pieces: strings, and addresses in `{ address }`. */
+export function sentence(happening) {
+  const { kind, name = '', remote, previous, signalled, nat, rttMs } = happening;
+  const who = calledBy(name);
+  const at = (address) => ({ address });
+  switch (kind) {
+    case 'joined':
+      return [`${who} is in the room.`];
+    case 'left':
+      return [`${who} has left.`];
+    case 'verified':
+    case 'direct':
+      return nat === 'none' || !signalled
+        ? [`${who} proved to be at `, at(remote), within(rttMs), '.']
+        : [
+            `${who} proved to be at `,
+            at(remote),
+            within(rttMs),
+            '; the description said ',
+            at(signalled),
+            '.',
+          ];
+    case 'rebound':
+      return [
+        `${who} moved from `,
+        at(previous),
+        ' to ',
+        at(remote),
+        ' and proved it',
+        within(rttMs),
+        '. The media follows.',
+      ];
+    case 'conflict':
+      return ['Two addresses answer for ', `${who}. Nothing moves to `, at(remote), '.'];
+    case 'unheard':
+      return remote
+        ? [`Nobody hears ${who}: what comes from `, at(remote), ' proves nothing, and is not taken.']
+        : [`Nobody hears ${who}, and nothing goes there: no address has proved to be the right one.`];
+    case 'expired':
+      return [`${who} does not answer any more.`];
+    case 'legacy':
+      return [`${who} was latched blindly to `, at(remote), ': whoever sends first has the media.'];
+    case 'unprotected':
+      return [`Nothing proves where ${who} is.`];
+    case 'downgraded':
+      return [`${who} is less well protected than was offered.`];
+    case 'mismatch':
+      return [`${who} and another have no audio codec in common.`];
+    case 'stranger':
+      return [
+        at(remote),
+        ` sends in the name of ${who} and cannot prove it. Nothing is taken, and nothing goes there.`,
+      ];
+    default:
+      return [`${who}: ${kind}.`];
+  }
+}
+
+function within(rttMs) {
+  return rttMs === undefined ? '' : ` in ${rttMs < 10 ? rttMs : Math.round(rttMs)} ms`;
+}
+
+/** @param {number} count */
+export function grouped(count) {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** The numbers below a strip; `bad` ones stand out. */
+export function factsOf({ refused, strangers, hears }, lostPercent) {
+  const facts = [{ text: `sends, ${percent(lostPercent)} lost` }];
+  if (hears) facts.push({ text: `hears, ${percent(hears.lossPercent)} lost` });
+  if (hears?.roundTripMs !== undefined) facts.push({ text: `round trip ${hears.roundTripMs} ms` });
+  if (refused > 0) {
+    const from = strangers.length === 0 ? '' : ` from ${strangers.join(', ')}`;
+    facts.push({ text: `${grouped(refused)} packets refused${from}`, isBad: true });
+  }
+  return facts;
+}
+
+function percent(value) {
+  return `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} %`;
+}
+
+/** What the strip shows, for who hears it read. */
+export function stripInWords(name, { silentS, lostPercent, refused, seconds }) {
+  const silent = silentS === 0 ? 'no silence' : `${silentS} s of silence`;
+  return `${calledBy(name)}, the last ${seconds} s: ${silent}, loss ${percent(lostPercent)}, ${grouped(refused)} packets refused.`;
+}

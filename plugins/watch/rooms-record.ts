@@ -1,0 +1,140 @@
+// Listens to a server and keeps what its rooms have come to, room by room. It asks for a snapshot at a steady pace, and changes nothing.
+import type { CallSnapshot, DistributionServer, DistributionServerEvents } from '../../lib/server/index.js';
+import { formatAddress } from '../../lib/index.js';
+import type { LatchEvent, TransportAddress } from '../../lib/index.js';
+import type { Happening, RoomLine } from './feed-types.js';
+import { SAMPLE_MS } from './person-record.js';
+import { RoomRecord } from './room-record.js';
+
+/** Rooms that are kept: whoever may call may name as many as he likes. */
+const ROOMS_MAX = 500;
+/** Events of sessions that are in no room yet. */
+const EARLY_MAX = 100;
+/** What a person wants to see of a session. `candidate` becomes a stranger where nothing proves it. */
+const SHOWN: readonly LatchEvent['type'][] = [
+  ...(['verified', 'direct', 'rebound', 'conflict', 'unheard', 'expired'] as const),
+  ...(['legacy', 'unprotected', 'downgraded'] as const),
+];
+
+export interface RoomsRecordSite {
+  readonly server: Pick<DistributionServer, 'on' | 'off' | 'snapshot'>;
+  onSampled(atMs: number): void;
+  onHappening(room: string, happening: Happening): void;
+  onFault(error: unknown): void;
+}
+
+export class RoomsRecord {
+  readonly #site: RoomsRecordSite;
+  readonly #rooms = new Map<string, RoomRecord>();
+  /** The room of each session that is in one. */
+  readonly #roomOf = new Map<string, string>();
+  readonly #early: LatchEvent[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(site: RoomsRecordSite) {
+    this.#site = site;
+    site.server.on('joined', this.#onJoined).on('left', this.#onLeft);
+    site.server.on('mismatch', this.#onMismatch).on('latch', this.#onLatch);
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#timer.unref();
+  }
+
+  /** Those in which somebody is, or just was; by name. */
+  get lines(): readonly RoomLine[] {
+    const lines = [...this.#rooms.values()].map(({ name, size }) => ({ name, people: size }));
+    return lines.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  room(name: string): RoomRecord | undefined {
+    return this.#rooms.get(name);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    const { server } = this.#site;
+    server.off('joined', this.#onJoined).off('left', this.#onLeft);
+    server.off('mismatch', this.#onMismatch).off('latch', this.#onLatch);
+  }
+
+  readonly #onJoined = ({ room, session }: DistributionServerEvents['joined'][0]): void => {
+    const record = this.#open(room);
+    if (!record) return;
+    this.#roomOf.set(session, room);
+    record.person(session);
+    record.tell({ at: Date.now(), id: session, kind: 'joined' });
+    const own = this.#early.filter((event) => event.session === session);
+    for (const event of own) {
+      this.#early.splice(this.#early.indexOf(event), 1);
+      this.#onLatch(event);
+    }
+  };
+
+  readonly #onLeft = ({ room, session }: DistributionServerEvents['left'][0]): void => {
+    this.#rooms.get(room)?.tell({ at: Date.now(), id: session, kind: 'left' });
+    this.#roomOf.delete(session);
+  };
+
+  readonly #onMismatch = ({ room, session }: DistributionServerEvents['mismatch'][0]): void => {
+    this.#rooms.get(room)?.tell({ at: Date.now(), id: session, kind: 'mismatch' });
+  };
+
+  readonly #onLatch = (event: LatchEvent): void => {
+    // RTCP on a port of its own goes the way of its RTP: telling both would tell everything twice.
+    if (event.component !== 1) return;
+    const isShown = SHOWN.includes(event.type);
+    if (!isShown && event.type !== 'candidate') return;
+    const name = this.#roomOf.get(event.session);
+    const room = name === undefined ? undefined : this.#rooms.get(name);
+    if (!room) {
+      this.#early.push(event);
+      if (this.#early.length > EARLY_MAX) this.#early.shift();
+      return;
+    }
+    const at = Date.now();
+    if (event.type === 'candidate' && event.remote) room.person(event.session).noteNewcomer(event.remote, at);
+    if ('mapping' in event) room.person(event.session).noteProof(event.mapping);
+    if (isShown) room.tell(happeningOf(event, at));
+  };
+
+  #open(name: string): RoomRecord | undefined {
+    const present = this.#rooms.get(name);
+    if (present || this.#rooms.size >= ROOMS_MAX) return present;
+    const record = new RoomRecord(name, (happening) => this.#site.onHappening(name, happening));
+    this.#rooms.set(name, record);
+    return record;
+  }
+
+  #sample(): void {
+    try {
+      const atMs = Date.now();
+      const { calls } = this.#site.server.snapshot();
+      const inRoom = new Map<string | undefined, CallSnapshot[]>();
+      for (const call of calls) {
+        const name = this.#roomOf.get(call.session);
+        const here = inRoom.get(name);
+        if (here) here.push(call);
+        else inRoom.set(name, [call]);
+      }
+      for (const [name, room] of this.#rooms) {
+        room.sample(inRoom.get(name) ?? [], atMs);
+        if (room.isOver(atMs)) this.#rooms.delete(name);
+      }
+      this.#site.onSampled(atMs);
+    } catch (error) {
+      this.#site.onFault(error);
+    }
+  }
+}
+
+function happeningOf(event: LatchEvent, at: number): Happening {
+  const text = (name: string, address: TransportAddress | undefined) =>
+    address ? { [name]: formatAddress(address) } : {};
+  const proof = 'mapping' in event ? event : undefined;
+  return {
+    ...{ at, id: event.session, kind: event.type },
+    ...text('remote', proof?.mapping ?? event.remote),
+    ...text('signalled', proof?.signalled),
+    ...text('previous', event.type === 'rebound' ? event.previous : undefined),
+    ...(proof && { nat: proof.nat, rttMs: Math.round(proof.rttMs * 10) / 10 }),
+  };
+}

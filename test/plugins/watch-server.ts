@@ -1,0 +1,60 @@
+// A distribution server that does what a test says: the rooms of the watch page's tests. No sockets, no keys.
+import { EventEmitter } from 'node:events';
+import { createCounters } from '../../lib/index.js';
+import type { TransportAddress } from '../../lib/index.js';
+import type { CallSnapshot, DistributionServerEvents, ServerSnapshot } from '../../lib/server/index.js';
+
+export const SIGNALLED = { address: '10.0.1.2', port: 4000 };
+export const MAPPING = { address: '203.0.113.7', port: 61234 };
+
+export class FakeServer extends EventEmitter<DistributionServerEvents> {
+  calls: CallSnapshot[] = [];
+
+  snapshot(): ServerSnapshot {
+    return { listening: undefined, calls: this.calls, rooms: [], counters: undefined as never };
+  }
+
+  /** Somebody enters, and has proved where it is. */
+  join(session: string, room: string, name = session): void {
+    const unverified = { ...createCounters().dropped };
+    this.calls.push({
+      ...{ session, call: `call of ${session}`, name, room, protection: 'latch' },
+      counters: { ...createCounters(), dropped: unverified },
+      paths: [
+        {
+          ...{ media: 0, component: 1, protection: 'latch', signalled: SIGNALLED, mapping: MAPPING },
+          ...{ nat: 'both', hasProven: true, counters: createCounters() },
+        },
+      ],
+      distribution: undefined,
+      sends: [{ ssrc: 1, channel: 'audio', packets: 0, expected: 0, lost: 0, jitterMs: 1 }],
+      reports: [],
+    });
+    this.emit('joined', { session, call: `call of ${session}`, room });
+  }
+
+  leave(session: string, room: string): void {
+    this.calls = this.calls.filter((call) => call.session !== session);
+    this.emit('left', { session, call: `call of ${session}`, room });
+  }
+
+  /** So many packets came, were lost, and were refused since the last time. */
+  count(session: string, got: number, lost: number, refused: number): void {
+    const call = this.calls.find((one) => one.session === session);
+    const [source] = call?.sends ?? [];
+    if (!call || !source) throw new Error(`there is no ${session}`);
+    Object.assign(source, { packets: source.packets + got, lost: source.lost + lost });
+    (call.counters.dropped as { unverified: number }).unverified += refused;
+  }
+
+  latch(session: string, type: 'candidate' | 'conflict', remote: TransportAddress): void {
+    this.emit('latch', { type, session, call: `call of ${session}`, media: 0, component: 1, remote });
+  }
+
+  rebound(session: string, previous: TransportAddress, mapping: TransportAddress): void {
+    const place = { session, call: `call of ${session}`, media: 0, component: 1 } as const;
+    const view = { signalled: SIGNALLED, mapping, serverSeenAs: MAPPING, nat: 'both', rttMs: 2.44 } as const;
+    const proof = { protection: 'latch', suite: 'HMAC-SHA-256', signalling: 'encrypted' } as const;
+    this.emit('latch', { type: 'rebound', previous, ...place, ...view, ...proof });
+  }
+}
