@@ -79,6 +79,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
       ...['lib/sip/index.ts', 'lib/rtsp/index.ts', 'lib/room/index.ts', 'lib/wire/index.ts'],
       'lib/server/index.ts',
     ],
+    node: true,
+    packages: [],
+  },
   'plugins/watch': {
     rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/server/index.ts'],
     node: true,

@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly ws: ListenPort;
   readonly wss: ListenPort;
   readonly https: ListenPort;
+  /** Where the page of the rooms is served. */
+  readonly watch: { readonly address: string; readonly port: ListenPort } | undefined;
   /** Files in PEM; both or neither. */
   readonly cert: string | undefined;
   readonly key: string | undefined;
@@ -70,6 +72,7 @@ const addresses = z
   .transform(
     (value, context) => readAddresses([value].flat().flatMap((one) => one.split(','))) ?? refuse(context),
   );
+const place = number.transform((value, context) => readPlace(value) ?? refuse(context));
 const list = z
   .union([z.string(), z.array(z.string())])
   .transform((value) => [value].flat().flatMap((one) => one.split(',')))
@@ -149,6 +152,13 @@ export const SERVE_ROWS = {
     text: 'keys for calls and sessions without SIP, by [HTTPS](plugins/https/README.md); 0 is off. It asks users for their password by Basic',
     schema: port,
     expects: portExpected,
+  },
+  watch: {
+    flag: '--watch <port>',
+    default: '0',
+    text: '[a page](plugins/watch/README.md) that shows the rooms, on 127.0.0.1; 0 is off. Its address, with the token, is printed once on standard error. `ADDRESS:PORT` serves it there, over HTTPS unless that is loopback',
+    schema: place,
+    expects: `${portExpected}, or ADDRESS:PORT`,
   },
   cert: {
     flag: '--cert <pem>',
@@ -301,7 +311,7 @@ const DEFAULTS = z
   .object(schemas)
   .pick({
     ...{ listen: true, udp: true, tcp: true, tls: true, ws: true, wss: true, https: true },
-    ...{ media: true, policy: true, ring: true, realm: true, drain: true },
+    ...{ watch: true, media: true, policy: true, ring: true, realm: true, drain: true },
   })
   .parse(
     Object.fromEntries(
@@ -340,6 +350,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
     ...{ listen, advertise, udp, tcp, tls, ws, wss, https, cert, key, media: ports, policy },
     ...readLimits(given.limit),
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
+    watch: given.watch.port === 0 ? undefined : given.watch,
     callOut: readCallOut(given),
     durationMs: given.duration === undefined ? undefined : given.duration * 1000,
     drainMs: given.drain * 1000,
@@ -457,6 +468,16 @@ function readPort(value: string): ListenPort | undefined {
   if (value === 'auto') return 'auto';
   const number = /^\d{1,5}$/.test(value) ? Number(value) : NaN;
   return number <= PORT_MAX ? number : undefined;
+}
+
+/** A port of loopback, or of the IP address before it; an IPv6 address in brackets. */
+function readPlace(value: string): { address: string; port: ListenPort } | undefined {
+  const [, before, text = ''] = /^(?:(.*):)?([^:]*)$/.exec(value) ?? [];
+  const address = before?.replace(/^\[(.*)\]$/, '$1') ?? '127.0.0.1';
+  const isBracketed = before !== undefined && before !== address;
+  const number = readPort(text);
+  if (number === undefined || isIP(address) === 0 || isIPv6(address) !== isBracketed) return undefined;
+  return { address, port: number };
 }
 
 function readMediaPorts(value: string): MediaPorts | undefined {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { LatchkeyError } from '../index.js';
+import { isLoopback } from '../sip/index.js';
 import type { LatchEvent } from '../index.js';
 import type { DistributionServer, Listening } from '../server/index.js';
 import { Failure } from '../phone/failure.js';
@@ -20,6 +21,7 @@ import { reload } from './serve-reload.js';
 import { readServeAdmission } from './serve-admission.js';
 import { LIMITS, readServeOptions, SERVE_ROWS } from './serve-options.js';
 import { ServeHttps } from './serve-https.js';
+import { startWatch } from './serve-watch.js';
 import type { ServeOptions } from './serve-options.js';
 
 /** Totals change slowly to an eye that reads a day of them; who watches asks for more. */
@@ -74,6 +76,9 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     const pem = pemOf(certificate);
     const httpsAt =
       https && pem && (await https.start(server, options, pem, (error) => tell('https', error)));
+    const watching =
+      options.watch &&
+      (await startWatch(server, options.watch, advertise, pem, (error) => tell('watch', error)));
     if (allowInsecureSignalling)
       console.error(
         'latchkey: --allow-insecure-signalling: whoever reads the signalling can take over the media',
@@ -81,6 +86,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     log.open('listening', {
       ...addressesOf(listening),
       ...(httpsAt && { https: httpsAt }),
+      ...(watching && { watch: watching.at }),
       advertise: advertise.join(','),
       certificate: certificate?.file,
       policy,
@@ -106,6 +112,8 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     if (isAsked && now.drainMs > 0) await drain(server, now.drainMs, end.second, log);
     ticker.stop();
     https?.close();
+    // Pages keep what they show: how things stood when the end began.
+    await watching?.watch.close();
     const { calls } = server.snapshot();
     await Promise.race([server.close({ graceMs: GRACE_MS }), end.second.then(() => pause(AT_ONCE_MS))]);
     const { counters } = server;
@@ -218,7 +226,8 @@ function addressesOf({ sip, media, address, other }: Listening): Record<string, 
 async function certificateFor(options: ServeOptions): Promise<Certificate | undefined> {
   if (options.cert !== undefined && options.key !== undefined)
     return readCertificate(options.cert, options.key);
-  if (options.tls === 0 && options.wss === 0 && options.https === 0) return undefined;
+  const isAbroad = options.watch !== undefined && !isLoopback(options.watch.address);
+  if (options.tls === 0 && options.wss === 0 && options.https === 0 && !isAbroad) return undefined;
   return createCertificate([...new Set([...options.advertise, ...options.listen])]);
 }
 

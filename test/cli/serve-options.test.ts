@@ -35,8 +35,8 @@ describe('serve without a word on who may call', () => {
 
 describe('the options of serve', () => {
   it('have the defaults that the help states', () => {
-    const { cert, key, callOut, durationMs, users, clientCa, ...options } = readServeOptions({});
-    assert.deepEqual([cert, key, callOut, durationMs, users, clientCa], Array(6).fill(undefined));
+    const { cert, key, callOut, durationMs, users, clientCa, watch, ...options } = readServeOptions({});
+    assert.deepEqual([cert, key, callOut, durationMs, users, clientCa, watch], Array(7).fill(undefined));
     assert.deepEqual(options, {
       listen: ['127.0.0.1'],
       advertise: ['127.0.0.1'],
@@ -162,12 +162,24 @@ describe('the options of serve', () => {
     assert.deepEqual(options.media, { kind: 'shared', port: 7000 });
   });
 
+  it('the page is on loopback unless an address is given, and nowhere by 0', () => {
+    assert.deepEqual(readServeOptions({ watch: '8080' }).watch, { address: '127.0.0.1', port: 8080 });
+    assert.deepEqual(readServeOptions({ watch: '[::]:auto' }).watch, { address: '::', port: 'auto' });
+    const abroad = readServeOptions({ watch: '192.0.2.1:443' });
+    assert.deepEqual(abroad.watch, { address: '192.0.2.1', port: 443 });
+    for (const watch of ['0', '192.0.2.1:0']) assert.equal(readServeOptions({ watch }).watch, undefined);
+  });
+
   const wrong: [Record<string, unknown>, RegExp][] = [
     [{ udp: '65536' }, /^--udp: expects a port/],
     [{ tcp: '-1' }, /^--tcp: expects a port/],
     [{ tls: '5061x' }, /^--tls: expects a port/],
     [{ ws: '' }, /^--ws: expects a port/],
     [{ wss: 'yes' }, /^--wss: expects a port/],
+    [{ watch: 'localhost:80' }, /^--watch: expects a port.*, or ADDRESS:PORT$/],
+    [{ watch: '::1:80' }, /^--watch: expects/],
+    [{ watch: '[127.0.0.1]:80' }, /^--watch: expects/],
+    [{ watch: '127.0.0.1:' }, /^--watch: expects/],
     [{ media: '0' }, /^--media: expects/],
     [{ media: '65535' }, /^--media: expects/],
     [{ media: '5-5' }, /^--media: expects/],

@@ -13,6 +13,7 @@ import { Phone } from './phone.js';
 const LOOPBACK = '127.0.0.1';
 
 export interface CallerOrder {
+  readonly name: string;
   readonly uri: string;
   /** The path of the certificate to trust, in PEM. */
   readonly ca: string;
@@ -49,7 +50,10 @@ async function dial(order: CallerOrder): Promise<Call> {
     createNatSocket({ insidePort, privateAddress, onEpoch: (seen) => (epoch = seen) });
   if (!order.speaksLatch) return Phone.dial({ uri, ca, media, createSocket, onRtp });
   const signalled = { address: privateAddress };
-  const terminal = startTerminal({ uri, ca, listen: LOOPBACK, media, createSocket, signalled });
+  // Nobody asks for a password here: it is the name that the server shows.
+  const credentials = { user: order.name, password: '' };
+  const options = { uri, ca, credentials, listen: LOOPBACK, media, createSocket, signalled };
+  const terminal = startTerminal(options);
   terminal.mute(true);
   terminal.on('rtp', onRtp);
   await terminal.answered;

@@ -3,6 +3,8 @@ import type { Rebinding, SceneName, SceneResult, Seen } from './scene.js';
 
 export type DemoEvent =
   | { readonly event: 'ready'; readonly tookMs: number }
+  /** Where the latched call can be seen. Whoever has the address can watch. */
+  | { readonly event: 'watch'; readonly url: string }
   | {
       readonly event: 'scene';
       readonly scene: SceneName;

@@ -35,6 +35,8 @@ export interface DemoOptions {
   /** How to call from another terminal. */
   readonly joinCommand: (scene: Scene) => readonly [call: string, trust: string];
   readonly serverLines: readonly string[];
+  /** The page that shows the latched call is there. */
+  readonly onWatchable: (url: string) => void;
 }
 
 export class Demo {
@@ -58,7 +60,13 @@ export class Demo {
     const beganMs = performance.now();
     this.#latched = await Scene.prepare('latched');
     const tookMs = performance.now() - beganMs;
-    if (!this.#options.stop.aborted) this.#options.story.tell({ event: 'ready', tookMs });
+    const { stop, story, onWatchable } = this.#options;
+    if (stop.aborted) return;
+    story.tell({ event: 'ready', tookMs });
+    const { watchUrl: url } = this.#latched.server;
+    if (url === undefined) return;
+    story.tell({ event: 'watch', url });
+    onWatchable(url);
   }
 
   /** Plays both scenes, or as much of them as there is time for. True when all was played. */

@@ -5,6 +5,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { Failure } from '../../phone/failure.js';
 import { Demo } from './demo.js';
+import { openBrowser } from './browser.js';
 import { besides } from './part.js';
 import { ROOM } from './scene.js';
 import type { Scene } from './scene.js';
@@ -15,6 +16,7 @@ interface Options {
   readonly durationMs: number | undefined;
   readonly isJson: boolean;
   readonly pace: number;
+  readonly opensBrowser: boolean;
 }
 
 /** Node's timers take 31 bits of milliseconds. */
@@ -26,20 +28,22 @@ export function registerDemo(program: Command): void {
     .description('see a latched and a blindly latched call under the same attack, on this machine only')
     .option('--duration <s>', 'end by itself after so many seconds; exit code 1 if anything was stolen')
     .option('--json', 'print one JSON object a line')
+    .option('--browser', 'open the page that shows the latched call')
     .addOption(new Option('--pace <factor>', 'shorten the script, for tests').hideHelp())
     .action((flags: Record<string, unknown>) => play(readOptions(flags)));
 }
 
-function readOptions({ duration, json, pace = '1' }: Record<string, unknown>): Options {
+function readOptions({ duration, json, browser, pace = '1' }: Record<string, unknown>): Options {
   const seconds = duration === undefined ? undefined : Number(duration);
   if (seconds !== undefined && !(seconds > 0 && seconds <= DURATION_MAX_S))
     throw new Failure(`--duration: expects seconds, above 0 and up to ${DURATION_MAX_S}`);
   const factor = Number(pace);
   if (!(factor > 0 && factor <= 1)) throw new Failure('--pace: expects a number above 0 and up to 1');
-  return { durationMs: seconds && seconds * 1000, isJson: json === true, pace: factor };
+  const opensBrowser = browser === true;
+  return { durationMs: seconds && seconds * 1000, isJson: json === true, pace: factor, opensBrowser };
 }
 
-async function play({ durationMs, isJson, pace }: Options): Promise<void> {
+async function play({ durationMs, isJson, pace, opensBrowser }: Options): Promise<void> {
   const stopper = new AbortController();
   const stop = (): void => stopper.abort();
   let isInterrupted = false;
@@ -52,7 +56,9 @@ async function play({ durationMs, isJson, pace }: Options): Promise<void> {
   const isColoured = wantsColours(process.stdout, process.env);
   const write = (text: string): void => void process.stdout.write(text);
   const story = new Story({ isJson, isColoured, write });
-  const demo = new Demo({ story, pace, stop: stopper.signal, joinCommand, serverLines: readServerLines() });
+  const onWatchable = (url: string): void => void (opensBrowser && openBrowser(url));
+  const serverLines = readServerLines();
+  const demo = new Demo({ story, pace, stop: stopper.signal, joinCommand, serverLines, onWatchable });
   try {
     await demo.prepare();
     if (durationMs !== undefined) setTimeout(stop, durationMs);

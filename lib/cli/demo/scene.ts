@@ -88,7 +88,8 @@ export class Scene {
       parts.push(part as Part<never>);
       return part;
     };
-    const serving = Server.start(range, name === 'latched' ? 'require' : 'legacy');
+    const isLatched = name === 'latched';
+    const serving = Server.start(range, isLatched ? 'require' : 'legacy', isLatched);
     try {
       const impostor = start(new Part<ImpostorQuestions>('the impostor', 'impostor-part'));
       const callers = ['alice', 'bob'].map(async (caller, i): Promise<Caller> => {
@@ -231,6 +232,7 @@ export class Scene {
   async #dial(caller: Caller): Promise<void> {
     const { part, insidePort, privateAddress, name } = caller;
     const answer = await part.ask('dial', {
+      name,
       uri: `sip:${ROOM}@${this.server.address}:${this.server.port};transport=tls`,
       ca: this.server.certificate,
       speech: packageFile(`fixtures/speech/${name}.pcap`),

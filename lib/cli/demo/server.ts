@@ -4,9 +4,10 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { createInterface } from 'node:readline';
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { Policy } from '../../index.js';
 import { Failure } from '../../phone/failure.js';
+import { TOKEN_VARIABLE } from '../serve-watch.js';
 import { besides } from './part.js';
 
 const LOOPBACK = '127.0.0.1';
@@ -37,6 +38,8 @@ export interface ServerEvent {
   readonly tls?: string;
   /** Of `listening`: the path of the certificate. */
   readonly certificate?: string;
+  /** Of `listening`: where the page of the rooms is. */
+  readonly watch?: string;
 }
 
 export interface MediaRange {
@@ -80,13 +83,16 @@ export class Server {
   readonly #child: ChildProcess;
   readonly #watchers = new Set<() => void>();
   #hasEnded = false;
+  /** Ours, so that nobody need print it for us to know it. */
+  readonly #token = randomBytes(16).toString('base64url');
   #lastWords = '';
 
   /** The server on 5061, or on another port where that one is taken; resolves when it listens. Throws a Failure. */
-  static async start(media: MediaRange, policy: Policy): Promise<Server> {
-    const usual = new Server(media, policy, String(SIPS_PORT));
+  static async start(media: MediaRange, policy: Policy, isWatched: boolean): Promise<Server> {
+    const more = isWatched ? ['--watch', 'auto'] : [];
+    const usual = new Server(media, policy, ['--tls', String(SIPS_PORT), ...more]);
     if (await usual.#listens()) return usual;
-    const other = new Server(media, policy, 'auto');
+    const other = new Server(media, policy, ['--tls', 'auto', ...more]);
     if (await other.#listens()) return other;
     throw new Failure(`the server did not start: ${other.#lastWords.trim()}`, 1);
   }
@@ -94,12 +100,13 @@ export class Server {
   private constructor(
     readonly media: MediaRange,
     policy: Policy,
-    tls: string,
+    more: readonly string[],
   ) {
-    const args = ['serve', '--json', '--listen', LOOPBACK, '--udp', '0', '--tcp', '0', '--tls', tls];
+    const args = ['serve', '--json', '--listen', LOOPBACK, '--udp', '0', '--tcp', '0', ...more];
     args.push('--media', `${media.low}-${media.high}`, '--policy', policy);
     this.#child = fork(besides('../main'), args, {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, [TOKEN_VARIABLE]: this.#token },
       execArgv: [...process.execArgv, '--import', new URL(`file://${besides('leash')}`).href],
     });
     if (this.#child.stdout) createInterface(this.#child.stdout).on('line', (line) => this.#handleLine(line));
@@ -125,6 +132,12 @@ export class Server {
 
   get port(): number {
     return splitAddress(this.#listening?.tls).port;
+  }
+
+  /** The page that shows its rooms; undefined where it serves none. */
+  get watchUrl(): string | undefined {
+    const at = this.#listening?.watch;
+    return at === undefined ? undefined : `http://${at}/#token=${this.#token}`;
   }
 
   /** The path of its certificate, for callers to trust. */

@@ -49,6 +49,8 @@ export class Story {
           ),
           'Real SIP over TLS and real RTP between processes of this machine; nothing leaves 127.0.0.1.',
         ];
+      case 'watch':
+        return [`See it happen in a browser: ${event.url}`];
       case 'scene':
         return ['', ...this.#scene(event)];
       case 'met':

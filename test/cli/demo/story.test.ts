@@ -47,6 +47,7 @@ const seen = (scene: 'latched' | 'blind'): DemoEvent => ({
 
 const EVENTS: readonly DemoEvent[] = [
   { event: 'ready', tookMs: 1400 },
+  { event: 'watch', url: 'http://127.0.0.1:65535/#token=GAwKj1yqmVrCI6tDdFwZzA' },
   { event: 'scene', scene: 'latched', server: '127.0.0.1:5061', media: '20000-20031', processes: 6 },
   seen('latched'),
   { event: 'spray', scene: 'latched', media: '20000-20031' },
