@@ -18,7 +18,7 @@ export interface PlayerOptions {
 /** Where the stream stands, for a sender report. */
 export interface PlayerState {
   readonly ssrc: number;
-  /** RTP timestamp and time of the last packet. */
+  /** RTP timestamp of the last packet, and when it was due: it may have gone out later. */
   readonly timestamp: number;
   readonly lastMs: number;
   readonly packets: number;
@@ -86,12 +86,12 @@ export class Player {
         return;
       }
       if (lateMs > MAX_LATE_MS) this.#startMs += lateMs;
-      this.#send(this.#next.bytes);
+      this.#send(this.#next.bytes, this.#startMs + this.#next.offsetMs);
       this.#next = this.#take();
     }
   };
 
-  #send(bytes: Uint8Array): void {
+  #send(bytes: Uint8Array, dueMs: number): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     // A capture may have holes, and these are not ours to repeat: the numbers are counted here.
     view.setUint16(2, this.#firstSequence + this.#count++);
@@ -100,7 +100,7 @@ export class Player {
     this.sent++;
     this.#octets += bytes.length - RTP_HEADER_BYTES;
     this.#timestamp = view.getUint32(4);
-    this.#lastMs = this.#nowMs();
+    this.#lastMs = dueMs;
   }
 
   #take(): MediaPacket | undefined {

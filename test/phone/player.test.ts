@@ -155,6 +155,18 @@ describe('the player', () => {
     assert.deepEqual([timestamp, lastMs], [sent[2]?.timestamp, 40]);
   });
 
+  it('says so as by its timestamps, and not as late as the packet went out', () => {
+    let lateMs = 0;
+    const player = play(playTone(1), () => clock.now + lateMs);
+    player.start();
+    clock.tick(20);
+    lateMs = 13;
+    clock.tick(20);
+    const { timestamp, lastMs } = player.state;
+    assert.deepEqual([sent.length, sent[2]?.atMs], [3, 53]);
+    assert.deepEqual([timestamp, lastMs], [sent[2]?.timestamp, 40]);
+  });
+
   it('plays nothing where there is nothing', () => {
     const player = play([]);
     player.start();
