@@ -10,7 +10,7 @@ import { classifyPacket, parseRtp } from '../../lib/wire/index.js';
 import { CommandProcess } from '../cli/server-process.js';
 import { mediaPort, RawPhone } from '../cli/raw-phone.js';
 import { createCertificate } from '../plugins/sip-phones.js';
-import { Example } from './example.js';
+import { Example } from './example-program.js';
 
 const RATE = 8000;
 /** What callers play, over and over. */
