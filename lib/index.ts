@@ -16,6 +16,7 @@ export type { FetchKey, LatchkeyOptions, Role, SessionOptions, Signalling, Where
 export type { DescriptionType, LatchEventOf, LatchEvents, Session, StreamStatus } from './net/session.js';
 export type { MediaPort, MediaPortEvents } from './net/media-port.js';
 export type { Guard } from './net/guard/guard.js';
+export { SteadyEmitter } from './net/steady-emitter.js';
 export { nodeCrypto, createNodeRandom } from './net/node-crypto.js';
 export { POLICIES, ROLES } from './net/options.js';
 export {

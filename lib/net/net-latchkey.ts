@@ -1,5 +1,4 @@
 // One latchkey: the engine, the loop, the sockets and all sessions. It opens no socket unasked and no port of its own.
-import { EventEmitter } from 'node:events';
 import type { Socket, SocketOptions, SocketType } from 'node:dgram';
 import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
 import type { LatchEvent, SdpSession } from '../core/index.js';
@@ -18,8 +17,9 @@ import { checkLatchkeyOptions, checkSessionOptions } from './options.js';
 import type { CheckedOptions, LatchkeyOptions, SessionOptions } from './options.js';
 import type { Session } from './session.js';
 import { SharedSockets } from './shared-socket.js';
+import { SteadyEmitter } from './steady-emitter.js';
 
-export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchkey {
+export class NetLatchkey extends SteadyEmitter<LatchkeyEvents> implements Latchkey {
   readonly sdpLimits: SdpLimits;
   readonly #engine: Engine;
   readonly #sessions = new Map<string, NetSession>();
@@ -31,7 +31,7 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
   #isClosed = false;
 
   constructor(engine: Engine, checked = checkLatchkeyOptions()) {
-    super({ captureRejections: true });
+    super('listenerError');
     const { sdpLimits, findKey, fetchKey, fetchKeyMs } = checked;
     this.sdpLimits = sdpLimits;
     this.#engine = engine;
@@ -96,7 +96,7 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
     const session = new NetSession({
       core,
       sockets: this.#sockets,
-      onListenerError: this.#onListenerError,
+      onListenerError: (error) => this.onFailure(error),
       onEnded: (ended) => this.#ended.push(ended),
       fork: () => this.#adopt(core.fork()),
     });
@@ -105,41 +105,17 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
     return session;
   }
 
-  /** Of listeners that are async functions. */
-  [Symbol.for('nodejs.rejection')](error: unknown): void {
-    this.#onListenerError(error);
+  protected override tellFailure(error: unknown): boolean {
+    return this.tell('listenerError', error);
   }
 
   #announce(event: LatchEvent): void {
     const session = this.#sessions.get(event.session);
     if (event.type === 'closed') session?.onEnd();
-    for (const emitter of session ? [session, this] : [this]) {
-      this.#emitTo(emitter, event.type, event);
-      this.#emitTo(emitter, 'event', event);
-    }
+    session?.onEvent(event);
+    this.tell<'event'>(event.type as 'event', event);
+    this.tell('event', event);
   }
-
-  #emitTo(emitter: EventEmitter, name: LatchEvent['type'] | 'event', event: LatchEvent): void {
-    try {
-      emitter.emit(name, event);
-    } catch (error) {
-      this.#onListenerError(error);
-    }
-  }
-
-  readonly #onListenerError = (error: unknown): void => {
-    if (this.listenerCount('listenerError') > 0) {
-      try {
-        this.emit('listenerError', error);
-        return;
-      } catch {
-        // A listener of 'listenerError' that throws has had its turn: its victim surfaces as below.
-      }
-    }
-    process.nextTick(() => {
-      throw error;
-    });
-  };
 
   /** Not sooner than its last event is given out. */
   #forgetEnded(): void {
@@ -150,29 +126,18 @@ export class NetLatchkey extends EventEmitter<LatchkeyEvents> implements Latchke
 
   #onFault(fault: unknown): void {
     this.#sockets.residue.counters.dropped.internal++;
-    this.#tell('fault', fault, fault);
+    this.#warnUnless(this.tell('fault', fault), fault);
   }
 
   #onFetchFailed(failure: FetchFailure): void {
-    this.#tell('fetchFailed', failure, failure.error);
+    this.#warnUnless(this.tell('fetchFailed', failure), failure.error);
   }
 
   /** What nobody listens for is not lost: the first becomes a warning of the process. */
-  #tell<Name extends 'fault' | 'fetchFailed'>(
-    name: Name,
-    told: LatchkeyEvents[Name][0],
-    error: unknown,
-  ): void {
-    if (this.listenerCount(name) > 0) {
-      try {
-        (this as EventEmitter).emit(name, told);
-      } catch (thrown) {
-        this.#onListenerError(thrown);
-      }
-    } else if (!this.#hasWarned) {
-      this.#hasWarned = true;
-      process.emitWarning(error instanceof Error ? error : String(error), 'LatchkeyFault');
-    }
+  #warnUnless(isHeard: boolean, error: unknown): void {
+    if (isHeard || this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(error instanceof Error ? error : String(error), 'LatchkeyFault');
   }
 
   #checkOpen(): void {

@@ -1,6 +1,5 @@
 // One stream on a socket of its own or on a shared one: takes what the engine accepted for it, and sends to wherever the
 // engine says that the peer is. Refuses to send anywhere else: it takes no address.
-import { EventEmitter } from 'node:events';
 import { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
 import type { Component } from '../core/index.js';
@@ -13,6 +12,7 @@ import { datagramSocketOf } from './dgram-socket.js';
 import type { MediaPort, MediaPortEvents } from './media-port.js';
 import type { Consumer, SharedSocket, SharedSockets } from './shared-socket.js';
 import { isConnected } from './socket-address.js';
+import { SteadyEmitter } from './steady-emitter.js';
 
 export interface MediaPortSite {
   readonly media: number;
@@ -23,7 +23,7 @@ export interface MediaPortSite {
   readonly onClosed: () => void;
 }
 
-export class NetMediaPort extends EventEmitter<MediaPortEvents> implements MediaPort, Consumer {
+export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements MediaPort, Consumer {
   readonly media: number;
   readonly component: 1 | 2;
   readonly #site: MediaPortSite;
@@ -31,7 +31,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
   #isClosed = false;
 
   constructor(site: MediaPortSite, socket: BindableSocket) {
-    super({ captureRejections: true });
+    super();
     this.media = site.media;
     this.component = site.component;
     this.#site = site;
@@ -85,17 +85,18 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
   }
 
   deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean {
+    // As `tell`, without a list of arguments more for each packet.
     try {
       return this.emit('packet', bytes, source, kind, this.#site.sockets.loop.turnMs);
     } catch (error) {
-      this.#site.onListenerError(error);
+      this.onFailure(error);
       return true;
     }
   }
 
-  /** Of listeners that are async functions. */
-  [Symbol.for('nodejs.rejection')](error: unknown): void {
+  protected override tellFailure(error: unknown): boolean {
     this.#site.onListenerError(error);
+    return true;
   }
 
   onSocketClosed(): void {
@@ -117,11 +118,7 @@ export class NetMediaPort extends EventEmitter<MediaPortEvents> implements Media
 
   #ended(): void {
     this.#site.onClosed();
-    try {
-      this.emit('close');
-    } catch (error) {
-      this.#site.onListenerError(error);
-    }
+    this.tell('close');
   }
 
   /** One function for all packets: what the kernel refuses later is counted. */

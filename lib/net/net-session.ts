@@ -1,11 +1,11 @@
 // One call on its sockets: hands descriptions, packets and time to the core's session. It adds no rule of its own; what
 // the protocol asks is decided by the core.
-import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
 import type {
   CallProtection,
   Component,
+  LatchEvent,
   PeerSource,
   QuestionOutcome,
   SdpSession,
@@ -23,6 +23,7 @@ import { checkDescriptionType, checkIp, checkOutcome, checkPeer, checkWhere } fr
 import type { Where } from './options.js';
 import type { DescriptionType, LatchEvents, Session, StreamStatus } from './session.js';
 import type { SharedSockets } from './shared-socket.js';
+import { SteadyEmitter } from './steady-emitter.js';
 
 export interface SessionSite {
   readonly core: SdpSession;
@@ -32,14 +33,14 @@ export interface SessionSite {
   readonly fork: () => NetSession;
 }
 
-export class NetSession extends EventEmitter<LatchEvents> implements Session {
+export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
   readonly #site: SessionSite;
   readonly #ports = new Map<Component, NetMediaPort>();
   readonly #guards = new Map<Component, NetGuard>();
   #isClosed = false;
 
   constructor(site: SessionSite) {
-    super({ captureRejections: true });
+    super();
     this.#site = site;
   }
 
@@ -177,9 +178,15 @@ export class NetSession extends EventEmitter<LatchEvents> implements Session {
     this.#changed();
   }
 
-  /** Of listeners that are async functions. */
-  [Symbol.for('nodejs.rejection')](error: unknown): void {
+  protected override tellFailure(error: unknown): boolean {
     this.#site.onListenerError(error);
+    return true;
+  }
+
+  /** For the latchkey: what the core says of this session. */
+  onEvent(event: LatchEvent): void {
+    this.tell<'event'>(event.type as 'event', event);
+    this.tell('event', event);
   }
 
   /** For the latchkey: the core has closed this session, by us or by itself. */

@@ -1,9 +1,8 @@
 // The distribution server: puts the parts together and tells what happens in events. `sip:NAME@host` is the room NAME,
 // `sip:echo@host` the caller's own media. It prints nothing, heeds no signals of the system, and ends no program.
-import { EventEmitter } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { checkOptions, createLatchkey, LatchkeyError, normaliseIp, option } from '../index.js';
+import { checkOptions, createLatchkey, LatchkeyError, normaliseIp, option, SteadyEmitter } from '../index.js';
 import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
 import { createRooms } from '../room/index.js';
 import type { Leg, Rooms, Tap } from '../room/index.js';
@@ -57,7 +56,7 @@ type State =
   | { readonly is: 'open'; readonly sip: SipSide | undefined }
   | { readonly is: 'closed'; readonly when: Promise<void> };
 
-class OneServer extends EventEmitter<DistributionServerEvents> implements DistributionServer {
+class OneServer extends SteadyEmitter<DistributionServerEvents> implements DistributionServer {
   readonly latchkey: Latchkey;
   readonly rooms: Rooms;
   readonly #options: CheckedServerOptions;
@@ -78,7 +77,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
   #state: State = { is: 'new' };
 
   constructor(options: CheckedServerOptions) {
-    super({ captureRejections: true });
+    super('fault');
     const { latchkey, rooms, listen } = options;
     this.#options = options;
     this.#listen = listen;
@@ -90,18 +89,18 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     this.#codecs = new CodecMatch({
       rooms: this.rooms,
       callOf: ({ session }) => this.#callOf(session),
-      onMismatch: (leg, other) => this.#tell('mismatch', mismatchOf(leg, other)),
+      onMismatch: (leg, other) => this.tell('mismatch', mismatchOf(leg, other)),
       onFault: (error) => this.#fault('defect', 'server', error),
     });
     this.rooms.on('joined', (leg) => {
-      this.#tell('joined', this.#participantOf(leg));
+      this.tell('joined', this.#participantOf(leg));
       this.#codecs.check(leg);
     });
-    this.rooms.on('left', (leg) => this.#tell('left', this.#participantOf(leg)));
+    this.rooms.on('left', (leg) => this.tell('left', this.#participantOf(leg)));
     const onEvent = (event: LatchEvent) => {
       if (PATH_EVENTS.includes(event.type)) this.#record.notePath(event.session);
-      this.#tell('latch', event);
-      if (event.type === 'rejected') this.#tell('rejected', refusalOf(event));
+      this.tell('latch', event);
+      if (event.type === 'rejected') this.tell('rejected', refusalOf(event));
     };
     this.latchkey.on('event', onEvent);
     // It may be the application's, and live longer than the server.
@@ -162,7 +161,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     const stack = sip.listeners[index]?.stackOf(parsed.uri.transport);
     const { status, reason, session } = await sip.meeting.callOut(parsed.uri, room, stack, ringMs);
     const result = { uri, room, status, reason, ...(session && { session: session.id }) };
-    this.#tell('callout', result);
+    this.tell('callout', result);
     return result;
   }
 
@@ -314,7 +313,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
       ...{ signalling, seats: this.#seats, admission: this.#admission },
       onTurnedAway: (...refused) => this.#tellTurnedAway(...refused),
       onRefused: (session, invite, status, warning) =>
-        this.#tell('rejected', {
+        this.tell('rejected', {
           ...placeOf(session),
           ...describedBy(invite, this.latchkey),
           ...{ status, warning },
@@ -324,7 +323,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
         if (leg) this.#codecs.check(leg);
         if (!this.#record.noteAnswer(session)) return;
         const { protection } = session;
-        this.#tell('answered', { ...placeOf(session), room: roomName, protection });
+        this.tell('answered', { ...placeOf(session), room: roomName, protection });
       },
       onFault: (error) => this.#fault('defect', 'server', error),
     });
@@ -340,7 +339,7 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
       const { room, direction } = meeting.placeOf(message);
       const described = describedBy(message, this.latchkey);
       this.#record.noteName(session, nameIn(message, direction));
-      this.#tell('session', { ...placeOf(session), ...described, room, direction });
+      this.tell('session', { ...placeOf(session), ...described, room, direction });
     };
     signalling.on('fault', onFault).on('ended', onEnded).on('session', onSession);
     this.#closers.push(() =>
@@ -355,41 +354,21 @@ class OneServer extends EventEmitter<DistributionServerEvents> implements Distri
     const { address, port } = flow;
     const isKnown = address !== undefined && typeof port === 'number';
     const remote = isKnown ? { remote: { address, port } } : {};
-    this.#tell('rejected', { call: callId(invite), media: 0, component: 1, ...remote, status, warning });
+    this.tell('rejected', { call: callId(invite), media: 0, component: 1, ...remote, status, warning });
   }
 
   #tellEnd(session: Session, reason: EndedCall['reason']): void {
     const room = this.#seats.of(session.id)?.roomName;
-    this.#tell('ended', { ...placeOf(session), room, reason });
+    this.tell('ended', { ...placeOf(session), room, reason });
   }
 
-  #fault(kind: ServerFault['kind'], where: string, error: unknown): void {
+  #fault(kind: ServerFault['kind'], where: string, error: unknown): boolean {
     this.#record.countFault(where);
-    this.#tell('fault', { kind, where, error });
+    return this.tell('fault', { kind, where, error });
   }
 
-  /** A listener that throws must not break what the event comes from: unheard, its exception surfaces by itself. */
-  #tell<Name extends keyof DistributionServerEvents>(
-    name: Name,
-    ...args: DistributionServerEvents[Name]
-  ): void {
-    try {
-      (this as EventEmitter).emit(name, ...args);
-    } catch (error) {
-      this.#onListenerFailed(error, name);
-    }
-  }
-
-  /** Of listeners that are async functions. */
-  [Symbol.for('nodejs.rejection')](error: unknown, name: string): void {
-    this.#onListenerFailed(error, name);
-  }
-
-  #onListenerFailed(error: unknown, name: string): void {
-    if (name !== 'fault' && this.listenerCount('fault') > 0) return this.#fault('defect', 'listener', error);
-    setImmediate(() => {
-      throw error;
-    });
+  protected override tellFailure(error: unknown): boolean {
+    return this.#fault('defect', 'listener', error);
   }
 
   #checkOpen(): State & { is: 'open' } {

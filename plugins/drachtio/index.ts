@@ -3,10 +3,9 @@
  * that it receives. Applications use `createUAS`, `createUAC`, `createB2BUA` and dialogs as before. It imports no `drachtio-srf`
  * itself: the caller hands its `Srf` over.
  */
-import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type Srf from 'drachtio-srf';
-import { LatchkeyError } from '../../lib/index.js';
+import { LatchkeyError, SteadyEmitter } from '../../lib/index.js';
 import type { Latchkey, Session } from '../../lib/index.js';
 import { BoundCounters, Calls, GateCounters } from '../../lib/sip/index.js';
 import type { EndedCall, Fault, RejectedCall, SipCounts, SipMessage } from '../../lib/sip/index.js';
@@ -44,14 +43,14 @@ export type CallReference = Srf.SrfRequest | Srf.SrfResponse | Srf.Dialog;
 const latched = new WeakSet<object>();
 
 /** Made by `latchDrachtio`. */
-export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
+export class LatchDrachtio extends SteadyEmitter<LatchDrachtioEvents> {
   readonly #registry = new CallRegistry();
   readonly #gate = new GateCounters();
   readonly #bounds = new BoundCounters();
 
   /** Made by `latchDrachtio`, not by hand. */
   constructor(srf: Srf, latchkey: Latchkey, options: LatchDrachtioOptions) {
-    super({ captureRejections: true });
+    super('fault');
     const { role, policy, ringingMs, maxSilenceMs, trust } = readOptions(options);
     const { app } = srf as unknown as { app?: DrachtioApp };
     if (!app) throw new LatchkeyError('LATCHKEY_OPTION', 'latchDrachtio needs a Srf of drachtio-srf 5');
@@ -61,16 +60,16 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
       latchkey,
       { role, ringingMs, maxSilenceMs, ...(policy && { policy }), bounds: this.#bounds },
       {
-        onSession: (session, message) => this.#tell('session', session, message),
+        onSession: (session, message) => this.tell('session', session, message),
         onEnd: (dialog, reason) => {
           registry.end(dialog, reason);
-          this.#tell('ended', { session: dialog.session, call: dialog.callId, reason });
+          this.tell('ended', { session: dialog.session, call: dialog.callId, reason });
         },
       },
     );
     const faults = new HandlerFaults({
       isHeard: () => this.listenerCount('fault') > 0,
-      onFault: (error) => this.#tell('fault', { where: 'application', error }),
+      onFault: (error) => this.tell('fault', { where: 'application', error }),
     });
     hookApp(app, {
       prepareHandlers: (one) => faults.watch(one),
@@ -82,9 +81,9 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
           hasDialog: (id) => hasDialog(srf, id),
           onRejected: (dialog, message, { status, warning }) => {
             const call = String(message.headers['call-id'] ?? '');
-            this.#tell('rejected', { session: dialog?.session, call, status, warning, message });
+            this.tell('rejected', { session: dialog?.session, call, status, warning, message });
           },
-          onFault: (where, error) => this.#tell('fault', { where, error }),
+          onFault: (where, error) => this.tell('fault', { where, error }),
         }),
     });
     latched.add(app);
@@ -110,37 +109,13 @@ export class LatchDrachtio extends EventEmitter<LatchDrachtioEvents> {
     try {
       wire.emit('msg', socket, text);
     } catch (error) {
-      if (this.listenerCount('fault') > 0) this.#tell('fault', { where: 'application', error });
-      // As without this plugin.
-      else throwLater(error);
+      this.onFailure(error);
     }
   }
 
-  /** A listener that throws must not break the loop that the event comes from. */
-  #tell<K extends keyof LatchDrachtioEvents>(name: K, ...args: LatchDrachtioEvents[K]): void {
-    try {
-      (this as EventEmitter).emit(name, ...args);
-    } catch (error) {
-      this.#onListenerFailed(error, name);
-    }
+  protected override tellFailure(error: unknown): boolean {
+    return this.tell('fault', { where: 'application', error });
   }
-
-  /** Of listeners that are async functions. */
-  [Symbol.for('nodejs.rejection')](error: unknown, name: string): void {
-    this.#onListenerFailed(error, name);
-  }
-
-  #onListenerFailed(error: unknown, name: string): void {
-    if (name !== 'fault' && this.listenerCount('fault') > 0)
-      this.#tell('fault', { where: 'application', error });
-    else throwLater(error);
-  }
-}
-
-function throwLater(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
 }
 
 function hasDialog(srf: Srf, id: string): boolean {

@@ -1,11 +1,11 @@
 // The RTSP service: its listeners, its connections, and what it tells of them. It decides nothing about media.
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { createServer as createSecureServer } from 'node:tls';
 import type { Server as SecureServer, TLSSocket } from 'node:tls';
-import { LatchkeyError, normaliseIp } from '../../lib/index.js';
+import { LatchkeyError, normaliseIp, SteadyEmitter } from '../../lib/index.js';
 import type { TransportAddress } from '../../lib/index.js';
 import type { Leg } from '../../lib/room/index.js';
 import { formatTransport, PUNCH_MS, RtspAdmission } from '../../lib/rtsp/index.js';
@@ -36,7 +36,7 @@ const MINUTE_MS = 60_000;
 /** Addresses from which UDP without latch came to nothing, remembered for a minute. */
 const VAIN_MAX = 1024;
 
-export class RtspService extends EventEmitter<RtspEvents> implements LatchRtsp {
+export class RtspService extends SteadyEmitter<RtspEvents> implements LatchRtsp {
   readonly #options: CheckedOptions;
   #listen: CheckedOptions['listen'];
   readonly #admission: RtspAdmission;
@@ -55,7 +55,7 @@ export class RtspService extends EventEmitter<RtspEvents> implements LatchRtsp {
   #state: 'new' | 'open' | 'draining' | 'closed' = 'new';
 
   constructor(options: CheckedOptions) {
-    super({ captureRejections: true });
+    super('fault');
     this.#options = options;
     this.#listen = options.listen;
     this.#admission = new RtspAdmission(options.admission, () => performance.now());
@@ -116,9 +116,8 @@ export class RtspService extends EventEmitter<RtspEvents> implements LatchRtsp {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Of listeners that are async functions. */
-  [Symbol.for('nodejs.rejection')](error: unknown): void {
-    this.#fault(error);
+  protected override tellFailure(error: unknown): boolean {
+    return this.tell('fault', error);
   }
 
   #plainServer(): Server {
@@ -240,7 +239,7 @@ export class RtspService extends EventEmitter<RtspEvents> implements LatchRtsp {
     const { place, transports, isRecord } = session;
     if (!this.#sessions.has(session)) this.#tally[isRecord ? 'published' : 'watched']++;
     this.#sessions.add(session);
-    this.#tell(isRecord ? 'publishing' : 'watching', { ...place, transports });
+    this.tell(isRecord ? 'publishing' : 'watching', { ...place, transports });
     if (session.punched.length > 0)
       setTimeout(() => this.#checkPunches(session, onUnreached), PUNCH_MS).unref();
   }
@@ -263,11 +262,11 @@ export class RtspService extends EventEmitter<RtspEvents> implements LatchRtsp {
     this.#vain.set(address, performance.now());
     const [oldest] = this.#vain.keys();
     if (this.#vain.size > VAIN_MAX && oldest !== undefined) this.#vain.delete(oldest);
-    this.#tell('unreached', { ...session.place, reason: isDisputed ? 'disputed' : 'silence' });
+    this.tell('unreached', { ...session.place, reason: isDisputed ? 'disputed' : 'silence' });
   }
 
   #onEnded(session: MediaSession, reason: RtspEndReason, connection: Connection): void {
-    if (this.#sessions.delete(session)) this.#tell('ended', { ...session.place, reason });
+    if (this.#sessions.delete(session)) this.tell('ended', { ...session.place, reason });
     // RTSP 1.0 has no word for it: the farewells have gone out by RTCP, and the connection ends behind them.
     if (reason === 'over' || reason === 'timeout') connection.end();
   }
@@ -287,18 +286,8 @@ export class RtspService extends EventEmitter<RtspEvents> implements LatchRtsp {
   }
 
   #fault(error: unknown): void {
-    if (this.listenerCount('fault') > 0) this.#tell('fault', error);
-    else process.emitWarning(error instanceof Error ? error : String(error), 'LatchkeyFault');
-  }
-
-  /** A listener that throws must not break what the event comes from. */
-  #tell<Name extends keyof RtspEvents>(name: Name, ...args: RtspEvents[Name]): void {
-    try {
-      (this as EventEmitter).emit(name, ...args);
-    } catch (error) {
-      if (name === 'fault') throw error;
-      this.#fault(error);
-    }
+    if (this.tell('fault', error)) return;
+    process.emitWarning(error instanceof Error ? error : String(error), 'LatchkeyFault');
   }
 }
 

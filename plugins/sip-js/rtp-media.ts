@@ -4,8 +4,8 @@
  */
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
-import { EventEmitter, once } from 'node:events';
-import { classifyPacket } from '../../lib/index.js';
+import { once } from 'node:events';
+import { classifyPacket, SteadyEmitter } from '../../lib/index.js';
 import type { DatagramSource, MediaPort, Session, TransportAddress } from '../../lib/index.js';
 import type { Direction, RtpFormat } from './rtp-description.js';
 import { canSend } from './rtp-description.js';
@@ -32,7 +32,7 @@ interface Line {
   readonly port: MediaPort;
 }
 
-export class RtpMedia extends EventEmitter<RtpMediaEvents> {
+export class RtpMedia extends SteadyEmitter<RtpMediaEvents> {
   #rtp: Line | undefined;
   #rtcp: Line | undefined;
   #negotiation: RtpNegotiation | undefined;
@@ -45,12 +45,12 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
     /** A listener of the application's has thrown. */
     private readonly onFault: (error: unknown) => void,
   ) {
-    super({ captureRejections: true });
+    super();
   }
 
-  /** Of listeners that are async functions. */
-  [Symbol.for('nodejs.rejection')](error: unknown): void {
+  protected override tellFailure(error: unknown): boolean {
     this.onFault(error);
+    return true;
   }
 
   /** Where RTP is taken; undefined before the first description. */
@@ -98,7 +98,7 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
   /** For the handler: what has been agreed on. */
   settle(negotiation: RtpNegotiation): void {
     this.#negotiation = negotiation;
-    this.#tell('negotiated', negotiation);
+    this.tell('negotiated', negotiation);
   }
 
   /** For the handler: the call is over. */
@@ -106,16 +106,7 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#release();
-    this.#tell('close');
-  }
-
-  /** A listener that throws must not keep the handler from its answer. */
-  #tell<Name extends keyof RtpMediaEvents>(name: Name, ...args: RtpMediaEvents[Name]): void {
-    try {
-      (this as EventEmitter).emit(name, ...args);
-    } catch (error) {
-      this.onFault(error);
-    }
+    this.tell('close');
   }
 
   async #line(address: string, where: { media: number; component: 1 | 2 }): Promise<Line> {
@@ -124,7 +115,7 @@ export class RtpMedia extends EventEmitter<RtpMediaEvents> {
       await once(socket, 'listening');
       if (this.#isClosed) throw new Error('the call is over');
       const port = this.latch.bind(socket, where);
-      port.on('packet', (bytes, source) => this.#tell('packet', bytes, source));
+      port.on('packet', (bytes, source) => this.tell('packet', bytes, source));
       return { socket, port };
     } catch (error) {
       socket.close();

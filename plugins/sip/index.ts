@@ -2,7 +2,7 @@
  * latchkey for the `sip` package (kirm/sip.js): wraps its `create`, adds the latch attributes to what a call sends, reads
  * those it receives, and keeps the package alive on hostile input. It imports no `sip` itself: the caller hands it over.
  */
-import { EventEmitter } from 'node:events';
+import { SteadyEmitter } from '../../lib/index.js';
 import type { Latchkey, Session } from '../../lib/index.js';
 import {
   BoundCounters,
@@ -51,7 +51,7 @@ const DEFAULT_RINGING_MS = 200_000;
 const DEFAULT_SILENCE_MS = 60_000;
 
 /** Made by `latchSip`. */
-export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSignalling {
+export class LatchSip extends SteadyEmitter<SipSignallingEvents> implements SipSignalling {
   readonly #sip: SipPackage;
   readonly #calls: Calls;
   readonly #resolve: Resolve;
@@ -68,7 +68,7 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
 
   /** Made by `latchSip`, not by hand. */
   constructor(sip: SipPackage, latchkey: Latchkey, options: LatchSipOptions) {
-    super({ captureRejections: true });
+    super('fault');
     checkLatchSipOptions(options);
     const {
       role,
@@ -94,8 +94,8 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
         ...{ bounds: this.#bounds, strangers: this.#limits },
       },
       {
-        onSession: (session, message) => this.#tell('session', session, message),
-        onEnd: ({ session, callId }, reason) => this.#tell('ended', { session, call: callId, reason }),
+        onSession: (session, message) => this.tell('session', session, message),
+        onEnd: ({ session, callId }, reason) => this.tell('ended', { session, call: callId, reason }),
         onShown: (address) => this.#ledger.show(address),
       },
     );
@@ -133,10 +133,10 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
       ...{ given: this.#given, limits: this.#limits },
       onRejected: (dialog, message, { status, warning }) => {
         const call = String(message.headers['call-id'] ?? '');
-        this.#tell('rejected', { session: dialog?.session, call, status, warning, message });
+        this.tell('rejected', { session: dialog?.session, call, status, warning, message });
       },
       isHeard: () => this.listenerCount('received') > 0,
-      onReceived: (message, remote) => this.#tell('received', message, remote),
+      onReceived: (message, remote) => this.tell('received', message, remote),
       onFault: (where, error) => this.#fault(where, error),
       onDestroyed: (destroyed) => {
         this.#stacks.delete(destroyed);
@@ -178,31 +178,13 @@ export class LatchSip extends EventEmitter<SipSignallingEvents> implements SipSi
     return stack ? stack.expectedSignalling(request) : expectedSignalling(hop);
   }
 
-  /** A listener that throws must not break the loop that the event comes from. */
-  #tell<K extends keyof SipSignallingEvents>(name: K, ...args: SipSignallingEvents[K]): void {
-    try {
-      (this as EventEmitter).emit(name, ...args);
-    } catch (error) {
-      this.#onListenerFailed(error, name);
-    }
-  }
-
-  /** Of listeners that are async functions. */
-  [Symbol.for('nodejs.rejection')](error: unknown, name: string): void {
-    this.#onListenerFailed(error, name);
-  }
-
-  #onListenerFailed(error: unknown, name: string): void {
-    if (name !== 'fault' && this.listenerCount('fault') > 0) return this.#fault('application', error);
-    process.nextTick(() => {
-      throw error;
-    });
+  protected override tellFailure(error: unknown): boolean {
+    return this.tell('fault', { where: 'application', error });
   }
 
   /** An exception of the application's that nobody listens for is not lost: the first becomes a warning of the process. */
   #fault(where: string, error: unknown): void {
-    if (this.listenerCount('fault') > 0) return this.#tell('fault', { where, error });
-    if (where !== 'application' || this.#hasWarned) return;
+    if (this.tell('fault', { where, error }) || where !== 'application' || this.#hasWarned) return;
     this.#hasWarned = true;
     process.emitWarning(error instanceof Error ? error : String(error), 'LatchkeyFault');
   }
