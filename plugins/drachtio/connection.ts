@@ -323,6 +323,7 @@ export class DaemonConnection implements CallLine {
     const read = readMessage(line.sip);
     if (!read.ok) return this.#refuseUnread(line, method, read.reason);
     const request = read.message as SipRequest;
+    if (method === 'CANCEL' && this.#site.calls.cancelParked(request)) return;
     const isInitial = method === 'INVITE' && toTag(request) === undefined;
     const call = isInitial ? new DaemonCall(this) : this.#callOf(line);
     if (!call) return this.#deliver(line.head, withoutLatch(line.sip));
@@ -331,9 +332,32 @@ export class DaemonConnection implements CallLine {
     const flow = proxies.has(from) ? { ...from, behind: proxies.hopBefore(request, from) } : from;
     const hop = call.dialog ? hopInDialog(call.dialog.signalling, flow) : hopSignalling(flow);
     const waiting = { transaction: line.transaction, request, flow, signalling: bothHops(hop, this.#hop) };
+    const answer = (status: number) =>
+      this.#answer(call, waiting, createResponse(request, { status }, call.hostname()));
+    const parked = this.#site.calls.park(request, flow, {
+      goOn: () => {
+        if (this.#socket.destroyed) return;
+        try {
+          this.#read(call, waiting, line);
+        } catch (error) {
+          this.#site.onFault('request', error);
+          answer(500);
+        }
+      },
+      // 100 is the daemon's to send, and so is what a CANCEL asks for.
+      answer: (status) => status === 487 && answer(status),
+      onCancelled: () => undefined,
+    });
+    if (parked === false) this.#read(call, waiting, line);
+    else if (parked !== true) this.#refuse(call, waiting, parked);
+  }
+
+  #read(call: DaemonCall, waiting: Waiting, line: SipLine): void {
+    const { request, flow } = waiting;
+    const { method } = request;
     const refusal = this.#site.calls.receiveRequest(request, flow, waiting.signalling, call);
     const dialog = this.#site.calls.table.ofMessage(request);
-    if (dialog) this.#file(call, dialog, waiting, isInitial);
+    if (dialog) this.#file(call, dialog, waiting, method === 'INVITE' && toTag(request) === undefined);
     if (refusal) return this.#refuse(call, waiting, refusal);
     // The daemon has answered the INVITE by itself.
     if (method === 'CANCEL' && dialog?.isConfirmed === false) dialog.end('cancelled');
@@ -358,9 +382,9 @@ export class DaemonConnection implements CallLine {
     const dialog = this.#site.calls.table.ofMessage(request);
     if (request.method === 'ACK') dialog?.giveUp('rejected');
     else {
-      // RFC 3261 14.2: the peer may try again after a while.
+      // RFC 3261 14.2, 21.5.4: the peer may try again after a while.
       const wait = String(1 + ((randomBytes(1)[0] ?? 0) % 10));
-      const headers = refusal.status === 500 ? { 'retry-after': wait } : {};
+      const headers = [500, 503].includes(refusal.status) ? { 'retry-after': wait } : {};
       const response = createResponse(request, { ...refusal, headers }, call.hostname());
       // A call that never began ends here; a change that failed leaves its call as it was.
       if (toTag(request) === undefined) dialog?.end('rejected');
@@ -396,17 +420,27 @@ export class DaemonConnection implements CallLine {
   #onResponse(line: SipLine): void {
     const asked = this.#asked.get(line.transaction);
     if (!asked) return this.#deliver(line.head, withoutLatch(line.sip));
-    const { call, own } = asked;
     const read = readMessage(line.sip);
     if (!read.ok) this.#noteUnread('response', read.reason);
     const response = read.ok ? (read.message as SipResponse) : localResponse(asked.request, 500);
-    const { status } = response;
-    if (status >= 200) this.#asked.delete(line.transaction);
+    if (response.status >= 200) this.#asked.delete(line.transaction);
+    const goOn = () => this.#readResponse(asked, response, line, read.ok);
+    if (asked.outgoing) this.#site.calls.hold(asked.outgoing, response, goOn);
+    else goOn();
+  }
+
+  #readResponse(
+    asked: Asked & { readonly call: DaemonCall },
+    response: SipResponse,
+    line: SipLine,
+    isReadable: boolean,
+  ): void {
+    const { call, own } = asked;
     const refusal = asked.outgoing && this.#takeResponse(call, asked.outgoing, response, line);
     if (own) own.onResponse?.(response);
     else if (refusal)
       this.#deliver(line.head, asRefused(line.sip, createResponse(asked.request, refusal, call.hostname())));
-    else this.#deliver(line.head, read.ok ? withoutLatch(line.sip) : asRefused(line.sip, response));
+    else this.#deliver(line.head, isReadable ? withoutLatch(line.sip) : asRefused(line.sip, response));
   }
 
   /** Returns why a 2xx is not taken: it has been acknowledged then, and hung up. */

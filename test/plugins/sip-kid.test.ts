@@ -5,45 +5,13 @@ import { once } from 'node:events';
 import type { FetchFailure, LatchkeyOptions } from '../../lib/index.js';
 import type { SipMessage, SipRequest, SipResponse } from '../../lib/sip/index.js';
 import type { LatchSipOptions, PackageStack, SipOptions } from '../../plugins/sip/index.js';
+import { KEY, KeyStore } from './key-store.js';
 import { End, freePort, inDialog, LATCH_LINE, rawUdp, sdp, sip } from './sip-phones.js';
 
 const KID = 'phone-7_a';
-const KEY = Buffer.alloc(32, 7);
 const SECRET = 'A'.repeat(43);
 const withKid = (kid: string, tag = 'tagOfCaller', port = 40_000): string =>
   `${sdp(port)}a=latch:1 ${tag} ${SECRET} suites=HMAC-SHA-256 kid=${kid}\r\n`;
-
-/** A store of keys in another process: it answers when it is told to. */
-class Store {
-  readonly asked: string[] = [];
-  readonly #waiting: {
-    resolve: (key: Uint8Array | null) => void;
-    reject: (error: Error) => void;
-  }[] = [];
-  #onAsked: () => void = () => undefined;
-
-  readonly fetchKey = (kid: string): Promise<Uint8Array | null> => {
-    this.asked.push(kid);
-    this.#onAsked();
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
-  };
-
-  /** Fulfilled when it has been asked so often. */
-  async askedFor(count: number): Promise<void> {
-    while (this.asked.length < count)
-      await new Promise<void>((resolve) => {
-        this.#onAsked = resolve;
-      });
-  }
-
-  give(key: Uint8Array | null = KEY): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve(key);
-  }
-
-  fail(error: Error): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
-  }
-}
 
 /** The package without latchkey: its descriptions say what the test writes. */
 class PlainPhone {
@@ -96,10 +64,10 @@ class PlainPhone {
 
 describe('plugins/sip: a key that kid names, in another process', () => {
   const ends: { close(): void }[] = [];
-  let store: Store;
+  let store: KeyStore;
 
   beforeEach(() => {
-    store = new Store();
+    store = new KeyStore();
   });
   afterEach(() => {
     for (const end of ends.splice(0)) end.close();
