@@ -10,7 +10,7 @@ import type {
   SessionDescriptionHandlerOptions,
 } from 'sip.js';
 import { LatchkeyError, stripLatch } from '../../lib/index.js';
-import type { Session } from '../../lib/index.js';
+import type { Latchkey, Session } from '../../lib/index.js';
 import { peerOf } from './peer.js';
 import { Refusal, rejectInvitation } from './refusal.js';
 
@@ -34,6 +34,7 @@ export class LatchSessionDescriptionHandler<
     /** The latch session of the call: bind or guard sockets with it. Closed with the call. */
     readonly latch: Session,
     private readonly session: SipSession,
+    private readonly latchkey: Latchkey,
   ) {}
 
   close(): void {
@@ -86,6 +87,9 @@ export class LatchSessionDescriptionHandler<
     try {
       const source = peerOf(this.session.userAgent.transport);
       if (source) this.latch.peer(source);
+      // protocol.md 2: who has to fetch the key that an offer names waits with the answer.
+      const kids = isAnswer ? [] : this.latchkey.missingKeys(sdp, this.latch);
+      if (kids.length > 0) (await this.latchkey.fetchKeys(kids)).giveTo(this.latch);
       const verdict = this.latch.setRemote(sdp, isAnswer ? 'answer' : 'offer');
       if (!verdict.accepted) throw new Refusal(verdict.status, verdict.warning, verdict.warnCode);
       this.#pending = isAnswer ? 'none' : 'remote';

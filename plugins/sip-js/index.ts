@@ -90,7 +90,7 @@ export function latchSessionDescriptionHandlerFactory<H extends SessionDescripti
     if ('peerConnection' in handler) return handler;
     const latch = openSession(session, latchkey, options);
     callBack(latchkey, () => options.onSession?.(latch, session, handler));
-    return new LatchSessionDescriptionHandler(handler, latch, session);
+    return new LatchSessionDescriptionHandler(handler, latch, session, latchkey);
   };
 }
 
@@ -109,7 +109,7 @@ export function createRtpSessionDescriptionHandlerFactory(
     const media = new RtpMedia(latch, (error) => tellFault(latchkey, error));
     callBack(latchkey, () => onMedia?.(media, session));
     const handler = new RtpSessionDescriptionHandler({ media, address, ...(formats && { formats }) });
-    return new LatchSessionDescriptionHandler(handler, latch, session);
+    return new LatchSessionDescriptionHandler(handler, latch, session, latchkey);
   };
 }
 

@@ -11,6 +11,7 @@ import {
   signallingOf,
 } from '../../plugins/sip-js/index.js';
 import { FakeLatchkey } from './fake-latchkey.js';
+import { KeyStore } from './key-store.js';
 import { LATCH_LINE, sdp } from './sip-phones.js';
 
 const WSS = 'wss://sip.example';
@@ -105,6 +106,29 @@ function withFake(call = new SipCall()) {
 }
 
 describe('sip-js: the decorator', () => {
+  it('an offer whose key another process holds waits for it; a call that ends meanwhile is not read (protocol.md 2)', async () => {
+    const store = new KeyStore();
+    const latchkey = createLatchkey({ policy: 'require', fetchKey: store.fetchKey });
+    const offer = `${sdp()}a=latch:1 tagOfCaller ${'A'.repeat(43)} suites=AES-256 kid=phone-7\r\n`;
+    const { handler, inner } = decorate(new SipCall(), latchkey);
+    const read = handler.setDescription(offer);
+    await store.askedFor(1);
+    assert.deepEqual(inner.heard, []);
+    store.give();
+    await read;
+    assert.deepEqual(inner.heard, [sdp()]);
+    assert.match((await handler.getDescription()).body, /^a=latch:1 .* kid=phone-7/m);
+
+    const ended = decorate(new SipCall(), latchkey);
+    const unread = ended.handler.setDescription(offer);
+    await store.askedFor(2);
+    ended.handler.close();
+    store.give();
+    await assert.rejects(unread, { code: 'LATCHKEY_CLOSED' });
+    assert.deepEqual(ended.inner.heard, []);
+    latchkey.close();
+  });
+
   it('names the call by its Call-ID, as a prover', () => {
     const { session } = withFake();
     const { call, role, signalling } = session.options;
