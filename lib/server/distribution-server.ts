@@ -304,6 +304,7 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
   #ownLatchkey(options: Parameters<typeof createLatchkey>[0]): Latchkey {
     const latchkey = createLatchkey(options);
     latchkey.on('fault', (error) => this.#fault('defect', 'latch', error));
+    latchkey.on('fetchFailed', ({ error }) => this.#fault('signalling', 'keys', error));
     latchkey.on('listenerError', (error) => this.#fault('defect', 'listener', error));
     return latchkey;
   }

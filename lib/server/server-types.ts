@@ -132,7 +132,7 @@ export interface CallOutResult {
 export interface ServerFault {
   /**
    * `defect`: an exception of ours, or of a listener of yours; what was being handled was dropped. `signalling`: a frame that
-   * was dropped, a connection that was gone; nothing is to be done.
+   * was dropped, a connection that was gone, a key that could not be fetched (`keys`); nothing is to be done here.
    */
   readonly kind: 'defect' | 'signalling';
   readonly where: string;

@@ -21,6 +21,7 @@ import { Callee, plainSdp, rtp, until } from '../cli/callee.js';
 import { unrefLongTimers } from '../cli/plain-server.js';
 import { mediaPort, RawPhone } from '../cli/raw-phone.js';
 import { MemoryNetwork } from '../net/memory-network.js';
+import { KeyStore } from '../plugins/key-store.js';
 import { sip } from '../plugins/sip-phones.js';
 import { block, compound, receiverReport, senderReport } from '../room/participants.js';
 
@@ -442,6 +443,29 @@ describe('latchkey/server', () => {
     await bob.rtp(2);
     assert.equal(heard.length, 2);
     assert.throws(() => server.tap({} as never), /an object with onPacket/);
+  });
+
+  it('a call whose key another process holds waits for it, and takes nothing up meanwhile; one that fails is a fault', async () => {
+    const store = new KeyStore();
+    const { server, listening, told } = await start({ latchkey: { fetchKey: store.fetchKey } });
+    const phone = await phoneOf(listening);
+    const answered = phone.ask('INVITE', { user: 'tea', body: phone.sdp(`${LATCH} kid=phone-7`) });
+    await store.askedFor(1);
+    assert.deepEqual([told, server.snapshot().calls.length], [[], 0]);
+    store.give();
+    const { status, body } = await answered;
+    assert.equal(status, 200);
+    assert.match(body, /^a=latch:1 .* kid=phone-7/m);
+    const other = await phoneOf(listening);
+    const bare = other.ask('INVITE', { user: 'tea', body: other.sdp(`${LATCH} kid=another`) });
+    await store.askedFor(2);
+    store.fail(new Error('the store is down'));
+    assert.doesNotMatch((await bare).body, /a=latch/);
+    assert.deepEqual(
+      told.flatMap(([name, event]) => (name === 'fault' ? [[event.kind, event.where]] : [])),
+      [['signalling', 'keys']],
+    );
+    assert.deepEqual(server.counters.faults, { keys: 1 });
   });
 
   it('says which port cannot be had, and then holds none', async () => {
