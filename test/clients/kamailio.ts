@@ -35,6 +35,18 @@ export interface PassedMessage {
   readonly text: string;
 }
 
+export const bodyOf = ({ text }: PassedMessage) => text.slice(text.indexOf('\r\n\r\n') + 4);
+export const firstLineOf = ({ text }: PassedMessage) => text.slice(0, text.indexOf('\r\n'));
+export const header = (name: string, { text }: PassedMessage) =>
+  new RegExp(`^${name}: *(.*)\r$`, 'im').exec(text)?.[1];
+export const toTagOf = (one: PassedMessage | undefined) =>
+  one && /;tag=([^;]+)/.exec(header('To', one) ?? '')?.[1];
+/** A 200 to an INVITE. */
+export const isAnswer = (one: PassedMessage) =>
+  one.text.startsWith('SIP/2.0 200 ') && /^\d+ INVITE/.test(header('CSeq', one) ?? '');
+/** The lines that are ours. */
+export const latchOf = (one: PassedMessage) => bodyOf(one).match(/^a=latch.*$/gm) ?? [];
+
 /** Why there can be no proxy; undefined where there can: Debian has modules in packages of their own. */
 export function whyNoKamailio(): string | undefined {
   const missing = whyNoClient('kamailio');

@@ -3,20 +3,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { skipBecause, whyNoClient } from '../clients/client-programs.js';
-import { whyNoKamailio } from '../clients/kamailio.js';
+import { bodyOf, firstLineOf, header, isAnswer, latchOf, whyNoKamailio } from '../clients/kamailio.js';
 import type { PassedMessage } from '../clients/kamailio.js';
 import type { JsonLines, Line } from './json-lines.js';
 import { ATTACKER, CLIENT, NAT, NAT_B, PROXY, SERVER, whyNoLab } from './lab.js';
 import { ProxyScene } from './proxy-scene.js';
 import { ALL } from './scenarios.js';
 
-const bodyOf = ({ text }: PassedMessage) => text.slice(text.indexOf('\r\n\r\n') + 4);
-const firstLineOf = ({ text }: PassedMessage) => text.slice(0, text.indexOf('\r\n'));
-const isAnswer = (one: PassedMessage) =>
-  one.text.startsWith('SIP/2.0 200 ') && /^CSeq: *\d+ INVITE/im.test(one.text);
-const latchOf = (message: PassedMessage) => bodyOf(message).match(/^a=latch.*$/gm) ?? [];
-const header = (name: string, { text }: PassedMessage) =>
-  new RegExp(`^${name}: *(.*)\r$`, 'im').exec(text)?.[1];
+const whyNot = () => whyNoLab() ?? whyNoClient('baresip') ?? whyNoKamailio();
 
 /** The messages of the call that was made for this user by this transport: all that share the Call-ID of its INVITE. */
 function callTo(user: string, transport: string, messages: readonly PassedMessage[]): PassedMessage[] {
@@ -65,7 +59,7 @@ for (const isHiding of [false, true])
     let scene: ProxyScene | undefined;
 
     before(async function () {
-      const reason = whyNoLab() ?? whyNoClient('baresip') ?? whyNoKamailio();
+      const reason = whyNot();
       if (reason !== undefined) {
         assert.notEqual(process.env.CI, 'true', reason);
         return;
@@ -73,7 +67,7 @@ for (const isHiding of [false, true])
       scene = await ProxyScene.open({ isHiding }, 'over', 'told', 'untold', 'home', 'stranger');
     });
     beforeEach(function () {
-      skipBecause(this, whyNoLab() ?? whyNoClient('baresip') ?? whyNoKamailio());
+      skipBecause(this, whyNot());
     });
     after(() => scene?.close());
 
@@ -149,11 +143,12 @@ for (const isHiding of [false, true])
         for (const transport of ['tls', 'udp'] as const) await scene!.call('cliA', user, transport);
       const forged = `SIP/2.0/UDP ${CLIENT}:5060;received=${ATTACKER}`;
       assert.match(await scene!.ask('cliA', invite('home', forged)), /^SIP\/2\.0 486 /);
+      assert.match(await scene!.ask('cliA', invite('homeOver', forged)), /^SIP\/2\.0 486 /);
       const address = isHiding ? {} : { address: NAT };
       assert.deepEqual(
         told('home').slice(atHome),
-        ['encrypted', 'clear', 'clear'].map((signalling) => ({
-          signalling: isHiding ? 'clear' : signalling,
+        [isHiding ? 'clear' : 'encrypted', 'clear', 'clear', 'encrypted'].map((signalling) => ({
+          signalling,
           peer: { ...address, transport: 'proxy' },
         })),
       );

@@ -13,7 +13,11 @@ export { ATTACKER, CLIENT, NAT, NAT_B, PROXY, SERVER } from './plan.js';
 export type { HostName, LabPlan, NatName, NatPlan } from './plan.js';
 export type { NatType } from './nat-rules.js';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/lib/cli/main.js', import.meta.url));
+/** The command, as it is built. */
+export const LATCHKEY = [
+  process.execPath,
+  fileURLToPath(new URL('../../dist/lib/cli/main.js', import.meta.url)),
+] as const;
 const TOOLS = ['ip', 'nft', 'conntrack', 'sysctl', 'tcpdump', 'python3'];
 
 export interface Line {
@@ -111,7 +115,7 @@ export class Lab {
 
   /** Starts `latchkey` with these arguments on a host. */
   latchkey(host: HostName, ...args: readonly string[]): ChildProcess {
-    return this.spawn(host, process.execPath, PROGRAM, ...args);
+    return this.spawn(host, ...LATCHKEY, ...args);
   }
 
   /** The command that runs this one on a host. */

@@ -1,5 +1,7 @@
 // Debian's kamailio on a host of its own between callers behind NATs and servers of latchkey: by TLS on both sides, and by UDP
 // in clear to a server that was told of the proxy and to one that was not. It plays and tells; it judges nothing.
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +14,7 @@ import { Kamailio, PROXY_PORTS } from '../clients/kamailio.js';
 import type { PassedMessage } from '../clients/kamailio.js';
 import { jsonLines } from './json-lines.js';
 import type { JsonLines, Line } from './json-lines.js';
-import { Lab, PROXY, SERVER } from './lab.js';
+import { Lab, LATCHKEY, PROXY, SERVER } from './lab.js';
 import type { HostName } from './lab.js';
 
 /** Sends its second argument to its first, over UDP, and prints the first final response. */
@@ -45,6 +47,30 @@ export interface CallOutcome {
   readonly summary: Line | undefined;
 }
 
+/** What a program has printed so far. */
+export class Output {
+  text = '';
+
+  constructor(private readonly child: ChildProcess) {
+    child.stdout?.on('data', (text: Buffer) => (this.text += text.toString('latin1')));
+  }
+
+  /** How often it has printed that; the pattern is global. */
+  count(pattern: RegExp): number {
+    return this.text.match(pattern)?.length ?? 0;
+  }
+
+  /** Fulfilled when it has printed that so often, now or later. */
+  async has(pattern: RegExp, times = 1): Promise<void> {
+    while (this.count(pattern) < times) await this.more();
+  }
+
+  /** Fulfilled when it has printed something more. */
+  async more(): Promise<void> {
+    await once(this.child.stdout!, 'data');
+  }
+}
+
 export class ProxyScene {
   readonly lab = new Lab({ proxy: true, natB: { type: 'remapped' } });
   readonly folder = mkdtempSync(join(tmpdir(), 'latchkey-proxy-'));
@@ -75,7 +101,12 @@ export class ProxyScene {
     const routes = {
       ...Object.fromEntries(servers.map((name) => [name, at(name)])),
       // Where the topology is hidden, the server that was told takes no call with a secret.
-      ...{ lossy: at(this.options.isHiding ? 'over' : 'told'), deaf: at('told'), deafOver: at('over') },
+      ...{
+        homeOver: `${at('home')};transport=tls`,
+        lossy: at(this.options.isHiding ? 'over' : 'told'),
+        deaf: at('told'),
+        deafOver: at('over'),
+      },
     };
     const started = Kamailio.start({
       ...{
@@ -146,6 +177,49 @@ export class ProxyScene {
     child.stdout?.on('data', (text: Buffer) => (said += text.toString('latin1')));
     await new Promise((resolve) => child.once('close', resolve));
     return said.slice(0, said.indexOf('\r\n'));
+  }
+
+  /** docs/examples/sip-js.ts beside the servers; fulfilled when it has registered at the proxy, over WSS. */
+  async registered(): Promise<Output> {
+    const args = [`wss://${PROXY}:${PROXY_PORTS.wss}`, this.certificate.file, '', SERVER];
+    const program = new Output(
+      this.lab.spawn('pub', process.execPath, '--import=tsx', 'docs/examples/sip-js.ts', ...args),
+    );
+    await program.has(/^registered/gm);
+    return program;
+  }
+
+  /** A `latchkey serve` of its own that calls that user through the proxy, over TLS. */
+  calling(user: string, room: string): JsonLines {
+    const uri = `sip:${user}@${PROXY}:${PROXY_PORTS.tls};transport=tls`;
+    const listen = [
+      '--open',
+      '--listen',
+      SERVER,
+      '--udp',
+      '0',
+      '--tcp',
+      '0',
+      '--tls',
+      'auto',
+      '--media',
+      '40200-40203',
+    ];
+    const trusting = ['env', `NODE_EXTRA_CA_CERTS=${this.certificate.file}`];
+    return jsonLines(
+      this.lab.spawn(
+        'pub',
+        ...trusting,
+        ...LATCHKEY,
+        'serve',
+        '--json',
+        ...listen,
+        '--call',
+        uri,
+        '--room',
+        room,
+      ),
+    );
   }
 
   /** The options of `latchkey call` that fetch a key from the server `untold`. */

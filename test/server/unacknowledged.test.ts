@@ -25,6 +25,7 @@ interface Heard {
   readonly sizeBytes: number;
   readonly first: string;
   readonly call: string;
+  readonly route: string;
 }
 
 /** What has been sent arrives. */
@@ -55,6 +56,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
         sizeBytes: bytes.length,
         first: bytes.toString('latin1').split('\r\n')[0] ?? '',
         call: /^Call-ID: (\w+)/m.exec(bytes.toString('latin1'))?.[1] ?? '',
+        route: /^Route: *(.*)$/m.exec(bytes.toString('latin1'))?.[1] ?? '',
       }),
     );
   });
@@ -67,6 +69,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
     size: 'as phones send it' | 'as small as can be' = 'as phones send it',
     name = 'never',
     from = phone,
+    more: readonly string[] = [],
   ): void {
     const body =
       size === 'as phones send it'
@@ -76,6 +79,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
     const lines = [
       `INVITE sip:echo@127.0.0.1:${port} SIP/2.0`,
       `Via: SIP/2.0/UDP 127.0.0.1:${own};branch=z9hG4bK${name};rport`,
+      ...more,
       'From: <sip:a@127.0.0.1>;tag=from',
       'To: <sip:echo@127.0.0.1>',
       `Call-ID: ${name}`,
@@ -135,6 +139,36 @@ describe('a 200 over UDP that is never acknowledged', () => {
     await pass(40_000);
     check();
     assert.equal(server.calls.size, 0);
+  });
+
+  it('of a call through a named proxy that loses the ACK: the same, the BYE takes the route, and the session is closed', async () => {
+    const latchkey = createLatchkey();
+    closers.push(() => latchkey.close());
+    const latch = latchSip(sip, latchkey, { trustedProxies: shownRanges });
+    const ends: string[] = [];
+    latch.on('ended', ({ reason }) => ends.push(reason));
+    const stack = latch.create({ address: '127.0.0.1', port: 0, tcp: false }, (request) => {
+      if (request.method !== 'INVITE') return;
+      const headers = {
+        to: { ...request.headers.to!, params: { tag: 'to' } },
+        contact: [{ uri: 'sip:b@127.0.0.1' }],
+        'content-type': 'application/sdp',
+        'record-route': request.headers['record-route'] ?? '',
+      };
+      stack.send(sip.makeResponse(request, 200, 'OK', { headers, content: sdp(41_000) }));
+    });
+    closers.push(() => stack.destroy());
+    await stack.ready;
+    const route = `<sip:127.0.0.1:${phone.address().port};lr>`;
+    const below = 'Via: SIP/2.0/TLS 10.0.0.7:5061;branch=z9hG4bKbelow;received=203.0.113.5';
+    const port = stack.addresses[0]?.port ?? 0;
+    invite(port, 'as phones send it', 'never', phone, [below, `Record-Route: ${route}`]);
+    await pass(40_000);
+    check();
+    const byes = heard.filter(({ first }) => first.startsWith('BYE '));
+    assert.ok(byes.every((bye) => bye.route.trim() === route && /^BYE sip:a@127\.0\.0\.1:/.test(bye.first)));
+    assert.deepEqual(ends, ['timeout']);
+    assert.equal(latchkey.sessions.size, 0);
   });
 
   it('of an application that itself sends it again: the same', async () => {
