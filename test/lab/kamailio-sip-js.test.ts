@@ -2,10 +2,11 @@
 // TLS and by UDP, and it follows them. Registered twice, a call for it is forked.
 import assert from 'node:assert/strict';
 import { skipBecause, whyNoClient } from '../clients/client-programs.js';
-import { latchOf, toTagOf, whyNoKamailio } from '../clients/kamailio.js';
+import { isAnswer, latchOf, toTagOf, whyNoKamailio } from '../clients/kamailio.js';
 import { NAT, NAT_B, SERVER, whyNoLab } from './lab.js';
 import { ProxyScene } from './proxy-scene.js';
 import type { Output } from './proxy-scene.js';
+import { ALL } from './scenarios.js';
 
 const whyNot = () => whyNoLab() ?? whyNoClient('baresip') ?? whyNoKamailio();
 const said = (event: string, address: string) =>
@@ -53,8 +54,8 @@ describe('a sip.js server behind kamailio', function () {
     assert.equal(heardBy(first).length, 3, 'it has heard them all');
   });
 
-  it('forked to two that answer at once: a tag and a secret for each, one talks, the other is let go', async () => {
-    const second = await scene!.registered();
+  it('forked to two that answer at once and one that rings: a secret for each, one talks, the others are let go', async () => {
+    const [second, ringing] = await Promise.all([scene!.registered(), scene!.ringing('cliA', 'web')]);
     const [passedBefore, heardBefore] = [scene!.messages().length, heardBy(first).length];
     const server = scene!.calling('web', 'echo');
     await server.has('callout', ({ status }) => status === 200);
@@ -71,7 +72,7 @@ describe('a sip.js server behind kamailio', function () {
       );
     // Kamailio has cancelled the slower one; it may have answered before it knew.
     const ends = () => answers(487, 'INVITE').length + answers(200, 'BYE').length;
-    while (ends() === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (ends() < 2) await new Promise((resolve) => setTimeout(resolve, 20));
     const taken = answers(200, 'INVITE');
     assert.equal(new Set(taken.map((one) => latchOf(one).join())).size, taken.length, 'each has its own');
     const winner = taken.find((one) => toTagOf(one) !== toTagOf(answers(200, 'BYE')[0]));
@@ -79,8 +80,29 @@ describe('a sip.js server behind kamailio', function () {
     const acknowledged = messages().filter(({ way, text }) => way === 'in' && text.startsWith('ACK '));
     assert.ok(taken.every((one) => acknowledged.some((ack) => toTagOf(ack) === toTagOf(one))));
     assert.equal(server.all.filter(({ event }) => event === 'callout').length, 1);
+    await ringing.has(/session closed/g);
+    assert.doesNotMatch(ringing.text, /Call established/);
     const heard = () => heardBy(first).length - heardBefore + heardBy(second).length;
     while (heard() === 0) await second.more();
     assert.equal(heard(), 1, 'one hears its echo');
   });
+
+  async function registeredInClear(): Promise<void> {
+    const clear = await ProxyScene.open({});
+    try {
+      const program = await clear.registered('ws');
+      const [phone, call] = await Promise.all([
+        clear.phone('cliB', 'web', { transport: 'tls', durationS: 3 }),
+        clear.call('cliA', 'web', 'tls', '--duration', '3'),
+      ]);
+      assert.ok(phone.sent > 100 && phone.received > 100, `${phone.sent} sent, ${phone.received} received`);
+      assert.equal(program.count(said('verified', NAT_B)), 2);
+      assert.equal(call.answered?.['protection'], 'none');
+      const answers = clear.messages().filter((one) => isAnswer(one));
+      assert.ok(answers.length > 0 && answers.every((one) => latchOf(one).length === 0));
+    } finally {
+      clear.close();
+    }
+  }
+  if (ALL) it('registered over WS in clear: ICE as ever, and no secret of its own', registeredInClear);
 });

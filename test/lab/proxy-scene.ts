@@ -2,7 +2,7 @@
 // in clear to a server that was told of the proxy and to one that was not. It plays and tells; it judges nothing.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -169,6 +169,17 @@ export class ProxyScene {
     };
   }
 
+  #baresip(host: HostName, user: string, options: Pick<CallOptions, 'transport' | 'hasMux' | 'durationS'>) {
+    const folder = join(this.folder, `phone-${host}`);
+    mkdirSync(folder, { recursive: true });
+    const command = baresip({
+      ...{ folder, address: this.lab.addressOf(host), user, hasIce: true, ...options },
+      server: { address: PROXY, port: PROXY_PORTS[options.transport] },
+      certificate: this.certificate.file,
+    });
+    return { folder, command };
+  }
+
   /** One request over UDP to the proxy, of which every byte is the caller's, and the first line of its final response. */
   async ask(host: HostName, request: string): Promise<string> {
     const args = ['-e', ASK, PROXY, String(PROXY_PORTS.udp), request];
@@ -179,14 +190,25 @@ export class ProxyScene {
     return said.slice(0, said.indexOf('\r\n'));
   }
 
-  /** docs/examples/sip-js.ts beside the servers; fulfilled when it has registered at the proxy, over WSS. */
-  async registered(): Promise<Output> {
-    const args = [`wss://${PROXY}:${PROXY_PORTS.wss}`, this.certificate.file, '', SERVER];
+  /** docs/examples/sip-js.ts beside the servers; fulfilled when it has registered at the proxy. */
+  async registered(scheme: 'ws' | 'wss' = 'wss'): Promise<Output> {
+    const args = [`${scheme}://${PROXY}:${PROXY_PORTS[scheme]}`, this.certificate.file, '', SERVER];
     const program = new Output(
       this.lab.spawn('pub', process.execPath, '--import=tsx', 'docs/examples/sip-js.ts', ...args),
     );
     await program.has(/^registered/gm);
     return program;
+  }
+
+  /** A baresip that registers as that user at the proxy, over TLS, and lets it ring; fulfilled when it has registered. */
+  async ringing(host: HostName, user: string): Promise<Output> {
+    const { folder, command } = this.#baresip(host, user, { transport: 'tls', durationS: 60 });
+    const server = `${PROXY}:${PROXY_PORTS.tls};transport=tls`;
+    writeFileSync(join(folder, 'accounts'), `<sip:${user}@${server}>;regint=60;medianat=ice\n`);
+    // Without the two words that make it call.
+    const phone = new Output(this.lab.spawn(host, ...command.slice(0, -2)));
+    await phone.has(/200 OK/g);
+    return phone;
   }
 
   /** A `latchkey serve` of its own that calls that user through the proxy, over TLS. */
@@ -233,13 +255,7 @@ export class ProxyScene {
     user: string,
     options: Pick<CallOptions, 'transport' | 'hasMux' | 'durationS'>,
   ): Promise<{ sent: number; received: number }> {
-    const folder = join(this.folder, `phone-${host}`);
-    mkdirSync(folder, { recursive: true });
-    const command = baresip({
-      ...{ folder, address: this.lab.addressOf(host), user, hasIce: true, ...options },
-      server: { address: PROXY, port: PROXY_PORTS[options.transport] },
-      certificate: this.certificate.file,
-    });
+    const { command } = this.#baresip(host, user, options);
     const child = this.lab.spawn(host, 'sh', '-c', 'exec "$@" 2>&1', 'sh', ...command);
     let said = '';
     child.stdout?.on('data', (text: Buffer) => (said += text.toString('latin1')));
