@@ -24,6 +24,8 @@ export interface CallOptions {
   readonly durationS: number;
   /** Puts the call on hold, so long after its start, and for how long. */
   readonly hold?: { readonly afterS: number; readonly forS: number };
+  /** The digit that baresip presses after two seconds. */
+  readonly digit?: string;
   /** The certificate to trust, PEM. */
   readonly certificate?: string;
   /** Of the user alice, for a server that asks. */
@@ -87,7 +89,8 @@ export class RunningClient {
 
 /** The command of a baresip that calls, plays a tone, and hangs up. */
 export function baresip(options: CallOptions): string[] {
-  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate, hold } = options;
+  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate } = options;
+  const { hold, digit } = options;
   const tone = writeTone(folder);
   const names = ['g711', 'aufile', 'aubridge', 'stun', 'turn', 'ice', 'srtp'];
   const config = [
@@ -104,7 +107,7 @@ export function baresip(options: CallOptions): string[] {
     ...names.map((name) => `module ${name}.so`),
     'module_app account.so',
     'module_app menu.so',
-    ...(hold ? ['module stdio.so'] : []),
+    ...(hold || digit !== undefined ? ['module stdio.so'] : []),
   ];
   const target = `${hostOf(server.address)}:${server.port};transport=${transport}`;
   writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
@@ -122,8 +125,10 @@ export function baresip(options: CallOptions): string[] {
     '-e',
     `d sip:${user}@${target}`,
   ];
-  if (!hold) return command;
-  const keys = `(sleep ${hold.afterS}; printf x; sleep ${hold.forS}; printf X; sleep 1)`;
+  const keys = hold
+    ? `(sleep ${hold.afterS}; printf x; sleep ${hold.forS}; printf X; sleep 1)`
+    : digit !== undefined && `(sleep 2; printf ${digit}; sleep ${durationS})`;
+  if (keys === false) return command;
   return ['sh', '-c', `${keys} | exec "$@"`, 'sh', ...command];
 }
 

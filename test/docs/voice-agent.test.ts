@@ -104,7 +104,7 @@ for (const [name, agent] of Object.entries(AGENTS))
       }
     }
 
-    it('the caller hears the service, and goes on hearing it when he walks to another network; his keys are events', async () => {
+    it('the caller hears the service, also when he walks to another network and after a hold; his keys are events', async () => {
       service = await VoiceService.start();
       const caller = await call(service.url, { media: toneWithDigit() });
       assert.equal((await caller.answered).kind, 'latch');
@@ -116,6 +116,10 @@ for (const [name, agent] of Object.entries(AGENTS))
       await until(() => /^rebound \{ address: '127\.0\.0\.1', port: \d+ \}$/m.test(output));
       const before = loud;
       await until(() => loud > before + 50 && service!.digits.length > 1);
+      await caller.hold(true);
+      await caller.hold(false);
+      const held = loud;
+      await until(() => loud > held + 20);
       assert.deepEqual([...new Set(service.digits)], ['5']);
       assert.deepEqual([...service.sizes.keys()], [320]);
       await caller.hangUp();
