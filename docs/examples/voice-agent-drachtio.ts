@@ -36,7 +36,7 @@ async function answer(req: Srf.SrfRequest, res: Srf.SrfResponse) {
 /** The audio of the call, and its service. */
 async function openVoice(session: Session): Promise<{ voice: Voice; socket: WebSocket }> {
   const rtp = createSocket('udp4').bind(0, address);
-  const socket = new WebSocket(service).on('error', console.error);
+  const socket = new WebSocket(service, { handshakeTimeout: 5000 }).on('error', console.error);
   try {
     await Promise.all([once(rtp, 'listening'), once(socket, 'open')]);
     const voice = createVoice(session.bind(rtp));

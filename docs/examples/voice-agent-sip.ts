@@ -21,6 +21,7 @@ const [service = 'ws://127.0.0.1:8080', address = '127.0.0.1', ...files] = proce
 const [cert, key] = files.map((file) => readFileSync(file, 'utf8'));
 const transport = cert === undefined ? 'TCP' : 'TLS';
 const voices = new Map<Dialog, Voice>();
+const cancelled = new WeakSet<Dialog>();
 
 const latch = latchSip(sip, createLatchkey());
 latch.on('session', (session) => session.on('verified', ({ mapping }) => console.log('verified', mapping)));
@@ -38,10 +39,12 @@ console.log('listening', uri);
 async function handle(request: Arrival['request']) {
   const dialog = latch.dialog(request);
   if (!dialog || request.method === 'ACK') return;
-  if (request.method === 'BYE') return dialog.respond(request, { status: 200 });
+  if (request.method === 'CANCEL' && !voices.has(dialog)) cancelled.add(dialog);
+  if (['BYE', 'CANCEL'].includes(request.method)) return dialog.respond(request, { status: 200 });
   if (request.method !== 'INVITE') return dialog.respond(request, { status: 501 });
   dialog.contact = uri;
   const voice = voices.get(dialog) ?? (await openVoice(dialog));
+  if (cancelled.has(dialog)) return dialog.respond(request, { status: 487 });
   const sdp = voice.answer(request.content ?? '');
   dialog.respond(request, sdp === undefined ? { status: 488 } : { status: 200, content: sdp });
 }
@@ -49,7 +52,7 @@ async function handle(request: Arrival['request']) {
 /** The audio of the call, and its service. */
 async function openVoice(dialog: Dialog): Promise<Voice> {
   const rtp = createSocket('udp4').bind(0, address);
-  const socket = new WebSocket(service).on('error', console.error);
+  const socket = new WebSocket(service, { handshakeTimeout: 5000 }).on('error', console.error);
   try {
     await Promise.all([once(rtp, 'listening'), once(socket, 'open')]);
     const voice = createVoice(dialog.session.bind(rtp));

@@ -11,6 +11,7 @@ import type { Terminal, TerminalOptions } from '../../lib/phone/terminal.js';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
 import type { CallUri } from '../../lib/sip/call-uri.js';
 import { DrachtioDaemon } from '../plugins/drachtio-daemon.js';
+import { End } from '../plugins/sip-phones.js';
 import { root } from './repository.js';
 import { VoiceService } from './voice-service.js';
 
@@ -31,6 +32,12 @@ function toneWithDigit(): MediaPacket[] {
 
 function isLoud(packet: Uint8Array): boolean {
   return packet.subarray(12).some((octet) => octet !== SILENCE);
+}
+
+/** An offer of one codec. */
+function offerOf(payloadType: number): string {
+  const lines = ['v=0', 'o=- 1 1 IN IP4 10.0.0.9', 's=-', 'c=IN IP4 10.0.0.9', 't=0 0'];
+  return [...lines, `m=audio 4000 RTP/AVP ${payloadType}`, ''].join('\r\n');
 }
 
 /** Of an agent: how it is started, and where it is called then. */
@@ -73,8 +80,8 @@ for (const [name, agent] of Object.entries(AGENTS))
       service = program = terminal = undefined;
     });
 
-    /** Runs the program and calls it. */
-    async function call(url: string, more: Partial<TerminalOptions> = {}): Promise<Terminal> {
+    /** Runs the program. */
+    async function run(url: string): Promise<void> {
       daemon = await DrachtioDaemon.start();
       output = '';
       const file = `docs/examples/${name}`;
@@ -82,6 +89,11 @@ for (const [name, agent] of Object.entries(AGENTS))
       for (const stream of [program.stdout, program.stderr])
         stream?.on('data', (data: Buffer) => (output += data.toString()));
       await until(() => agent.isUp.test(output));
+    }
+
+    /** Runs the program and calls it. */
+    async function call(url: string, more: Partial<TerminalOptions> = {}): Promise<Terminal> {
+      await run(url);
       // What the SDP says is nobody's address, as behind a NAT.
       return (terminal = startTerminal({
         uri: uri(),
@@ -154,6 +166,25 @@ for (const [name, agent] of Object.entries(AGENTS))
       const again = startTerminal({ uri: uri() });
       await assert.rejects(again.answered, /500/);
       await again.ended;
+      assert.equal(program?.exitCode, null, output);
+    });
+
+    it('who gives up before the service is there gets 487, who has no G.711 gets 488, and nothing is left of them', async () => {
+      service = await VoiceService.start({ slowMs: 300 });
+      await run(service.url);
+      const phone = new End({ latch: { role: 'prover' } });
+      await phone.stack.ready;
+      const { text } = uri();
+      const invite = phone.request('INVITE', text, { via: [] }, offerOf(0));
+      const answered = phone.ask(invite);
+      const { seq } = invite.headers.cseq as { seq: number };
+      const headers = { ...invite.headers, cseq: { method: 'CANCEL', seq } };
+      const cancel = { ...phone.request('CANCEL', text), headers };
+      assert.equal((await phone.ask(cancel)).final.status, 200);
+      assert.equal((await answered).final.status, 487);
+      assert.equal((await phone.ask(phone.request('INVITE', text, {}, offerOf(9)))).final.status, 488);
+      await until(() => service!.clients === 0);
+      phone.close();
       assert.equal(program?.exitCode, null, output);
     });
   });

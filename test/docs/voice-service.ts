@@ -11,10 +11,10 @@ const SPEECH_MS = 10_000;
 const LOUDNESS = 2000;
 
 export interface VoiceServiceOptions {
-  readonly address?: string;
-  readonly port?: number;
   /** Says ten seconds at once, in the pieces that a network makes of them, and takes them back when it hears the caller. */
   readonly isTalkative?: boolean;
+  /** How long it takes to let somebody in. */
+  readonly slowMs?: number;
 }
 
 export class VoiceService {
@@ -32,8 +32,12 @@ export class VoiceService {
     server.on('connection', (socket) => this.#serve(socket));
   }
 
-  static async start({ address = '127.0.0.1', port = 0, isTalkative = false }: VoiceServiceOptions = {}) {
-    const server = new WebSocketServer({ host: address, port });
+  static async start({ isTalkative = false, slowMs = 0 }: VoiceServiceOptions = {}) {
+    const server = new WebSocketServer({
+      host: '127.0.0.1',
+      port: 0,
+      verifyClient: (_client, letIn) => setTimeout(() => letIn(true), slowMs),
+    });
     await once(server, 'listening');
     return new VoiceService(server, isTalkative);
   }
