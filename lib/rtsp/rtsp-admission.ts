@@ -100,7 +100,7 @@ export class RtspAdmission {
   #verifier(realm: string): DigestVerifier {
     const isSameTarget = (signed: string, requested: unknown) => signed === requested;
     const find = (name: string) => this.#options.users?.get(name);
-    return new DigestVerifier({ realm, nowMs: this.#nowMs, find, isSameTarget });
+    return new DigestVerifier({ realm, nowMs: this.#nowMs, find, isSameTarget, isQopOptional: true });
   }
 }
 

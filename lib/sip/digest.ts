@@ -118,6 +118,8 @@ export interface DigestVerifierOptions {
   readonly nowMs: () => number;
   /** Whether credentials for one URI do for another. Unless set, as of SIP: the user part is the same. */
   readonly isSameTarget?: (signed: string, requested: SipRequest['uri']) => boolean;
+  /** Answers as of RFC 2069, without qop, are taken too: players of RTSP know nothing else. Each nonce then counts once. */
+  readonly isQopOptional?: boolean;
   /** How many nonces in use are remembered; 65,536 unless set. */
   readonly maxNonces?: number;
 }
@@ -183,20 +185,21 @@ export class DigestVerifier {
     const nowMs = this.options.nowMs();
     if (issuedMs < this.#notBeforeMs || nowMs - issuedMs > NONCE_MS)
       return { kind: 'challenge', isStale: true };
-    if (isUse && !this.#take(nonce, issuedMs, Number.parseInt(nc, 16), nowMs))
-      return { kind: 'refused', reason: 'replayed' };
+    const count = params['qop'] === undefined ? 1 : Number.parseInt(nc, 16);
+    if (isUse && !this.#take(nonce, issuedMs, count, nowMs)) return { kind: 'refused', reason: 'replayed' };
     return { kind: 'accepted', user: username };
   }
 
   /** Whether it was made with the password of the user whom it names. An unknown name costs what a known one does. */
   #isSigned(method: string, params: DigestParams): boolean {
     const { username = '', nonce = '', response = '', nc = '', cnonce = '', uri = '' } = params;
-    if (params['qop'] !== 'auth' || !/^[0-9a-f]{8}$/i.test(nc) || cnonce === '') return false;
+    const isOld = params['qop'] === undefined && this.options.isQopOptional === true;
+    if (!isOld && (params['qop'] !== 'auth' || !/^[0-9a-f]{8}$/i.test(nc) || cnonce === '')) return false;
     const entry = this.options.find(username);
     const algorithm = params['algorithm'] ?? 'MD5';
     const known = entry?.algorithm === algorithm ? entry : undefined;
     const used = known?.algorithm ?? (isDigestAlgorithm(algorithm) ? algorithm : 'SHA-256');
-    const answered = { method, uri, nonce, use: { nc, cnonce } };
+    const answered = { method, uri, nonce, use: isOld ? undefined : { nc, cnonce } };
     const expected = digestResponse(used, known?.ha1 ?? '', answered);
     return isSameText(expected, response.toLowerCase()) && known !== undefined;
   }

@@ -92,8 +92,8 @@ export interface RtspEvents {
   publishing: [place: RtspPlace & { readonly transports: readonly RtspTransport[] }];
   ended: [place: RtspPlace & { readonly reason: RtspEndReason }];
   /**
-   * UDP without latch came to nothing, and its media has stopped: no packet showed the player's port, or two ports disputed it. What
-   * it sets up next over UDP gets 461.
+   * UDP without latch came to nothing for any stream, and media has stopped: no packet showed the player's port, or two ports disputed
+   * it. What is set up next over UDP from that address gets 461.
    */
   unreached: [place: RtspPlace & { readonly reason: 'silence' | 'disputed' }];
   /** An exception of ours: the request was answered 500, or dropped. */

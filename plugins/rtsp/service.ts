@@ -244,17 +244,26 @@ export class RtspService extends SteadyEmitter<RtspEvents> implements LatchRtsp 
       setTimeout(() => this.#checkPunches(session, onUnreached), PUNCH_MS).unref();
   }
 
-  /** Two seconds after PLAY: is every stream's port known? */
+  /** Two seconds after PLAY: where no port is known now none will be, and without any the media has stopped. */
   #checkPunches(session: MediaSession, onUnreached: () => void): void {
     if (!this.#sessions.has(session) || !session.isActive) return;
-    const states = session.punched.map(({ rtp }) => rtp.state.is);
     const { punches } = this.#tally;
-    const isDisputed = states.includes('disputed');
-    if (!isDisputed && !states.includes('waiting')) {
-      punches.named++;
-      return;
+    let isReached = false;
+    let isDisputed = false;
+    for (const { rtp, rtcp } of session.punched) {
+      const state = rtp.state.is;
+      if (state === 'named' || state === 'trial') {
+        isReached = true;
+        punches.named++;
+        continue;
+      }
+      isDisputed ||= state === 'disputed';
+      punches[state === 'disputed' ? 'disputed' : 'silent']++;
+      rtp.close();
+      rtcp.close();
     }
-    punches[isDisputed ? 'disputed' : 'silent']++;
+    // A player leaves out what it does not show.
+    if (isReached) return;
     session.pause();
     onUnreached();
     const { address } = session.place.remote;

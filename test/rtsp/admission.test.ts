@@ -51,6 +51,18 @@ describe('rtsp: who may', () => {
     assert.ok(again.kind === 'challenged' && again.isWrong, 'a replay');
   });
 
+  it('takes an answer as of RFC 2069, once', () => {
+    const admission = new RtspAdmission({ users: usersOf('MD5'), realm: 'here' }, () => 0);
+    const asked = admission.judge(askOf(), PEER);
+    assert.ok(asked.kind === 'challenged');
+    const challenges = asked.challenges.map((one) => one.replace(', qop="auth"', '')).flatMap(credentialsIn);
+    const credentials = { user: 'user-MD5', password: 'secret' };
+    const answer = answerChallenge(credentials, { method: 'DESCRIBE', uri: 'rtsp://h/room' }, challenges);
+    assert.doesNotMatch(answer ?? '', /qop/);
+    assert.equal(admission.judge(askOf(answer), PEER).kind, 'admitted');
+    assert.equal(admission.judge(askOf(answer), PEER).kind, 'challenged');
+  });
+
   it('takes passwords as they are over TLS alone', () => {
     const admission = new RtspAdmission({ users: usersOf('SHA-256'), realm: 'here' }, () => 0);
     const sent = basic('user-SHA-256', 'secret');
