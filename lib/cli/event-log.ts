@@ -12,6 +12,10 @@ export const SERVER_EVENTS = [
   'ended',
   'mismatch',
   'callout',
+  'watching',
+  'publishing',
+  'unreached',
+  'gone',
   'reload',
   'drain',
   'counters',
@@ -20,7 +24,7 @@ type ServerEvent = (typeof SERVER_EVENTS)[number];
 
 /** Lines that somebody may want to be woken by; all others are `info`. */
 const WARNINGS: ReadonlySet<string> = new Set<ServerEvent | LatchEventType>([
-  ...(['rejected', 'ended', 'mismatch'] as const),
+  ...(['rejected', 'ended', 'mismatch', 'unreached'] as const),
   ...(['conflict', 'expired', 'downgraded', 'unprotected'] as const),
 ]);
 

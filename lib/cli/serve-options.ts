@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly ws: ListenPort;
   readonly wss: ListenPort;
   readonly https: ListenPort;
+  readonly rtsp: ListenPort;
+  readonly rtsps: ListenPort;
   /** Where the page of the rooms is served. */
   readonly watch: { readonly address: string; readonly port: ListenPort } | undefined;
   /** Files in PEM; both or neither. */
@@ -150,6 +152,20 @@ export const SERVE_ROWS = {
     flag: '--https <port>',
     default: '0',
     text: 'keys for calls and sessions without SIP, by [HTTPS](plugins/https/README.md); 0 is off. It asks users for their password by Basic',
+    schema: port,
+    expects: portExpected,
+  },
+  rtsp: {
+    flag: '--rtsp <port>',
+    default: '0',
+    text: 'the rooms for players and cameras, by [RTSP](plugins/rtsp/README.md): `rtsp://host/ROOM`; 0 is off',
+    schema: port,
+    expects: portExpected,
+  },
+  rtsps: {
+    flag: '--rtsps <port>',
+    default: '0',
+    text: 'the same over TLS, where media goes over UDP with latch too; 0 is off. It asks users for their password by Basic',
     schema: port,
     expects: portExpected,
   },
@@ -310,7 +326,17 @@ const onCommandLine = z.strictObject(schemas).partial();
 const DEFAULTS = z
   .object(schemas)
   .pick({
-    ...{ listen: true, udp: true, tcp: true, tls: true, ws: true, wss: true, https: true },
+    ...{
+      listen: true,
+      udp: true,
+      tcp: true,
+      tls: true,
+      ws: true,
+      wss: true,
+      https: true,
+      rtsp: true,
+      rtsps: true,
+    },
     ...{ watch: true, media: true, policy: true, ring: true, realm: true, drain: true },
   })
   .parse(
@@ -331,7 +357,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   const fromFile = fromFlags.config === undefined ? {} : readConfig(fromFlags.config);
   // None is undefined: what was not given is not there.
   const given = { ...DEFAULTS, ...fromFile, ...fromFlags } as Given & typeof DEFAULTS;
-  const { listen, udp, tcp, tls, ws, wss, https, cert, key, media: ports, policy } = given;
+  const { listen, udp, tcp, tls, ws, wss, https, rtsp, rtsps, cert, key, media: ports, policy } = given;
   const advertise = given.advertise ?? listen;
   for (const address of listen) {
     const told = advertise.find((one) => isIPv6(one) === isIPv6(address));
@@ -342,12 +368,14 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   }
   if ((cert === undefined) !== (key === undefined))
     throw new Failure(`--${cert === undefined ? 'cert' : 'key'} is missing: --cert and --key go together`);
-  if ([udp, tcp, tls, ws, wss, https].every((one) => one === 0))
-    throw new Failure('nothing to listen on: --udp, --tcp, --tls, --ws, --wss and --https are all 0');
+  if ([udp, tcp, tls, ws, wss, https, rtsp, rtsps].every((one) => one === 0))
+    throw new Failure(
+      'nothing to listen on: --udp, --tcp, --tls, --ws, --wss, --https, --rtsp and --rtsps are all 0',
+    );
   const admission = readAdmission(given);
   return {
     ...admission,
-    ...{ listen, advertise, udp, tcp, tls, ws, wss, https, cert, key, media: ports, policy },
+    ...{ listen, advertise, udp, tcp, tls, ws, wss, https, rtsp, rtsps, cert, key, media: ports, policy },
     ...readLimits(given.limit),
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     watch: given.watch.port === 0 ? undefined : given.watch,
@@ -361,15 +389,17 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
 
 /** Beyond loopback somebody has to say who may call: nobody is let in by what was forgotten. */
 function readAdmission(given: Given & typeof DEFAULTS) {
-  const { listen, users, realm, tls, wss, https, open = false } = given;
+  const { listen, users, realm, tls, wss, https, rtsps, open = false } = given;
   const abroad = listen.find((address) => !isLoopback(address));
   const { 'client-ca': clientCa, trunk: trunks = [], origin: origins = [], proxy: proxies = [] } = given;
   const others = Object.entries({ users, 'client-ca': clientCa, trunk: given.trunk });
   const other = others.find(([, value]) => value !== undefined)?.[0];
   if (open && other !== undefined)
     throw new Failure(`--open and --${other} contradict each other: --open lets anybody call`);
-  if (clientCa !== undefined && tls === 0 && wss === 0 && https === 0)
-    throw new Failure('--client-ca is for TLS, WSS and HTTPS: --tls, --wss and --https are all 0');
+  if (clientCa !== undefined && [tls, wss, https, rtsps].every((one) => one === 0))
+    throw new Failure(
+      '--client-ca is for TLS, WSS, HTTPS and RTSPS: --tls, --wss, --https and --rtsps are all 0',
+    );
   if (!open && users === undefined && clientCa === undefined && abroad !== undefined)
     throw new Failure(
       `--listen ${abroad}: say who may call: --users FILE (by name and password; latchkey passwd writes it), ` +

@@ -8,6 +8,7 @@ import type { Fields } from './event-log.js';
 import { readServeAdmission } from './serve-admission.js';
 import { readServeOptions } from './serve-options.js';
 import type { ServeHttps } from './serve-https.js';
+import type { ServeRtsp } from './serve-rtsp.js';
 import type { ServeOptions } from './serve-options.js';
 
 /** Options that are taken up. All others are of the start. */
@@ -25,7 +26,15 @@ export type Reloaded =
  * @param before The options that are in force.
  */
 export function reload(
-  { server, https }: { readonly server: DistributionServer; readonly https: ServeHttps | undefined },
+  {
+    server,
+    https,
+    rtsp,
+  }: {
+    readonly server: DistributionServer;
+    readonly https: ServeHttps | undefined;
+    readonly rtsp: ServeRtsp;
+  },
   flags: Readonly<Record<string, unknown>>,
   before: ServeOptions,
 ): Reloaded {
@@ -35,14 +44,17 @@ export function reload(
     // On loopback nobody need say who may call: that must not be judged by an address which is not listened on.
     if (String(options.listen) !== String(before.listen))
       throw new Failure('--listen cannot change before the next start');
-    const isSecure = before.tls !== 0 || before.wss !== 0 || before.https !== 0;
+    const { tls, wss, https: httpsPort, rtsps } = before;
+    const isSecure = [tls, wss, httpsPort, rtsps].some((port) => port !== 0);
     const pem = isSecure && cert !== undefined && key !== undefined ? readCertificate(cert, key) : undefined;
     const { admission, clientCa } = readServeAdmission(options);
     // Whether certificates are asked for at all is settled at the start.
     const isSameCa = (clientCa === undefined) === (before.clientCa === undefined);
     if (!isSameCa) throw new Failure('--client-ca cannot come or go before the next start');
-    server.renew({ ...(pem && { cert: pem.cert, key: pem.key }), clientCa, origins, admission });
+    const hasSecureSip = tls !== 0 || wss !== 0;
+    server.renew({ ...(hasSecureSip && { ...shownBy(pem), clientCa }), origins, admission });
     https?.renew({ admission, clientCa }, pem);
+    rtsp.renew({ admission, clientCa }, pem);
     return {
       ok: true,
       options,
@@ -53,6 +65,10 @@ export function reload(
       return { ok: false, error: error.message };
     throw error;
   }
+}
+
+function shownBy(pem: { readonly cert: string; readonly key: string } | undefined) {
+  return pem && { cert: pem.cert, key: pem.key };
 }
 
 function filesOf(

@@ -21,6 +21,7 @@ import { reload } from './serve-reload.js';
 import { readServeAdmission } from './serve-admission.js';
 import { LIMITS, readServeOptions, SERVE_ROWS } from './serve-options.js';
 import { ServeHttps } from './serve-https.js';
+import { ServeRtsp } from './serve-rtsp.js';
 import { startWatch } from './serve-watch.js';
 import type { ServeOptions } from './serve-options.js';
 
@@ -61,12 +62,15 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
   const { admission, clientCa } = readServeAdmission(options);
   const certificate = await certificateFor(options);
   const https = options.https === 0 ? undefined : new ServeHttps(options, { admission, clientCa });
+  const rtsp = new ServeRtsp();
   try {
     const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
     const { limits, sdpLimits } = options;
     const server = createDistributionServer({
       latchkey: { policy, allowInsecureSignalling, sdpLimits, findKey: https?.findKey },
-      signalling: (latchkey) => latchSip(sip, latchkey, { limits, trustedProxies: options.proxies }),
+      ...(hasSip(options) && {
+        signalling: (latchkey) => latchSip(sip, latchkey, { limits, trustedProxies: options.proxies }),
+      }),
       listen: { address, udp, tcp, tls, ws, wss, clientCa, origins: options.origins, ...pemOf(certificate) },
       ...{ advertise, admission, media: options.media },
     });
@@ -76,6 +80,10 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     const pem = pemOf(certificate);
     const httpsAt =
       https && pem && (await https.start(server, options, pem, (error) => tell('https', error)));
+    const rtspAt = await rtsp.start(server, options, { admission, clientCa }, pem, {
+      log,
+      onFault: (error) => tell('rtsp', error),
+    });
     const watching =
       options.watch &&
       (await startWatch(server, options.watch, advertise, pem, (error) => tell('watch', error)));
@@ -86,6 +94,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     log.open('listening', {
       ...addressesOf(listening),
       ...(httpsAt && { https: httpsAt }),
+      ...rtspAt,
       ...(watching && { watch: watching.at }),
       advertise: advertise.join(','),
       certificate: certificate?.file,
@@ -96,11 +105,14 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     if (callOut) void server.callOut(callOut.uri.text, callOut.room, { ringMs: callOut.ringMs });
     let now = options;
     const ticker = new Ticker(() =>
-      log.print('counters', countersLine(server.snapshot(), faults, now.isVerbose)),
+      log.print('counters', {
+        ...countersLine(server.snapshot(), faults, now.isVerbose),
+        ...rtsp.counters,
+      }),
     );
     ticker.set(now);
     onReload = () => {
-      const reloaded = reload({ server, https }, flags, now);
+      const reloaded = reload({ server, https, rtsp }, flags, now);
       if (reloaded.ok) now = reloaded.options;
       else console.error(`latchkey: SIGHUP: all stays as it was: ${reloaded.error}`);
       ticker.set(now);
@@ -109,15 +121,18 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     };
     const { isAsked } = await end.first;
     https?.drain();
+    rtsp.drain();
     if (isAsked && now.drainMs > 0) await drain(server, now.drainMs, end.second, log);
     ticker.stop();
     https?.close();
     // Pages keep what they show: how things stood when the end began.
     await watching?.watch.close();
+    rtsp.close();
     const { calls } = server.snapshot();
     await Promise.race([server.close({ graceMs: GRACE_MS }), end.second.then(() => pause(AT_ONCE_MS))]);
     const { counters } = server;
-    log.print('counters', { final: true, ...countersLine({ counters, calls }, faults, now.isVerbose) });
+    const totals = { ...countersLine({ counters, calls }, faults, now.isVerbose), ...rtsp.counters };
+    log.print('counters', { final: true, ...totals });
     // Lines go out when the turn ends; a long one is lost where the process ends first.
     await new Promise((resolve) => setImmediate(resolve));
   } finally {
@@ -227,8 +242,13 @@ async function certificateFor(options: ServeOptions): Promise<Certificate | unde
   if (options.cert !== undefined && options.key !== undefined)
     return readCertificate(options.cert, options.key);
   const isAbroad = options.watch !== undefined && !isLoopback(options.watch.address);
-  if (options.tls === 0 && options.wss === 0 && options.https === 0 && !isAbroad) return undefined;
+  const { tls, wss, https, rtsps } = options;
+  if ([tls, wss, https, rtsps].every((port) => port === 0) && !isAbroad) return undefined;
   return createCertificate([...new Set([...options.advertise, ...options.listen])]);
+}
+
+function hasSip({ udp, tcp, tls, ws, wss }: ServeOptions): boolean {
+  return [udp, tcp, tls, ws, wss].some((port) => port !== 0);
 }
 
 function pemOf(certificate: Certificate | undefined) {

@@ -46,6 +46,8 @@ describe('the options of serve', () => {
       ws: 0,
       wss: 0,
       https: 0,
+      rtsp: 0,
+      rtsps: 0,
       realm: 'latchkey',
       trunks: [],
       proxies: [],
@@ -122,7 +124,7 @@ describe('the options of serve', () => {
       assert.equal(readServeOptions({ listen, ...choice }).isOpen, 'open' in choice);
     assert.equal(readServeOptions({ users }).isOpen, false);
     assert.throws(() => readServeOptions({ open: true, users }), /--open and --users contradict/);
-    assert.throws(() => readServeOptions({ clientCa, tls: '0' }), /--client-ca is for TLS, WSS and HTTPS/);
+    assert.throws(() => readServeOptions({ clientCa, tls: '0' }), /--client-ca is for TLS, WSS, HTTPS and RTSPS/);
     const lists = { trunk: ['192.0.2.0/24,198.51.100.0/24', '203.0.113.0/24'], origin: 'https://a.example' };
     const { trunks, origins } = readServeOptions(lists);
     assert.deepEqual(trunks, ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24']);
