@@ -70,7 +70,7 @@ export default tseslint.config(
         [
           ...['window', 'document', 'location', 'history', 'sessionStorage', 'fetch', 'matchMedia', 'Option'],
           ...['getComputedStyle', 'requestAnimationFrame', 'TextDecoderStream', 'URLSearchParams'],
-          ...['AbortController', 'WebSocket'],
+          ...['AbortController', 'WebSocket', 'clearTimeout'],
         ].map((name) => [name, 'readonly']),
       ),
     },

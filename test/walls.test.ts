@@ -85,7 +85,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'plugins/watch': {
     rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/server/index.ts'],
     node: true,
-    packages: [],
+    packages: ['ws'],
   },
   'plugins/drachtio': {
     rooms: ['lib/index.ts', 'lib/sip/index.ts'],

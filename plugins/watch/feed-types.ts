@@ -52,6 +52,8 @@ export type FeedLine =
       readonly room: string;
       readonly sampleMs: number;
       readonly windowMs: number;
+      /** Whether pictures can be watched; `trouble` says why not where they should. */
+      readonly video: { readonly isOn: boolean; readonly trouble?: string };
       readonly history: readonly {
         readonly id: string;
         readonly name: string;

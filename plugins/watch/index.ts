@@ -6,7 +6,16 @@ import { checkedOptions } from './options.js';
 import { WatchServer } from './watch-server.js';
 import type { Watch, WatchOptions } from './watch-types.js';
 
-export type { Watch, WatchCounters, WatchEvents, WatchListenOptions, WatchOptions } from './watch-types.js';
+export type {
+  VideoHappening,
+  VideoOptions,
+  VideoSource,
+  Watch,
+  WatchCounters,
+  WatchEvents,
+  WatchListenOptions,
+  WatchOptions,
+} from './watch-types.js';
 
 /**
  * Makes the server of the page; `start()` opens it.

@@ -3,18 +3,20 @@ import { randomBytes } from 'node:crypto';
 import { checkOptions, LatchkeyError, option } from '../../lib/index.js';
 import type { OptionRules } from '../../lib/index.js';
 import { isLoopback } from '../../lib/sip/index.js';
-import type { WatchListenOptions, WatchOptions } from './watch-types.js';
+import type { VideoOptions, WatchListenOptions, WatchOptions } from './watch-types.js';
 
 const TOKEN = /^[\w-]{16,128}$/;
 const HOST = /^[\w.-]+$|^[\da-fA-F:]+$/;
 const TOKEN_BYTES = 16;
 const VIEWERS_MAX = 100;
+const STREAMS_MAX = 8;
 
 export interface CheckedOptions {
   readonly server: WatchOptions['server'];
   readonly listen: WatchListenOptions & { readonly address: string; readonly port: number };
   readonly token: string;
   readonly maxViewers: number;
+  readonly video: (VideoOptions & { readonly maxStreams: number }) | undefined;
 }
 
 const LISTEN_RULES: OptionRules<WatchListenOptions> = {
@@ -28,9 +30,15 @@ const LISTEN_RULES: OptionRules<WatchListenOptions> = {
     (value) => Array.isArray(value) && value.every(isOrigin),
   ),
 };
+const VIDEO_RULES: OptionRules<VideoOptions> = {
+  open: option.required(option.callback('(room, id) => { url } | undefined')),
+  ffmpeg: option.text,
+  maxStreams: option.wholeNumber(1),
+};
 const RULES: OptionRules<WatchOptions> = {
   server: option.required(option.withMethods('what createDistributionServer makes', 'on', 'off', 'snapshot')),
   listen: option.record(LISTEN_RULES),
+  video: option.record(VIDEO_RULES),
   token: option.of('16 to 128 characters of base64url', (value) => TOKEN.test(String(value))),
   maxViewers: option.wholeNumber(1),
 };
@@ -48,7 +56,8 @@ export function checkedOptions(given: WatchOptions): CheckedOptions {
       'LATCHKEY_OPTION',
       `listen.address ${address} is not loopback: it needs listen.cert and listen.key, or a proxy of yours in front of loopback`,
     );
-  return { server, maxViewers, token, listen: { ...given.listen, address, port } };
+  const video = given.video && { ...given.video, maxStreams: given.video.maxStreams ?? STREAMS_MAX };
+  return { server, maxViewers, token, video, listen: { ...given.listen, address, port } };
 }
 
 /** As a browser writes it. */

@@ -17,14 +17,16 @@ const FILES: Readonly<Record<string, string>> = {
   '/lane.js': 'lane.js',
   '/strip.js': 'strip.js',
   '/words.js': 'words.js',
+  '/video.js': 'video.js',
   '/key.svg': 'key.svg',
 };
+const PLAYER = '/jsmpeg.js';
 
 /** Nothing inline, nothing from elsewhere, in nobody's frame. */
+const POLICY =
+  "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'self'; " +
+  "img-src 'self'; connect-src 'self'; style-src 'self'";
 const HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -34,6 +36,7 @@ const HEADERS = {
 
 export class PageFiles {
   readonly #files = new Map<string, { readonly type: string; readonly body: Buffer }>();
+  #policy = POLICY;
 
   constructor() {
     for (const [path, name] of Object.entries(FILES)) {
@@ -42,12 +45,21 @@ export class PageFiles {
     }
   }
 
+  /** @param styles Hashes of the style that the player puts into the page by itself, the only one that is not in a file. */
+  addPlayer(text: string, styles: readonly string[]): void {
+    this.#files.set(PLAYER, { type: TYPES.js, body: Buffer.from(text) });
+    this.#policy = [POLICY, ...styles].join(' ');
+  }
+
   /** False where there is no such file. */
   serve(path: string, response: ServerResponse): boolean {
     const file = this.#files.get(path);
     if (!file) return false;
     const { type, body } = file;
-    response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': body.length }).end(body);
+    const policy = { 'Content-Security-Policy': this.#policy };
+    response
+      .writeHead(200, { ...HEADERS, ...policy, 'Content-Type': type, 'Content-Length': body.length })
+      .end(body);
     return true;
   }
 }

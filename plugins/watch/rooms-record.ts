@@ -35,6 +35,9 @@ export class RoomsRecord {
     this.#site = site;
     site.server.on('joined', this.#onJoined).on('left', this.#onLeft);
     site.server.on('mismatch', this.#onMismatch).on('latch', this.#onLatch);
+    // Who was there before we were asked.
+    for (const { session, room, distribution } of site.server.snapshot().calls)
+      if (room !== undefined && distribution) this.#place(session, room);
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     this.#timer.unref();
   }
@@ -57,10 +60,8 @@ export class RoomsRecord {
   }
 
   readonly #onJoined = ({ room, session }: DistributionServerEvents['joined'][0]): void => {
-    const record = this.#open(room);
+    const record = this.#place(session, room);
     if (!record) return;
-    this.#roomOf.set(session, room);
-    record.person(session);
     record.tell({ at: Date.now(), id: session, kind: 'joined' });
     const own = this.#early.filter((event) => event.session === session);
     for (const event of own) {
@@ -95,6 +96,14 @@ export class RoomsRecord {
     if ('mapping' in event) room.person(event.session).noteProof(event.mapping);
     if (isShown) room.tell(happeningOf(event, at));
   };
+
+  #place(session: string, room: string): RoomRecord | undefined {
+    const record = this.#open(room);
+    if (!record) return undefined;
+    this.#roomOf.set(session, room);
+    record.person(session);
+    return record;
+  }
 
   #open(name: string): RoomRecord | undefined {
     const present = this.#rooms.get(name);

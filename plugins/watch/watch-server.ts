@@ -13,6 +13,7 @@ import type { CheckedOptions } from './options.js';
 import { PageFiles } from './page-files.js';
 import { SAMPLE_MS, WINDOW_MS } from './person-record.js';
 import { RoomsRecord } from './rooms-record.js';
+import { loadPackages, Videos } from './videos.js';
 import { Viewers } from './viewers.js';
 import type { Watch, WatchCounters, WatchEvents } from './watch-types.js';
 
@@ -27,6 +28,10 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
   readonly #viewers = new Viewers();
   readonly #record: RoomsRecord;
   readonly #refused = { token: 0, origin: 0, full: 0 };
+  readonly #video = { viewersSeen: 0, ended: { missing: 0, ended: 0, crashed: 0 } };
+  #videos: Videos | undefined;
+  #videoTrouble: string | undefined;
+  #droppedVideos = 0;
   #server: Server | undefined;
   #access: Access | undefined;
   #url: string | undefined;
@@ -45,7 +50,16 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
 
   get counters(): WatchCounters {
     const { count, seen, dropped } = this.#viewers;
-    return { viewers: count, viewersSeen: seen, refused: { ...this.#refused }, dropped };
+    const { viewers = 0, streams = 0 } = this.#videos ?? {};
+    return {
+      ...{ viewers: count, viewersSeen: seen, refused: { ...this.#refused } },
+      video: { viewers, streams, viewersSeen: this.#video.viewersSeen, ended: { ...this.#video.ended } },
+      dropped: dropped + this.#droppedVideos,
+    };
+  }
+
+  get videoTrouble(): string | undefined {
+    return this.#videoTrouble;
   }
 
   get url(): string | undefined {
@@ -55,12 +69,17 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
   async start(): Promise<{ readonly address: string; readonly port: number }> {
     if (this.#state === 'closed') throw new LatchkeyError('LATCHKEY_CLOSED', 'the watch server is closed');
     if (this.#server) throw new LatchkeyError('LATCHKEY_STATE', 'the watch server was started before');
+    await this.#loadVideo();
     const { address, port, cert, key, host = address, origins = [] } = this.#options.listen;
     const onRequest = (request: IncomingMessage, response: ServerResponse) => this.#serve(request, response);
     const isSecure = cert !== undefined;
     const server = isSecure ? createSecureServer({ cert, key }, onRequest) : createServer(onRequest);
     this.#server = server;
-    server.maxConnections = this.#options.maxViewers + OTHER_CONNECTIONS;
+    server.maxConnections = 2 * this.#options.maxViewers + OTHER_CONNECTIONS;
+    server.on('upgrade', (request, socket, head) => {
+      if (this.#videos) this.#videos.upgrade(request, socket, head);
+      else socket.destroy();
+    });
     server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
     try {
       server.listen(port, address);
@@ -87,6 +106,7 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
     this.#state = 'closed';
     this.#record.close();
     this.#viewers.end({ type: 'ended', at: Date.now() });
+    this.#videos?.close();
     const server = this.#server;
     if (!server?.listening) return;
     const closed = once(server, 'close');
@@ -107,15 +127,8 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
 
   #feed(request: IncomingMessage, response: ServerResponse, encoded: string): void {
     const [, token] = /^Bearer ([\w-]+)$/.exec(request.headers.authorization ?? '') ?? [];
-    const refusal = this.#access?.refusal(request, token);
-    if (refusal) {
-      this.#refused[refusal]++;
-      return refuse(response, refusal === 'token' ? 401 : 403, refusal === 'token' ? CHALLENGE : {});
-    }
-    if (this.#viewers.count >= this.#options.maxViewers) {
-      this.#refused.full++;
-      return refuse(response, 503, { 'Retry-After': '10' });
-    }
+    const refusal = this.#refusal(request, token, this.#viewers.count);
+    if (refusal) return refuse(response, refusal, refusal === 401 ? CHALLENGE : RETRY);
     const room = this.#roomFor(encoded);
     if (room === undefined) return refuse(response, 400);
     response.writeHead(200, { ...PLAIN, 'Content-Type': 'application/x-ndjson', Connection: 'close' });
@@ -124,6 +137,39 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
     const record = this.#record.room(room);
     if (record) this.#viewers.tell(room, this.#now(room, Date.now()));
     return undefined;
+  }
+
+  /** @param count Of those who watch already, of this kind. */
+  #refusal(request: IncomingMessage, token: string | undefined, count: number): 401 | 403 | 503 | undefined {
+    const why =
+      this.#access?.refusal(request, token) ?? (count >= this.#options.maxViewers ? 'full' : undefined);
+    if (!why) return undefined;
+    this.#refused[why]++;
+    return STATUS[why];
+  }
+
+  /** What is missing is no reason to show nothing: the page says that there are no pictures, and why. */
+  async #loadVideo(): Promise<void> {
+    const { video } = this.#options;
+    if (!video) return;
+    try {
+      const packages = await loadPackages();
+      this.#files.addPlayer(packages.player, packages.playerStyles);
+      this.#videos = new Videos(packages, {
+        ...{ video, maxStreams: video.maxStreams },
+        refusal: (request, token) => this.#refusal(request, token, this.#videos?.viewers ?? 0),
+        onViewer: () => this.#video.viewersSeen++,
+        onDropped: () => this.#droppedVideos++,
+        onHappening: (happening) => {
+          if (happening.reason) this.#video.ended[happening.reason]++;
+          this.emit('video', happening);
+        },
+      });
+    } catch (error) {
+      const { message } = error as Error;
+      const name = /Cannot find (?:package|module) '([^']+)'/.exec(message)?.[1];
+      this.#videoTrouble = name === undefined ? message : `video needs the package ${name}`;
+    }
   }
 
   /** The one that is asked for; without a name the first in which somebody is. Undefined for what is no name. */
@@ -141,7 +187,9 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
     const room = this.#record.room(name);
     const { history = [], happenings = [] } = room ?? {};
     const pace = { sampleMs: SAMPLE_MS, windowMs: WINDOW_MS };
-    return { type: 'hello', at: Date.now(), room: name, ...pace, history, happenings };
+    const trouble = this.#videoTrouble;
+    const video = { isOn: this.#videos !== undefined, ...(trouble !== undefined && { trouble }) };
+    return { type: 'hello', at: Date.now(), room: name, ...pace, video, history, happenings };
   }
 
   #now(room: string, at: number): FeedLine {
@@ -154,6 +202,8 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
 }
 
 const PLAIN = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
+const STATUS = { token: 401, origin: 403, full: 503 } as const;
+const RETRY = { 'Retry-After': '10' };
 const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="latchkey watch"' };
 
 function refuse(response: ServerResponse, status: number, headers: Record<string, string> = {}): void {

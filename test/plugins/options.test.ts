@@ -155,6 +155,8 @@ const TABLE: readonly Row[] = [
     [{ listen: { port: 65536 } }, /"listen.port"/],
     [{ listen: { host: 'a/b' } }, /"listen.host" accepts a host name or an IP address/],
     [{ listen: { origins: ['meeting.example'] } }, /"listen.origins" accepts origins such as/],
+    [{ video: {} }, /"video.open" accepts a function/],
+    [{ video: { open: nothing, maxStream: 1 } }, /video has no option "maxStream"/],
     [{ listen: { cert: 'PEM' } }, /listen.cert and listen.key go together/],
     [{ listen: { address: '192.0.2.1' } }, /192.0.2.1 is not loopback: it needs listen.cert and listen.key/],
   ],

@@ -26,7 +26,7 @@ export class FakeServer extends EventEmitter<DistributionServerEvents> {
           ...{ nat: 'both', hasProven: true, counters: createCounters() },
         },
       ],
-      distribution: undefined,
+      distribution: {} as CallSnapshot['distribution'],
       sends: [{ ssrc: 1, channel: 'audio', packets: 0, expected: 0, lost: 0, jitterMs: 1 }],
       reports: [],
     });

@@ -78,12 +78,13 @@ describe('watch: the server of the page', () => {
       '/lane.js',
       '/strip.js',
       '/words.js',
+      '/video.js',
       '/key.svg',
     ]) {
       const response = await ask(port, path);
       assert.equal(response.statusCode, 200, path);
       const policy = String(response.headers['content-security-policy']);
-      assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self'/);
+      assert.match(policy, /^default-src 'none'; .*; script-src 'self'; .*; style-src 'self'$/);
       assert.ok(!policy.includes('unsafe'), policy);
       assert.equal(response.headers['x-content-type-options'], 'nosniff');
       let body = '';
@@ -135,7 +136,7 @@ describe('watch: the server of the page', () => {
     const hello = await line('hello');
     assert.deepEqual(hello, {
       ...{ type: 'hello', at: Date.now(), room: 'blue', sampleMs: 500, windowMs: 60_000 },
-      ...{ history: [{ id: 's1', name: '', samples: [] }], happenings: [] },
+      ...{ video: { isOn: false }, history: [{ id: 's1', name: '', samples: [] }], happenings: [] },
     });
     clock.tick(500);
     server.count('s1', 25, 0, 0);

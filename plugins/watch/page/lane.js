@@ -10,17 +10,20 @@ export class Lane {
   #summaryAt = 0;
 
   /** @param {HTMLTemplateElement} template */
-  constructor(template, { sampleMs, windowMs }) {
+  constructor(template, { sampleMs, windowMs }, onWatch) {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.name = '';
     this.isGone = false;
+    /** Its picture is on the stage. */
+    this.isShown = false;
     const find = (selector) => this.element.querySelector(selector);
     this.parts = {
       ...{ face: find('.face'), name: find('h3'), proof: find('.proof'), proofText: find('.proof-text') },
       ...{ signalled: find('.signalled'), nat: find('.nat'), mapping: find('.mapping') },
-      ...{ canvas: find('canvas'), marks: find('.marks'), facts: find('.facts') },
+      ...{ canvas: find('canvas'), marks: find('.marks'), facts: find('.facts'), watch: find('.watch') },
     };
     this.strip = new Strip(this.parts.canvas, sampleMs, windowMs);
+    this.parts.watch.addEventListener('click', () => onWatch(this));
     this.parts.marks.addEventListener('keydown', (event) => this.#walk(event));
   }
 
@@ -28,6 +31,7 @@ export class Lane {
     this.name = name;
     const shown = calledBy(name);
     this.parts.name.textContent = shown;
+    this.parts.watch.setAttribute('aria-label', `Show the picture of ${shown}`);
     this.parts.face.textContent = [...shown][0] ?? '';
     this.parts.marks.setAttribute('aria-label', `What happened to ${shown}: left and right arrow`);
   }
@@ -39,6 +43,7 @@ export class Lane {
     parts.proof.dataset.is = is;
     setText(parts.proofText, text);
     setText(parts.signalled, person.signalled ?? 'nothing yet');
+    parts.watch.hidden = !person.hasVideo || this.isShown;
     const nat = natInWords(person.nat);
     parts.nat.hidden = nat === '';
     setText(parts.nat.lastElementChild, nat);

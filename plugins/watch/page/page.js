@@ -1,7 +1,7 @@
 // The page: takes the token out of the address, follows the feed of a room, and puts what it tells where it belongs.
 import { Feed } from './feed.js';
 import { Lane } from './lane.js';
-import { look, peopleInWords, sentence } from './words.js';
+import { calledBy, look, peopleInWords, sentence } from './words.js';
 
 const LOG_MAX = 200;
 /** Shown of a room that is younger. */
@@ -11,9 +11,20 @@ const FRAME_MS = matchMedia('(prefers-reduced-motion: reduce)').matches ? 1000 :
 
 const find = (id) => document.getElementById(id);
 const parts = Object.fromEntries(
-  ['room', 'count', 'pick', 'rooms', 'state', 'notice', 'empty', 'lanes', 'axis', 'legend', 'log'].map(
-    (id) => [id, find(id)],
-  ),
+  [
+    'room',
+    'count',
+    'stage',
+    'pick',
+    'rooms',
+    'state',
+    'notice',
+    'empty',
+    'lanes',
+    'axis',
+    'legend',
+    'log',
+  ].map((id) => [id, find(id)]),
 );
 const template = find('lane');
 
@@ -36,6 +47,9 @@ const STATES = {
 
 /** @type {Map<string, Lane>} */
 const lanes = new Map();
+/** @type {Map<string, object>} */
+const pictures = new Map();
+let video = { isOn: false };
 let pace = { sampleMs: 500, windowMs: 60_000 };
 /** The server's clock less ours. */
 let aheadMs = 0;
@@ -47,8 +61,12 @@ function setState(name) {
   const [state, text, notice] = STATES[name];
   parts.state.dataset.state = state;
   find('state-text').textContent = text;
-  parts.notice.textContent = notice;
-  parts.notice.hidden = notice === '';
+  setNotice(notice);
+}
+
+function setNotice(text) {
+  parts.notice.textContent = text;
+  parts.notice.hidden = text === '';
 }
 
 /** The token stands behind the # and is sent nowhere but to the server; it leaves the address bar, and stays for this tab. */
@@ -61,7 +79,8 @@ function takeToken() {
   return given ?? sessionStorage.getItem('token') ?? '';
 }
 
-const feed = new Feed(takeToken(), {
+const token = takeToken();
+const feed = new Feed(token, {
   onState: setState,
   onLine: (line) => HANDLERS[line.type]?.(line),
 });
@@ -69,7 +88,9 @@ const feed = new Feed(takeToken(), {
 const HANDLERS = {
   hello(line) {
     setState('live');
+    ({ video } = line);
     pace = line;
+    if (room !== line.room) closePictures();
     room = line.room;
     parts.room.textContent = room === '' ? 'latchkey' : room;
     document.title = room === '' ? 'latchkey' : `${room} – latchkey`;
@@ -80,6 +101,7 @@ const HANDLERS = {
     for (const { id, name, samples } of line.history) {
       const lane = laneOf(id);
       lane.call(name);
+      lane.isShown = pictures.has(id);
       for (const sample of samples) lane.strip.add(sample);
       lane.leave();
     }
@@ -118,11 +140,39 @@ const HANDLERS = {
 function laneOf(id) {
   const present = lanes.get(id);
   if (present) return present;
-  const lane = new Lane(template, pace);
+  const lane = new Lane(template, pace, () => showPicture(id, lane));
   lanes.set(id, lane);
   parts.lanes.append(lane.element);
   lane.strip.readColours();
   return lane;
+}
+
+/** What shows pictures is loaded with the first one: few rooms have any. */
+async function showPicture(id, lane) {
+  if (!video.isOn) return setNotice(`There are no pictures: ${video.trouble ?? 'the server shows none'}.`);
+  if (pictures.has(id)) return undefined;
+  lane.isShown = true;
+  lane.parts.watch.hidden = true;
+  const { Picture } = await import('/video.js');
+  const onClose = () => {
+    pictures.get(id)?.close();
+    pictures.delete(id);
+    parts.stage.hidden = pictures.size === 0;
+    lane.isShown = false;
+    lane.parts.watch.hidden = false;
+    lane.parts.watch.focus();
+  };
+  const picture = new Picture(find('picture'), { room, id, name: calledBy(lane.name), token, onClose });
+  pictures.set(id, picture);
+  parts.stage.append(picture.element);
+  parts.stage.hidden = false;
+  return undefined;
+}
+
+function closePictures() {
+  for (const picture of pictures.values()) picture.close();
+  pictures.clear();
+  parts.stage.hidden = true;
 }
 
 function showCount(people) {

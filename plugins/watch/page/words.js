@@ -127,6 +127,30 @@ function within(rttMs) {
   return rttMs === undefined ? '' : ` in ${rttMs < 10 ? rttMs : Math.round(rttMs)} ms`;
 }
 
+const RUN_ENDS = {
+  missing: 'The server has no ffmpeg: there is no picture until somebody installs it',
+  ended: 'The stream has ended',
+  crashed: 'ffmpeg has failed on the server',
+};
+
+/** What is said in place of a picture, or nothing where there is one. */
+export function pictureInWords({ state, reason, retryMs }) {
+  switch (state) {
+    case 'playing':
+      return '';
+    case 'starting':
+      return 'The picture is on its way …';
+    case 'waiting':
+      return `${RUN_ENDS[reason]}. Next try in ${retryMs < 1000 ? 'a moment' : `${Math.round(retryMs / 1000)} s`}.`;
+    case 'over':
+      return 'Nobody sends this picture any more.';
+    case 'full':
+      return 'The server shows as many pictures as it may.';
+    default:
+      return 'The connection is lost. Trying again …';
+  }
+}
+
 /** @param {number} count */
 export function grouped(count) {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
