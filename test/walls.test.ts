@@ -85,7 +85,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'plugins/watch': {
     rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/server/index.ts'],
     node: true,
-    packages: ['ws'],
+    packages: ['ws', 'node-rtsp-stream'],
   },
   'plugins/drachtio': {
     rooms: ['lib/index.ts', 'lib/sip/index.ts'],
