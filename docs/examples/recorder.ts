@@ -39,6 +39,7 @@ class Track {
   #wav: WavFile | undefined;
   #pcap: PcapFile | undefined;
   #packets = 0;
+  #isCut = false;
 
   /** @param path Without what says which format it is. */
   constructor(path: string, startMs: number) {
@@ -88,13 +89,21 @@ class Track {
     for (const source of this.#sources.values()) this.#place(source);
     await this.#wav?.close();
     await this.#pcap?.close();
-    console.log('recorded', this.#path, this.#packets, 'packets', (this.#wav?.seconds ?? 0).toFixed(2), 's');
+    const seconds = (this.#wav?.seconds ?? 0).toFixed(2);
+    console.log(this.#isCut ? 'cut short' : 'recorded', this.#path, this.#packets, 'packets', seconds, 's');
+  }
+
+  #cut(kind: string, { message }: Error): void {
+    this.#isCut = true;
+    console.error(
+      `cannot write ${this.#path}.${kind}: ${message}. It is not recorded any further; the call goes on.`,
+    );
   }
 
   #place({ timeline, held }: Source): void {
     timeline.settle(held);
     for (const { samples, timestamp, atMs } of held.splice(0)) {
-      this.#wav ??= new WavFile(`${this.#path}.wav`, (error) => complain(`${this.#path}.wav`, error));
+      this.#wav ??= new WavFile(`${this.#path}.wav`, (error) => this.#cut('wav', error));
       this.#wav.write(samples, timeline.sampleOf(timestamp, atMs));
     }
   }
@@ -112,9 +121,7 @@ class Track {
 
   #captureOf(codec: string): PcapFile {
     if (!this.#pcap) console.log('no WAV of', codec, `it goes to ${this.#path}.pcap`);
-    return (this.#pcap ??= new PcapFile(`${this.#path}.pcap`, (error) =>
-      complain(`${this.#path}.pcap`, error),
-    ));
+    return (this.#pcap ??= new PcapFile(`${this.#path}.pcap`, (error) => this.#cut('pcap', error)));
   }
 }
 
@@ -152,10 +159,6 @@ class Recording {
     this.#tracks.delete(participant);
     await track?.close();
   }
-}
-
-function complain(path: string, { message }: Error): void {
-  console.error(`cannot write ${path}: ${message}. It is not recorded any further; the call goes on.`);
 }
 
 const [folder, ...pem] = process.argv.slice(2) as [string?, ...string[]] as [string, ...string[]];

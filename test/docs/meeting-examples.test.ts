@@ -181,7 +181,7 @@ describe('docs: examples of meetings', function () {
     };
     assert.ok((streams[0]?.packets ?? 0) > 10, stdout);
     assert.equal((await alice.ended()).code, 0);
-    await example!.line(/^recorded .+\/1 \d+ packets/m);
+    await example!.line(/^cut short .+\/1 \d+ packets/m);
     const complaints = example!.errors.trim().split('\n');
     assert.equal(complaints.length, 2, example!.errors);
     for (const one of complaints)
