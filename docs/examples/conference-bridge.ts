@@ -9,9 +9,8 @@ import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { RtpPacket, rtpExtensionUriToType } from 'rtp.js/packets';
 import sip from 'sip';
-import type { TappedPacket } from 'latchkey/room';
+import type { Leg, TappedPacket } from 'latchkey/room';
 import { createDistributionServer } from 'latchkey/server';
-import type { Participant } from 'latchkey/server';
 import { latchSip } from 'latchkey/sip';
 import { parseRtp } from 'latchkey/wire';
 import { decodeG711 } from './g711.js';
@@ -79,24 +78,31 @@ const server = createDistributionServer({
   listen: { address: '127.0.0.1', udp: 'auto', tcp: 'auto', tls: cert ? 'auto' : 0, cert, key },
   media: { kind: 'shared', port: 'auto' },
 });
-const voices = new Map<Participant, Voice>();
-server.on('joined', (participant) => {
+/** How the log calls each: its call, and what it calls itself. */
+const names = new Map<Leg, string>();
+const voices = new Map<Leg, Voice>();
+server.rooms.on('joined', (participant) => {
+  const { room, call, session } = participant;
+  const name = server.snapshot().calls.find((one) => one.session === session)?.name;
+  names.set(participant, name === undefined ? call : `${call} "${name}"`);
   voices.set(participant, new Voice());
-  console.log('joined', participant.room, participant.call, 'in all', inRoom(participant.room));
+  console.log('joined', room, names.get(participant), 'in all', inRoom(room));
 });
-server.on('left', (participant) => {
+server.rooms.on('left', (participant) => {
   voices.delete(participant);
-  console.log('left', participant.room, participant.call, 'in all', inRoom(participant.room));
+  console.log('left', participant.room, names.get(participant), 'in all', inRoom(participant.room));
+  names.delete(participant);
 });
 server.on('mismatch', ({ room, call, codecs, otherCodecs }) =>
   console.log('no codec in common', room, call, codecs.join(), 'and', otherCodecs.join()),
 );
-server.tap({ onPacket: (from, packet) => voices.get(from)?.hear(packet) });
+server.rooms.tap({ onPacket: (from, packet) => voices.get(from)?.hear(packet) });
 const look = setInterval(() => {
   const nowMs = performance.now();
-  for (const [{ room, call }, voice] of voices) {
+  for (const [participant, voice] of voices) {
     const speaks = voice.look(nowMs);
-    if (speaks !== undefined) console.log(speaks ? 'speaks' : 'silent', room, call);
+    if (speaks !== undefined)
+      console.log(speaks ? 'speaks' : 'silent', participant.room, names.get(participant));
   }
 }, LOOK_EVERY_MS);
 console.log('listening', JSON.stringify(await server.start()));

@@ -9,9 +9,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import sip from 'sip';
-import type { TappedPacket, TappedReport } from 'latchkey/room';
+import type { Leg, TappedPacket, TappedReport } from 'latchkey/room';
 import { createDistributionServer } from 'latchkey/server';
-import type { Participant } from 'latchkey/server';
 import { latchSip } from 'latchkey/sip';
 import { parseRtp } from 'latchkey/wire';
 import { decodeG711 } from './g711.js';
@@ -129,7 +128,7 @@ class Track {
 class Recording {
   readonly #folder: string;
   readonly #startMs = performance.now();
-  readonly #tracks = new Map<Participant, Track>();
+  readonly #tracks = new Map<Leg, Track>();
   #count = 0;
 
   constructor(room: string) {
@@ -144,21 +143,26 @@ class Recording {
     return this.#tracks.size === 0;
   }
 
-  add(participant: Participant): void {
+  add(participant: Leg): void {
     const path = join(this.#folder, String(++this.#count));
-    console.log('participant', path, participant.call);
+    console.log('participant', path, nameOf(participant));
     this.#tracks.set(participant, new Track(path, this.#startMs));
   }
 
-  trackOf(participant: Participant): Track | undefined {
+  trackOf(participant: Leg): Track | undefined {
     return this.#tracks.get(participant);
   }
 
-  async end(participant: Participant): Promise<void> {
+  async end(participant: Leg): Promise<void> {
     const track = this.#tracks.get(participant);
     this.#tracks.delete(participant);
     await track?.close();
   }
+}
+
+/** What the caller calls itself; where it does not, its session. */
+function nameOf({ session, name }: Leg): string {
+  return server.snapshot().calls.find((call) => call.session === session)?.name ?? name;
 }
 
 const [folder, ...pem] = process.argv.slice(2) as [string?, ...string[]] as [string, ...string[]];
@@ -173,21 +177,21 @@ const server = createDistributionServer({
 });
 const recordings = new Map<string, Recording>();
 const ending = new Set<Promise<void>>();
-server.on('joined', (participant) => {
+server.rooms.on('joined', (participant) => {
   const { room } = participant;
   if (room === 'echo') return;
   const recording = recordings.get(room) ?? new Recording(room);
   recordings.set(room, recording);
   recording.add(participant);
 });
-server.on('left', (participant) => {
+server.rooms.on('left', (participant) => {
   const recording = recordings.get(participant.room);
   if (!recording) return;
   const end = recording.end(participant).finally(() => ending.delete(end));
   ending.add(end);
   if (recording.isOver) recordings.delete(participant.room);
 });
-server.tap({
+server.rooms.tap({
   onPacket: (from, packet) => recordings.get(from.room)?.trackOf(from)?.takePacket(packet),
   onReport: (from, report) => recordings.get(from.room)?.trackOf(from)?.takeReport(report),
 });

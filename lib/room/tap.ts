@@ -38,7 +38,7 @@ export interface TappedReport {
  * Listens to all rooms. What a function of it throws is thrown to whoever brought the packet, once the participants have theirs:
  * with ports of latchkey it is a `listenerError`.
  */
-export interface Tap<From = Leg> {
-  onPacket(from: From, packet: TappedPacket): void;
-  onReport?(from: From, report: TappedReport): void;
+export interface Tap {
+  onPacket(from: Leg, packet: TappedPacket): void;
+  onReport?(from: Leg, report: TappedReport): void;
 }

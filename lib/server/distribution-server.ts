@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { checkOptions, createLatchkey, LatchkeyError, normaliseIp, option, SteadyEmitter } from '../index.js';
 import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
 import { createRooms } from '../room/index.js';
-import type { Leg, Rooms, Tap } from '../room/index.js';
+import type { Leg, Rooms } from '../room/index.js';
 import { Admission, callId, parseCallUri } from '../sip/index.js';
 import type { EndedCall, Fault, SipFlow, SipListeners, SipMessage, SipSignalling } from '../sip/index.js';
 import { CodecMatch } from './codec-match.js';
@@ -66,7 +66,6 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
   readonly #admission: Admission;
   readonly #record: ServerRecord;
   readonly #codecs: CodecMatch;
-  readonly #participants = new WeakMap<Leg, Participant>();
   /** When it was last told that somebody may not call: a flood of them shall not flood the listeners. */
   #turnedAwayMs = -Infinity;
   /** What was opened or listened to, to be undone in the opposite order. */
@@ -93,10 +92,10 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
       onFault: (error) => this.#fault('defect', 'server', error),
     });
     this.rooms.on('joined', (leg) => {
-      this.tell('joined', this.#participantOf(leg));
+      this.tell('joined', participantOf(leg));
       this.#codecs.check(leg);
     });
-    this.rooms.on('left', (leg) => this.tell('left', this.#participantOf(leg)));
+    this.rooms.on('left', (leg) => this.tell('left', participantOf(leg)));
     const onEvent = (event: LatchEvent) => {
       if (PATH_EVENTS.includes(event.type)) this.#record.notePath(event.session);
       this.tell('latch', event);
@@ -168,14 +167,6 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
   seat(room: string, session: SeatSession): Seat {
     this.#checkOpen();
     return this.#seats.take(room, session);
-  }
-
-  tap(tap: Tap<Participant>): () => void {
-    option.withMethods('an object with onPacket', 'onPacket')('tap', tap);
-    return this.rooms.tap({
-      onPacket: (leg, packet) => tap.onPacket(this.#participantOf(leg), packet),
-      onReport: (leg, report) => tap.onReport?.(this.#participantOf(leg), report),
-    });
   }
 
   async lendMedia(peer: string): Promise<LentMedia | undefined> {
@@ -253,13 +244,6 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
       media: seats?.media.ports ?? '',
       ...place,
     };
-  }
-
-  /** The same object each time. */
-  #participantOf(leg: Leg): Participant {
-    const known = this.#participants.get(leg) ?? participantOf(leg);
-    this.#participants.set(leg, known);
-    return known;
   }
 
   #callOf(id: string | undefined): MeetingCall | undefined {

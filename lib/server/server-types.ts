@@ -13,7 +13,7 @@ import type {
   Session,
   TransportAddress,
 } from '../index.js';
-import type { LegCounters, LegStatistics, Rooms, RoomsOptions, Tap } from '../room/index.js';
+import type { LegCounters, LegStatistics, Rooms, RoomsOptions } from '../room/index.js';
 import type {
   AdmissionCounters,
   BoundCounts,
@@ -325,14 +325,6 @@ export interface DistributionServer extends Pick<
    * @throws LatchkeyError LATCHKEY_STATE before `start()`, LATCHKEY_CLOSED.
    */
   lendMedia(peer: string): Promise<LentMedia | undefined>;
-  /**
-   * Tells of every packet that participants send in any room, `echo` included, and of their sender reports, until the function
-   * that is returned is called: for a recorder, or for who shows who speaks. A participant is one and the same object in all that
-   * is told of it, from `joined` to `left`. What the tap throws becomes a `fault`.
-   *
-   * @throws LatchkeyError LATCHKEY_OPTION where it has no `onPacket`
-   */
-  tap(tap: Tap<Participant>): () => void;
   /**
    * Takes up another certificate, other users, carriers, authorities or pages, all or nothing, while calls and open connections
    * go on. `cert` and `key` go together; `clientCa` can only take the place of another.

@@ -412,37 +412,28 @@ describe('latchkey/server', () => {
     assert.deepEqual(server.counters.faults, { listener: 1 });
   });
 
-  it('a tap is told what participants send, each by the object of its joined; what it throws is a fault, and breaks nothing', async () => {
-    const { server, listening, told } = await start();
+  it('a tap of its rooms is told what participants send; what it throws is a fault, and breaks nothing', async () => {
+    const { server, listening } = await start();
     const [alice, bob] = [await phoneOf(listening), await phoneOf(listening)];
     const { body } = await alice.ask('INVITE', { user: 'tea', body: alice.sdp('a=rtcp-mux') });
     await bob.ask('INVITE', { user: 'tea', body: bob.sdp() });
     const heard: unknown[] = [];
-    const end = server.tap({
-      onPacket: (from, { ssrc, format }) => {
-        heard.push([from, ssrc, format.codec]);
+    server.rooms.tap({
+      onPacket: ({ call }, { ssrc, format }) => {
+        heard.push([call, ssrc, format.codec]);
         throw new Error('a defect of the tap');
       },
-      onReport: (from, { ssrc }) => heard.push([from, ssrc]),
+      onReport: ({ call }, { ssrc }) => heard.push([call, ssrc]),
     });
     alice.sendRtp(body, 1);
     await bob.rtp(1);
     alice.media.send(compound(senderReport(ssrcOf(alice))), mediaPort(body), '127.0.0.1');
     await until(() => heard.length >= 2);
-    const [, from] = told.find(
-      ([name, event]) => name === 'joined' && 'call' in event && event.call === alice.callId,
-    ) as Told & ['joined', unknown];
     assert.deepEqual(heard, [
-      [from, ssrcOf(alice), 'PCMU/8000'],
-      [from, ssrcOf(alice)],
+      [alice.callId, ssrcOf(alice), 'PCMU/8000'],
+      [alice.callId, ssrcOf(alice)],
     ]);
-    assert.equal((heard[0] as unknown[])[0], from);
     assert.deepEqual(server.counters.faults, { listener: 1 });
-    end();
-    alice.sendRtp(body, 2);
-    await bob.rtp(2);
-    assert.equal(heard.length, 2);
-    assert.throws(() => server.tap({} as never), /an object with onPacket/);
   });
 
   it('a call whose key another process holds waits for it, and takes nothing up meanwhile; one that fails is a fault', async () => {
