@@ -192,14 +192,15 @@ export class DigestVerifier {
 
   /** Whether it was made with the password of the user whom it names. An unknown name costs what a known one does. */
   #isSigned(method: string, params: DigestParams): boolean {
-    const { username = '', nonce = '', response = '', nc = '', cnonce = '', uri = '' } = params;
+    const { username = '', nonce = '', response = '', uri = '' } = params;
     const isOld = params['qop'] === undefined && this.options.isQopOptional === true;
-    if (!isOld && (params['qop'] !== 'auth' || !/^[0-9a-f]{8}$/i.test(nc) || cnonce === '')) return false;
+    const use = isOld ? undefined : useOf(params);
+    if (!isOld && !use) return false;
     const entry = this.options.find(username);
     const algorithm = params['algorithm'] ?? 'MD5';
     const known = entry?.algorithm === algorithm ? entry : undefined;
     const used = known?.algorithm ?? (isDigestAlgorithm(algorithm) ? algorithm : 'SHA-256');
-    const answered = { method, uri, nonce, use: isOld ? undefined : { nc, cnonce } };
+    const answered = { method, uri, nonce, use };
     const expected = digestResponse(used, known?.ha1 ?? '', answered);
     return isSameText(expected, response.toLowerCase()) && known !== undefined;
   }
@@ -251,6 +252,11 @@ export class DigestVerifier {
   #seal(stamp: Buffer): Buffer {
     return createHmac('sha256', this.#key).update(stamp).digest().subarray(0, 16);
   }
+}
+
+/** How often the nonce was used, and the client's own, as `qop=auth` has them (RFC 7616 3.4); undefined where they are not right. */
+function useOf({ qop, nc = '', cnonce = '' }: DigestParams): { nc: string; cnonce: string } | undefined {
+  return qop === 'auth' && /^[0-9a-f]{8}$/i.test(nc) && cnonce !== '' ? { nc, cnonce } : undefined;
 }
 
 function isSameText(a: string, b: string): boolean {

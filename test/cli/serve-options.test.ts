@@ -124,7 +124,10 @@ describe('the options of serve', () => {
       assert.equal(readServeOptions({ listen, ...choice }).isOpen, 'open' in choice);
     assert.equal(readServeOptions({ users }).isOpen, false);
     assert.throws(() => readServeOptions({ open: true, users }), /--open and --users contradict/);
-    assert.throws(() => readServeOptions({ clientCa, tls: '0' }), /--client-ca is for TLS, WSS, HTTPS and RTSPS/);
+    assert.throws(
+      () => readServeOptions({ clientCa, tls: '0' }),
+      /--client-ca is for TLS, WSS, HTTPS and RTSPS/,
+    );
     const lists = { trunk: ['192.0.2.0/24,198.51.100.0/24', '203.0.113.0/24'], origin: 'https://a.example' };
     const { trunks, origins } = readServeOptions(lists);
     assert.deepEqual(trunks, ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24']);
