@@ -38,7 +38,7 @@ describe('a sip.js server behind kamailio', function () {
     const calls = Promise.all([
       scene!.phone('cliA', 'web', { transport: 'tls', hasMux: true, durationS: 4 }),
       scene!.phone('cliB', 'web', { transport: 'udp', hasMux: false, durationS: 4 }),
-      scene!.call('cliA', 'web', 'tls', '--duration', '4'),
+      scene!.call('cliA', 'web', 'tls', ['--duration', '4']),
     ]);
     // Of the one without rtcp-mux both components.
     await Promise.all([NAT, NAT_B].map((nat) => first.has(said('verified', nat), 2)));
@@ -93,7 +93,7 @@ describe('a sip.js server behind kamailio', function () {
       const program = await clear.registered('ws');
       const [phone, call] = await Promise.all([
         clear.phone('cliB', 'web', { transport: 'tls', durationS: 3 }),
-        clear.call('cliA', 'web', 'tls', '--duration', '3'),
+        clear.call('cliA', 'web', 'tls', ['--duration', '3']),
       ]);
       assert.ok(phone.sent > 100 && phone.received > 100, `${phone.sent} sent, ${phone.received} received`);
       assert.equal(program.count(said('verified', NAT_B)), 2);

@@ -75,7 +75,7 @@ for (const isHiding of [false, true])
       const server = scene!.server('over');
       const [sinceMs, passedBefore] = [Date.now(), scene!.messages().length];
       const calls = Promise.all([
-        scene!.call('cliA', 'over', 'tls', '--duration', '3'),
+        scene!.call('cliA', 'over', 'tls', ['--duration', '3']),
         scene!.phone('cliB', 'over', { transport: 'tls', durationS: 3 }),
       ]);
       const callers = [
@@ -110,10 +110,10 @@ for (const isHiding of [false, true])
 
     it('in clear between: the secret goes there only by the Via of a proxy that has been named, and a key had over HTTPS always', async () => {
       const [told, untold, clear, keyed] = await Promise.all([
-        scene!.call('cliA', 'told', 'tls', '--duration', '1'),
-        scene!.call('cliA', 'untold', 'tls', '--duration', '1'),
-        scene!.call('cliB', 'told', 'udp', '--duration', '1'),
-        scene!.call('cliB', 'untold', 'udp', '--duration', '1', ...scene!.keyOptions),
+        scene!.call('cliA', 'told', 'tls', ['--duration', '1']),
+        scene!.call('cliA', 'untold', 'tls', ['--duration', '1']),
+        scene!.call('cliB', 'told', 'udp', ['--duration', '1']),
+        scene!.call('cliB', 'untold', 'udp', ['--duration', '1', ...scene!.keyOptions]),
       ]);
       // What topoh shows in place of the phone's Via says UDP.
       assert.equal(told.answered?.['protection'], isHiding ? undefined : 'latch');
@@ -157,7 +157,7 @@ for (const isHiding of [false, true])
     });
 
     async function lateAcknowledged(): Promise<void> {
-      const call = await scene!.call('cliA', 'lossy', 'tls', '--duration', '3');
+      const call = await scene!.call('cliA', 'lossy', 'tls', ['--duration', '3']);
       assert.equal(call.summary?.['verified'], true);
       assert.ok(Number(call.summary?.['received']) > 100, `${String(call.summary?.['received'])} of 150`);
       const messages = callTo('lossy', 'tls', scene!.messages());
@@ -177,7 +177,7 @@ for (const isHiding of [false, true])
     async function neverAcknowledged(): Promise<void> {
       const users = isHiding ? ['deafOver'] : ['deaf', 'deafOver'];
       const calls = await Promise.all(
-        users.map((user) => scene!.call('cliA', user, 'tls', '--duration', '50')),
+        users.map((user) => scene!.call('cliA', user, 'tls', ['--duration', '50'])),
       );
       const endMs = Date.now();
       const messages = scene!.messages();
@@ -203,6 +203,29 @@ for (const isHiding of [false, true])
     }
     if (ALL)
       it('no ACK ever: the 200 comes for 32 s, then BYE, and of the call nothing is left', neverAcknowledged);
+
+    async function heldAndMoved(): Promise<void> {
+      const name = isHiding ? 'over' : 'told';
+      const { summary } = await scene!.call(
+        'cliA',
+        name,
+        'tls',
+        ['--duration', '4'],
+        ['hold', 'resume', 'move'],
+      );
+      assert.equal(summary?.['verified'], true);
+      const messages = callTo(name, 'tls', scene!.messages());
+      const [invites, answers] = [
+        messages.filter(({ text }) => text.startsWith('INVITE ')),
+        messages.filter(isAnswer),
+      ];
+      assert.deepEqual([invites.length, answers.length], [6, 6], 'three offers and answers, each in and out');
+      for (const each of [invites, answers])
+        assert.equal(new Set(each.map((one) => latchOf(one)[0])).size, 1, 'a re-offer changes nothing');
+      const events = scene!.server(name).all.map(({ event }) => event);
+      assert.ok(events.includes('rebound') && !events.includes('downgraded'));
+    }
+    if (ALL) it('hold, resume and another port of the phone: the keys stay as they were', heldAndMoved);
 
     it('a Via that claims TLS over UDP does not get past the proxy', async () => {
       const before = sessionsOf(scene!.server('home')).length;

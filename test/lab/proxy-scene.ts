@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createCertificate } from '../../lib/cli/certificate.js';
 import type { Certificate } from '../../lib/cli/certificate.js';
@@ -152,16 +153,23 @@ export class ProxyScene {
     return this.#kamailio?.messages() ?? [];
   }
 
-  /** A `latchkey call` through the proxy, to its end. */
+  /** A `latchkey call` through the proxy, to its end; it is told these words on the way, one every 700 ms from its verification on. */
   async call(
     host: HostName,
     user: string,
     transport: 'udp' | 'tls',
-    ...more: string[]
+    options: readonly string[] = [],
+    words: readonly string[] = [],
   ): Promise<CallOutcome> {
     const uri = `sip:${user}@${PROXY}:${PROXY_PORTS[transport]};transport=${transport}`;
     const trust = transport === 'tls' ? ['--ca', this.certificate.file] : [];
-    const lines = jsonLines(this.lab.latchkey(host, 'call', uri, '--json', ...trust, ...more));
+    const child = this.lab.latchkey(host, 'call', uri, '--json', '--commands', ...trust, ...options);
+    const lines = jsonLines(child);
+    if (words.length > 0) await lines.has('verified');
+    for (const word of words) {
+      await delay(700);
+      child.stdin?.write(`${word}\n`);
+    }
     await lines.end;
     return {
       answered: lines.all.find(({ event }) => event === 'answered'),
