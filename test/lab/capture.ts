@@ -12,8 +12,12 @@ export class Capture {
     private readonly said: () => string,
   ) {}
 
-  /** Fulfilled when tcpdump listens: nothing is missed from then on. */
-  static async start(lab: Lab, host: HostName, file: string): Promise<Capture> {
+  /**
+   * Fulfilled when tcpdump listens: nothing is missed from then on.
+   *
+   * @param isAll TCP too, whose packets may be longer than any on a wire; UDP alone unless set.
+   */
+  static async start(lab: Lab, host: HostName, file: string, isAll = false): Promise<Capture> {
     const options = [
       '-Z',
       'root',
@@ -22,16 +26,21 @@ export class Capture {
       '-n',
       // Slots of the buffer are as large as the longest packet may be.
       '-s',
-      '2048',
+      isAll ? '65535' : '2048',
       '-B',
       '16384',
       '-i',
       lab.deviceOf(host),
       '-w',
       file,
-      'udp',
+      isAll ? 'tcp or udp' : 'udp',
     ];
-    const child = lab.spawn(host, 'sh', '-c', `exec tcpdump ${options.join(' ')} 2>&1`);
+    const child = lab.spawn(
+      host,
+      'sh',
+      '-c',
+      `exec tcpdump ${options.map((one) => `'${one}'`).join(' ')} 2>&1`,
+    );
     let said = '';
     child.stdout?.on('data', (text: Buffer) => (said += text.toString()));
     while (!said.includes('listening')) {
