@@ -1,8 +1,9 @@
 /**
  * Exceptions of the application's handlers. drachtio-srf prints those of `srf.invite` and the like and answers 500; a rejected
- * promise it does not see, and Node ends the process. Where somebody listens for faults, both are told there, and both are
- * answered 500. Where nobody does, everything is as without this plugin.
+ * promise it does not see, nor one of a dialog's listener, and Node ends the process. Where somebody listens for faults, all are told
+ * there, and the request is answered 500. Where nobody does, everything is as without this plugin.
  */
+import { EventEmitter } from 'node:events';
 import type { DrachtioApp, DrachtioHandler, DrachtioResponse } from './drachtio-types.js';
 
 export interface FaultObserver {
@@ -29,17 +30,35 @@ export class HandlerFaults {
     }
   }
 
+  /** What listeners of this dialog reject with is caught from now on. */
+  watchDialog(dialog: EventEmitter): void {
+    // drachtio-srf makes its dialogs without `captureRejections`: this is what the constructor of node:events would have done. In a
+    // Node that has it no more, all is as without this plugin.
+    const { init } = EventEmitter as unknown as { init?: (this: EventEmitter, options: object) => void };
+    init?.call(dialog, { captureRejections: true });
+    const onRejection = (error: Error, _event: string, ...args: unknown[]) => {
+      // As without this plugin: an unhandled rejection.
+      if (!this.#observer.isHeard()) return void Promise.reject(error);
+      this.#fail(error, args[1]);
+    };
+    Object.assign(dialog, { [Symbol.for('nodejs.rejection')]: onRejection });
+  }
+
+  /** @param response Of the request that the handler had; what it is not is left alone. */
+  #fail(error: unknown, response: unknown): void {
+    this.#observer.onFault(error);
+    const { finalResponseSent, send } = (response ?? {}) as Partial<DrachtioResponse>;
+    if (finalResponseSent === false && send) send.call(response, 500);
+  }
+
   #wrap(handle: DrachtioHandler): DrachtioHandler {
     const observer = this.#observer;
+    const fail = (error: unknown, response: unknown) => this.#fail(error, response);
     return function (this: unknown, ...args) {
       try {
         const result = handle.apply(this, args);
         if (observer.isHeard() && result instanceof Promise)
-          result.catch((error: unknown) => {
-            observer.onFault(error);
-            const response = args[1] as DrachtioResponse;
-            if (!response.finalResponseSent) response.send(500);
-          });
+          result.catch((error: unknown) => fail(error, args[1]));
         return result;
       } catch (error) {
         if (observer.isHeard()) observer.onFault(error);

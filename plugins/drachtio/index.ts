@@ -3,6 +3,7 @@
  * that it receives. Applications use `createUAS`, `createUAC`, `createB2BUA` and dialogs as before. It imports no `drachtio-srf`
  * itself: the caller hands its `Srf` over.
  */
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type Srf from 'drachtio-srf';
 import { LatchkeyError, SteadyEmitter } from '../../lib/index.js';
@@ -71,6 +72,7 @@ export class LatchDrachtio extends SteadyEmitter<LatchDrachtioEvents> {
       isHeard: () => this.listenerCount('fault') > 0,
       onFault: (error) => this.tell('fault', { where: 'application', error }),
     });
+    hookDialogs(srf, (dialog) => faults.watchDialog(dialog));
     hookApp(app, {
       prepareHandlers: (one) => faults.watch(one),
       connect: (socket, wire) =>
@@ -116,6 +118,16 @@ export class LatchDrachtio extends SteadyEmitter<LatchDrachtioEvents> {
   protected override tellFailure(error: unknown): boolean {
     return this.tell('fault', { where: 'application', error });
   }
+}
+
+/** Each dialog is told as drachtio-srf files it, before the application has it. */
+function hookDialogs(srf: Srf, onDialog: (dialog: EventEmitter) => void): void {
+  const site = srf as unknown as { addDialog: (dialog: EventEmitter) => void };
+  const { addDialog } = site;
+  site.addDialog = (dialog) => {
+    onDialog(dialog);
+    addDialog.call(srf, dialog);
+  };
 }
 
 function hasDialog(srf: Srf, id: string): boolean {

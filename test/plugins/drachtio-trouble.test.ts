@@ -373,6 +373,28 @@ describe('drachtio: handlers that throw', () => {
     assert.deepEqual(told()[1], ['application', 'another']);
   });
 
+  it('in an event of a dialog, by a promise: told, answered 500 where somebody waits, and the call goes on', async () => {
+    application = await Application.start();
+    const { srf } = application;
+    const dialogs: Srf.Dialog[] = [];
+    srf.invite((req, res) => {
+      void srf.createUAS(req, res, { localSdp: describe4(4000) }).then((dialog) => dialogs.push(dialog));
+    });
+    const phone = await application.phone();
+    await phone.invite();
+    await until(() => dialogs.length === 1);
+    const later = async () => (await new Promise(setImmediate), fault());
+    dialogs[0]!.on('modify', () => later() as never);
+    dialogs[0]!.on('destroy', () => later() as never);
+    assert.equal((await phone.invite('a=inactive')).status, 500);
+    assert.deepEqual(told(), [['application', 'a mistake']]);
+    dialogs[0]!.removeAllListeners('modify');
+    assert.equal((await phone.invite('a=inactive')).status, 200, 'the exchange is as before the mistake');
+    assert.equal((await phone.ask('BYE')).status, 200);
+    await until(() => application.faults.length === 2);
+    assert.deepEqual(told()[1], ['application', 'a mistake']);
+  });
+
   it('in an event of a dialog, in cbProvisional: the calls go on', async () => {
     application = await Application.start();
     const { srf } = application;
