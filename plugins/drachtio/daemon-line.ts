@@ -13,6 +13,8 @@ export interface SipLine {
   /** Where a message came from, as the daemon sees it. */
   readonly address: string;
   readonly port: string;
+  /** The port of the daemon's at which it listens for that: told of what begins a dialog, else empty. */
+  readonly listenerPort: string;
   readonly transaction: string;
   /** Empty for what begins a dialog. */
   readonly dialog: string;
@@ -62,7 +64,7 @@ export function readDaemonLine(text: string): DaemonLine {
   if (field(1) === 'sip' && (source === 'network' || source === 'application'))
     return {
       ...{ kind: 'sip', source, protocol: field(4).toLowerCase(), address: field(5), port: field(6) },
-      ...{ transaction: field(8), dialog: field(9), head, sip },
+      ...{ transaction: field(8), dialog: field(9), listenerPort: field(11), head, sip },
     };
   if (field(1) === 'response')
     return {

@@ -9,10 +9,13 @@ import type { TLSSocket } from 'node:tls';
 import type { Signalling } from '../../lib/index.js';
 import { hopSignalling } from '../../lib/sip/index.js';
 import type { SipFlow, SipRequest, TrustedProxies } from '../../lib/sip/index.js';
+import type { SipLine } from './daemon-line.js';
 
 export interface HopTrust {
   readonly allowInsecureDaemon: boolean;
   readonly allowUnverifiedTls: boolean;
+  /** Ports of the daemon's where nothing but WSS is listened for. */
+  readonly wssPorts: readonly number[];
   /** At which TLS ends. */
   readonly proxies: TrustedProxies;
 }
@@ -38,6 +41,16 @@ export function daemonHop(
 export function bothHops(first: Signalling, second: Signalling): Signalling {
   if (first === 'clear' || second === 'clear') return 'clear';
   return first === 'encrypted' || second === 'encrypted' ? 'encrypted' : 'loopback';
+}
+
+/**
+ * What begins a call came by this. The daemon says `tcp` of every WebSocket (drachtio-server 0.9.10, SipMsgData_t: sofia counts only plain
+ * TLS as TLS); at which port of its own it came, it says rightly, and what is listened for there the owner knows. What the message says
+ * of itself (Via) counts for nothing: its sender wrote it.
+ */
+export function protocolOf(line: SipLine, { wssPorts }: Pick<HopTrust, 'wssPorts'>): string {
+  const isWss = line.protocol === 'tcp' && wssPorts.includes(Number(line.listenerPort));
+  return isWss ? 'wss' : line.protocol;
 }
 
 /** The hop of a peer's message inside a dialog that began over `initial`. */
@@ -74,7 +87,7 @@ export function readNextHop(text: string): NextHop | undefined {
 export function hopOfCall(
   hop: NextHop | undefined,
   request: SipRequest,
-  { allowUnverifiedTls, proxies }: Omit<HopTrust, 'allowInsecureDaemon'>,
+  { allowUnverifiedTls, proxies }: Pick<HopTrust, 'allowUnverifiedTls' | 'proxies'>,
 ): Signalling {
   if (!hop) return 'clear';
   if (proxies.has({ host: hop.host })) return proxies.hopBeyond(request);
@@ -85,7 +98,9 @@ export function hopOfCall(
 
 /** The hop of a request of ours inside a dialog: the daemon sends it by the connection that it has, unless the target says otherwise. */
 export function hopOfRequest(initial: Signalling, hop: NextHop | undefined): Signalling {
-  const isClear =
-    initial === 'encrypted' && hop !== undefined && ['udp', 'tcp', 'ws'].includes(hop.transport ?? '');
-  return isClear ? 'clear' : initial;
+  if (initial !== 'encrypted' || !hop) return initial;
+  // Over WSS too a Contact says `ws` (RFC 7118 section 5). To a name in .invalid nobody can be dialled (RFC 6761 6.4): what goes there goes by
+  // the connection that there is.
+  if (hop.transport === 'ws' && hop.host.endsWith('.invalid')) return initial;
+  return ['udp', 'tcp', 'ws'].includes(hop.transport ?? '') ? 'clear' : initial;
 }

@@ -25,6 +25,11 @@ export interface LatchDrachtioOptions {
    */
   readonly allowUnverifiedTls?: boolean | undefined;
   /**
+   * Ports at which the daemon takes WSS and nothing else: to it every WebSocket is `tcp`, so that nothing else tells WSS from clear text.
+   * Without it calls over WebSockets have no latch, unless from loopback.
+   */
+  readonly wssPorts?: readonly number[] | undefined;
+  /**
    * Ranges of IP addresses (CIDR) of proxies of yours, as the daemon sees them, at which TLS ends: what comes from there in clear is as
    * safe as the hop before the proxy, as its Via says.
    */
@@ -44,6 +49,7 @@ const RULES: OptionRules<LatchDrachtioOptions> = {
   maxSilenceMs: option.milliseconds,
   allowInsecureDaemon: option.boolean,
   allowUnverifiedTls: option.boolean,
+  wssPorts: option.listOf(option.wholeNumber(1, 65_535)),
   trustedProxies: option.of(
     'ranges of addresses such as 192.0.2.0/24',
     (value) => Array.isArray(value) && value.every(isAddressRange),
@@ -54,13 +60,13 @@ const RULES: OptionRules<LatchDrachtioOptions> = {
 export function readOptions(given: LatchDrachtioOptions): CheckedDrachtioOptions {
   checkOptions('latchDrachtio', given, RULES);
   const { role = 'verifier', policy, ringingMs = 200_000, maxSilenceMs = 60_000 } = given;
-  const { allowInsecureDaemon = false, allowUnverifiedTls = false, trustedProxies } = given;
+  const { allowInsecureDaemon = false, allowUnverifiedTls = false, wssPorts = [], trustedProxies } = given;
   const proxies = new TrustedProxies(trustedProxies);
   return {
     role,
     policy,
     ringingMs,
     maxSilenceMs,
-    trust: { allowInsecureDaemon, allowUnverifiedTls, proxies },
+    trust: { allowInsecureDaemon, allowUnverifiedTls, wssPorts, proxies },
   };
 }

@@ -76,7 +76,7 @@ const OWN = ['via', 'from', 'to', 'call-id', 'cseq', 'content-length', 'max-forw
 export class DrachtioDaemon {
   readonly secret = 'cymru';
   /** What it says of where a message came from and by what, in place of the truth. */
-  claims: { readonly protocol?: string; readonly address?: string } = {};
+  claims: { readonly protocol?: string; readonly address?: string; readonly listenerPort?: number } = {};
   /** It can send no response any more, as when its connections to phones are gone. */
   isDeaf = false;
   /** Every line that the application has said, and every line that it was told. */
@@ -450,8 +450,9 @@ export class DrachtioDaemon {
   #toApplication(message: GateMessage, peer: Peer, txn: string, dialogId: string, isInitial: boolean): void {
     const text = textOf(message);
     const truth = { protocol: isInitial ? peer.protocol : this.#protocolIn(peer), address: peer.address };
-    const { protocol, address } = { ...truth, ...this.claims };
-    const local = isInitial ? `${this.address}|${this.sipPort(peer.protocol)}|` : '';
+    const listener = { listenerPort: this.sipPort(peer.protocol) };
+    const { protocol, address, listenerPort } = { ...truth, ...listener, ...this.claims };
+    const local = isInitial ? `${this.address}|${listenerPort}|` : '';
     this.#tell(
       `sip|network|${text.length}|${protocol}|${address}|${peer.port}|12:00:00.000000|${txn}|${dialogId}|${local}\r\n${text}`,
     );

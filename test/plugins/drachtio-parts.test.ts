@@ -134,6 +134,10 @@ describe('drachtio: what a hop is worth', () => {
     assert.equal(hop('sip:a@10.0.0.1'), 'encrypted', 'by the connection that there is');
     assert.equal(hop('sip:a@10.0.0.1;transport=tls'), 'encrypted');
     assert.equal(hop('sip:a@10.0.0.1;transport=udp'), 'clear');
+    assert.equal(hop('sip:a@x1.invalid;transport=ws'), 'encrypted', 'a WebSocket that there is');
+    assert.equal(hop('sip:a@10.0.0.1;transport=ws'), 'clear');
+    assert.equal(hop('sip:a@x1.invalid.example.com;transport=ws'), 'clear');
+    assert.equal(hop('sip:a@x1.invalid;transport=tcp'), 'clear');
     assert.equal(hopOfRequest('encrypted', undefined), 'encrypted');
     assert.equal(hopOfRequest('clear', readNextHop('sips:a@b')), 'clear');
   });

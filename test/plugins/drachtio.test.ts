@@ -361,6 +361,28 @@ describe('drachtio: calls that come in', () => {
     phone.reply(offer, 488);
   });
 
+  it('a WebSocket is tcp to the daemon: WSS is what came at a port that the owner names, whatever the Via says', async () => {
+    const { dialogs } = await start({ latch: { wssPorts: [8443] } });
+    const { daemon } = application;
+    const ask = async (protocol: string, listenerPort: number) => {
+      const phone = await application.phone();
+      daemon.claims = { protocol, address: '192.0.2.7', listenerPort };
+      const lines = ['Via: SIP/2.0/WSS x1.invalid;branch=z9hG4bKbefore'];
+      return { phone, response: await phone.ask('INVITE', { body: phone.description('offer'), lines }) };
+    };
+    for (const [protocol, port] of [
+      ['tcp', 8080],
+      ['udp', 8443],
+    ] as const)
+      assert.doesNotMatch((await ask(protocol, port)).response.body, LATCH_LINE, `${protocol} at ${port}`);
+    const { phone, response } = await ask('tcp', 8443);
+    assert.match(response.body, LATCH_LINE);
+    phone.read(response.body, 'answer');
+    await until(() => dialogs.length === 3);
+    const again = await phone.ask('INVITE', { body: phone.description('offer') });
+    assert.match(again.body, LATCH_LINE, 'and goes on so inside the dialog');
+  });
+
   it('a proxy of the owner: as safe as the hop before it, which its Via tells', async () => {
     const { dialogs } = await start({ latch: { trustedProxies: ['192.0.2.7/32'] } });
     const { daemon } = application;
