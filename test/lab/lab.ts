@@ -71,7 +71,8 @@ export class Lab {
     ipBatch(lines, this.#name(nat));
     this.#renumbered.set(nat, address);
     this.#loadNat(nat);
-    this.#forgetMappings(nat);
+    // Those of the old one only: what has begun anew meanwhile would change a second time.
+    this.#forgetMappings(nat, '--reply-dst', before);
   }
 
   /** What the cable of a host does to packets. Fulfilled when it does so. */
@@ -200,9 +201,10 @@ export class Lab {
     this.#execute(name, ['nft', '-f', '-'], rules);
   }
 
-  #forgetMappings(nat: NatName): void {
+  #forgetMappings(nat: NatName, ...which: readonly string[]): void {
+    const command = ['conntrack', '-D', '-p', 'udp', ...which];
     // It says 1 where there was nothing to forget.
-    spawnSync('ip', ['netns', 'exec', this.#name(nat), 'conntrack', '-D', '-p', 'udp'], { stdio: 'ignore' });
+    spawnSync('ip', ['netns', 'exec', this.#name(nat), ...command], { stdio: 'ignore' });
   }
 
   #host(name: HostName): Host {
