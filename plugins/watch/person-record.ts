@@ -1,5 +1,5 @@
 // What is kept of one participant: the samples of the last minute, and the addresses that spoke in its name. Bounded, whatever is sent.
-import type { CallSnapshot } from '../../lib/server/index.js';
+import type { CallSnapshot, DistributionServer } from '../../lib/server/index.js';
 import { formatAddress } from '../../lib/index.js';
 import type { TransportAddress } from '../../lib/index.js';
 import type { Person, Sample } from './feed-types.js';
@@ -21,6 +21,22 @@ const REFUSALS = [
   'unknownTags',
   'candidateRefused',
 ] as const;
+
+/** A participant of a room; `Rooms` has it so. */
+export type Leg = DistributionServer['rooms']['legs'] extends ReadonlySet<infer One> ? One : never;
+
+/** One participant at one moment. */
+export interface View {
+  readonly leg: Leg;
+  /** Of its latch session; undefined where its media comes in another way. */
+  readonly call: CallSnapshot | undefined;
+  readonly statistics: Pick<CallSnapshot, 'sends' | 'reports'> | undefined;
+}
+
+/** The name under which all that is about one participant goes. */
+export function idOf({ session, call }: Leg): string {
+  return session ?? call;
+}
 
 interface Tally {
   readonly got: number;
@@ -61,8 +77,8 @@ export class PersonRecord {
   }
 
   /** Takes one more sample. Returns the addresses that have become strangers. */
-  sample(call: CallSnapshot, atMs: number): readonly string[] {
-    const tally = tallyOf(call);
+  sample(view: View, atMs: number): readonly string[] {
+    const tally = tallyOf(view);
     const last = this.#last ?? tally;
     this.#last = tally;
     const since = (name: keyof Tally) => Math.max(0, tally[name] - last[name]);
@@ -71,30 +87,30 @@ export class PersonRecord {
     const strangers = [...this.#newcomers].filter(([, { sinceMs }]) => atMs - sinceMs >= STRANGER_MS);
     const fresh = strangers.filter(([, newcomer]) => !newcomer.isTold);
     for (const [, newcomer] of fresh) newcomer.isTold = true;
-    this.#person = personOf(
-      call,
-      tally,
-      strangers.map(([address]) => address),
-    );
+    const addresses = strangers.map(([address]) => address);
+    this.#person = { id: this.id, ...personOf(view), refused: tally.refused, strangers: addresses };
     return fresh.map(([address]) => address);
   }
 }
 
-function tallyOf({ sends, counters }: CallSnapshot): Tally {
+function tallyOf({ statistics, call }: View): Tally {
+  const sends = statistics?.sends ?? [];
   const total = (name: 'packets' | 'lost') => sends.reduce((sum, source) => sum + source[name], 0);
-  const refused = REFUSALS.reduce((sum, name) => sum + counters.dropped[name], 0);
+  const refused = REFUSALS.reduce((sum, name) => sum + (call?.counters.dropped[name] ?? 0), 0);
   return { got: total('packets'), lost: total('lost'), refused };
 }
 
-function personOf(call: CallSnapshot, { refused }: Tally, strangers: readonly string[]): Person {
-  const { session: id, protection, paths, sends, reports } = call;
-  const path = paths.find(({ component }) => component === 1);
+function personOf({ leg, call, statistics }: View): Omit<Person, 'id' | 'refused' | 'strangers'> {
+  const { sends = [], reports = [] } = statistics ?? {};
+  const path = call?.paths.find(({ component }) => component === 1);
   const text = (address: TransportAddress | undefined) => address && formatAddress(address);
   const signalled = text(path?.signalled);
   const mapping = text(path?.mapping);
   const worst = [...reports].sort((a, b) => b.fractionLost - a.fractionLost)[0];
   return {
-    ...{ id, name: call.name ?? '', protection, refused, strangers },
+    // Who has given itself no name is called by its session in the room.
+    name: call?.name ?? (leg.name === idOf(leg) ? '' : leg.name),
+    protection: call?.protection ?? 'carried',
     ...(signalled !== undefined && { signalled }),
     ...(mapping !== undefined && { mapping }),
     ...(path?.nat && { nat: path.nat }),

@@ -1,7 +1,7 @@
 // What is kept of one room, for who opens the page later: its people, those who have just left, and what happened in the last minutes.
-import type { CallSnapshot } from '../../lib/server/index.js';
 import type { Happening, Person, Sample } from './feed-types.js';
-import { PersonRecord, WINDOW_MS } from './person-record.js';
+import { idOf, PersonRecord, WINDOW_MS } from './person-record.js';
+import type { View } from './person-record.js';
 
 const HAPPENINGS_MAX = 200;
 /** Of one room: who comes and goes shall not fill the memory. */
@@ -63,14 +63,14 @@ export class RoomRecord {
   }
 
   /** Takes one more sample of everybody who is here; who is not among them has left. */
-  sample(calls: readonly CallSnapshot[], atMs: number): void {
-    for (const call of calls) {
-      const { session: id } = call;
-      for (const remote of this.person(id).sample(call, atMs))
+  sample(views: readonly View[], atMs: number): void {
+    for (const view of views) {
+      const id = idOf(view.leg);
+      for (const remote of this.person(id).sample(view, atMs))
         this.tell({ at: atMs, id, kind: 'stranger', remote });
     }
     for (const happening of this.#unnamed.splice(0)) this.tell(happening);
-    const here = new Set(calls.map(({ session }) => session));
+    const here = new Set(views.map(({ leg }) => idOf(leg)));
     for (const [id, record] of this.#people) {
       if (here.has(id)) continue;
       this.#people.delete(id);

@@ -1,9 +1,10 @@
 // Listens to a server and keeps what its rooms have come to, room by room. It asks for a snapshot at a steady pace, and changes nothing.
-import type { CallSnapshot, DistributionServer, DistributionServerEvents } from '../../lib/server/index.js';
+import type { DistributionServer, DistributionServerEvents } from '../../lib/server/index.js';
 import { formatAddress } from '../../lib/index.js';
 import type { LatchEvent, TransportAddress } from '../../lib/index.js';
 import type { Happening, RoomLine } from './feed-types.js';
-import { SAMPLE_MS } from './person-record.js';
+import { idOf, SAMPLE_MS } from './person-record.js';
+import type { Leg, View } from './person-record.js';
 import { RoomRecord } from './room-record.js';
 
 /** Rooms that are kept: whoever may call may name as many as he likes. */
@@ -17,7 +18,7 @@ const SHOWN: readonly LatchEvent['type'][] = [
 ];
 
 export interface RoomsRecordSite {
-  readonly server: Pick<DistributionServer, 'on' | 'off' | 'snapshot'>;
+  readonly server: Pick<DistributionServer, 'on' | 'off' | 'snapshot' | 'rooms'>;
   onSampled(atMs: number): void;
   onHappening(room: string, happening: Happening): void;
   onFault(error: unknown): void;
@@ -33,11 +34,11 @@ export class RoomsRecord {
 
   constructor(site: RoomsRecordSite) {
     this.#site = site;
-    site.server.on('joined', this.#onJoined).on('left', this.#onLeft);
-    site.server.on('mismatch', this.#onMismatch).on('latch', this.#onLatch);
+    const { server } = site;
+    server.rooms.on('joined', this.#onJoined).on('left', this.#onLeft);
+    server.on('mismatch', this.#onMismatch).on('latch', this.#onLatch);
     // Who was there before we were asked.
-    for (const { session, room, distribution } of site.server.snapshot().calls)
-      if (room !== undefined && distribution) this.#place(session, room);
+    for (const leg of server.rooms.legs) this.#place(leg);
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     this.#timer.unref();
   }
@@ -55,24 +56,26 @@ export class RoomsRecord {
   close(): void {
     clearInterval(this.#timer);
     const { server } = this.#site;
-    server.off('joined', this.#onJoined).off('left', this.#onLeft);
+    server.rooms.off('joined', this.#onJoined).off('left', this.#onLeft);
     server.off('mismatch', this.#onMismatch).off('latch', this.#onLatch);
   }
 
-  readonly #onJoined = ({ room, session }: DistributionServerEvents['joined'][0]): void => {
-    const record = this.#place(session, room);
+  readonly #onJoined = (leg: Leg): void => {
+    const record = this.#place(leg);
     if (!record) return;
-    record.tell({ at: Date.now(), id: session, kind: 'joined' });
-    const own = this.#early.filter((event) => event.session === session);
+    const id = idOf(leg);
+    record.tell({ at: Date.now(), id, kind: 'joined' });
+    const own = this.#early.filter((event) => event.session === id);
     for (const event of own) {
       this.#early.splice(this.#early.indexOf(event), 1);
       this.#onLatch(event);
     }
   };
 
-  readonly #onLeft = ({ room, session }: DistributionServerEvents['left'][0]): void => {
-    this.#rooms.get(room)?.tell({ at: Date.now(), id: session, kind: 'left' });
-    this.#roomOf.delete(session);
+  readonly #onLeft = (leg: Leg): void => {
+    const id = idOf(leg);
+    this.#rooms.get(leg.room)?.tell({ at: Date.now(), id, kind: 'left' });
+    this.#roomOf.delete(id);
   };
 
   readonly #onMismatch = ({ room, session }: DistributionServerEvents['mismatch'][0]): void => {
@@ -97,11 +100,11 @@ export class RoomsRecord {
     if (isShown) room.tell(happeningOf(event, at));
   };
 
-  #place(session: string, room: string): RoomRecord | undefined {
-    const record = this.#open(room);
+  #place(leg: Leg): RoomRecord | undefined {
+    const record = this.#open(leg.room);
     if (!record) return undefined;
-    this.#roomOf.set(session, room);
-    record.person(session);
+    this.#roomOf.set(idOf(leg), leg.room);
+    record.person(idOf(leg));
     return record;
   }
 
@@ -116,13 +119,16 @@ export class RoomsRecord {
   #sample(): void {
     try {
       const atMs = Date.now();
-      const { calls } = this.#site.server.snapshot();
-      const inRoom = new Map<string | undefined, CallSnapshot[]>();
-      for (const call of calls) {
-        const name = this.#roomOf.get(call.session);
-        const here = inRoom.get(name);
-        if (here) here.push(call);
-        else inRoom.set(name, [call]);
+      const { server } = this.#site;
+      const { rooms } = server;
+      const calls = new Map(server.snapshot().calls.map((call) => [call.session, call]));
+      const inRoom = new Map<string, View[]>();
+      for (const leg of rooms.legs) {
+        const call = leg.session === undefined ? undefined : calls.get(leg.session);
+        const view = { leg, call, statistics: call ?? rooms.statisticsOf(leg) };
+        const here = inRoom.get(leg.room);
+        if (here) here.push(view);
+        else inRoom.set(leg.room, [view]);
       }
       for (const [name, room] of this.#rooms) {
         room.sample(inRoom.get(name) ?? [], atMs);

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { createCounters } from '../../lib/index.js';
 import type { TransportAddress } from '../../lib/index.js';
+import type { Leg, LegStatistics, Rooms, RoomsEvents } from '../../lib/room/index.js';
 import type { CallSnapshot, DistributionServerEvents, ServerSnapshot } from '../../lib/server/index.js';
 
 export const SIGNALLED = { address: '10.0.1.2', port: 4000 };
@@ -9,6 +10,13 @@ export const MAPPING = { address: '203.0.113.7', port: 61234 };
 
 export class FakeServer extends EventEmitter<DistributionServerEvents> {
   calls: CallSnapshot[] = [];
+  readonly legs = new Set<Leg>();
+  readonly rooms = Object.assign(new EventEmitter<RoomsEvents>(), {
+    legs: this.legs,
+    statisticsOf: () => this.carried,
+  }) as unknown as Rooms;
+  /** What comes from who is in no call of latch. */
+  carried: LegStatistics = { sends: [], reports: [] };
 
   snapshot(): ServerSnapshot {
     return { listening: undefined, calls: this.calls, rooms: [], counters: undefined as never };
@@ -30,12 +38,21 @@ export class FakeServer extends EventEmitter<DistributionServerEvents> {
       sends: [{ ssrc: 1, channel: 'audio', packets: 0, expected: 0, lost: 0, jitterMs: 1 }],
       reports: [],
     });
-    this.emit('joined', { session, call: `call of ${session}`, room });
+    this.enter({ session, call: `call of ${session}`, name: session, room });
+  }
+
+  enter(given: Pick<Leg, 'session' | 'call' | 'name' | 'room'>): void {
+    const leg = given as Leg;
+    this.legs.add(leg);
+    this.rooms.emit('joined', leg);
   }
 
   leave(session: string, room: string): void {
     this.calls = this.calls.filter((call) => call.session !== session);
-    this.emit('left', { session, call: `call of ${session}`, room });
+    const leg = [...this.legs].find((one) => one.session === session && one.room === room);
+    if (!leg) throw new Error(`there is no ${session}`);
+    this.legs.delete(leg);
+    this.rooms.emit('left', leg);
   }
 
   /** So many packets came, were lost, and were refused since the last time. */

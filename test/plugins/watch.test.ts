@@ -191,6 +191,24 @@ describe('watch: the server of the page', () => {
     assert.deepEqual(now.people[0]?.strangers, ['198.51.100.9:666']);
   });
 
+  it('who sends over RTSP has no session, and is there with its name and its video all the same', async () => {
+    server.carried = {
+      sends: [{ ssrc: 1, channel: 'video', packets: 100, expected: 110, lost: 10, jitterMs: 1 }],
+      reports: [],
+    };
+    server.enter({ session: undefined, call: 'rtsp-1', name: 'door', room: 'blue' });
+    const { port } = await start();
+    clock.tick(500);
+    const now = await (await feed(port, 'blue')).line('now');
+    assert.ok(now.type === 'now');
+    assert.deepEqual(now.people, [
+      {
+        ...{ id: 'rtsp-1', name: 'door', protection: 'carried', hasVideo: true, refused: 0, strangers: [] },
+        sample: [Date.now(), 0, 0, 0],
+      },
+    ]);
+  });
+
   it('what came before the room was known is told when it is', async () => {
     const { port } = await start();
     server.rebound('s1', MAPPING, { ...MAPPING, port: 61999 });
@@ -229,6 +247,7 @@ describe('watch: the server of the page', () => {
     assert.ok(later.type === 'now');
     assert.equal(later.rooms.length, 500);
     server.calls = [];
+    server.legs.clear();
     clock.tick(70_000);
     const empty = await (await feed(port, 'blue')).line('hello');
     assert.ok(empty.type === 'hello');
@@ -273,8 +292,8 @@ describe('watch: the server of the page', () => {
     assert.equal((await line('ended')).type, 'ended');
     await assert.rejects(ask(port, '/'), { code: 'ECONNREFUSED' });
     await assert.rejects(watch.start(), { code: 'LATCHKEY_CLOSED' });
-    for (const name of ['joined', 'left', 'latch', 'mismatch'] as const)
-      assert.equal(server.listenerCount(name), 0, name);
+    for (const name of ['latch', 'mismatch'] as const) assert.equal(server.listenerCount(name), 0, name);
+    for (const name of ['joined', 'left'] as const) assert.equal(server.rooms.listenerCount(name), 0, name);
   });
 
   it('a port that is taken is an error with its number, and a defect of the server’s a fault', async () => {

@@ -19,7 +19,7 @@ export class Lane {
     const find = (selector) => this.element.querySelector(selector);
     this.parts = {
       ...{ face: find('.face'), name: find('h3'), proof: find('.proof'), proofText: find('.proof-text') },
-      ...{ signalled: find('.signalled'), nat: find('.nat'), mapping: find('.mapping') },
+      ...{ path: find('.path'), signalled: find('.signalled'), nat: find('.nat'), mapping: find('.mapping') },
       ...{ canvas: find('canvas'), marks: find('.marks'), facts: find('.facts'), watch: find('.watch') },
     };
     this.strip = new Strip(this.parts.canvas, sampleMs, windowMs);
@@ -42,6 +42,7 @@ export class Lane {
     const [is, text] = proofInWords(person);
     parts.proof.dataset.is = is;
     setText(parts.proofText, text);
+    parts.path.hidden = person.protection === 'carried';
     setText(parts.signalled, person.signalled ?? 'nothing yet');
     parts.watch.hidden = !person.hasVideo || this.isShown;
     const nat = natInWords(person.nat);

@@ -34,6 +34,8 @@ export function proofInWords({ protection, mapping }) {
       return ['proved', 'proved by latch, no NAT'];
     case 'ice':
       return mapping ? ['proved', 'proved by ICE'] : ['wait', 'asked to prove where it is'];
+    case 'carried':
+      return ['wait', 'comes over RTSP'];
     case 'legacy':
       return ['open', 'blind: goes to who sends first'];
     case 'none':
