@@ -8,6 +8,11 @@ export interface Hearing {
   readonly packets: number;
   readonly lost: number;
   readonly ssrc: number;
+  /**
+   * How long it waited for the next packet at the longest, in milliseconds, beyond what the other let pass between that one and the one
+   * before: 0 where all come as they were said. It is about the way and what lies on it, and not about who speaks.
+   */
+  readonly stoppedMs: number;
 }
 
 export interface Hearings {
@@ -17,6 +22,15 @@ export interface Hearings {
   readonly strange: Readonly<Record<string, number>>;
 }
 
+interface Said {
+  readonly by: string;
+  /** The how manieth it is. */
+  readonly index: number;
+  readonly ssrc: number;
+  /** Until the next one. */
+  readonly stepMs: number;
+}
+
 const isRtp = ({ payload }: CapturedDatagram) => classifyPacket(payload) === 'rtp';
 
 /** The marker and the payload type apart: a room translates them. */
@@ -24,30 +38,37 @@ function contentOf({ payload }: CapturedDatagram): string {
   return Buffer.from(payload.subarray(2)).toString('latin1');
 }
 
-/** @param phones The `address:port` at which the server sees each. */
+/**
+ * @param datagrams As they went over one wire, or as each of the phones sent and received them, one capture after the other.
+ * @param phones The `address:port` of each on that wire.
+ */
 export function hearingsOf(
   datagrams: readonly CapturedDatagram[],
   phones: Readonly<Record<string, string>>,
 ): Hearings {
-  const said = new Map<string, { by: string; index: number; ssrc: number }>();
+  const said = new Map<string, Said>();
   for (const [by, at] of Object.entries(phones)) {
     const own = datagrams.filter((one) => isRtp(one) && formatAddress(one.source) === at);
-    own.forEach((one, index) => said.set(contentOf(one), { by, index, ssrc: readRtpSsrc(one.payload) }));
+    for (const [index, one] of own.entries()) {
+      const stepMs = (own[index + 1]?.timeMs ?? Infinity) - one.timeMs;
+      said.set(contentOf(one), { by, index, ssrc: readRtpSsrc(one.payload), stepMs });
+    }
   }
   const who: Record<string, Record<string, Hearing>> = {};
   const strange: Record<string, number> = {};
   for (const [to, at] of Object.entries(phones)) {
     const heard = datagrams.filter((one) => isRtp(one) && formatAddress(one.destination) === at);
-    const found = heard.map((one) => said.get(contentOf(one)));
+    const found = heard.map((one) => ({ said: said.get(contentOf(one)), timeMs: one.timeMs }));
     const own = (who[to] = {} as Record<string, Hearing>);
     for (const from of Object.keys(phones)) {
-      const of = found.filter((one) => one?.by === from);
+      const of = found.flatMap(({ said, timeMs }) => (said?.by === from ? [{ ...said, timeMs }] : []));
       if (of.length === 0) continue;
-      const indices = new Set(of.map((one) => one!.index));
+      const indices = new Set(of.map(({ index }) => index));
       const lost = Math.max(...indices) - Math.min(...indices) + 1 - indices.size;
-      own[from] = { packets: of.length, lost, ssrc: of[0]!.ssrc };
+      const waits = of.slice(1).map(({ timeMs }, i) => timeMs - of[i]!.timeMs - of[i]!.stepMs);
+      own[from] = { packets: of.length, lost, ssrc: of[0]!.ssrc, stoppedMs: Math.max(0, ...waits) };
     }
-    const unknown = found.filter((one) => one === undefined).length;
+    const unknown = found.filter(({ said }) => said === undefined).length;
     if (unknown > 0) strange[to] = unknown;
   }
   return { who, strange };

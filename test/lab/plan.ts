@@ -34,6 +34,8 @@ export interface LabPlan {
   readonly natA?: NatPlan;
   /** With its client, cliB. */
   readonly natB?: NatPlan;
+  /** Of natC, natD and natE, each with its client, as many as are wanted. */
+  readonly others?: readonly NatPlan[];
   /** Both clients are 10.0.0.2. */
   readonly samePrivate?: boolean;
   /** A second client behind natA, cliA2. */
@@ -44,8 +46,10 @@ export interface LabPlan {
   readonly proxy?: boolean;
 }
 
-export type NatName = 'natA' | 'natB' | 'carrier';
-export type HostName = NatName | 'hub' | 'pub' | 'att' | 'proxy' | 'cliA' | 'cliA2' | 'cliB' | 'open';
+type Letter = 'A' | 'B' | 'C' | 'D' | 'E';
+const OTHERS = ['C', 'D', 'E'] as const;
+export type NatName = `nat${Letter}` | 'carrier';
+export type HostName = NatName | 'hub' | 'pub' | 'att' | 'proxy' | `cli${Letter}` | 'cliA2' | 'open';
 
 /** A host on a switch: that of the world (`hub`), or the one inside a NAT. */
 export interface Host {
@@ -80,10 +84,19 @@ export function hostsOf(plan: LabPlan): readonly Host[] {
   hosts.push(natHost('natA', natA, NAT, `${netA}.1`), client('cliA', 'natA', `${netA}.2`));
   if (plan.neighbour) hosts.push(client('cliA2', 'natA', `${netA}.3`));
   if (natB) hosts.push(natHost('natB', natB, NAT_B, `${netB}.1`), client('cliB', 'natB', `${netB}.2`));
+  for (const [i, nat] of (plan.others ?? []).entries()) {
+    const letter = OTHERS[i];
+    if (letter === undefined) throw new Error(`a lab has ${OTHERS.length} other NATs at most`);
+    const [name, net] = [`nat${letter}`, `10.0.${3 + i}`] as const;
+    hosts.push(
+      natHost(name, nat, `203.0.113.${31 + i}`, `${net}.1`),
+      client(`cli${letter}`, name, `${net}.2`),
+    );
+  }
   return hosts;
 }
 
-function natHost(name: 'natA' | 'natB', nat: NatPlan, external: string, inside: string): Host {
+function natHost(name: NatName, nat: NatPlan, external: string, inside: string): Host {
   if (nat.behind === undefined)
     return { name, on: 'hub', address: external, gateway: undefined, inside, nat };
   const address = external.replace(/^.*\./, '100.64.0.');
