@@ -41,7 +41,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'lib/capture': { rooms: ['lib/core', 'lib/wire'], node: true, packages: ['wavefile'] },
   'lib/audio': {
-    rooms: ['lib/room', 'lib/core/index.ts', 'lib/wire'],
+    rooms: ['lib/index.ts', 'lib/room', 'lib/core/index.ts', 'lib/wire'],
     node: true,
     packages: ['alawmulaw'],
   },

@@ -3,9 +3,9 @@
  * frames of PCM and digits. It decides nothing about addresses: the port does. It judges no sound, so it does not know when the caller
  * speaks: whoever does calls `clear`.
  */
-import { EventEmitter } from 'node:events';
 import { checkOptions, option } from '../core/index.js';
 import type { OptionRules } from '../core/index.js';
+import { SteadyEmitter } from '../index.js';
 import type { TransportAddress } from '../wire/index.js';
 import { FRAME_MS } from './g711.js';
 import { answerVoice } from './voice-answer.js';
@@ -53,7 +53,7 @@ const RULES: OptionRules<VoiceOptions> = {
 const DELAY_MS = 60;
 
 /** Made by `createVoice`. */
-export class Voice extends EventEmitter<VoiceEvents> {
+export class Voice extends SteadyEmitter<VoiceEvents> {
   readonly #port: VoicePort;
   readonly #options: VoiceOptions;
   #agreed: VoiceAnswer | undefined;
@@ -93,8 +93,8 @@ export class Voice extends EventEmitter<VoiceEvents> {
     this.#stream ??= new VoiceStream({
       payloadType: agreed.payloadType,
       send: (packet) => this.#agreed?.isListening === true && this.#port.send(packet),
-      onFrame: (pcm) => this.emit('frame', pcm),
-      onDigit: (digit) => this.emit('digit', digit),
+      onFrame: (pcm) => this.tell('frame', pcm),
+      onDigit: (digit) => this.tell('digit', digit),
       ...{ delayMs, nowMs },
     });
     this.#stream.eventType = agreed.eventType;
@@ -120,7 +120,12 @@ export class Voice extends EventEmitter<VoiceEvents> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stream?.close();
-    this.emit('close');
+    this.tell('close');
+  }
+
+  /** There is no event for it: it becomes an uncaught exception, and the voice goes on. */
+  protected override tellFailure(): boolean {
+    return false;
   }
 }
 

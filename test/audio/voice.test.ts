@@ -161,6 +161,24 @@ describe('audio: a voice', () => {
     assert.equal(voice.answer(OFFER), undefined);
   });
 
+  it('a listener that throws is an uncaught exception, as anywhere, and the beat goes on', () => {
+    open();
+    voice.answer(OFFER);
+    const nextTick = sinon.stub(process, 'nextTick');
+    try {
+      voice.on('frame', () => {
+        throw new Error('of the listener');
+      });
+      port.emit('packet', Buffer.from(makeRtp({ ssrc: 1, sequence: 1, timestamp: 0 })));
+      clock.tick(60);
+      assert.equal(port.sent.length, 3);
+      assert.equal(nextTick.callCount, 3);
+      assert.throws(() => (nextTick.firstCall.args[0] as () => void)(), /of the listener/);
+    } finally {
+      nextTick.restore();
+    }
+  });
+
   it('refuses options that are none by their name', () => {
     open();
     for (const [options, name] of [
