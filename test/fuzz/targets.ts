@@ -6,6 +6,7 @@ export const TARGETS: Readonly<Record<string, RegExp>> = {
   sdp: /^lib\/wire\//,
   'room-sdp': /^lib\/(room|wire\/sdp)/,
   gate: /^(lib\/sip\/(gate|field-values|message-framer)|plugins\/sip\/package-text)\.ts/,
+  rtsp: /^lib\/rtsp\//,
   body: /^lib\/sip\/body\.ts/,
   rtcp: /^lib\/(room|wire\/rt)/,
   capture: /^lib\/(capture|wire)\//,

@@ -6,6 +6,7 @@ import { httpsFamilies } from '../linear/https.js';
 import { drachtioFamilies } from '../linear/drachtio.js';
 import { roomFamilies } from '../linear/room.js';
 import type { Families } from '../linear/shapes.js';
+import { rtspFamilies } from '../linear/rtsp.js';
 import { sipFamilies } from '../linear/sip.js';
 import { wireFamilies } from '../linear/wire.js';
 import { measureDoubling } from '../support/doubling.js';
@@ -15,6 +16,7 @@ const LAYERS: Record<string, Families> = {
   wire: wireFamilies,
   room: roomFamilies,
   sip: sipFamilies,
+  rtsp: rtspFamilies,
   capture: captureFamilies,
   https: httpsFamilies,
   drachtio: drachtioFamilies,
