@@ -57,7 +57,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
     packages: [],
   },
   'lib/phone': {
-    rooms: ['lib/index.ts', 'lib/sip/index.ts', 'lib/room', 'lib/wire', 'lib/core/index.ts', 'lib/capture'],
+    rooms: [
+      ...['lib/index.ts', 'lib/sip/index.ts', 'lib/rtsp/index.ts', 'lib/room', 'lib/wire'],
+      ...['lib/core/index.ts', 'lib/capture'],
+    ],
     node: true,
     packages: ['latchkey', 'rtp.js', 'wavefile'],
   },

@@ -51,6 +51,14 @@ export const DOCTOR_ROWS: readonly OptionRow[] = [
   },
 ];
 
+/** Of what goes on until it is ended. */
+export const DURATION_ROW: OptionRow = {
+  flag: '--duration <seconds>',
+  default: 'until you hang up',
+  text: 'hang up after that long',
+  read: readSeconds,
+};
+
 /** The options of `latchkey call`. */
 export const CALL_ROWS: readonly OptionRow[] = [
   ...TRUST_ROWS,
@@ -61,12 +69,7 @@ export const CALL_ROWS: readonly OptionRow[] = [
   },
   { flag: '--play <file>', default: 'a tone', text: 'the RTP of a capture, or a WAV, over and over' },
   { flag: '--record <file>', text: 'write the media of the call to this capture' },
-  {
-    flag: '--duration <seconds>',
-    default: 'until you hang up',
-    text: 'hang up after that long',
-    read: readSeconds,
-  },
+  DURATION_ROW,
   {
     flag: '--commands',
     default: 'off',
@@ -84,10 +87,16 @@ export function readUri(text: string, defaultUser?: string): CallUri {
 }
 
 /** The PEM that `--ca` names. Throws a Failure where there is no certificate in it, or where it contradicts the rest. */
-export function readTrust({ ca, insecure, keys }: TrustOptions, { transport }: CallUri): string | undefined {
-  if (ca !== undefined && insecure === true) throw new Failure('--ca and --insecure contradict each other');
+export function readTrust(options: TrustOptions, { transport }: CallUri): string | undefined {
+  const { ca, insecure, keys } = options;
   if (!hasCertificate(transport) && keys === undefined && (ca !== undefined || insecure === true))
     throw new Failure(`transport=${transport} has no certificate: --ca and --insecure are for TLS and WSS`);
+  return readAuthority(options);
+}
+
+/** The same, whatever the transport is. */
+export function readAuthority({ ca, insecure }: TrustOptions): string | undefined {
+  if (ca !== undefined && insecure === true) throw new Failure('--ca and --insecure contradict each other');
   if (ca === undefined) return undefined;
   let pem: string;
   try {

@@ -53,7 +53,10 @@ async function call(uriText: string, options: CallOptions): Promise<void> {
   const terminal = startTerminal(terms);
   if (options.json) tellJson(terminal);
   else tell(terminal, uri.text);
-  const release = hangUpOnSignal(terminal);
+  const release = releaseOnSignal({
+    stop: () => void terminal.hangUp(),
+    move: () => void terminal.move().catch((error: unknown) => complain(String(error))),
+  });
   const silence = options.commands ? readCommands(process.stdin, terminal, complain) : () => undefined;
   try {
     await terminal.answered;
@@ -65,7 +68,8 @@ async function call(uriText: string, options: CallOptions): Promise<void> {
   }
 }
 
-function openRecorder(path: string | undefined): Recorder | undefined {
+/** Of `--record`. Throws a Failure. */
+export function openRecorder(path: string | undefined): Recorder | undefined {
   if (path === undefined) return undefined;
   try {
     return new Recorder(path);
@@ -74,13 +78,17 @@ function openRecorder(path: string | undefined): Recorder | undefined {
   }
 }
 
-/** SIGINT and SIGTERM hang up, SIGUSR2 moves the media to a new port; the returned function lets go of all three. */
-function hangUpOnSignal(terminal: Terminal): () => void {
-  const hangUp = () => void terminal.hangUp();
-  const move = () => void terminal.move().catch((error: unknown) => complain(String(error)));
+/** SIGINT and SIGTERM stop, SIGUSR2 moves the media to a new port; the returned function lets go of all three. */
+export function releaseOnSignal({
+  stop,
+  move,
+}: {
+  readonly stop: () => void;
+  readonly move: () => void;
+}): () => void {
   const listeners = [
-    ['SIGINT', hangUp],
-    ['SIGTERM', hangUp],
+    ['SIGINT', stop],
+    ['SIGTERM', stop],
     ['SIGUSR2', move],
   ] as const;
   for (const [signal, listener] of listeners) process.on(signal, listener);

@@ -11,6 +11,7 @@ export type Register = (program: Command) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   serve: async () => (await import('./serve.js')).registerServe,
   call: async () => (await import('./call.js')).registerCall,
+  watch: async () => (await import('./watch.js')).registerWatch,
   doctor: async () => (await import('./doctor.js')).registerDoctor,
   replay: async () => (await import('./replay.js')).registerReplay,
   passwd: async () => (await import('./passwd.js')).registerPasswd,

@@ -79,23 +79,35 @@ export class ConnectionTrouble {
     if (status === 404) return this.#fail('there is no such host');
     if (status === 481) return this.#fail('the call is over');
     if (status === 491) return this.#fail('another change of the call is under way');
-    const { code, message } = (this.#fault ?? {}) as NodeJS.ErrnoException;
-    const untrusted = code === undefined ? undefined : UNTRUSTED[code];
-    if (untrusted !== undefined) return this.#failTrust(untrusted);
-    if (message !== undefined && /certificate/i.test(message)) return this.#failTrust(message);
-    const refused = code === undefined ? undefined : REFUSED[code];
-    if (refused !== undefined) return this.#fail(`cannot connect: ${refused}`);
-    return this.#fail(`cannot connect${message === undefined ? '' : `: ${message}`}`);
-  }
-
-  #failTrust(why: string): Failure {
-    return this.#fail(
-      `its certificate is not trusted (${why}): name its authority with --ca PEM, or go without that check with --insecure`,
-      'untrusted',
-    );
+    return connectionFailure(this.uri, this.#fault);
   }
 
   #fail(text: string, kind: FailureKind = 'unreachable'): Failure {
-    return new Failure(`${this.uri.host}:${this.uri.port}: ${text}`, EXIT_NO_CALL, kind);
+    return failureAt(this.uri, text, kind);
   }
+}
+
+type Place = Pick<CallUri, 'host' | 'port'>;
+
+/** Why there is no connection, by what the system or TLS said of it. */
+export function connectionFailure(place: Place, fault: unknown): Failure {
+  const { code, message } = (fault ?? {}) as NodeJS.ErrnoException;
+  const untrusted = code === undefined ? undefined : UNTRUSTED[code];
+  if (untrusted !== undefined) return trustFailure(place, untrusted);
+  if (message !== undefined && /certificate/i.test(message)) return trustFailure(place, message);
+  const refused = code === undefined ? undefined : REFUSED[code];
+  if (refused !== undefined) return failureAt(place, `cannot connect: ${refused}`);
+  return failureAt(place, `cannot connect${message === undefined ? '' : `: ${message}`}`);
+}
+
+function trustFailure(place: Place, why: string): Failure {
+  return failureAt(
+    place,
+    `its certificate is not trusted (${why}): name its authority with --ca PEM, or go without that check with --insecure`,
+    'untrusted',
+  );
+}
+
+function failureAt({ host, port }: Place, text: string, kind: FailureKind = 'unreachable'): Failure {
+  return new Failure(`${host}:${port}: ${text}`, EXIT_NO_CALL, kind);
 }

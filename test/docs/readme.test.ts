@@ -7,6 +7,7 @@ import { namesInTable, readText, root, section } from './repository.js';
 import { CALL_ROWS, DOCTOR_ROWS } from '../../lib/cli/call-options.js';
 import { VERDICTS } from '../../lib/cli/diagnosis.js';
 import { SERVER_EVENTS } from '../../lib/cli/event-log.js';
+import { WATCH_ROWS } from '../../lib/cli/watch.js';
 import type { OptionRow } from '../../lib/cli/option-table.js';
 import { SERVE_ROWS } from '../../lib/cli/serve-options.js';
 import { eventsOf, propertiesOf } from './source.js';
@@ -119,6 +120,7 @@ describe('docs: README', () => {
   for (const [command, rows] of Object.entries({
     serve: Object.values<OptionRow>(SERVE_ROWS),
     call: CALL_ROWS,
+    watch: WATCH_ROWS,
     doctor: DOCTOR_ROWS,
   }))
     it(`options of latchkey ${command}: the rows of its table, in their order`, () => {
