@@ -188,7 +188,8 @@ export class Dialogue {
     this.#descriptions.push({ url, call, latch, streams: byName });
     if (this.#descriptions.length > DESCRIPTIONS_MAX) this.#forget(this.#descriptions[0]);
     const text = latch?.description ?? plain;
-    const headers = [['Content-Base', `${uri.replace(/\/$/, '')}/`]] as const;
+    // What a player asked for behind the ? is none of the path that its streams are below (ffmpeg leaves the ? there).
+    const headers = [['Content-Base', `${uri.replace(/\/?(?:\?.*)?$/s, '')}/`]] as const;
     return { status: 200, headers, body: { type: SDP, text } };
   }
 

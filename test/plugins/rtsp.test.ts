@@ -94,6 +94,8 @@ describe('rtsp: the service', () => {
     const description = await describe_(viewer);
     assert.match(description.body, /m=video 0 RTP\/AVP 96\r\ni=cam\r\n/);
     assert.match(description.body, /m=audio 0 RTP\/AVP 0\r\n/);
+    // As ffmpeg asks where its user says ?tcp.
+    assert.equal((await describe_(viewer, 'room?')).base, description.base);
     const [setUp, playing] = await play(viewer, TCP(4));
     assert.match(setUp?.headers.get('session')?.[0] ?? '', /^[\w-]{22};timeout=60$/);
     assert.equal(playing?.headers.get('range')?.[0], 'npt=now-');
