@@ -16,6 +16,7 @@ export const SERVER_EVENTS = [
   'publishing',
   'unreached',
   'gone',
+  'video',
   'reload',
   'drain',
   'counters',

@@ -22,7 +22,7 @@ import { readServeAdmission } from './serve-admission.js';
 import { LIMITS, readServeOptions, SERVE_ROWS } from './serve-options.js';
 import { ServeHttps } from './serve-https.js';
 import { ServeRtsp } from './serve-rtsp.js';
-import { startWatch } from './serve-watch.js';
+import { ServeWatch } from './serve-watch.js';
 import type { ServeOptions } from './serve-options.js';
 
 /** Totals change slowly to an eye that reads a day of them; who watches asks for more. */
@@ -63,6 +63,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
   const certificate = await certificateFor(options);
   const https = options.https === 0 ? undefined : new ServeHttps(options, { admission, clientCa });
   const rtsp = new ServeRtsp();
+  const watch = new ServeWatch();
   try {
     const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
     const { limits, sdpLimits } = options;
@@ -84,9 +85,10 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
       log,
       onFault: (error) => tell('rtsp', error),
     });
-    const watching =
-      options.watch &&
-      (await startWatch(server, options.watch, advertise, pem, (error) => tell('watch', error)));
+    const watchAt = await watch.start(server, options, pem, {
+      log,
+      onFault: (error) => tell('watch', error),
+    });
     if (allowInsecureSignalling)
       console.error(
         'latchkey: --allow-insecure-signalling: whoever reads the signalling can take over the media',
@@ -95,7 +97,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
       ...addressesOf(listening),
       ...(httpsAt && { https: httpsAt }),
       ...rtspAt,
-      ...(watching && { watch: watching.at }),
+      ...watchAt,
       advertise: advertise.join(','),
       certificate: certificate?.file,
       policy,
@@ -108,6 +110,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
       log.print('counters', {
         ...countersLine(server.snapshot(), faults, now.isVerbose),
         ...rtsp.counters,
+        ...watch.counters,
       }),
     );
     ticker.set(now);
@@ -126,13 +129,13 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     ticker.stop();
     https?.close();
     // Pages keep what they show: how things stood when the end began.
-    await watching?.watch.close();
+    await watch.close();
     rtsp.close();
     const { calls } = server.snapshot();
     await Promise.race([server.close({ graceMs: GRACE_MS }), end.second.then(() => pause(AT_ONCE_MS))]);
     const { counters } = server;
-    const totals = { ...countersLine({ counters, calls }, faults, now.isVerbose), ...rtsp.counters };
-    log.print('counters', { final: true, ...totals });
+    const totals = countersLine({ counters, calls }, faults, now.isVerbose);
+    log.print('counters', { final: true, ...totals, ...rtsp.counters, ...watch.counters });
     // Lines go out when the turn ends; a long one is lost where the process ends first.
     await new Promise((resolve) => setImmediate(resolve));
   } finally {

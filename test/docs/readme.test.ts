@@ -77,7 +77,9 @@ describe('docs: README', () => {
   it('lines of serve: those that it can print', () => {
     const table = tableUnder(section(readme, '### latchkey serve'), 'line');
     assert.deepEqual(namesInTable(table), [...SERVER_EVENTS]);
-    const source = ['serve', 'serve-rtsp'].map((name) => readText(`lib/cli/${name}.ts`)).join('');
+    const source = ['serve', 'serve-rtsp', 'serve-watch']
+      .map((name) => readText(`lib/cli/${name}.ts`))
+      .join('');
     const printed = [...source.matchAll(/\blog\.(?:print|open)\((?:.* : )?'(\w+)'/g)].map(([, name]) => name);
     assert.deepEqual([...new Set(printed)].sort(), [...SERVER_EVENTS].sort());
   });
