@@ -50,32 +50,25 @@ function check({ start, fields, body }: RtspMessage): void {
   for (const [name, values] of fields) {
     hold(!CONTROL.test(name) && !values.some((value) => CONTROL.test(value)), 'a control character passes');
     for (const value of values) {
-      for (const offer of parseTransport(value)) {
-        const { isRecord } = offer;
-        if (offer.kind === 'interleaved') {
-          if (offer.channels) formatTransport({ kind: 'interleaved', isRecord, channels: offer.channels });
-        } else {
-          const serverPorts = [40_000, 40_001] as const;
-          const { clientPorts } = offer;
-          formatReply(
-            {
-              status: 200,
-              headers: [
-                [
-                  'Transport',
-                  formatTransport({ kind: 'udp', isRecord, clientPorts, serverPorts, source: undefined }),
-                ],
-              ],
-            },
-            1,
-          );
-        }
-      }
+      for (const offer of parseTransport(value)) checkTransport(offer);
       formatReply({ status: 200, headers: [['Session', sessionIdOf(value)]] }, 1);
     }
   }
   if (start.kind === 'request') checkUrl(start.uri);
   readAnnouncement(body);
+}
+
+/** Whatever a client asks for can be answered. */
+function checkTransport(offer: ReturnType<typeof parseTransport>[number]): void {
+  const { isRecord } = offer;
+  if (offer.kind === 'interleaved') {
+    if (offer.channels) formatTransport({ kind: 'interleaved', isRecord, channels: offer.channels });
+    return;
+  }
+  const serverPorts = [40_000, 40_001] as const;
+  const { clientPorts } = offer;
+  const transport = formatTransport({ kind: 'udp', isRecord, clientPorts, serverPorts, source: undefined });
+  formatReply({ status: 200, headers: [['Transport', transport]] }, 1);
 }
 
 function checkUrl(uri: string): void {
