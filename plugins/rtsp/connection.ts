@@ -43,6 +43,8 @@ export class Connection implements FrameSender {
   #openedMs: number;
   #isCorked = false;
   #isDropped = false;
+  /** Nothing more is answered. */
+  #isEnding = false;
 
   constructor(
     socket: Socket,
@@ -118,6 +120,8 @@ export class Connection implements FrameSender {
   #onVerdict(verdict: RtspVerdict): void {
     this.#sinceMs = this.#site.nowMs();
     if (!verdict.ok) {
+      // Nothing of who numbers no requests can be answered so that it knows what is meant.
+      if (verdict.cseq === undefined) return this.#onBroken(verdict);
       this.#site.tally.countRefused(verdict.reason);
       this.#queue(() => this.#answer(refusalOf(verdict), verdict.cseq));
       return;
@@ -134,9 +138,12 @@ export class Connection implements FrameSender {
       this.#answer(refusalOf(refused), refused.cseq);
       this.end();
     });
+    this.#isEnding = true;
   }
 
   #queue(answer: () => void | Promise<void>): void {
+    // What came with what ended the connection.
+    if (this.socket.destroyed || this.#isEnding) return;
     if (this.#waiting >= PIPELINED_MAX) {
       this.#site.tally.bounds.pipelined++;
       this.socket.destroy();

@@ -16,6 +16,12 @@ import { fromLatin1, hold } from '../target.js';
 import type { Target } from '../target.js';
 
 const LIMITS = { maxHeadBytes: 1500, maxBodyBytes: 1000, maxLineBytes: 400, maxLines: 20 };
+const UDP = {
+  kind: 'udp' as const,
+  clientPorts: [5000, 5001] as const,
+  serverPorts: [40_000, 40_001] as const,
+  source: undefined,
+};
 const CONTROL = /[^\t -~\x80-\uffff]/;
 
 function cut(bytes: Buffer, piece: number): string[] {
@@ -49,26 +55,26 @@ function check({ start, fields, body }: RtspMessage): void {
   hold(body.length <= LIMITS.maxBodyBytes, 'a body that is too long');
   for (const [name, values] of fields) {
     hold(!CONTROL.test(name) && !values.some((value) => CONTROL.test(value)), 'a control character passes');
-    for (const value of values) {
-      for (const offer of parseTransport(value)) checkTransport(offer);
-      formatReply({ status: 200, headers: [['Session', sessionIdOf(value)]] }, 1);
-    }
+    for (const value of values) checkValue(value);
   }
   if (start.kind === 'request') checkUrl(start.uri);
   readAnnouncement(body);
 }
 
-/** Whatever a client asks for can be answered. */
-function checkTransport(offer: ReturnType<typeof parseTransport>[number]): void {
-  const { isRecord } = offer;
-  if (offer.kind === 'interleaved') {
-    if (offer.channels) formatTransport({ kind: 'interleaved', isRecord, channels: offer.channels });
-    return;
+function checkValue(value: string): void {
+  for (const offer of parseTransport(value)) {
+    const { isRecord } = offer;
+    const channels = offer.kind === 'interleaved' ? offer.channels : undefined;
+    const text = channels
+      ? formatTransport({ kind: 'interleaved', isRecord, channels })
+      : formatTransport({
+          ...UDP,
+          isRecord,
+          ...(offer.kind === 'udp' && { clientPorts: offer.clientPorts }),
+        });
+    formatReply({ status: 200, headers: [['Transport', text]] }, 1);
   }
-  const serverPorts = [40_000, 40_001] as const;
-  const { clientPorts } = offer;
-  const transport = formatTransport({ kind: 'udp', isRecord, clientPorts, serverPorts, source: undefined });
-  formatReply({ status: 200, headers: [['Transport', transport]] }, 1);
+  formatReply({ status: 200, headers: [['Session', sessionIdOf(value)]] }, 1);
 }
 
 function checkUrl(uri: string): void {
