@@ -110,15 +110,19 @@ describe('docs: servers without latchkey and with it', function () {
       this.test!.title += `: ${changed.length}`;
     });
 
-    it(`${stack}: the README shows those lines, but for what they print`, () => {
-      const shown = changed.filter((line) => !line.includes('console.log'));
-      const isShown = (text: string) => {
-        const lines = text.split('\n');
-        let at = 0;
-        for (const line of shown) at = lines.indexOf(line, at) + 1 || Infinity;
-        return at !== Infinity;
-      };
-      assert.ok(fences(readText('README.md'), 'ts').some(isShown), shown.join('\n'));
+    it(`${stack}: the README shows the difference, but for what it prints`, () => {
+      const before = programOf(`${stack}-plain.ts`);
+      const after = programOf(`${stack}.ts`);
+      const added = changed.filter((line) => !line.includes('console.log'));
+      const removed = changedLines(after, before);
+      const linesOf = (text: string, sign: string) =>
+        text.split('\n').flatMap((line) => (line.startsWith(sign) ? [line.slice(1)] : []));
+      const [shown = ''] = fences(readText('README.md'), 'diff').filter((text) =>
+        text.includes(`from 'latchkey/${stack}'`),
+      );
+      assert.deepEqual(linesOf(shown, '+'), added);
+      assert.deepEqual(linesOf(shown, '-'), removed);
+      for (const line of linesOf(shown, ' ')) assert.ok(after.includes(line) && before.includes(line), line);
     });
 
     it(`${stack}.ts: a caller behind a NAT has media both ways, and still when the NAT has another mapping`, async () => {

@@ -146,6 +146,6 @@ describe('how the demonstration is told', () => {
     const lines = readServerLines();
     assert.equal(lines.length, 7);
     const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
-    assert.ok(readme.includes(`${lines.join('\n')}\n`));
+    for (const line of lines) assert.ok(readme.includes(`\n+${line}\n`), line);
   });
 });
