@@ -60,6 +60,8 @@ const tasks = {
   coverage: [node(bin('c8/bin/c8.js'), ...coreTests)],
   api: [api],
   graph: [graph],
+  // The README's pictures of the page, anew. Needs Chromium.
+  screenshot: [tsx('test/docs/screenshot.ts')],
   // Real clients on a real clock, on a machine that others share: what fails must fail three times. With --all every
   // scenario is played, without it a selection.
   'test:lab': [

@@ -5,7 +5,7 @@ import { calledBy, look, peopleInWords, sentence } from './words.js';
 
 const LOG_MAX = 200;
 /** Shown of a room that is younger. */
-const SHORTEST_MS = 30_000;
+const SHORTEST_MS = 20_000;
 /** Drawn so often; once a second for who wants things to stand still. */
 const FRAME_MS = matchMedia('(prefers-reduced-motion: reduce)').matches ? 1000 : 33;
 

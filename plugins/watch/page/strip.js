@@ -6,6 +6,7 @@ const REFUSED_FULL = 600;
 
 export class Strip {
   #samples = [];
+  #hasSent = false;
   #colours = {};
 
   /**
@@ -28,7 +29,9 @@ export class Strip {
   add(sample) {
     // The last one of the history comes once more.
     if (sample[0] <= (this.#samples.at(-1)?.[0] ?? 0)) return;
-    this.#samples.push(sample);
+    this.#hasSent ||= sample[1] > 0;
+    // Who has just come is not silent.
+    this.#samples.push([...sample, this.#hasSent && sample[1] === 0]);
     while (this.#samples.length > 2 + this.windowMs / this.sampleMs) this.#samples.shift();
   }
 
@@ -36,7 +39,7 @@ export class Strip {
   get summary() {
     const total = (index) => this.#samples.reduce((sum, sample) => sum + sample[index], 0);
     const [got, lost, refused] = [total(1), total(2), total(3)];
-    const silent = this.#samples.filter((sample) => sample[1] === 0).length;
+    const silent = this.#samples.filter((sample) => sample[4]).length;
     return {
       seconds: Math.round((this.#samples.length * this.sampleMs) / 1000),
       silentS: Math.round((silent * this.sampleMs) / 100) / 10,
@@ -80,11 +83,12 @@ export class Strip {
     const bar = Math.max(1.5, step * (1 - GAP));
     const most = Math.max(1, ...this.#samples.map(([, got]) => got));
     pen.fillStyle = this.#colours.line;
-    pen.fillRect(0, wall - 0.5, width, 1);
-    for (const [at, got, lost, refused] of this.#samples) {
+    pen.fillRect(0, wall - 0.75, width, 1.5);
+    for (const [at, got, lost, refused, isSilent] of this.#samples) {
       // The bar ends where its interval ends.
       const x = this.place(at, now) * width - bar;
       if (x < -bar || x > width) continue;
+      if (isSilent) capsule(pen, this.#colours.soft, x, wall - 4 - bar, bar, bar);
       this.#came(pen, { x, bar, wall, most }, got, lost);
       if (refused > 0) {
         const depth = (Math.log1p(refused) / Math.log1p(REFUSED_FULL)) * (height - wall - 6);
@@ -96,8 +100,7 @@ export class Strip {
   #came(pen, { x, bar, wall, most }, got, lost) {
     const room = wall - 14;
     const top = (got / most) * room;
-    if (got === 0) capsule(pen, this.#colours.soft, x, wall - 4 - bar, bar, bar);
-    else capsule(pen, this.#colours.got, x, wall - 4 - Math.max(bar, top), bar, Math.max(bar, top));
+    if (got > 0) capsule(pen, this.#colours.got, x, wall - 4 - Math.max(bar, top), bar, Math.max(bar, top));
     if (lost > 0) {
       const missing = Math.max(bar, Math.min(room, (lost / most) * room));
       capsule(pen, this.#colours.lost, x, wall - 4 - missing, bar, missing);
