@@ -2,17 +2,18 @@
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
-const CHROMIUM = '/usr/bin/chromium';
+export const CHROMIUM = '/usr/bin/chromium';
 
 /** Everything that the page has to complain of; a test holds it against nothing. */
 export interface Complaints {
   readonly complaints: readonly string[];
 }
 
-export async function openBrowser(): Promise<Browser> {
+/** @param executablePath A program that runs Chromium, elsewhere than here. */
+export async function openBrowser(executablePath = CHROMIUM): Promise<Browser> {
   // Root has no sandbox.
   return chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath,
     args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
   });
 }

@@ -9,8 +9,8 @@ export interface Hearing {
   readonly lost: number;
   readonly ssrc: number;
   /**
-   * How long it waited for the next packet at the longest, in milliseconds, beyond what the other let pass between that one and the one
-   * before: 0 where all come as they were said. It is about the way and what lies on it, and not about who speaks.
+   * The longest time without a packet of the other, in milliseconds, less what the other let pass itself where that was more than the
+   * 20 ms of a packet: it is about the way and what lies on it, and not about who speaks.
    */
   readonly stoppedMs: number;
 }
@@ -21,6 +21,9 @@ export interface Hearings {
   /** RTP packets that nobody else said, for each who heard some. */
   readonly strange: Readonly<Record<string, number>>;
 }
+
+/** Of speech, as all of these phones send it. */
+const PACKET_MS = 20;
 
 interface Said {
   readonly by: string;
@@ -65,8 +68,10 @@ export function hearingsOf(
       if (of.length === 0) continue;
       const indices = new Set(of.map(({ index }) => index));
       const lost = Math.max(...indices) - Math.min(...indices) + 1 - indices.size;
-      const waits = of.slice(1).map(({ timeMs }, i) => timeMs - of[i]!.timeMs - of[i]!.stepMs);
-      own[from] = { packets: of.length, lost, ssrc: of[0]!.ssrc, stoppedMs: Math.max(0, ...waits) };
+      const stops = of
+        .slice(1)
+        .map(({ timeMs }, i) => timeMs - of[i]!.timeMs - Math.max(0, of[i]!.stepMs - PACKET_MS));
+      own[from] = { packets: of.length, lost, ssrc: of[0]!.ssrc, stoppedMs: Math.max(0, ...stops) };
     }
     const unknown = found.filter(({ said }) => said === undefined).length;
     if (unknown > 0) strange[to] = unknown;
