@@ -7,11 +7,11 @@ import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { baresip, RunningClient, skipBecause, whyNoClient } from '../clients/client-programs.js';
 import { AttackScene, RANGE, VICTIM_PORT } from './attack-scene.js';
 import type { Place } from './attack-scene.js';
-import { heard, rowsOf, spokenBefore, stolenAt, towardsAttackers } from './attack-verdict.js';
-import type { Attack, Captures } from './attack-verdict.js';
+import { assertNothing, show } from './attack-judge.js';
+import { rowsOf, spokenBefore } from './attack-verdict.js';
+import type { Attack } from './attack-verdict.js';
 import { CLIENT, SERVER, whyNoLab } from './lab.js';
 import type { LabPlan, NatType } from './lab.js';
-import { assertNoTheft } from './theft.js';
 
 /** 250 packets of 20 ms and a little more: the fourth shape waits for that many good ones. */
 const GOOD_PACKETS_MS = 5200;
@@ -38,37 +38,6 @@ const TURN_S = 0.6;
 
 const secure = `sip:talk@${SERVER}:5061;transport=tls`;
 const clear = `sip:talk@${SERVER}:5060;transport=tcp`;
-
-function show(title: string, rows: readonly object[]): void {
-  if (process.env.LAB_TABLE !== '1') return;
-  console.log(title);
-  console.table(rows);
-}
-
-/** Nothing stolen and nothing injected, at any place where it could be seen, while the victim heard what it was to hear. */
-function assertNothing(
-  { place, placeAddress, attacks }: AttackScene,
-  captures: Captures,
-  phases: number,
-): void {
-  const rows = rowsOf(attacks, captures, placeAddress, true);
-  show(`latchkey, attacked from ${place}`, rows);
-  assert.equal(rows.length, phases * SHAPES.length);
-  for (const { phase, shape, sent, stolen, injected } of rows) {
-    assert.ok(sent > 0, `${shape} ${phase} attacked`);
-    const lost = stolen + injected === 0 ? [] : [`${stolen} stolen, ${injected} injected`];
-    assertNoTheft(lost, `${shape} ${phase}`);
-  }
-  const taken = stolenAt(captures.attacker, placeAddress).map(() => 'RTP');
-  assertNoTheft(taken, 'at the attacker, on whatever socket');
-  const seen = towardsAttackers(captures.server);
-  show(`at the server, attacked from ${place}`, [seen]);
-  assert.ok(seen.paths > SHAPES.length && seen.challenges > 0, 'the server met the attackers');
-  assert.equal(seen.payload, 0, 'at the server');
-  assert.ok(seen.ratio <= 3, `bytes to an attacker per byte from it: ${seen.ratio}`);
-  for (const { phase, startMs, endMs } of attacks)
-    assert.ok(heard(captures.parties[0]!, CLIENT, startMs, endMs) > 25, `media to the client ${phase}`);
-}
 
 /** In a dialog: its To has a tag. */
 function isReInvite({ payload }: CapturedDatagram): boolean {
@@ -139,7 +108,7 @@ describe('attacks in the lab', function () {
   async function attackedFromEverywhere(natA?: NatType) {
     const played = PLACES.map((place) => attackedCall(place, natA));
     for (const { scene, server, captures } of await Promise.all(played)) {
-      assertNothing(scene, captures, 4);
+      assertNothing(scene, captures, { phases: 4, shapes: SHAPES });
       const during = scene.attacks.find(({ phase }) => phase === 'during the call')!;
       const [, recordedByClient, , recordedByOther] = captures.parties;
       for (const recording of [recordedByClient!, recordedByOther!])
@@ -196,7 +165,7 @@ describe('attacks in the lab', function () {
   it('baresip with ICE: the same', async function () {
     skipBecause(this, whyNoClient('baresip'));
     for (const { scene, captures } of await Promise.all(PLACES.map(phoneCall))) {
-      assertNothing(scene, captures, 3);
+      assertNothing(scene, captures, { phases: 3, shapes: SHAPES });
       const reInvites = captures.parties[0]!.filter(isReInvite).map(({ timeMs }) => timeMs);
       const [{ startMs, endMs }] = scene.attacks as [Attack];
       assert.ok(
