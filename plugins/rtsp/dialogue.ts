@@ -26,6 +26,7 @@ import type {
 import type { FrameSender } from './interleaved-way.js';
 import { InterleavedWay } from './interleaved-way.js';
 import { LatchOffer } from './latch-offer.js';
+import { LatchReply } from './latch-reply.js';
 import { MediaSession } from './media-session.js';
 import type { SetUp } from './media-session.js';
 import type { Caller, DialogueSite } from './dialogue-site.js';
@@ -47,6 +48,7 @@ interface Announced {
   readonly url: RoomUrl;
   readonly call: string;
   readonly name: string;
+  readonly latch: LatchReply | undefined;
   readonly streams: readonly AnnouncedStream[];
 }
 
@@ -116,6 +118,7 @@ export class Dialogue {
     this.#isClosed = true;
     this.#session?.end(reason);
     for (const { latch } of this.#descriptions.splice(0)) latch?.close();
+    this.#announced?.latch?.close();
   }
 
   async handle(message: RtspMessage): Promise<RtspReply> {
@@ -208,8 +211,12 @@ export class Dialogue {
     const name = url.participant ?? call;
     if ([...rooms.legs].some((leg) => leg.room === url.room && isCalled(leg, name)))
       return warned(403, 'somebody of this name is in the room');
-    this.#announced = { url, call, name, streams: announcement.streams };
-    return { status: 200 };
+    const { hop } = this.#caller;
+    const latch = hop && LatchReply.to(message.body, { latchkey, call, hop });
+    if (typeof latch === 'string') return warned(400, latch);
+    this.#announced?.latch?.close();
+    this.#announced = { url, call, name, latch, streams: announcement.streams };
+    return { status: 200, ...(latch && { headers: latch.headers }) };
   }
 
   async #setUp(uri: string, message: RtspMessage): Promise<RtspReply> {
@@ -276,21 +283,26 @@ export class Dialogue {
       tally.punches.foreign++;
       return undefined;
     }
-    const offered = named.description?.latch;
-    const isLatched = offered !== undefined && latch !== undefined;
-    if (
-      !isLatched &&
-      (!options.hasPlainUdp || this.#isUdpVain || this.#site.isVain(this.#caller.remote.address))
-    )
-      return undefined;
-    const lent = await options.server.lendMedia(this.#caller.remote.address);
+    const announced = isRecord ? this.#announced?.latch : undefined;
+    const offered = latch === undefined ? undefined : named.description?.latch;
+    const isLatched = announced !== undefined || offered !== undefined;
+    if (!isLatched && !this.#mayPunch()) return undefined;
+    const { address } = this.#caller.remote;
+    const lent = await options.server.lendMedia(address);
     if (!lent) return undefined;
-    const way = isLatched
-      ? offered.accept(named.section, latch, clientPorts, lent)
-      : PunchedWay.on(lent, this.#caller.remote.address, clientPorts, isRecord, this.noteHeard);
+    const way =
+      announced?.accept(named.stream.media, clientPorts, lent) ??
+      offered?.accept(named.section, latch ?? '', clientPorts, lent) ??
+      PunchedWay.on(lent, address, clientPorts, isRecord, this.noteHeard);
     if (!way) lent.pair.release();
     else if (isLatched) for (const port of [way.rtp, way.rtcp]) port.on('packet', this.noteHeard);
     return way;
+  }
+
+  /** UDP without latch may be tried. */
+  #mayPunch(): boolean {
+    const { options } = this.#site;
+    return options.hasPlainUdp && !this.#isUdpVain && !this.#site.isVain(this.#caller.remote.address);
   }
 
   #namedByDescribe(uri: string): Named | undefined {
@@ -330,6 +342,7 @@ export class Dialogue {
 
   #onEnded(session: MediaSession, reason: RtspEndReason): void {
     this.#session = undefined;
+    this.#announced?.latch?.close();
     this.#announced = undefined;
     this.#channels.clear();
     for (const way of session.punched) this.#site.tally.punches.dropped += way.dropped;

@@ -48,7 +48,7 @@ export class LatchOffer {
   /** The way of one section, to whoever proves to have the other half. */
   accept(section: number, latch: string, clientPorts: readonly [number, number], lent: LentMedia): Way {
     this.#accepted.set(section, { latch, clientPorts });
-    return new LatchedWay(this.session, section, clientPorts, lent);
+    return new LatchedWay(this.session, section, { clientPorts, isRecord: false }, lent);
   }
 
   /** Completes the exchange, once. What is wrong with it, if anything; then nothing is sent. */
@@ -82,7 +82,8 @@ export class LatchOffer {
   }
 }
 
-class LatchedWay implements Way {
+/** A stream of a latch session: its media goes to, and is taken from, whoever proves to have the other half. */
+export class LatchedWay implements Way {
   readonly transport = 'latch';
   readonly choice: TransportChoice;
   readonly rtp: MediaPort;
@@ -90,10 +91,15 @@ class LatchedWay implements Way {
   readonly #lent: LentMedia;
   #isClosed = false;
 
-  constructor(session: Session, media: number, clientPorts: readonly [number, number], lent: LentMedia) {
+  constructor(
+    session: Session,
+    media: number,
+    agreed: { readonly clientPorts: readonly [number, number]; readonly isRecord: boolean },
+    lent: LentMedia,
+  ) {
     const { pair, advertise } = lent;
     const serverPorts = [pair.rtpPort, pair.rtpPort + 1] as const;
-    this.choice = { kind: 'udp', isRecord: false, clientPorts, serverPorts, source: advertise };
+    this.choice = { kind: 'udp', ...agreed, serverPorts, source: advertise };
     this.#lent = lent;
     this.rtp = session.bind(pair.rtp, { media });
     this.rtcp = session.bind(pair.rtcp, { media, component: 2 });

@@ -156,6 +156,35 @@ describe('rtsp: UDP with latch', () => {
     );
   });
 
+  it('takes media of a camera that offers latch in ANNOUNCE from where it proves to be, and from nowhere else', async () => {
+    const url = `${base}2/cam`;
+    const session = latchkey.createSession({ signalling: 'loopback', role: 'prover' });
+    const [own, rtcp, other] = [await bound(), await bound(), await bound()];
+    const local = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0'].join('\r\n');
+    const section = (port: number) => `\r\nm=audio ${port} RTP/AVP 0\r\n`;
+    const offer = session.setLocal(local + section(own.address().port));
+    const sdp = offer.replace(/^(m=audio) \d+/m, '$1 0').replace(/\r\n$/, '\r\na=control:s\r\n');
+    const announced = await viewer.ask('ANNOUNCE', url, { 'Content-Type': 'application/sdp' }, sdp);
+    assert.equal(announced.status, 200);
+    const [latch, word] = ['latch', 'latch-challenge'].map((name) => announced.headers.get(name)?.[0] ?? '');
+    const setUp = await viewer.ask('SETUP', `${url}/s`, {
+      Transport: `RTP/AVP;unicast;client_port=${own.address().port}-${rtcp.address().port};mode=record`,
+    });
+    const to = Number(/server_port=(\d+)/.exec(setUp.headers.get('transport')?.[0] ?? '')?.[1]);
+    const answer = `${local}${section(to)}a=latch:${latch}\r\na=latch-challenge:${word}\r\n`;
+    assert.equal(session.setRemote(answer).accepted, true);
+    const port = session.bind(own);
+    assert.equal((await viewer.ask('RECORD', url, { Session: sessionOf(setUp) })).status, 200);
+    const listener = new FakePort();
+    server.rooms.join('room2', { call: 'listener', streams: [{ stream: streamWith(), rtp: listener }] });
+    await until(() => session.streams[0]?.hasProven === true, 'no proof');
+    other.send(rtp(0xb0000001), to, '127.0.0.1');
+    port.send(rtp(A, 9));
+    await until(() => listener.sent.length > 0, 'nothing was heard');
+    await pause(50);
+    assert.deepEqual(listener.sent, [Uint8Array.from(rtp(A, 9))]);
+  });
+
   it('takes an answer for what it offered alone, and none that is malformed', async () => {
     const { sdp, control } = await describeRoom();
     const { latch } = answerTo(sdp);
