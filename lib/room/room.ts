@@ -287,10 +287,12 @@ export class Room implements ParticipantHost {
 
   #deliver(to: LinkTrack, packet: Uint8Array): void {
     const isSent = to.link.send(packet);
-    if (isSent !== to.hasMissed || !isSeen(to)) return;
+    if (isSent !== to.hasMissed) return;
     to.hasMissed = !isSent;
+    if (!isSent) return;
     // The way to the participant has opened: what it has missed of these pictures it needs anew.
-    if (isSent) this.#askForKeyFrames(to);
+    if (isSeen(to)) this.#askForKeyFrames(to);
+    if (to.speaker !== undefined) this.#tellClocks(to);
   }
 
   #askForKeyFrames(listener: LinkTrack): void {

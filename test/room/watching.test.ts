@@ -135,6 +135,23 @@ describe('room: who watches', () => {
     );
   });
 
+  it('is told it again when its way opens later than it began to watch', () => {
+    const a = speak(rooms, 'a');
+    a.rtp.receive(rtp(A));
+    a.rtcp.receive(compound(senderReport(A), names([A, 'camera'])));
+    const viewer = watch(rooms, a.leg);
+    viewer.rtcp.take();
+    viewer.rtp.hasPath = false;
+    a.rtp.receive(rtp(A, 2));
+    assert.deepEqual(viewer.rtcp.take(), []);
+    viewer.rtp.hasPath = true;
+    a.rtp.receive(rtp(A, 3));
+    a.rtp.receive(rtp(A, 4));
+    const [clock, ...more] = viewer.rtcp.take().map(read);
+    assert.ok(clock?.[0] instanceof SenderReportPacket);
+    assert.deepEqual(more, []);
+  });
+
   it('brings a key frame of the one whom it watches', () => {
     const [a, b] = [speak(rooms, 'a', 'video'), speak(rooms, 'b', 'video')];
     for (const [{ rtp: port }, ssrc] of [
