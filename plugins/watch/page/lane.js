@@ -19,7 +19,13 @@ export class Lane {
     const find = (selector) => this.element.querySelector(selector);
     this.parts = {
       ...{ face: find('.face'), name: find('h3'), proof: find('.proof'), proofText: find('.proof-text') },
-      ...{ path: find('.path'), signalled: find('.signalled'), nat: find('.nat'), mapping: find('.mapping') },
+      ...{
+        path: find('.path'),
+        signalled: find('.signalled'),
+        nat: find('.nat'),
+        mapping: find('.mapping'),
+        where: find('.where'),
+      },
       ...{ canvas: find('canvas'), marks: find('.marks'), facts: find('.facts'), watch: find('.watch') },
     };
     this.strip = new Strip(this.parts.canvas, sampleMs, windowMs);
@@ -48,6 +54,7 @@ export class Lane {
     const nat = natInWords(person.nat);
     parts.nat.hidden = nat === '';
     setText(parts.nat.lastElementChild, nat);
+    setText(parts.where, is === 'open' ? 'is sent to' : 'is at');
     const was = parts.mapping.textContent;
     const mapping = person.mapping ?? 'not known';
     if (setText(parts.mapping, mapping) && was !== '' && person.mapping) this.#freshen();
