@@ -21,6 +21,7 @@ import type {
   CallDescription,
   CallOutResult,
   CallPlace,
+  CallSnapshot,
   DistributionServer,
   DistributionServerEvents,
   DistributionServerOptions,
@@ -136,6 +137,10 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
     const { counters } = this;
     const listening = this.#state.is === 'open' ? this.#listening(this.#state.sip) : undefined;
     return { listening, calls, rooms, counters };
+  }
+
+  call(session: string): CallSnapshot | undefined {
+    return this.#record.call(session);
   }
 
   async callOut(

@@ -83,6 +83,14 @@ export class ServerRecord {
       .map((session) => this.#callOf(session, legs.get(session.id)));
   }
 
+  /** One of them. */
+  call(id: string): CallSnapshot | undefined {
+    const session = this.#latchkey.sessions.get(id);
+    if (!session || session.isClosed) return undefined;
+    const leg = this.#seats.of(id)?.leg ?? [...this.#rooms.legs].find((one) => one.session === id);
+    return this.#callOf(session, leg);
+  }
+
   get rooms(): readonly RoomSnapshot[] {
     const rooms = new Map<string, string[]>();
     for (const { room, session } of this.#rooms.legs) {

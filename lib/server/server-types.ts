@@ -299,6 +299,8 @@ export interface DistributionServer extends Pick<
    */
   start(): Promise<Listening>;
   snapshot(): ServerSnapshot;
+  /** One call of the snapshot, for who looks at few of many often; undefined where there is none. */
+  call(session: string): CallSnapshot | undefined;
   /**
    * Calls one SIP URI by a transport that is listened on, and puts whoever answers into the room; phones that ring are heard
    * there already where they send a description. Never rejects for what the other side does: that is in the outcome, and

@@ -36,7 +36,7 @@ const VIDEO_RULES: OptionRules<VideoOptions> = {
   maxStreams: option.wholeNumber(1),
 };
 const RULES: OptionRules<WatchOptions> = {
-  server: option.required(option.withMethods('what createDistributionServer makes', 'on', 'off', 'snapshot')),
+  server: option.required(option.withMethods('what createDistributionServer makes', 'on', 'off', 'call')),
   listen: option.record(LISTEN_RULES),
   video: option.record(VIDEO_RULES),
   token: option.of('16 to 128 characters of base64url', (value) => TOKEN.test(String(value))),

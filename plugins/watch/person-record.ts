@@ -79,11 +79,14 @@ export class PersonRecord {
   /** Takes one more sample. Returns the addresses that have become strangers. */
   sample(view: View, atMs: number): readonly string[] {
     const tally = tallyOf(view);
-    const last = this.#last ?? tally;
+    // After a time without samples nobody knows when it was that something came.
+    const isNext = atMs - (this.#samples.at(-1)?.[0] ?? atMs) < 3 * SAMPLE_MS;
+    const last = isNext ? (this.#last ?? tally) : tally;
     this.#last = tally;
     const since = (name: keyof Tally) => Math.max(0, tally[name] - last[name]);
     this.#samples.push([atMs, since('got'), since('lost'), since('refused')]);
-    if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
+    const isOld = (one: Sample | undefined) => one !== undefined && atMs - one[0] > WINDOW_MS;
+    while (this.#samples.length > SAMPLES_MAX || isOld(this.#samples[0])) this.#samples.shift();
     const strangers = [...this.#newcomers].filter(([, { sinceMs }]) => atMs - sinceMs >= STRANGER_MS);
     const fresh = strangers.filter(([, newcomer]) => !newcomer.isTold);
     for (const [, newcomer] of fresh) newcomer.isTold = true;

@@ -1,7 +1,7 @@
 // What is kept of one room, for who opens the page later: its people, those who have just left, and what happened in the last minutes.
 import type { Happening, Person, Sample } from './feed-types.js';
 import { idOf, PersonRecord, WINDOW_MS } from './person-record.js';
-import type { View } from './person-record.js';
+import type { Leg, View } from './person-record.js';
 
 const HAPPENINGS_MAX = 200;
 /** Of one room: who comes and goes shall not fill the memory. */
@@ -53,6 +53,7 @@ export class RoomRecord {
     const record = this.#people.get(happening.id);
     if (record?.samples.length === 0) {
       this.#unnamed.push(happening);
+      if (this.#unnamed.length > HAPPENINGS_MAX) this.#unnamed.shift();
       return;
     }
     const name = record?.person.name ?? '';
@@ -62,7 +63,7 @@ export class RoomRecord {
     this.onHappening(told);
   }
 
-  /** Takes one more sample of everybody who is here; who is not among them has left. */
+  /** Takes one more sample of everybody who is here. */
   sample(views: readonly View[], atMs: number): void {
     for (const view of views) {
       const id = idOf(view.leg);
@@ -70,7 +71,11 @@ export class RoomRecord {
         this.tell({ at: atMs, id, kind: 'stranger', remote });
     }
     for (const happening of this.#unnamed.splice(0)) this.tell(happening);
-    const here = new Set(views.map(({ leg }) => idOf(leg)));
+  }
+
+  /** Who is not among these has left. */
+  settle(legs: readonly Leg[], atMs: number): void {
+    const here = new Set(legs.map(idOf));
     for (const [id, record] of this.#people) {
       if (here.has(id)) continue;
       this.#people.delete(id);

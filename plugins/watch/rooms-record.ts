@@ -9,6 +9,11 @@ import { RoomRecord } from './room-record.js';
 
 /** Rooms that are kept: whoever may call may name as many as he likes. */
 const ROOMS_MAX = 500;
+/**
+ * Participants of whom samples are taken though nobody watches, so that a page that is opened later has a past to show. Where there are
+ * more, a look at all of them would cost the media milliseconds each time.
+ */
+const UNWATCHED_MAX = 50;
 /** Events of sessions that are in no room yet. */
 const EARLY_MAX = 100;
 /** What a person wants to see of a session. `candidate` becomes a stranger where nothing proves it. */
@@ -18,7 +23,8 @@ const SHOWN: readonly LatchEvent['type'][] = [
 ];
 
 export interface RoomsRecordSite {
-  readonly server: Pick<DistributionServer, 'on' | 'off' | 'snapshot' | 'rooms'>;
+  readonly server: Pick<DistributionServer, 'on' | 'off' | 'call' | 'rooms'>;
+  readonly isWatched: (room: string) => boolean;
   onSampled(atMs: number): void;
   onHappening(room: string, happening: Happening): void;
   onFault(error: unknown): void;
@@ -100,6 +106,12 @@ export class RoomsRecord {
     if (isShown) room.tell(happeningOf(event, at));
   };
 
+  #viewOf(leg: Leg): View {
+    const { server } = this.#site;
+    const call = leg.session === undefined ? undefined : server.call(leg.session);
+    return { leg, call, statistics: call ?? server.rooms.statisticsOf(leg) };
+  }
+
   #place(leg: Leg): RoomRecord | undefined {
     const record = this.#open(leg.room);
     if (!record) return undefined;
@@ -119,19 +131,22 @@ export class RoomsRecord {
   #sample(): void {
     try {
       const atMs = Date.now();
-      const { server } = this.#site;
-      const { rooms } = server;
-      const calls = new Map(server.snapshot().calls.map((call) => [call.session, call]));
-      const inRoom = new Map<string, View[]>();
-      for (const leg of rooms.legs) {
-        const call = leg.session === undefined ? undefined : calls.get(leg.session);
-        const view = { leg, call, statistics: call ?? rooms.statisticsOf(leg) };
+      const { server, isWatched } = this.#site;
+      const { legs } = server.rooms;
+      const inRoom = new Map<string, Leg[]>();
+      for (const leg of legs) {
         const here = inRoom.get(leg.room);
-        if (here) here.push(view);
-        else inRoom.set(leg.room, [view]);
+        if (here) here.push(leg);
+        else inRoom.set(leg.room, [leg]);
       }
       for (const [name, room] of this.#rooms) {
-        room.sample(inRoom.get(name) ?? [], atMs);
+        const here = inRoom.get(name) ?? [];
+        if (legs.size <= UNWATCHED_MAX || isWatched(name))
+          room.sample(
+            here.map((leg) => this.#viewOf(leg)),
+            atMs,
+          );
+        room.settle(here, atMs);
         if (room.isOver(atMs)) this.#rooms.delete(name);
       }
       this.#site.onSampled(atMs);

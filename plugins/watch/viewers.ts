@@ -20,6 +20,10 @@ export class Viewers {
     return [...this.#rooms.keys()];
   }
 
+  isWatched(room: string): boolean {
+    return this.#rooms.has(room);
+  }
+
   add(room: string, response: ServerResponse): void {
     const here = this.#rooms.get(room) ?? new Set();
     this.#rooms.set(room, here.add(response));

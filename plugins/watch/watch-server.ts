@@ -42,6 +42,7 @@ export class WatchServer extends EventEmitter<WatchEvents> implements Watch {
     this.#options = options;
     this.#record = new RoomsRecord({
       server: options.server,
+      isWatched: (room) => this.#viewers.isWatched(room),
       onSampled: (atMs) => this.#tellNow(atMs),
       onHappening: (room, happening) => this.#viewers.tell(room, { type: 'happened', happening }),
       onFault: (error) => this.emit('fault', error),

@@ -40,7 +40,7 @@ export interface VideoOptions {
 /** Options of `createWatch`. */
 export interface WatchOptions {
   /** Whose rooms are shown. It is listened to from now on, so that a page that is opened later knows the last minute. */
-  readonly server: Pick<DistributionServer, 'on' | 'off' | 'snapshot' | 'rooms'>;
+  readonly server: Pick<DistributionServer, 'on' | 'off' | 'call' | 'rooms'>;
   readonly listen?: WatchListenOptions | undefined;
   /** Without it there are no pictures in the page. */
   readonly video?: VideoOptions | undefined;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { DemoEvent } from '../../lib/cli/demo/demo-event.js';
@@ -86,6 +87,27 @@ describe('latchkey demo', function () {
     assert.match(stdout, /^Measured: nothing was stolen from the latched call/m);
     assert.ok(!stdout.includes('\u001b'));
     for (const line of stdout.split('\n')) assert.ok(line.length <= 100, line);
+  });
+
+  it('opens its page in a browser when asked to, by the means of the system', async function () {
+    if (process.platform !== 'linux') return this.skip();
+    const folder = mkdtempSync(join(tmpdir(), 'demo-browser-'));
+    const path = process.env['PATH'];
+    try {
+      writeFileSync(join(folder, 'xdg-open'), `#!/bin/sh\necho "$@" > ${folder}/opened\n`, { mode: 0o755 });
+      process.env['PATH'] = `${folder}:${path}`;
+      const demo = new CommandProcess('demo', '--json', '--browser', '--duration', '1');
+      const { url } = await demo.event('watch');
+      const { stderr } = await demo.ended();
+      assert.equal(readFileSync(join(folder, 'opened'), 'utf8'), `${url as string}\n`);
+      process.env['PATH'] = '/nonexistent';
+      const without = await new CommandProcess('demo', '--json', '--browser', '--duration', '1').ended();
+      assert.equal(stderr, '');
+      assert.match(without.stderr, /^latchkey: --browser: .*xdg-open/);
+    } finally {
+      process.env['PATH'] = path;
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('refuses a duration or a pace that is none', async () => {

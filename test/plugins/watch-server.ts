@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { createCounters } from '../../lib/index.js';
 import type { TransportAddress } from '../../lib/index.js';
 import type { Leg, LegStatistics, Rooms, RoomsEvents } from '../../lib/room/index.js';
-import type { CallSnapshot, DistributionServerEvents, ServerSnapshot } from '../../lib/server/index.js';
+import type { CallSnapshot, DistributionServerEvents } from '../../lib/server/index.js';
 
 export const SIGNALLED = { address: '10.0.1.2', port: 4000 };
 export const MAPPING = { address: '203.0.113.7', port: 61234 };
@@ -18,8 +18,8 @@ export class FakeServer extends EventEmitter<DistributionServerEvents> {
   /** What comes from who is in no call of latch. */
   carried: LegStatistics = { sends: [], reports: [] };
 
-  snapshot(): ServerSnapshot {
-    return { listening: undefined, calls: this.calls, rooms: [], counters: undefined as never };
+  call(session: string): CallSnapshot | undefined {
+    return this.calls.find((call) => call.session === session);
   }
 
   /** Somebody enters, and has proved where it is. */

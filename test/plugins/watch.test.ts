@@ -254,6 +254,35 @@ describe('watch: the server of the page', () => {
     assert.deepEqual([empty.history, empty.happenings], [[], []]);
   });
 
+  it('of more than fifty participants it looks at those whom somebody watches, and at no others', async () => {
+    const { port } = await start();
+    for (let i = 0; i < 51; i++) server.join(`s${i}`, i === 0 ? 'blue' : 'red');
+    const asked: string[] = [];
+    const call = server.call.bind(server);
+    server.call = (session) => {
+      asked.push(session);
+      return call(session);
+    };
+    clock.tick(5000);
+    assert.deepEqual(asked, []);
+    server.count('s0', 1000, 0, 0);
+    const { line } = await feed(port, 'blue');
+    clock.tick(500);
+    server.count('s0', 25, 0, 0);
+    clock.tick(500);
+    assert.deepEqual(asked, ['s0', 's0']);
+    const joined = await line('happened');
+    assert.ok(joined.type === 'happened');
+    assert.deepEqual([joined.happening.kind, joined.happening.name], ['joined', 's0']);
+    const samples: unknown[] = [];
+    while (samples.length < 2) {
+      const now = await line('now');
+      assert.ok(now.type === 'now');
+      samples.push(...now.people.map(({ sample }) => sample[1]));
+    }
+    assert.deepEqual(samples, [0, 25], 'what came while nobody looked belongs to no moment');
+  });
+
   it('one page more than it may have is told to come back, and may when another has gone', async () => {
     const { watch, port } = await start({ maxViewers: 1 });
     const first = await ask(port, '/feed/', holder);
@@ -307,7 +336,8 @@ describe('watch: the server of the page', () => {
     watches.push(third);
     const told = new Promise((resolve) => third.once('fault', resolve));
     const defect = new Error('a defect');
-    server.snapshot = () => {
+    server.join('s1', 'blue');
+    server.call = () => {
       throw defect;
     };
     for (const watch of watches) watch.on('fault', () => undefined);

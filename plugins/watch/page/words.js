@@ -40,8 +40,10 @@ export function proofInWords({ protection, mapping }) {
       return ['open', 'blind: goes to who sends first'];
     case 'none':
       return ['open', 'nothing proves where it is'];
-    default:
+    case 'pending':
       return ['wait', 'the call is being set up'];
+    default:
+      return ['wait', protection];
   }
 }
 
