@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { classifyPacket, formatAddress, readRtpSsrc } from '../../lib/wire/index.js';
 import { CHROMIUM, openBrowser, openPage } from '../clients/browser.js';
@@ -125,6 +125,7 @@ describe('one meeting of everything', function () {
     const server = await serve(here);
     const [{ page, complaints }] = await Promise.all([watch(here), enter(here, server)]);
     await showsAll(page);
+    const picture = await showsPicture(page);
     const writes = await WritesOfCamera.start(here);
     const captures = await Promise.all(
       NAMES.map((name) => Capture.start(here, PLACES[name].host, join(folder, `${name}.pcap`))),
@@ -137,7 +138,9 @@ describe('one meeting of everything', function () {
     }
     // The camera is inside a connection, which lives on.
     here.rebind('natE');
+    const before = await picture.screenshot();
     await pause(QUIET_MS);
+    assert.notDeepEqual(await picture.screenshot(), before, 'the picture stands still');
     const seen = await Promise.all(captures.map((capture) => capture.stop()));
     const writtenMs = await writes.stop();
 
@@ -205,6 +208,13 @@ function camera(url: string): string[] {
 /** Everybody has a card on the page. */
 async function showsAll(page: Page): Promise<void> {
   await page.getByRole('heading', { level: 3 }).nth(NAMES.length).waitFor();
+}
+
+/** What the camera films: it moves. */
+async function showsPicture(page: Page): Promise<Locator> {
+  await page.getByRole('button', { name: 'Show the picture of Camera' }).click();
+  await page.locator('.picture[data-state=playing]').waitFor();
+  return page.locator('.picture canvas');
 }
 
 /** Who has moved has a mark on its strip. */
