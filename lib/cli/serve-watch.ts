@@ -71,7 +71,13 @@ export class ServeWatch {
   /** What `serve --rtsp` gives strangers, on a port of loopback for these ffmpegs and nobody else. */
   async #openRtsp(server: DistributionServer, onFault: (error: unknown) => void) {
     const admission = { users: this.#players, realm: REALM };
-    const rtsp = latchRtsp({ server, listen: { address: LOOPBACK, rtsp: 'auto' }, admission });
+    const rtsp = latchRtsp({
+      server,
+      listen: { address: LOOPBACK, rtsp: 'auto' },
+      admission,
+      // ffmpeg asks for UDP first, and from this address can prove nothing to ports of media at another.
+      hasPlainUdp: false,
+    });
     rtsp.on('fault', onFault);
     this.#rtsp = rtsp;
     const { rtsp: [at] = [] } = await rtsp.start();
@@ -90,8 +96,7 @@ export class ServeWatch {
     const ha1 = digestHa1(algorithm, name, REALM, password);
     this.#players.set(name, { name, realm: REALM, algorithm, ha1, rooms: new Set([room]) });
     const path = [room, id].map(encodeURIComponent).join('/');
-    // ffmpeg reads the last word as its own: the media comes inside the connection.
-    const url = `rtsp://${name}:${password}@${at}/${path}?tcp`;
+    const url = `rtsp://${name}:${password}@${at}/${path}`;
     return { url, release: () => this.#players.delete(name) };
   }
 }
