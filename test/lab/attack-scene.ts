@@ -110,7 +110,13 @@ export class AttackScene {
     phase: string,
     shapes: readonly string[],
     seconds: number,
-    more: { readonly late: Leftover; readonly inTurn?: boolean },
+    more: {
+      readonly late: Leftover;
+      readonly inTurn?: boolean;
+      /** Another port than that of a first call, and others than two pairs. */
+      readonly target?: number;
+      readonly range?: readonly [number, number];
+    },
   ): Promise<{ readonly ended: Promise<void>; stop(): Promise<void> }> {
     const plan = {
       server: SERVER,
