@@ -22,7 +22,8 @@ describe('the first run', function () {
     cpSync(join(root, '.ci/ready.mjs'), join(folder, '.ci/ready.mjs'));
     write('package.json', '{"type":"module"}');
     write('package-lock.json', '{"packages":{"":{},"node_modules/typescript":{},"node_modules/b":{}}}');
-    for (const name of ['lib/a.ts', 'plugins/b.ts', 'tsconfig.json', 'tsconfig.build.json']) write(name, '');
+    for (const name of ['lib/a.ts', 'plugins/watch/page/b.js', 'tsconfig.json', 'tsconfig.build.json'])
+      write(name, '');
     // In the place of npm and of the compiler, six seconds each.
     const wait = 'await new Promise((resolve) => setTimeout(resolve, 6000));';
     const compiler = `import { mkdirSync } from 'node:fs';${wait}mkdirSync(process.argv.at(-1));`;
