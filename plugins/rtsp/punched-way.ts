@@ -18,13 +18,14 @@ export class PunchedPort extends EventEmitter implements RoomPort {
   readonly #punch: Punch;
   readonly #onHeard: () => void;
   readonly #onMessage = (bytes: Buffer, source: { readonly address: string; readonly port: number }) => {
+    const nowMs = performance.now();
+    // Any packet shows a port: players send RTP without a payload, or bytes at random.
+    if (!this.#punch.handlePacket(source, nowMs)) return;
     const kind = classifyPacket(bytes);
     if (bytes.length < BYTES_MIN || (kind !== 'rtp' && kind !== 'rtcp')) {
       this.#punch.dropped++;
       return;
     }
-    const nowMs = performance.now();
-    if (!this.#punch.handlePacket(source, nowMs)) return;
     this.#onHeard();
     this.emit('packet', bytes, source, kind, nowMs);
   };
