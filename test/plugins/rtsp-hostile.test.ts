@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { createCertificate } from '../../lib/cli/certificate.js';
 import { createDistributionServer } from '../../lib/server/index.js';
 import type { DistributionServer } from '../../lib/server/index.js';
+import { parseUsers, writeUser } from '../../lib/sip/index.js';
 import { latchRtsp } from '../../plugins/rtsp/index.js';
-import type { LatchRtsp, RtspServerLimits } from '../../plugins/rtsp/index.js';
+import type { LatchRtsp, LatchRtspOptions, RtspServerLimits } from '../../plugins/rtsp/index.js';
 import { FakePort, rtp, streamWith } from '../room/participants.js';
 import { controlsOf, RtspTalker, sessionOf } from './rtsp-client.js';
 
@@ -21,12 +23,16 @@ describe('rtsp: hostile input', function () {
   let camera: FakePort;
   const sockets: Socket[] = [];
 
-  async function begin(limits: Partial<RtspServerLimits> = {}): Promise<void> {
+  async function begin(
+    limits: Partial<RtspServerLimits> = {},
+    more: Partial<LatchRtspOptions> = {},
+  ): Promise<void> {
     server = createDistributionServer({ media: { kind: 'range', low: 46_500, high: 46_599 } });
     await server.start();
-    service = latchRtsp({ server, listen: { rtsp: 'auto' }, limits });
+    service = latchRtsp({ server, listen: { rtsp: 'auto' }, limits, ...more });
     service.on('fault', (error) => assert.fail(String(error)));
-    port = (await service.start()).rtsp[0]?.port ?? 0;
+    const { rtsp, rtsps } = await service.start();
+    port = [...rtsp, ...rtsps][0]?.port ?? 0;
     camera = new FakePort();
     const stream = streamWith({ channel: 'audio' });
     server.rooms.join('room', { call: 'camera', name: 'cam', streams: [{ stream, rtp: camera }] });
@@ -158,5 +164,78 @@ describe('rtsp: hostile input', function () {
     all[0]?.destroy();
     await until(() => service.counters.connections === 2, 'it is not forgotten');
     await watch();
+  });
+
+  it('more connections than there may be in all are closed, and a place is free again', async () => {
+    await begin({ maxConnections: 2 });
+    const [first] = [await open(), await open()];
+    await once(await open(), 'close');
+    assert.equal(service.counters.bounds.connections, 1);
+    first.destroy();
+    await until(() => service.counters.connections === 1, 'it is not forgotten');
+    await watch();
+  });
+
+  it('a TLS handshake that does not become whole in time is closed and counted', async () => {
+    const certificate = await createCertificate(['127.0.0.1']);
+    const { cert, key } = certificate;
+    await begin({ incompleteMs: 300 }, { listen: { rtsps: 'auto', cert, key } });
+    certificate.dispose();
+    // The beginning of a record, and no more.
+    const socket = await open();
+    socket.write(Uint8Array.of(22, 3, 1));
+    await once(socket, 'close');
+    await until(() => service.counters.bounds.incompleteTime === 1, 'it is not counted');
+    await until(() => service.counters.connections === 0, 'it is not forgotten');
+  });
+
+  it('requests that are cut off are answered nothing, and nothing is left of them', async () => {
+    await begin();
+    const request = 'ANNOUNCE rtsp://h/room/x RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\nv=0';
+    for (let size = 1; size <= request.length; size += 7) {
+      const socket = await open();
+      let said = '';
+      socket.on('data', (data: Buffer) => (said += data.toString('latin1')));
+      socket.end(request.slice(0, size));
+      await once(socket, 'close');
+      assert.equal(said, '');
+    }
+    await until(() => service.counters.connections === 0, 'a connection is left');
+    assert.deepEqual([service.counters.answers, service.counters.refused], [{}, {}]);
+  });
+
+  it('wrong digests: five end a connection, and more of one address in a minute are not judged any more', async () => {
+    const entry = { name: 'bob', realm: 'here', algorithm: 'MD5', password: 'x', rooms: undefined } as const;
+    const parsed = parseUsers(writeUser('', 'bob', 'here', entry), 'here');
+    assert.ok(parsed.ok);
+    await begin({ maxWrongPerMinute: 6 }, { admission: { users: parsed.users, realm: 'here' } });
+    const uri = `rtsp://127.0.0.1:${port}/room`;
+    const guess = async (talker: RtspTalker, changes: object = {}) => {
+      const asked = await talker.ask('DESCRIBE', uri);
+      const nonce = /nonce="([^"]+)"/.exec(asked.headers.get('www-authenticate')?.[0] ?? '')?.[1] ?? '';
+      const fields = { username: 'bob', realm: 'here', nonce, uri, response: '0'.repeat(32), ...changes };
+      const quoted = Object.entries(fields).map(([name, value]) => `${name}="${value}"`);
+      const Authorization = `Digest ${quoted.join(', ')}, algorithm=MD5, qop=auth, nc=00000001, cnonce="a"`;
+      return (await talker.ask('DESCRIBE', uri, { Authorization })).status;
+    };
+    const talkTo = async () => {
+      const talker = await RtspTalker.open(port);
+      sockets.push(talker.socket);
+      return talker;
+    };
+    const [first, second, third] = [await talkTo(), await talkTo(), await talkTo()];
+    // What proves nothing is asked again, and is no guess at a password.
+    for (const changes of [{ nonce: 'made up' }, { realm: 'there' }])
+      assert.equal(await guess(first, changes), 401);
+    assert.equal(service.counters.admission.wrong, 0);
+    const closed = once(first.socket, 'close');
+    for (const username of ['bob', 'bob', 'bob', 'eve', 'eve'])
+      assert.equal(await guess(first, { username }), 401);
+    await closed;
+    assert.equal(await guess(second), 401);
+    assert.deepEqual([service.counters.admission.wrong, service.counters.bounds.wrongPasswords], [6, 0]);
+    // Neither asked nor judged, on whatever connection.
+    for (const talker of [second, third]) assert.equal(await guess(talker), 503);
+    assert.deepEqual([service.counters.admission.wrong, service.counters.bounds.wrongPasswords], [6, 4]);
   });
 });
