@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { readDatagrams } from '../../lib/capture/index.js';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { classifyPacket } from '../../lib/wire/index.js';
@@ -38,8 +39,10 @@ const PLACES: readonly Place[] = ['att', 'cliA2'];
 const DECISIVE: readonly Moment[] = ['in the 500 ms', 'no punch arrives'];
 const MOMENTS: readonly Moment[] =
   process.env.LATCHKEY_LAB === 'all' ? ['before the punch', 'after them', ...DECISIVE] : DECISIVE;
+const CAMERA = fileURLToPath(new URL('latched-camera.ts', import.meta.url));
 const AMPLE_S = 30;
-/** The other's call, the client's, and the two that the client watches have a pair each. */
+/** The other's call, the client's camera, and the two that the client watches have a pair each. */
+
 const FOUR_PAIRS = [40000, 40007] as const;
 const STRANGER = { localPort: 0, sequence: 1, timestamp: 160, ssrc: 1 };
 
@@ -58,7 +61,7 @@ describe('attacks on who watches and who publishes by RTSP', function () {
     for (const one of open.splice(0)) one.close();
   });
 
-  /** The client speaks in the room and watches it, both with latch, and both its server ports are attacked. */
+  /** The client has a camera in the room and watches it, both with latch, and both its server ports are attacked. */
   async function attackedWithLatch(place: Place) {
     const scene = opened(new AttackScene(place));
     const rtsps = ['--rtsps', String(RTSPS_PORT)];
@@ -77,15 +80,16 @@ describe('attacks on who watches and who publishes by RTSP', function () {
     };
 
     const before = await begin('before media');
-    const call = scene.call('cliA', uri, ...trust);
-    await call.has('verified');
+    const filming = [CAMERA, SERVER, String(RTSPS_PORT), `${ROOM}/cam`];
+    const camera = jsonLines(scene.lab.spawn('cliA', process.execPath, '--import=tsx', ...filming));
+    await camera.has('verified');
     const record = join(scene.folder, 'watched.pcap');
     const url = `rtsps://${SERVER}:${RTSPS_PORT}/${ROOM}`;
     const viewer = jsonLines(
       scene.lab.latchkey('cliA', 'watch', url, '--json', '--record', record, ...trust),
     );
     await viewer.has('verified');
-    await delay(1000);
+    await delay(800);
     await before.stop();
     const during = await begin('during');
     await delay(1500);
@@ -95,8 +99,9 @@ describe('attacks on who watches and who publishes by RTSP', function () {
     await delay(300);
     scene.lab.rebind('natA');
     const reboundMs = Date.now();
-    const isViewer = (line: Line) => String(line['call']).startsWith('rtsp-');
-    await server.has('rebound', isViewer);
+    // Who only listens is found again with its next hello, the camera with its next packet.
+    const { call: watching } = await server.has('watching');
+    await server.has('rebound', ({ call }) => call === watching);
     await delay(500);
     await atRebinding.stop();
     const captures = await scene.captured();
@@ -109,6 +114,11 @@ describe('attacks on who watches and who publishes by RTSP', function () {
       const all = { ...captures, parties: [...captures.parties, watched] };
       // Two targets at a time.
       assertNothing(scene, all, { phases: 6, shapes: SHAPES });
+      // The other's call hears the camera alone.
+      const heard = captures.parties[2]!.filter(
+        ({ source, payload }) => source.address === SERVER && classifyPacket(payload) === 'rtp',
+      );
+      assert.ok(heard.filter(({ timeMs }) => timeMs > reboundMs).length > 10, 'the camera was heard on');
       const injected = watched.filter((packet) => shapeOf(packet) !== undefined);
       assertNoTheft(injected.map(String), 'in the recording of who watches');
       const rtp = watched.filter(({ payload }) => classifyPacket(payload) === 'rtp');

@@ -36,10 +36,8 @@ export class RtspTalker {
     socket.on('data', (data: Buffer) => framer.push(data)).on('error', () => undefined);
   }
 
-  static async open(port: number, isSecure = false): Promise<RtspTalker> {
-    const socket = isSecure
-      ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
-      : connect(port, '127.0.0.1');
+  static async open(port: number, isSecure = false, host = '127.0.0.1'): Promise<RtspTalker> {
+    const socket = isSecure ? connectTls({ port, host, rejectUnauthorized: false }) : connect(port, host);
     await once(socket, isSecure ? 'secureConnect' : 'connect');
     return new RtspTalker(socket);
   }
