@@ -1,10 +1,14 @@
 // What strangers send to the RTSP service, or do not: bounded, answered or closed, counted; and who is served meanwhile notices nothing.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { createCertificate } from '../../lib/cli/certificate.js';
+import { readRtspUrl } from '../../lib/phone/rtsp-link.js';
+import { RtspWatcher } from '../../lib/phone/rtsp-watcher.js';
 import { createDistributionServer } from '../../lib/server/index.js';
 import type { DistributionServer } from '../../lib/server/index.js';
 import { parseUsers, writeUser } from '../../lib/sip/index.js';
@@ -237,5 +241,33 @@ describe('rtsp: hostile input', function () {
     // Neither asked nor judged, on whatever connection.
     for (const talker of [second, third]) assert.equal(await guess(talker), 503);
     assert.deepEqual([service.counters.admission.wrong, service.counters.bounds.wrongPasswords], [6, 4]);
+  });
+
+  it('viewers that come and go, rudely or by TEARDOWN, leave no listener, session or port behind', async () => {
+    await begin();
+    const emitters = [server, server.rooms, server.latchkey, service, camera] as unknown as EventEmitter[];
+    const left = () => ({
+      listeners: emitters.map((one) =>
+        one.eventNames().map((name) => `${String(name)} ${one.listenerCount(name)}`),
+      ),
+      sessions: server.latchkey.sessions.size,
+      connections: service.counters.connections,
+      sockets: process.getActiveResourcesInfo().filter((name) => /^(TCP|UDP)/.test(name)).length,
+    });
+    const before = left();
+    const url = readRtspUrl(`rtsp://127.0.0.1:${port}/room`);
+    // Who watches over UDP with latch ends by TEARDOWN.
+    for (let i = 0; i < 10; i++) {
+      (await watch()).close();
+      const latched = new RtspWatcher({ url, recorder: undefined, durationMs: undefined });
+      const verified = once(latched, 'verified');
+      const over = latched.watch();
+      await verified;
+      latched.stop();
+      await over;
+    }
+    for (let i = 0; i < 300 && !isDeepStrictEqual(left(), before); i++) await pause(10);
+    assert.deepEqual(left(), before);
+    assert.equal(service.counters.watched, 20);
   });
 });

@@ -12,6 +12,7 @@ import { rtp } from '../room/participants.js';
 
 const CAMERA =
   'v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=control:streamid=0\r\n';
+const INTERLEAVED = 'RTP/AVP/TCP;interleaved=0-1';
 /** UDP without latch takes ports of its own. */
 const MEDIA = '47100-47499';
 /** With its RTP header. */
@@ -78,8 +79,8 @@ export class RtspCrowd {
   }
 
   /** Inside its connection. */
-  watch(): Promise<RtspTalker> {
-    return this.#play('RTP/AVP/TCP;interleaved=0-1');
+  async watch(): Promise<RtspTalker> {
+    return (await this.#play(INTERLEAVED)).viewer;
   }
 
   /** Over UDP with latch. Fulfilled with the first packet. */
@@ -98,7 +99,7 @@ export class RtspCrowd {
     const socket = createSocket('udp4').bind(0, '127.0.0.1');
     await once(socket, 'listening');
     const { port } = socket.address();
-    const viewer = await this.#play(`RTP/AVP;unicast;client_port=${port}-${port + 1}`, (serverPort) =>
+    const { viewer } = await this.#play(`RTP/AVP;unicast;client_port=${port}-${port + 1}`, (serverPort) =>
       socket.send(rtp(0), serverPort, '127.0.0.1'),
     );
     viewer.close();
@@ -107,9 +108,9 @@ export class RtspCrowd {
 
   /** Watches three packets; every other one then just goes. */
   async comeAndGo(isRude: boolean): Promise<void> {
-    const viewer = await this.watch();
+    const { viewer, Session } = await this.#play(INTERLEAVED);
     while (viewer.frames.length < 3) await pause(5);
-    if (!isRude) await viewer.ask('TEARDOWN', this.#url);
+    if (!isRude) assert.equal((await viewer.ask('TEARDOWN', this.#url, { Session })).status, 200);
     viewer.close();
   }
 
@@ -131,12 +132,13 @@ export class RtspCrowd {
   async #play(
     Transport: string,
     onSetUp: (serverPort: number) => void = () => undefined,
-  ): Promise<RtspTalker> {
+  ): Promise<{ readonly viewer: RtspTalker; readonly Session: string }> {
     const viewer = await RtspTalker.open(this.#port);
     const [control = ''] = controlsOf(await viewer.ask('DESCRIBE', this.#url));
     const setUp = await viewer.ask('SETUP', `${this.#url}/${control}`, { Transport });
     onSetUp(Number(/server_port=(\d+)/.exec(setUp.headers.get('transport')?.[0] ?? '')?.[1]));
-    assert.equal((await viewer.ask('PLAY', this.#url, { Session: sessionOf(setUp) })).status, 200);
-    return viewer;
+    const Session = sessionOf(setUp);
+    assert.equal((await viewer.ask('PLAY', this.#url, { Session })).status, 200);
+    return { viewer, Session };
   }
 }
