@@ -25,6 +25,9 @@ function frame(text: string, pieceBytes = Infinity): number {
   return count;
 }
 
+/** Its length has two bytes. */
+const frameOf = (size: number) => `$\x00${String.fromCharCode(size >> 8, size & 255)}${'x'.repeat(size)}`;
+
 const streamShapes: Record<string, (size: number) => string> = {
   'a head without end': (size) => filled(START, 'X: y\r\n', '', Math.min(size, HEAD_BYTES)),
   'a head of one line': (size) => filled('', 'a', '', Math.min(size, HEAD_BYTES)),
@@ -33,7 +36,7 @@ const streamShapes: Record<string, (size: number) => string> = {
   'small messages': (size) => filled('', `${START}\r\n`, '', size),
   'empty frames': (size) => filled('', '$\x00\x00\x00', '', size),
   'small frames': (size) => filled('', '$\x00\x00\x01x', '', size),
-  'one frame': (size) => `$\x00${String.fromCharCode(size >> 8, size & 255)}${'x'.repeat(size)}`,
+  'one frame': (size) => frameOf(Math.min(size, 0xffff)),
   'line breaks': (size) => '\r\n'.repeat(size >> 1),
 };
 const lineShapes: Record<string, (size: number) => string> = {
