@@ -36,7 +36,7 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-unused-expressions': 'off' },
   },
   {
-    files: ['lib/wire/**/*.ts', 'lib/core/**/*.ts'],
+    files: ['lib/wire/**/*.ts', 'lib/core/**/*.ts', 'lib/srtp/**/*.ts'],
     rules: {
       'no-restricted-globals': [
         'error',

@@ -13,6 +13,7 @@ export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 export const LAYERS: readonly (readonly string[])[] = [
   ['lib/wire'],
   ['lib/core'],
+  ['lib/srtp'],
   ['lib/core/proof'],
   ['lib/core/route'],
   ['lib/core/path'],

@@ -1,0 +1,14 @@
+/*
+ * SRTP and SRTCP (RFC 3711, 6188, 7714) without sockets and clocks: keys in, packets in, packets out.
+ */
+export { HmacSha1 } from './hmac-sha1.js';
+export { MAX_LIFETIME, type MasterKey } from './master-key.js';
+export { SRTP_SUITES, srtpSuite, type SrtpSuite } from './suites.js';
+export type { Aead, SrtpCrypto } from './srtp-crypto.js';
+export {
+  SrtpReceiver,
+  type SrtpReceiverOptions,
+  type SrtpRefusal,
+  type TaggedPacket,
+} from './srtp-receiver.js';
+export { SrtpSender, type ProtectRefusal } from './srtp-sender.js';

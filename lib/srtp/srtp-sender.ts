@@ -1,0 +1,83 @@
+// Protects what we send under one master key of ours: RTP and RTCP of any streams. A number of a stream is used once: the same number
+// with other content would show both (RFC 3711 9.1), so it is refused.
+import { readUint16 } from '../wire/big-endian.js';
+import { readRtcpSsrc } from '../wire/rtcp.js';
+import { readRtpSsrc } from '../wire/rtp.js';
+import { createTransform, lifetimeOf, type MasterKey } from './master-key.js';
+import { guessRollOver, SEQUENCES } from './packet-index.js';
+import { ReplayWindow } from './replay-window.js';
+import { rtpHeaderSize } from './rtp-header.js';
+import type { SrtpCrypto } from './srtp-crypto.js';
+import type { Transform } from './transform.js';
+
+/**
+ * Why a packet is not sent: it is no packet; its number was used before; the key has served its time, and a new one is needed; or there
+ * are too many streams under it.
+ */
+export type ProtectRefusal = 'malformed' | 'repeated' | 'expired' | 'streams';
+
+/** A stream that is forgotten could be begun again with the same numbers, so none is: new ones are refused. */
+const MAX_STREAMS = 4096;
+const RTCP_HEADER_SIZE_BYTES = 8;
+
+export class SrtpSender {
+  readonly #rtp: Transform;
+  readonly #rtcp: Transform;
+  readonly #mki: Uint8Array;
+  #lifetimes: { readonly rtp: number; readonly rtcp: number };
+  readonly #streams = new Map<number, ReplayWindow>();
+  #rtpCount = 0;
+  /** The next number of RTCP: one count for all SSRCs does what RFC 3711 3.4 asks of each. */
+  #rtcpIndex = 0;
+
+  /** The key's bytes are read here and not kept. */
+  constructor(crypto: SrtpCrypto, master: MasterKey) {
+    this.#rtp = createTransform(crypto, master, 'rtp');
+    this.#rtcp = createTransform(crypto, master, 'rtcp');
+    this.#mki = Uint8Array.from(master.mki ?? []);
+    this.#lifetimes = { rtp: lifetimeOf(master, 'rtp'), rtcp: lifetimeOf(master, 'rtcp') };
+  }
+
+  /** The packet protected, a new array. */
+  protectRtp(packet: Uint8Array): Uint8Array | ProtectRefusal {
+    const clearSizeBytes = rtpHeaderSize(packet);
+    if (clearSizeBytes === undefined) return 'malformed';
+    if (this.#rtpCount >= this.#lifetimes.rtp) return 'expired';
+    const ssrc = readRtpSsrc(packet);
+    const sequence = readUint16(packet, 2);
+    const stream = this.#streams.get(ssrc) ?? this.#open(ssrc);
+    if (!stream) return 'streams';
+    const rollOver = stream.highest < 0 ? 0 : guessRollOver(sequence, stream.highest);
+    const index = rollOver * SEQUENCES + sequence;
+    if (stream.has(index)) return 'repeated';
+    stream.add(index);
+    this.#rtpCount++;
+    return this.#rtp.seal(packet, { clearSizeBytes, ssrc, index }, this.#mki);
+  }
+
+  /** The compound packet protected, a new array. */
+  protectRtcp(packet: Uint8Array): Uint8Array | ProtectRefusal {
+    if (packet.length < RTCP_HEADER_SIZE_BYTES) return 'malformed';
+    if (this.#rtcpIndex >= this.#lifetimes.rtcp) return 'expired';
+    const place = {
+      clearSizeBytes: RTCP_HEADER_SIZE_BYTES,
+      ssrc: readRtcpSsrc(packet),
+      index: this.#rtcpIndex++,
+    };
+    return this.#rtcp.seal(packet, place, this.#mki);
+  }
+
+  /** Overwrites the keys: nothing can be protected any more. */
+  forget(): void {
+    this.#rtp.forget();
+    this.#rtcp.forget();
+    this.#lifetimes = { rtp: 0, rtcp: 0 };
+  }
+
+  #open(ssrc: number): ReplayWindow | undefined {
+    if (this.#streams.size === MAX_STREAMS) return undefined;
+    const stream = new ReplayWindow();
+    this.#streams.set(ssrc, stream);
+    return stream;
+  }
+}
