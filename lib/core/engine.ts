@@ -19,6 +19,7 @@ import { EngineCall } from './call/engine-call.js';
 import type { Component, ComponentContext, ComponentPath, ComponentPort } from './path/component.js';
 import type { EngineOptions } from './context.js';
 import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
+import type { SrtpCrypto } from '../srtp/index.js';
 import type { Crypto, Random } from './crypto.js';
 import { LatchkeyError } from './errors.js';
 import { OwnSockets } from './own-sockets.js';
@@ -66,11 +67,13 @@ export class Engine {
   readonly #ports = new Set<ComponentPort>();
   readonly #context: ComponentContext;
 
-  constructor(options: Partial<EngineOptions>, crypto: Crypto, random: Random) {
+  /** @param srtpCrypto the ciphers of SRTP: without them no agreement of kind `srtp` is carried out */
+  constructor(options: Partial<EngineOptions>, crypto: Crypto, random: Random, srtpCrypto?: SrtpCrypto) {
     this.#context = {
       options: { ...DEFAULTS, ...options },
       crypto,
       random,
+      srtpCrypto,
       targetBounds: new TargetBounds(),
       ownSockets: new OwnSockets(),
       residue: createCounters(),

@@ -9,7 +9,7 @@ export type ComponentId = 1 | 2;
 export type NatChange = 'none' | 'address' | 'port' | 'both';
 
 /** `direct`: latch, and no NAT. */
-export type EndProtection = 'latch' | 'ice' | 'direct' | 'legacy' | 'none';
+export type EndProtection = 'latch' | 'ice' | 'srtp' | 'direct' | 'legacy' | 'none';
 
 interface EventBase {
   readonly session: string;
@@ -62,7 +62,7 @@ export type LatchEvent = EventBase &
     | ({ readonly type: 'rebound'; readonly previous: TransportAddress } & MappingView)
     | {
         readonly type: 'downgraded';
-        readonly to: 'ice' | 'legacy' | 'none' | 'rejected';
+        readonly to: 'ice' | 'srtp' | 'legacy' | 'none' | 'rejected';
         readonly reason: string;
       }
     | { readonly type: 'rejected'; readonly status: 400 | 488; readonly warning: string }

@@ -8,6 +8,7 @@ export type {
   LegacyAgreement,
   MediaTerms,
   NoneAgreement,
+  SrtpAgreement,
 } from './call/agreement.js';
 export type { CallHandle, CallOptions, CallProtection, StreamStatus } from './call/call-handle.js';
 export type { PeerSource } from './call/peer-facts.js';
@@ -37,6 +38,10 @@ export { createIceHalf } from './proof/ice-generation.js';
 export type { IceHalf, IceTerms } from './proof/ice-generation.js';
 export { computeProof, deriveKeys } from './proof/keys.js';
 export type { KeyInput, Keys, ProofInput } from './proof/keys.js';
+export { MAX_PEER_KEYS } from './proof/srtp-terms.js';
+export type { SrtpKey, SrtpTerms } from './proof/srtp-terms.js';
+export { SRTP_SUITES, srtpSuite } from '../srtp/index.js';
+export type { Aead, SrtpCrypto, SrtpSuite } from '../srtp/index.js';
 export { Secret } from './proof/secret.js';
 export { isSuite, SUITES } from './suite.js';
 export type { Suite } from './suite.js';

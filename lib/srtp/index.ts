@@ -7,8 +7,10 @@ export { SRTP_SUITES, srtpSuite, type SrtpSuite } from './suites.js';
 export type { Aead, SrtpCrypto } from './srtp-crypto.js';
 export {
   SrtpReceiver,
+  type HeardBefore,
   type SrtpReceiverOptions,
   type SrtpRefusal,
   type TaggedPacket,
 } from './srtp-receiver.js';
 export { SrtpSender, type ProtectRefusal } from './srtp-sender.js';
+export type { PacketKind } from './transform.js';

@@ -33,8 +33,14 @@ export type SrtpRefusal = 'malformed' | 'mki' | 'tag' | 'streams' | 'expired';
 export interface SrtpReceiverOptions {
   /** False: the application decrypts with the same key itself, and we only verify. */
   readonly decrypts: boolean;
-  /** The receiver under the key before: its roll-over counters are tried too. */
-  readonly before?: SrtpReceiver;
+  /** What was heard under other keys before: its roll-over counters are tried too. */
+  readonly before?: HeardBefore;
+}
+
+/** A receiver, or several. */
+export interface HeardBefore {
+  /** The highest number of a stream that was accepted; -1 before the first. */
+  highestOf(ssrc: number, kind: PacketKind): number;
 }
 
 interface Stream {
@@ -51,7 +57,7 @@ const RTCP_INDEX_SIZE_BYTES = 4;
 /** MKI and tag. */
 const NOTHING = new Uint8Array(0);
 
-export class SrtpReceiver {
+export class SrtpReceiver implements HeardBefore {
   readonly #transforms: { readonly [Kind in PacketKind]: Transform };
   readonly #tagSizes: { readonly [Kind in PacketKind]: number };
   readonly #mki: Uint8Array;
@@ -59,7 +65,7 @@ export class SrtpReceiver {
   /** So many packets may still be accepted. */
   readonly #left: { [Kind in PacketKind]: number };
   readonly #decrypts: boolean;
-  #before: SrtpReceiver | undefined;
+  #before: HeardBefore | undefined;
 
   /** The key's bytes are read here and not kept. */
   constructor(crypto: SrtpCrypto, master: MasterKey, { decrypts, before }: SrtpReceiverOptions) {
@@ -170,13 +176,13 @@ export class SrtpReceiver {
       const guess = guessRollOver(sequence, highest);
       return nowMs - stream.lastRtpMs <= SILENCE_MS ? [guess] : [guess, guess + 1];
     }
-    const before = this.#before?.highestOf(ssrc) ?? -1;
+    const before = this.#before?.highestOf(ssrc, 'rtp') ?? -1;
     const rollOvers = before < 0 ? [0, 1] : [guessRollOver(sequence, before), 0, 1];
     return [...new Set(rollOvers)];
   }
 
-  /** The highest index of an SSRC that was accepted; -1 before the first. */
-  highestOf(ssrc: number): number {
-    return this.#streams.get(ssrc)?.rtp.highest ?? -1;
+  /** The highest number of a stream that was accepted; -1 before the first. */
+  highestOf(ssrc: number, kind: PacketKind): number {
+    return this.#streams.get(ssrc)?.[kind].highest ?? -1;
   }
 }

@@ -1,6 +1,6 @@
 // Agreements as values: two engines talk in virtual time, and no SDP is anywhere. Whoever speaks HTTPS, RTSP or a store does it so.
 import assert from 'node:assert/strict';
-import { createIceHalf, createOwnHalf, Secret } from '../../lib/core/index.js';
+import { createIceHalf, createOwnHalf, Engine, Secret, srtpSuite } from '../../lib/core/index.js';
 import type {
   Agreement,
   Component,
@@ -11,7 +11,10 @@ import type {
   LegacyAgreement,
   NoneAgreement,
   Port,
+  SrtpAgreement,
+  SrtpKey,
 } from '../../lib/core/index.js';
+import { testCrypto } from '../support/crypto.js';
 import { EngineBench } from '../support/engine-bench.js';
 import { EngineHost } from '../support/engine-host.js';
 import { IcePhone, readServerCheck } from '../support/ice-phone.js';
@@ -27,6 +30,11 @@ const copyOf = ({ tag, secret, word }: LatchHalf): LatchHalf => ({
   secret: new Secret(Uint8Array.from(secret.reveal())),
   word: word && new Secret(Uint8Array.from(word.reveal())),
 });
+
+function srtpKey(fill: number, more: Partial<SrtpKey> = {}): SrtpKey {
+  const suite = srtpSuite('AES_CM_128_HMAC_SHA1_80')!;
+  return { suite, keyAndSalt: new Secret(new Uint8Array(30).fill(fill)), ...more };
+}
 
 /** Both views of what a client asked for and a server granted. */
 function agreed(client: LatchHalf, server: LatchHalf): { client: LatchAgreement; server: LatchAgreement } {
@@ -272,14 +280,18 @@ describe('agreements without SDP', () => {
       peer: createIceHalf(prng),
       expectsMedia: true,
     };
+    const srtp = { kind: 'srtp', expectsMedia: true, peer: [srtpKey(0x5a)], own: srtpKey(0xa5) } as const;
     const secrets = new Map([
       ['own secret', server.own.secret.reveal()],
       ['own word', server.own.word?.reveal() ?? new Uint8Array()],
       ['peer secret', server.peer.secret.reveal()],
       ['own pwd', ice.own.pwd.reveal()],
       ['peer pwd', ice.peer.pwd.reveal()],
+      ['own key', srtp.own.keyAndSalt.reveal()],
+      ['peer key', srtp.peer[0].keyAndSalt.reveal()],
     ]);
-    assert.equal(findLeak([...printings(server), ...printings(ice)], secrets), undefined);
+    const printed = [server, ice, srtp].flatMap((agreement) => printings(agreement));
+    assert.equal(findLeak(printed, secrets), undefined);
     assert.match(JSON.stringify(server), /"tag":"\w+","secret":"\[redacted\]","word":"\[redacted\]"/);
   });
 });
@@ -290,6 +302,8 @@ describe('agreements that cannot be carried out', () => {
   const none: NoneAgreement = { kind: 'none', remote: CALLER, expectsMedia: true };
   const legacy: LegacyAgreement = { ...none, kind: 'legacy', payloadTypes: [0] };
   const ice = { ...none, kind: 'ice', own: createIceHalf(prng), peer: createIceHalf(prng) } as const;
+  const srtp: SrtpAgreement = { ...none, kind: 'srtp', peer: [srtpKey(1)], own: srtpKey(2) };
+  const mki = Uint8Array.of(1);
   const half = (change: Partial<LatchHalf>): LatchHalf => ({ ...good.peer, ...change });
   const short = new Secret(new Uint8Array(5));
 
@@ -326,6 +340,36 @@ describe('agreements that cannot be carried out', () => {
     },
     { name: 'a short ufrag', agreement: { ...ice, own: { ...ice.own, ufrag: 'a' } }, says: /own\.ufrag/ },
     { name: 'a short pwd', agreement: { ...ice, peer: { ...ice.peer, pwd: short } }, says: /peer\.pwd/ },
+    { name: 'srtp over clear signalling', agreement: srtp, signalling: 'clear', says: /encrypted/ },
+    { name: 'srtp of a prover', agreement: srtp, role: 'prover', says: /verifier/ },
+    { name: 'srtp without a key', agreement: { ...srtp, peer: [] }, says: /peer has 1 to 8/ },
+    {
+      name: 'a short key of srtp',
+      agreement: { ...srtp, own: srtpKey(1, { keyAndSalt: short }) },
+      says: /own\.keyAndSalt/,
+    },
+    {
+      name: 'two keys of srtp that nothing tells apart',
+      agreement: { ...srtp, peer: [srtpKey(1, { mki }), srtpKey(2, { mki })] },
+      says: /mki/,
+    },
+    {
+      name: 'an mki of no bytes',
+      agreement: { ...srtp, peer: [srtpKey(1, { mki: new Uint8Array() })] },
+      says: /mki/,
+    },
+    {
+      name: 'two suites of srtp',
+      agreement: {
+        ...srtp,
+        peer: [
+          srtpKey(1, { mki }),
+          srtpKey(2, { mki: Uint8Array.of(2), suite: srtpSuite('AES_CM_128_HMAC_SHA1_32')! }),
+        ],
+      },
+      says: /one suite/,
+    },
+    { name: 'an SSRC of 33 bits', agreement: { ...srtp, ssrcs: [2 ** 32] }, says: /ssrcs/ },
     { name: 'none, where latch is required', agreement: none, policy: 'require', says: /require/ },
     { name: 'blind latching that nobody asked for', agreement: legacy, policy: 'prefer', says: /legacy/ },
     { name: 'no payload type', agreement: { ...legacy, payloadTypes: [128] }, says: /payloadTypes/ },
@@ -365,12 +409,34 @@ describe('agreements that cannot be carried out', () => {
         const secrets = new Map([
           ['secret', good.own.secret.reveal()],
           ['pwd', ice.own.pwd.reveal()],
+          ['srtp', new Uint8Array(30).fill(1)],
         ]);
         return findLeak(printings(error), secrets) === undefined;
       });
       assert.equal(call.protection, 'pending');
       assert.equal(bench.engine.pollEvent(), undefined);
     });
+});
+
+describe('an agreement on SRTP', () => {
+  it('is refused by an engine that has no ciphers for it', () => {
+    const engine = new Engine({}, testCrypto, new Stage().prng);
+    const call = engine.openCall({ signalling: 'encrypted' });
+    const agreement = { kind: 'srtp', expectsMedia: true, peer: [srtpKey(1)] } as const;
+    assert.throws(() => engine.agree(call, 0, agreement, 0), { code: 'LATCHKEY_OPTION', message: /ciphers/ });
+    assert.equal(call.protection, 'pending');
+  });
+
+  it('is carried out, and the keys of its maker may be forgotten at once', () => {
+    const bench = new EngineBench();
+    const call = bench.engine.openCall({ signalling: 'encrypted' });
+    const agreement = { kind: 'srtp', expectsMedia: true, peer: [srtpKey(1)], own: srtpKey(2) } as const;
+    bench.engine.agree(call, 0, agreement, bench.nowMs);
+    for (const { keyAndSalt } of [...agreement.peer, agreement.own]) keyAndSalt.forget();
+    assert.equal(call.protection, 'srtp');
+    call.close(bench.nowMs);
+    assert.equal(bench.engine.pollEvent()?.type, 'closed');
+  });
 });
 
 describe('the port of an agreement', () => {

@@ -26,7 +26,7 @@ describe('rule 8.2.1: the numbers of packets', () => {
       const [a, b] = [number, number + 1].map((at) => sealed(protecting.protectRtp(rtp(at % 65_536))));
       for (const packet of [b, a]) assert.ok(judging.accept(tagged(judging.checkRtp(packet!, 0)), 0));
     }
-    assert.equal(judging.highestOf(0xcafe_babe), 65_599);
+    assert.equal(judging.highestOf(0xcafe_babe, 'rtp'), 65_599);
   });
 
   it('the first packet of an SSRC may have run over once, and not twice', () => {
@@ -80,7 +80,7 @@ describe('rule 8.2.1: the numbers of packets', () => {
     const [a, b] = [sealed(protecting.protectRtcp(rtcp())), sealed(protecting.protectRtcp(rtcp()))];
     for (const packet of [b, a]) assert.ok(judging.accept(tagged(judging.checkRtcp(packet)), 0));
     assert.equal(tagged(judging.checkRtcp(a)).isRepeated, true);
-    assert.equal(judging.highestOf(0xcafe_babe), -1);
+    assert.equal(judging.highestOf(0xcafe_babe, 'rtp'), -1);
   });
 
   it('64 SSRCs a key, and no more; what is not authentic takes no place', () => {

@@ -11,6 +11,7 @@ import type {
   Verdict,
 } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { testCrypto } from './crypto.js';
 import { defaultEngineOptions } from './engine-host.js';
 import type { SeenEvent } from './engine-host.js';
@@ -42,7 +43,12 @@ export class EngineBench {
 
   constructor(options: Partial<EngineOptions> = {}, seed = 1, startMs = 1000) {
     this.prng = new Prng(seed);
-    this.engine = new Engine({ ...defaultEngineOptions, ...options }, testCrypto, this.prng.fork());
+    this.engine = new Engine(
+      { ...defaultEngineOptions, ...options },
+      testCrypto,
+      this.prng.fork(),
+      nodeSrtpCrypto,
+    );
     this.nowMs = startMs;
   }
 

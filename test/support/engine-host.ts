@@ -4,6 +4,7 @@ import { Engine } from '../../lib/core/index.js';
 import type { Component, Delivery as Held, EngineOptions, LatchEvent, Port } from '../../lib/core/index.js';
 import { isSameAddress, isSameBytes } from '../../lib/wire/index.js';
 import type { TransportAddress } from '../../lib/wire/index.js';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import type { Clock, Task } from './clock.js';
 import { testCrypto } from './crypto.js';
 import type { Datagram, Link, Network, Node } from './network.js';
@@ -63,7 +64,8 @@ export class EngineHost implements Node {
     this.#network = options.network;
     this.#address = options.address;
     this.clock = options.network.clock;
-    this.engine = new Engine({ ...defaultEngineOptions, ...options.engine }, testCrypto, options.prng);
+    const engine = { ...defaultEngineOptions, ...options.engine };
+    this.engine = new Engine(engine, testCrypto, options.prng, nodeSrtpCrypto);
     options.network.attach(options.address, this, options.link);
   }
 

@@ -6,7 +6,8 @@ import { LatchkeyError } from '../errors.js';
 import { NAMED_KEY_BYTES, SECRET_BYTES, WORD_BYTES, type LatchHalf } from '../proof/credentials.js';
 import type { IceHalf } from '../proof/ice-generation.js';
 import { isSuite } from '../suite.js';
-import type { Agreement, IceAgreement, LatchAgreement, MediaTerms } from './agreement.js';
+import { checkSrtpTerms } from '../proof/srtp-terms.js';
+import type { Agreement, IceAgreement, LatchAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
 
 /** What of the call decides. */
 export interface AgreeingCall {
@@ -14,6 +15,8 @@ export interface AgreeingCall {
   readonly policy: Policy;
   /** Secrets may travel on its signalling (protocol.md 2). */
   readonly isSecure: boolean;
+  /** The engine has the ciphers of SRTP. */
+  readonly hasSrtp: boolean;
 }
 
 /** Throws LATCHKEY_OPTION, naming the field; never with a secret in the text. */
@@ -24,6 +27,9 @@ export function checkAgreement(agreement: Agreement, call: AgreeingCall): void {
       return checkMedia(agreement);
     case 'ice':
       checkIce(agreement, call);
+      return checkMedia(agreement);
+    case 'srtp':
+      checkSrtp(agreement, call);
       return checkMedia(agreement);
     case 'none':
       if (call.policy === 'require') refuse('the policy "require" allows no agreement of kind "none"');
@@ -72,6 +78,16 @@ function checkIce({ own, peer }: IceAgreement, { role, policy, isSecure }: Agree
   if (policy === 'require' && !isSecure) refuse('the policy "require" allows no ice over clear signalling');
   checkIceHalf('own', own);
   checkIceHalf('peer', peer);
+}
+
+function checkSrtp(agreement: SrtpAgreement, { role, isSecure, hasSrtp }: AgreeingCall): void {
+  if (!hasSrtp) refuse('this engine was made without the ciphers of SRTP');
+  if (role !== 'verifier') refuse('srtp is for a verifier: a prover does without (protocol.md 8.2)');
+  // Whoever read the key on the way could prove any address with it, and hear the call (protocol.md 8.2).
+  if (!isSecure) refuse('srtp is agreed on over encrypted signalling or loopback only');
+  checkSrtpTerms(agreement);
+  if (agreement.ssrcs?.every((ssrc) => isWhole(ssrc, 0, 2 ** 32 - 1)) === false)
+    refuse('ssrcs has whole numbers of 32 bits');
 }
 
 /** The lengths of RFC 8839 section 5.4. */

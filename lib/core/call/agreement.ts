@@ -4,6 +4,7 @@
 import type { TransportAddress } from '../../wire/index.js';
 import type { LatchTerms } from '../proof/credentials.js';
 import type { IceTerms } from '../proof/ice-generation.js';
+import type { SrtpTerms } from '../proof/srtp-terms.js';
 
 /** What every agreement says of the media itself. */
 export interface MediaTerms {
@@ -31,6 +32,16 @@ export interface IceAgreement extends MediaTerms, IceTerms {
   readonly kind: 'ice';
 }
 
+/**
+ * SRTP: the key with which the peer protects its packets says where it is; for verifiers only (protocol.md 8.2). `peer` has the key that
+ * the peer told, of the one suite that both have settled on; `own` has ours, where latchkey protects and decrypts.
+ */
+export interface SrtpAgreement extends MediaTerms, SrtpTerms {
+  readonly kind: 'srtp';
+  /** The SSRCs that the peer's description announces (RFC 5576): on a port for many sessions its first packet is found by them. */
+  readonly ssrcs?: readonly number[] | undefined;
+}
+
 /** Nothing proves anything: media goes to `remote`, and is taken from there (protocol.md 7). */
 export interface NoneAgreement extends MediaTerms {
   readonly kind: 'none';
@@ -47,7 +58,8 @@ export interface ClosedAgreement {
   readonly kind: 'closed';
 }
 
-export type Agreement = LatchAgreement | IceAgreement | NoneAgreement | LegacyAgreement | ClosedAgreement;
+export type Agreement =
+  LatchAgreement | IceAgreement | SrtpAgreement | NoneAgreement | LegacyAgreement | ClosedAgreement;
 
 /** Agreements under which media may flow. */
 export type OpenAgreement = Exclude<Agreement, ClosedAgreement>;

@@ -51,6 +51,11 @@ export class EngineCall implements CallHandle {
     return this.signalling !== 'clear' || this.#context.options.allowInsecureSignalling;
   }
 
+  /** The engine has the ciphers of SRTP. */
+  get hasSrtp(): boolean {
+    return this.#context.srtpCrypto !== undefined;
+  }
+
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -58,7 +63,7 @@ export class EngineCall implements CallHandle {
   get protection(): CallProtection {
     if (this.#isClosed) return 'closed';
     const streams = this.streams.filter((stream) => stream.protection !== 'closed');
-    const kinds = ['none', 'legacy', 'ice'] as const;
+    const kinds = ['none', 'legacy', 'srtp', 'ice'] as const;
     const least = kinds.find((kind) => streams.some((stream) => stream.protection === kind));
     if (least) return least;
     if (streams.length === 0) return 'pending';
@@ -191,7 +196,7 @@ export class EngineCall implements CallHandle {
     };
   }
 
-  emitDowngrade(media: number, to: 'ice' | 'none' | 'legacy' | 'rejected'): void {
+  emitDowngrade(media: number, to: 'ice' | 'srtp' | 'none' | 'legacy' | 'rejected'): void {
     const reason = 'the peer no longer offers latch';
     this.#context.emit({ type: 'downgraded', ...this.placeOf(media), to, reason });
   }

@@ -10,8 +10,9 @@ import { forgetGeneration, type Generation } from '../proof/generation.js';
 import { copyIceHalf, isSameIceHalf, type IceGeneration, type IceTerms } from '../proof/ice-generation.js';
 import type { Protection } from '../proof/protection.js';
 import type { Secret } from '../proof/secret.js';
+import { SrtpKeys } from '../proof/srtp-keys.js';
 import type { Suite } from '../suite.js';
-import type { Agreement, IceAgreement, LegacyAgreement, MediaTerms } from './agreement.js';
+import type { Agreement, IceAgreement, LegacyAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
 
 /** A generation, and by what another pair of halves is told from its own. */
 interface InForce {
@@ -24,6 +25,7 @@ export class Transport {
   /** Keys of the generation before: a prover still answers with them until the new one is challenged. */
   #former: Generation | undefined;
   #ice: IceGeneration | undefined;
+  #srtp: SrtpKeys | undefined;
   /** Our offer is pending, with this tag in it if it has one. */
   #awaited: { readonly tag: string | undefined } | undefined;
   readonly #components = new Map<ComponentId, Component>();
@@ -74,10 +76,17 @@ export class Transport {
       case 'latch':
         this.#protect({ kind: 'latch', generation: this.#latchOf(agreement) }, agreement, nowMs);
         this.#forgetIce();
+        this.#forgetSrtp();
         break;
       case 'ice':
         this.#checkByIce(agreement, nowMs);
         this.#forgetLatch();
+        this.#forgetSrtp();
+        break;
+      case 'srtp':
+        this.#judgeBySrtp(agreement, nowMs);
+        this.#forgetLatch();
+        this.#forgetIce();
         break;
       case 'none':
         this.#protect({ kind: 'none' }, agreement, nowMs);
@@ -138,6 +147,15 @@ export class Transport {
     return { own: copyIceHalf(own), peer: copyIceHalf(peer), tieBreaker };
   }
 
+  /** Both components judge by the same keys: a packet counts once, wherever it comes (protocol.md 8.2.1). */
+  #judgeBySrtp(agreement: SrtpAgreement, nowMs: number): void {
+    const { crypto, srtpCrypto } = this.context;
+    if (srtpCrypto) this.#srtp ??= new SrtpKeys(crypto, srtpCrypto);
+    if (!this.#srtp) return;
+    this.#srtp.agree(agreement);
+    this.#protect({ kind: 'srtp', keys: this.#srtp, ssrcs: agreement.ssrcs ?? [] }, agreement, nowMs);
+  }
+
   #latchBlindly(agreement: LegacyAgreement, nowMs: number): void {
     const payloadTypes = new Set(agreement.payloadTypes);
     const rtp = this.component(1);
@@ -157,6 +175,7 @@ export class Transport {
   #forgetGenerations(): void {
     this.#forgetLatch();
     this.#forgetIce();
+    this.#forgetSrtp();
   }
 
   /** The keys of before go as soon as no prover of ours answers under them (protocol.md 5.10). */
@@ -180,6 +199,11 @@ export class Transport {
   #forgetIce(): void {
     forgetPasswords(this.#ice);
     this.#ice = undefined;
+  }
+
+  #forgetSrtp(): void {
+    this.#srtp?.forget();
+    this.#srtp = undefined;
   }
 }
 

@@ -80,6 +80,7 @@ export class Halves {
         this.#ownIce = agreement.own;
         this.#peerIce = agreement.peer;
         break;
+      case 'srtp':
       case 'none':
       case 'legacy':
       case 'closed':

@@ -120,6 +120,7 @@ export function answerLines({ agreement, local, rtcp }: Planned, { keepaliveS }:
       return latchLines(agreement.own, { suite: agreement.suite }, keepaliveS);
     case 'ice':
       return [...iceLines(agreement.own, local, rtcp.port), ...rtcpLines(rtcp, local)];
+    case 'srtp':
     case 'none':
     case 'legacy':
       return [];

@@ -13,6 +13,7 @@ import type { CallPlace } from '../call-place.js';
 import type { Context } from '../context.js';
 import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
+import type { SrtpCrypto } from '../../srtp/index.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
 import { schemeOf } from '../proof/scheme-of.js';
 import { LatchkeyError } from '../errors.js';
@@ -36,6 +37,8 @@ import { Verifier } from './verifier.js';
 /** What the engine is to a component, beside what all share: it sends, hands over, and wakes. */
 export interface ComponentContext extends Context {
   readonly targetBounds: TargetBounds;
+  /** Undefined where nobody agrees on SRTP. */
+  readonly srtpCrypto: SrtpCrypto | undefined;
   transmit(port: ComponentPort, bytes: Uint8Array, destination: TransportAddress): void;
   /** Payload that was held at first, for the application of the component. */
   deliver(component: Component, bytes: Uint8Array, path: ComponentPath, kind: PacketClass): void;
