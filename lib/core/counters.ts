@@ -12,10 +12,14 @@ export const DROP_REASONS = [
   'staleTransaction', // a response or welcome to nothing outstanding
   'wrongSource', // a response, welcome or challenge from another address than it must come from
   'unverified', // payload from an address that is not the active path (protocol.md 5.5)
+  'srtpTag', // not under the peer's key of SRTP: its tag or MKI is wrong, or it is no packet (protocol.md 8.2.1)
+  'srtpRepeated', // SRTP that was accepted before: a copy
+  'srtpKey', // SRTP under a key that has served its time, or with the 65th SSRC of it
   'unroutable', // payload on a shared port that belongs to no session
   'candidateRefused', // no place for another candidate (protocol.md 5.9)
   'noPath', // outgoing: no active path (protocol.md 5.6)
   'unproven', // outgoing: to an address that nothing has proven, which is not to have it (protocol.md 5.1, 5.7, 6.1)
+  'srtpSend', // outgoing: it is to be protected by SRTP, and cannot be
   'destination', // outgoing: neither the signalled address nor the mapping
   'sendError', // outgoing: the socket refused it
   'internal', // an exception of ours: fail closed

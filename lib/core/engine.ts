@@ -211,16 +211,27 @@ export class Engine {
 
   #handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath): Component | undefined {
     const { port } = path;
+    const { nowMs } = this.#context;
     const ssrc = readSsrc(bytes, kind);
-    const found = port.only ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc, this.#context.nowMs));
-    const owner = found?.sharing.forKind(kind);
+    const known =
+      port.only ?? this.#judgeAt(path) ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc, nowMs));
+    const isIts = (seeker: Component): boolean => seeker.isAuthentic(bytes, kind, nowMs);
+    const owner = known?.sharing.forKind(kind) ?? port.seekers.find(ssrc, path.remote, isIts);
     if (!owner) {
       this.#context.residue.received++;
       return this.#drop('unroutable');
     }
-    if (!owner.handleStray(bytes, kind, path, this.#context.nowMs)) return undefined;
-    owner.accept(bytes, kind, true, this.#context.nowMs);
+    if (owner.isJudging)
+      return owner.handleProtected(bytes, kind, path, nowMs) ? owner.sharing.application : undefined;
+    if (!owner.handleStray(bytes, kind, path, nowMs)) return undefined;
+    owner.accept(bytes, kind, true, nowMs);
     return owner.sharing.application;
+  }
+
+  /** The address is that of a peer with SRTP, whose packets are looked at one by one (protocol.md 8.2). */
+  #judgeAt({ port, remote }: ComponentPath): Component | undefined {
+    const owner = port.route(remote.address, remote.port)?.owner;
+    return owner?.isJudging ? owner : undefined;
   }
 
   /** Nothing has proven the address, so the media of a session that proves itself is not for who claims it (protocol.md 5.1). */

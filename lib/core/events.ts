@@ -32,16 +32,16 @@ export interface MappingView {
   readonly signalled?: TransportAddress;
   /** What the verifier sees. */
   readonly mapping: TransportAddress;
-  /** Where the client saw the challenge come from, out of its response. */
-  readonly serverSeenAs: TransportAddress;
+  /** Where the client saw the challenge come from, out of its response; absent with SRTP, which challenges nobody. */
+  readonly serverSeenAs?: TransportAddress;
   readonly nat: NatChange;
-  /** What proved the address: latch, with its suite, or ICE's checks. */
-  readonly protection: 'latch' | 'ice';
+  /** What proved the address: latch, with its suite, ICE's checks, or packets under the peer's key of SRTP. */
+  readonly protection: 'latch' | 'ice' | 'srtp';
   readonly suite?: Suite;
   /** What the secret came over: with ICE it may be `clear`, and then whoever read it can prove the address too. */
   readonly signalling: Signalling;
-  /** From the first transmission of the challenge to its response; of a prover's hello to its welcome. */
-  readonly rttMs: number;
+  /** From the first transmission of the challenge to its response; of a prover's hello to its welcome. Absent with SRTP. */
+  readonly rttMs?: number;
 }
 
 export type LatchEvent = EventBase &
@@ -54,6 +54,11 @@ export type LatchEvent = EventBase &
      * the dialog was confirmed. `expected` is where media was to come from, and to go. At most every 5 s a component.
      */
     | { readonly type: 'unheard'; readonly expected?: TransportAddress }
+    /**
+     * Nothing has come for 15 s from a peer with SRTP that may be silent: the signalling should ask it in the dialog, and tell by `asked` what
+     * became of it. Every 10 s.
+     */
+    | { readonly type: 'silent' }
     /** To a prover: nothing has answered its hellos for 5 s; or what had challenged it does so no more, for 30 s. */
     | { readonly type: 'unanswered' | 'lost' }
     /** What protected the stream until now; absent where nothing had been agreed on. */

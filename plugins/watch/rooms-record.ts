@@ -165,6 +165,7 @@ function happeningOf(event: LatchEvent, at: number): Happening {
     ...text('remote', proof?.mapping ?? event.remote),
     ...text('signalled', proof?.signalled),
     ...text('previous', event.type === 'rebound' ? event.previous : undefined),
-    ...(proof && { nat: proof.nat, rttMs: Math.round(proof.rttMs * 10) / 10 }),
+    ...(proof && { nat: proof.nat }),
+    ...(proof?.rttMs !== undefined && { rttMs: Math.round(proof.rttMs * 10) / 10 }),
   };
 }

@@ -78,6 +78,6 @@ describe('rule 5.4: the budget', () => {
     peer.respond(second);
     const [verified] = peer.bench.eventsOf('verified');
     assert.ok(verified?.type === 'verified');
-    assert.equal(Math.round(verified.rttMs), 150);
+    assert.equal(Math.round(verified.rttMs ?? 0), 150);
   });
 });

@@ -28,6 +28,8 @@ import { PayloadRoute, type RoutedPath } from '../route/payload-route.js';
 import { ProverPair } from './prover-pair.js';
 import { PortSharing } from './port-sharing.js';
 import { ToldSockets } from '../route/told-sockets.js';
+import { SrtpSide } from './srtp-side.js';
+import type { SrtpEvent } from './srtp-host.js';
 import { UnprovenRoute } from './unproven-route.js';
 import type { ProverEvent, ProverHost } from './prover.js';
 import { UnheardWatch } from './unheard.js';
@@ -80,6 +82,7 @@ export class Component implements VerifierHost, ProverHost {
   readonly keptHellos = new KeptHellos();
   #heard = new HeardSsrcs<Component>(this);
   readonly #unheard = new UnheardWatch();
+  readonly #srtp = new SrtpSide<Component>(this, this.#route);
   /** Where to, while nothing proves an address to us, and how much. */
   readonly #unproven: UnprovenRoute<Component>;
   /** That media stops because the peer has never challenged us was told. */
@@ -116,7 +119,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The proven address; undefined where none is, or where nothing proves addresses. */
   get mapping(): TransportAddress | undefined {
-    return this.#verifier && this.#route.path?.remote;
+    return (this.#verifier ?? this.isJudging) ? this.#route.path?.remote : undefined;
   }
 
   /** The IP address that a blind latch is locked to, for the RTCP that follows it. */
@@ -135,6 +138,16 @@ export class Component implements VerifierHost, ProverHost {
 
   get provesToo(): boolean {
     return this.#protection.kind === 'latch' && this.#protection.generation.peerWord !== undefined;
+  }
+
+  /** Each packet is looked at before it is anybody's, from whichever address (protocol.md 8.2). */
+  get isJudging(): boolean {
+    return this.#srtp.isOn;
+  }
+
+  /** Payload is to be protected before it is sent: `seal`, then `handleSend`. */
+  get isSealing(): boolean {
+    return this.#srtp.isSealing;
   }
 
   get isVerifying(): boolean {
@@ -173,7 +186,7 @@ export class Component implements VerifierHost, ProverHost {
     this.#tags.join(port);
     this.#heard.join(port);
     this.#tellOwnSockets();
-    this.#unproven.settle();
+    this.#settle();
     this.#verifier?.handlePortAdded(nowMs);
     this.sharing.guest?.addPort(port, nowMs);
     this.context.wake(this);
@@ -187,7 +200,7 @@ export class Component implements VerifierHost, ProverHost {
     this.sharing.guest?.removePort(port, nowMs);
     this.#verifier?.handlePortRemoved(port, nowMs);
     this.#leave(port);
-    this.#unproven.settle();
+    this.#settle();
     this.context.wake(this);
   }
 
@@ -197,6 +210,7 @@ export class Component implements VerifierHost, ProverHost {
     if (this.#ports.length === 0) return;
     this.sharing.guest?.detach(nowMs);
     this.#verifier?.stop();
+    this.#srtp.stop();
     this.deactivate();
     for (const port of this.#ports) this.#leave(port);
   }
@@ -204,6 +218,7 @@ export class Component implements VerifierHost, ProverHost {
   /** The signalling has told something of the peer: a better claim, or an end of what was held back. */
   handlePeerTold(): void {
     this.#unproven.settle();
+    this.#srtp.handlePeerTold();
     this.context.wake(this);
   }
 
@@ -231,12 +246,18 @@ export class Component implements VerifierHost, ProverHost {
         this.#startGeneration(protection, nowMs);
       }
     } else {
-      this.#stopLatch();
+      this.#stopLatch(before.kind === 'srtp' && protection.kind === 'srtp');
       if (protection.kind === 'closed') this.deactivate();
       if (protection.kind === 'legacy' && before.kind !== 'legacy') this.deactivate();
     }
+    this.#srtp.follow(protection);
     this.#unproven.settle();
     this.context.wake(this);
+  }
+
+  #settle(): void {
+    this.#unproven.settle();
+    this.#srtp.settle();
   }
 
   /** An offer of ours went out: hellos that name its tag are kept until the answer comes (protocol.md 4). */
@@ -291,25 +312,48 @@ export class Component implements VerifierHost, ProverHost {
    */
   accept(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void {
     this.counters.received++;
-    this.#take(bytes, kind, isInUse, nowMs);
+    this.take(bytes, kind, isInUse, nowMs);
   }
 
   /** Payload that was kept while its source was on trial. */
   deliver(bytes: Uint8Array, path: Path): void {
-    const routed = this.#routed(path);
+    const routed = this.routed(path);
     if (!routed) return this.drop('unverified');
     const kind = classifyPacket(bytes);
-    this.#take(bytes, kind, true, this.context.nowMs);
-    this.context.deliver(this, bytes, routed, kind);
+    this.take(bytes, kind, true, this.context.nowMs);
+    this.deliverNow(bytes, kind, routed);
   }
 
-  #take(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void {
+  deliverNow(bytes: Uint8Array, kind: PacketClass, path: ComponentPath): void {
+    this.context.deliver(this, bytes, path, kind);
+  }
+
+  take(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void {
     this.counters.delivered++;
     this.lastArrivedMs = nowMs;
     // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves. Nor is one heard on a path
     // that was left: that address may be another's by now (protocol.md 5.1).
-    if (this.#verifier && isInUse) this.#heard.note(bytes, kind, this.#ports, nowMs);
+    if (isInUse && (this.#verifier ?? this.isJudging)) this.#heard.note(bytes, kind, this.#ports, nowMs);
     else this.#unproven.noteTaken(bytes.length);
+  }
+
+  /** Payload of a peer with SRTP. True where the application has it as it came; in clear, and what was kept, goes another way. */
+  handleProtected(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
+    this.counters.received++;
+    const isTaken = this.#srtp.handle(bytes, kind, path, nowMs);
+    this.context.wake(this);
+    if (this.#unheard.noteRefused(this.counters.delivered, true, nowMs)) this.#tellUnheard(endsOf(path));
+    return isTaken;
+  }
+
+  /** Whether the packet is of the peer with SRTP that this component waits for (protocol.md 8.2.7). */
+  isAuthentic(bytes: Uint8Array, kind: PacketClass, nowMs: number): boolean {
+    return this.#srtp.isAuthentic(bytes, kind, nowMs);
+  }
+
+  /** Payload as it goes out with SRTP: a new array. Undefined: it cannot be protected, and is counted. */
+  seal(bytes: Uint8Array): Uint8Array | undefined {
+    return this.#srtp.seal(bytes);
   }
 
   /** Payload on a path without a route. True where a blind latch locks to its source and takes it. */
@@ -346,6 +390,8 @@ export class Component implements VerifierHost, ProverHost {
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
     if (!isProven && !this.#maySendUnproven(bytes.length, nowMs)) return this.drop('unproven');
+    const refusal = this.isJudging ? this.#srtp.handleSend(bytes) : undefined;
+    if (refusal) return this.drop(refusal);
     this.counters.sent++;
     this.#verifier?.handleSend(bytes);
     this.lastSentMs = nowMs;
@@ -376,6 +422,7 @@ export class Component implements VerifierHost, ProverHost {
   handleTimeout(nowMs: number): void {
     this.#route.handleTimeout(nowMs);
     this.#verifier?.handleTimeout(nowMs);
+    this.#srtp.handleTimeout(nowMs);
     this.provers.handleTimeout(nowMs);
     if (this.#unheard.isSilent(this.counters.sent, nowMs) && this.#isStuck) this.#tellUnheard({});
   }
@@ -396,6 +443,7 @@ export class Component implements VerifierHost, ProverHost {
     if (this.#ports.length === 0) return Infinity;
     return Math.min(
       this.#verifier?.nextMs ?? Infinity,
+      this.#srtp.nextMs,
       this.provers.nextMs,
       this.#route.nextMs,
       this.#unheard.nextMs,
@@ -413,7 +461,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   transmit(kind: OwnTransmission, bytes: Uint8Array, path: Path): void {
-    const routed = this.#routed(path);
+    const routed = this.routed(path);
     if (!routed) return;
     this.counters[kind]++;
     this.lastSentMs = this.context.nowMs;
@@ -433,29 +481,29 @@ export class Component implements VerifierHost, ProverHost {
     return undefined;
   }
 
-  emit(event: VerifierEvent | ProverEvent, path: Path): void {
+  emit(event: VerifierEvent | ProverEvent | SrtpEvent, path: Path): void {
     if ('serverSeenAs' in event && this.#verifier) this.serverSeenAs = event.serverSeenAs;
     this.context.emit({ ...this.#place, ...endsOf(path), ...event });
   }
 
   activate(path: Path): void {
-    const routed = this.#routed(path);
+    const routed = this.routed(path);
     if (routed) this.#route.open(routed);
     else this.#route.close();
   }
 
   keep(path: Path, untilMs: number): void {
-    const routed = this.#routed(path);
+    const routed = this.routed(path);
     if (routed) this.#route.keep(routed, untilMs);
   }
 
   claim(path: Path): void {
-    const routed = this.#routed(path);
+    const routed = this.routed(path);
     if (routed) this.#route.claim(routed, this.context.nowMs);
   }
 
   holds(path: Path): boolean {
-    const routed = this.#routed(path);
+    const routed = this.routed(path);
     return routed !== undefined && this.#route.holds(routed);
   }
 
@@ -477,7 +525,7 @@ export class Component implements VerifierHost, ProverHost {
 
   #judgeKeptHellos(nowMs: number): void {
     for (const { message, path } of this.keptHellos.take()) {
-      const routed = this.#routed(path);
+      const routed = this.routed(path);
       const { recipient, sender } = message.username;
       if (routed && this.knows(recipient, sender) === 'now') this.handleMessage(message, routed, nowMs);
       else this.drop('unknownTags');
@@ -493,10 +541,10 @@ export class Component implements VerifierHost, ProverHost {
     this.#verifier = undefined;
   }
 
-  #stopLatch(): void {
+  #stopLatch(keepsHeard: boolean): void {
     this.#stopVerifier();
     this.provers.stop();
-    this.#heard.clear(this.#ports);
+    if (!keepsHeard) this.#heard.clear(this.#ports);
     this.#renewTags();
   }
 
@@ -505,13 +553,14 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   /** The path with the port's tables; undefined where the component has left that port. */
-  #routed({ port, remote }: Path): ComponentPath | undefined {
+  routed({ port, remote }: Path): ComponentPath | undefined {
     const attached = this.#attached(port);
     return attached && { port: attached, remote };
   }
 
   #leave(port: ComponentPort): void {
     this.provers.handlePortRemoved(port);
+    this.#srtp.handlePortRemoved(port);
     this.#route.leave(port);
     this.#tags.leave(port);
     this.#heard.leave(port);

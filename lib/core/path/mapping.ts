@@ -1,10 +1,13 @@
 // What events tell of the peer's mapping: where we see the peer, where it sees us, what its NAT changed, and whether the mapping
 // is another than the last one told.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
-import type { VerifiedPath } from './verified-path.js';
-import type { Scheme } from '../proof/scheme.js';
-import { natBetween } from '../events.js';
+import { natBetween, type MappingView } from '../events.js';
+import type { Path } from '../network-path.js';
 import type { VerifierHost } from './verifier-host.js';
+
+/** What an answer to a challenge has told besides: nothing, where nobody is challenged (protocol.md 8.2). */
+type AnnouncedPath = Path & Pick<MappingView, 'serverSeenAs' | 'rttMs'>;
+type Announcer = Pick<MappingView, 'protection'> & { readonly suite?: MappingView['suite'] | undefined };
 
 export class Mapping {
   #last: TransportAddress | undefined;
@@ -12,11 +15,13 @@ export class Mapping {
   constructor(private readonly host: Pick<VerifierHost, 'signalled' | 'session' | 'emit'>) {}
 
   /** The path carries the media from now on, or has proved itself under new keys. */
-  announce(path: VerifiedPath, { protection, suite }: Scheme): void {
+  announce(path: AnnouncedPath, { protection, suite }: Announcer): void {
     const { remote, serverSeenAs, rttMs } = path;
     const { signalled, session } = this.host;
     const view = {
-      ...{ mapping: remote, serverSeenAs, rttMs, protection },
+      ...{ mapping: remote, protection },
+      ...(serverSeenAs && { serverSeenAs }),
+      ...(rttMs !== undefined && { rttMs }),
       ...(signalled && { signalled }),
       nat: natBetween(signalled, remote),
       ...(suite && { suite }),

@@ -233,8 +233,12 @@ export class TrialHistory {
 
   /** When a candidate counts as first verified: of two paths that answer, the earlier keeps the media. */
   rankMs(path: Path, trial: Trial, nowMs: number): number {
-    const left = this.#left.find((one) => one.untilMs > nowMs && isSamePath(one.path, path));
-    return left?.rankMs ?? nowMs + (trial.isAnsweredFromElsewhere ? RELAYED_ANSWER_MS : 0);
+    return this.rankOfLeft(path, nowMs) ?? nowMs + (trial.isAnsweredFromElsewhere ? RELAYED_ANSWER_MS : 0);
+  }
+
+  /** Undefined where the media has not left the path, or long ago. */
+  rankOfLeft(path: Path, nowMs: number): number | undefined {
+    return this.#left.find((one) => one.untilMs > nowMs && isSamePath(one.path, path))?.rankMs;
   }
 
   forgetPaths(): void {

@@ -91,6 +91,8 @@ export class SrtpKeys {
   #own: { readonly key: SrtpKey; readonly sender: SrtpSender } | undefined;
   #decrypts: boolean | undefined;
   #receiverCount = 0;
+  /** Where the last packet that counted came from, on either component. */
+  #heard: { readonly address: string; readonly atMs: number } | undefined;
 
   constructor(
     private readonly crypto: Crypto,
@@ -134,6 +136,16 @@ export class SrtpKeys {
     if (this.#former && this.#formerUntilMs === Infinity && this.#peer?.has(receiver))
       this.#formerUntilMs = nowMs + FORMER_KEPT_MS;
     return true;
+  }
+
+  /** A packet that counts has come from this IP address. */
+  noteHeard(address: string, atMs: number): void {
+    this.#heard = { address, atMs };
+  }
+
+  /** When one last came from there: RTCP on its own port says of the other that the peer is there still (protocol.md 8.2.5). */
+  heardMs(address: string): number {
+    return this.#heard?.address === address ? this.#heard.atMs : -Infinity;
   }
 
   /** The packet as it goes out: a new array. */

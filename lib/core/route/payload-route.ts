@@ -40,8 +40,10 @@ export class PayloadRoute<Owner> {
    * Payload goes over this path, which has proved itself, and comes from there; what was open is closed, and what is held for
    * other candidates on trial stays so. Where another session has verified the address since the path answered, it stays that
    * session's (protocol.md 5.1).
+   *
+   * @param isJudged each packet from there is looked at by its owner, before anybody has it (8.2)
    */
-  open({ port, remote }: RoutedPath<Owner>): void {
+  open({ port, remote }: RoutedPath<Owner>, isJudged = false): void {
     const isOurs = !this.#isAnothers({ port, remote });
     const held = this.#others.filter((other) => !other.isTaken && !isSame(other, { port, remote }));
     this.#others = this.#others.filter((other) => !held.includes(other));
@@ -49,7 +51,7 @@ export class PayloadRoute<Owner> {
     this.#others = held;
     this.#active = { port, remote };
     this.#isProven = true;
-    if (isOurs) port.proveRoute(remote, this.owner, Infinity);
+    if (isOurs) port.proveRoute(remote, this.owner, isJudged ? -Infinity : Infinity);
   }
 
   /** Payload goes to an address that nothing has proven, and comes from there, while no better claim to it holds. */
@@ -83,6 +85,11 @@ export class PayloadRoute<Owner> {
   /** Payload is taken from `path` too, unless another session has verified that address since (protocol.md 5.1). */
   keep(path: RoutedPath<Owner>, untilMs: number): void {
     if (!this.#isAnothers(path)) this.#keep({ port: path.port, remote: path.remote, untilMs, isTaken: true });
+  }
+
+  /** The address stays ours, unless another session has verified it since; what comes from there is looked at by its owner (8.2). */
+  hold({ port, remote }: RoutedPath<Owner>, untilMs: number): void {
+    if (!this.#isAnothers({ port, remote })) this.#keep({ port, remote, untilMs, isTaken: false });
   }
 
   #keep(path: OtherPath<Owner>): void {

@@ -1,6 +1,7 @@
 // One bound socket's view of the sessions behind it: whose a datagram is. The same tables serve a port per stream and one
 // port for all sessions. It judges nothing, and does not care who its owners are: the engine's are components.
 import type { TransportAddress } from '../../wire/index.js';
+import { Seekers } from './seekers.js';
 
 /** An address whose payload is accepted, and until when. */
 export interface Route<Owner> {
@@ -28,6 +29,8 @@ interface WaitingClaims<Owner> {
 }
 
 export class Port<Owner> {
+  /** Who waits for the first packet of a peer with SRTP. */
+  readonly seekers = new Seekers<Owner>();
   readonly components = new Set<Owner>();
   readonly #routes = new Map<number, Map<string, Route<Owner>>>();
   readonly #waiting = new Map<string, WaitingClaims<Owner>>();
@@ -181,7 +184,7 @@ export class Port<Owner> {
 
   /** Entries in all tables, for tests that memory stays bounded. */
   get size(): number {
-    const waiting = this.#waiting.size;
+    const waiting = this.#waiting.size + this.seekers.size;
     return this.#routes.size + waiting + this.#byTag.size + this.#byTransaction.size + this.#bySsrc.size;
   }
 }

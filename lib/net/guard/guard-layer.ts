@@ -217,14 +217,15 @@ export class GuardLayer implements Feed {
 
   #forward(component: Component, message: Uint8Array, callback: DgramCallback | undefined): void {
     const shared = this.#shared;
-    const destination = shared && this.sockets.loop.destination(component, message);
-    if (shared === undefined || destination === undefined) {
+    const payload = component.isSealing ? component.seal(message) : message;
+    const destination = payload && shared && this.sockets.loop.destination(component, payload);
+    if (shared === undefined || payload === undefined || destination === undefined) {
       // Like a packet lost on the line: the sender is told that it went out (protocol.md 5.6).
       if (callback) process.nextTick(callback, null, message.byteLength);
       return;
     }
     const address = shared.addresses.sent(destination.address, destination.port);
-    if (!this.#pass(message, destination.port, address, callback)) countRefused(component.counters);
+    if (!this.#pass(payload, destination.port, address, callback)) countRefused(component.counters);
   }
 
   /** Names are looked up as dgram would; then the address must be a stream's. */

@@ -1,0 +1,197 @@
+// What a component does with a peer that brings SRTP (protocol.md 8.2): it has its paths while that is agreed on, moves the route to where
+// they are, keeps those in step who wait on a port for many sessions, and protects what goes where we have a key of ours. It decides
+// nothing about paths.
+import { classifyPacket, type PacketClass, type TransportAddress } from '../../wire/index.js';
+import type { CallPlace } from '../call-place.js';
+import type { DropReason } from '../counters.js';
+import type { ComponentId } from '../events.js';
+import { ipKey } from '../ip-key.js';
+import type { Path } from '../network-path.js';
+import type { Protection } from '../proof/protection.js';
+import type { PayloadRoute, RoutedPath } from '../route/payload-route.js';
+import type { Port } from '../route/port.js';
+import type { UnprovenTarget } from '../route/target-bounds.js';
+import type { SrtpEvent, SrtpHost } from './srtp-host.js';
+import { SrtpPaths } from './srtp-paths.js';
+
+interface SrtpComponent<Owner> {
+  readonly component: ComponentId;
+  readonly session: CallPlace;
+  readonly signalled: TransportAddress | undefined;
+  readonly expectsMedia: boolean;
+  readonly ports: readonly Port<Owner>[];
+  unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined;
+  routed(path: Path): RoutedPath<Owner> | undefined;
+  transmit(kind: 'resent', bytes: Uint8Array, path: Path): void;
+  take(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void;
+  deliverNow(bytes: Uint8Array, kind: PacketClass, path: RoutedPath<Owner>): void;
+  drop(reason: DropReason): void;
+  emit(event: SrtpEvent, path: Path): void;
+}
+
+export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
+  #paths: SrtpPaths | undefined;
+  #ssrcs: readonly number[] = [];
+  #nowMs = 0;
+  /** What was protected last: the only payload that may go out. */
+  #sealed: Uint8Array | undefined;
+
+  constructor(
+    private readonly owner: Owner,
+    private readonly route: PayloadRoute<Owner>,
+  ) {}
+
+  /** The peer's key judges each packet. */
+  get isOn(): boolean {
+    return this.#paths !== undefined;
+  }
+
+  get component(): ComponentId {
+    return this.owner.component;
+  }
+
+  get session(): CallPlace {
+    return this.owner.session;
+  }
+
+  get signalled(): TransportAddress | undefined {
+    return this.owner.signalled;
+  }
+
+  get expectsMedia(): boolean {
+    return this.owner.expectsMedia;
+  }
+
+  /** Another protection is in force. The same keys, or later ones of the same stream, go on with the paths that there are. */
+  follow(protection: Protection): void {
+    if (protection.kind !== 'srtp') {
+      this.#paths?.stop();
+      this.#paths = undefined;
+      this.settle();
+      return;
+    }
+    this.#ssrcs = protection.ssrcs;
+    if (!this.#paths) {
+      this.route.close();
+      this.#paths = new SrtpPaths(this, protection.keys);
+    }
+    this.handlePeerTold();
+  }
+
+  /** True where the packet goes to the application as it came. */
+  handle(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
+    this.#nowMs = nowMs;
+    return this.#paths?.handle(bytes, kind, path, nowMs) === true;
+  }
+
+  isAuthentic(bytes: Uint8Array, kind: PacketClass, nowMs: number): boolean {
+    return this.#paths?.isAuthentic(bytes, kind, nowMs) === true;
+  }
+
+  get isSealing(): boolean {
+    return this.#paths?.isSealing === true;
+  }
+
+  /** Payload as it goes out: a new array, which `handleSend` asks for then. Undefined: it cannot be protected, and is counted. */
+  seal(bytes: Uint8Array): Uint8Array | undefined {
+    const sealed = this.#paths?.seal(bytes, classifyPacket(bytes)) ?? 'expired';
+    this.#sealed = typeof sealed === 'string' ? undefined : sealed;
+    if (!this.#sealed) this.owner.drop('srtpSend');
+    return this.#sealed;
+  }
+
+  /** Why payload must not go out now; undefined where it may. What we are to protect never goes unprotected. */
+  handleSend(bytes: Uint8Array): DropReason | undefined {
+    if (!this.#paths) return undefined;
+    if (this.#paths.isSealing && bytes !== this.#sealed) return 'srtpSend';
+    this.#sealed = undefined;
+    return this.#paths.handleSend(bytes) ? undefined : 'unproven';
+  }
+
+  handlePeerTold(): void {
+    this.#paths?.handlePeerTold();
+    this.settle();
+  }
+
+  handlePortRemoved(port: Port<Owner>): void {
+    port.seekers.remove(this.owner);
+    this.#paths?.handlePortRemoved(port);
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#paths?.handleTimeout(nowMs);
+  }
+
+  get nextMs(): number {
+    return this.#paths?.nextMs ?? Infinity;
+  }
+
+  /** The sockets are gone, and with them all paths. */
+  stop(): void {
+    this.#paths?.stop();
+  }
+
+  /** Who has no path waits for its first packet at all its ports (8.2.7). */
+  settle(): void {
+    const { ports, signalled, session } = this.owner;
+    const isSeeking = this.#paths?.hasPath === false;
+    const sought = { ssrcs: this.#ssrcs, signalled, peerAddress: session.peerAddress };
+    for (const { seekers } of ports) {
+      if (isSeeking) seekers.add(this.owner, sought);
+      else seekers.remove(this.owner);
+    }
+  }
+
+  isHome(address: string): boolean {
+    const { signalled, session } = this.owner;
+    const { peerAddress } = session;
+    const key = ipKey(address);
+    if (peerAddress !== undefined && ipKey(peerAddress) === key) return true;
+    if (!signalled || ipKey(signalled.address) !== key) return false;
+    return this.owner.unprovenTarget(signalled) !== undefined;
+  }
+
+  activate(path: Path): void {
+    const routed = this.owner.routed(path);
+    if (routed) this.route.open(routed, true);
+    else this.route.close();
+    this.settle();
+  }
+
+  keep(path: Path, untilMs: number): void {
+    const routed = this.owner.routed(path);
+    if (routed) this.route.hold(routed, untilMs);
+  }
+
+  holds(path: Path): boolean {
+    const routed = this.owner.routed(path);
+    return routed !== undefined && this.route.holds(routed);
+  }
+
+  deactivate(): void {
+    this.route.close();
+    this.settle();
+  }
+
+  transmit(kind: 'resent', bytes: Uint8Array, path: Path): void {
+    this.owner.transmit(kind, bytes, path);
+  }
+
+  noteTaken(bytes: Uint8Array, kind: PacketClass, isInUse: boolean): void {
+    this.owner.take(bytes, kind, isInUse, this.#nowMs);
+  }
+
+  deliver(bytes: Uint8Array, kind: PacketClass, path: Path): void {
+    const routed = this.owner.routed(path);
+    if (routed) this.owner.deliverNow(bytes, kind, routed);
+  }
+
+  drop(reason: DropReason): void {
+    this.owner.drop(reason);
+  }
+
+  emit(event: SrtpEvent, path: Path): void {
+    this.owner.emit(event, path);
+  }
+}

@@ -1,0 +1,103 @@
+// An address from which packets under the peer's key come: the path in use, one that was left, or a candidate (protocol.md 8.2). It
+// remembers what came from there. It decides nothing.
+import type { PacketClass, TransportAddress } from '../../wire/index.js';
+import type { LocalPort, Path } from '../network-path.js';
+import type { JudgedPacket } from '../proof/srtp-keys.js';
+import { PacketTime } from './packet-time.js';
+import { COUNTED_WITHIN_MS, isCounted } from './srtp-trial.js';
+import { MAX_KEPT_PACKETS } from './trial.js';
+
+/** To an address where nobody is known to receive: protocol.md 8.2.4. */
+const AMPLIFICATION_LIMIT = 3;
+
+/** What came from a candidate, until it is known whether it counts. */
+export interface KeptPacket {
+  readonly judged: JudgedPacket;
+  /** In clear where we decrypt, else as it came. */
+  readonly bytes: Uint8Array;
+  readonly sizeBytes: number;
+  readonly kind: PacketClass;
+}
+
+export class SrtpSource implements Path {
+  readonly port: LocalPort;
+  readonly remote: TransportAddress;
+  readonly packetTime = new PacketTime();
+  /** Of each stream the index that it sent first: what comes with that one or a later from elsewhere is a copy, or this is. */
+  readonly firsts = new Map<number, number>();
+  receivedBytes = 0;
+  sentBytes = 0;
+  lastMs: number;
+  /** A report has said that it receives what we send (8.2.4). */
+  isReported = false;
+  /** Somebody receives at its IP address, as the signalling knows (8). */
+  isShown = false;
+  /** Its packets are enough: one, or three with short tags (8.2.1). */
+  isCounted = false;
+  /** The path in use has sent what this one has, or later. */
+  isOldHeard = false;
+  #arrived: KeptPacket[] = [];
+  readonly #sent: Uint8Array[] = [];
+  #shortMs: number[] = [];
+
+  constructor(
+    path: Path,
+    /** Since when it has been the peer's. */
+    readonly rankMs: number,
+    readonly firstMs: number,
+    /** A conflict was seen within the last minute (protocol.md 5.11). */
+    readonly isCautious: boolean,
+  ) {
+    ({ port: this.port, remote: this.remote } = path);
+    this.lastMs = firstMs;
+  }
+
+  /** A packet with a right tag came from there. */
+  note({ stream, tagged, isShort }: JudgedPacket, nowMs: number): void {
+    if (!this.firsts.has(stream)) this.firsts.set(stream, tagged.index);
+    this.lastMs = nowMs;
+    if (tagged.kind === 'rtp') this.packetTime.note(nowMs);
+    if (this.isCounted) return;
+    if (isShort)
+      this.#shortMs = [...this.#shortMs.filter((atMs) => nowMs - atMs <= COUNTED_WITHIN_MS), nowMs];
+    this.isCounted = !isShort || isCounted(this.#shortMs, nowMs);
+    if (this.isCounted) this.#shortMs = [];
+  }
+
+  /** Elsewhere came a packet that this one has sent too, or a later one of a stream of its own. */
+  isMetBy({ stream, tagged }: JudgedPacket): boolean {
+    const first = this.firsts.get(stream);
+    return first !== undefined && tagged.index >= first;
+  }
+
+  keepArrived(packet: KeptPacket): boolean {
+    if (this.isCautious || this.#arrived.length === MAX_KEPT_PACKETS) return false;
+    this.#arrived.push(packet);
+    return true;
+  }
+
+  /** Payload that went to the path in use meanwhile: it goes again to this one if that is gone. */
+  keepSent(copy: Uint8Array): void {
+    if (this.#sent.push(copy) > MAX_KEPT_PACKETS) this.#sent.shift();
+  }
+
+  get arrived(): readonly KeptPacket[] {
+    return this.#arrived;
+  }
+
+  takeArrived(): readonly KeptPacket[] {
+    return this.#arrived.splice(0);
+  }
+
+  takeSent(): readonly Uint8Array[] {
+    return this.#sent.splice(0);
+  }
+
+  /** Whether so many bytes may go there. Where they may, they count as sent. */
+  takeBudget(sizeBytes: number): boolean {
+    const isFree = this.isShown || this.isReported;
+    if (!isFree && this.sentBytes + sizeBytes > AMPLIFICATION_LIMIT * this.receivedBytes) return false;
+    this.sentBytes += sizeBytes;
+    return true;
+  }
+}
