@@ -143,7 +143,9 @@ export class EngineCall implements CallHandle {
 
   asked(outcome: QuestionOutcome, nowMs: number): void {
     this.#checkOpen();
+    this.#context.nowMs = nowMs;
     this.#peer.noteQuestion(outcome, nowMs);
+    this.#tellComponents();
   }
 
   awaitAnswer(media: number, ownTag: string | undefined): void {
