@@ -207,7 +207,7 @@ describe('8.2.3: a reader who copies', () => {
     scene.talk(HOME, 50);
     scene.receive(scene.voice.rtp(), READER);
     scene.bench.advance(500);
-    race(scene, 1);
+    race(scene, 2);
     assert.deepEqual(scene.mapping, HOME);
     assert.equal(scene.count('conflict'), 1);
   });

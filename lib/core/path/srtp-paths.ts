@@ -163,9 +163,9 @@ export class SrtpPaths {
       return this.#handleOther(judged, bytes, kind, path, nowMs);
     const candidate = present ?? this.#admit(path, nowMs);
     if (!candidate) return this.#drop('candidateRefused');
+    if (isClaim && !candidate.isNew) candidate.beginAnew(nowMs);
     candidate.note(judged, nowMs);
-    if (isCopy) candidate.isOldHeard = true;
-    else candidate.receivedBytes += bytes.length;
+    if (isNew) candidate.receivedBytes += bytes.length;
     const clear = tagged.clear ?? new Uint8Array(bytes);
     const isKept = isNew && candidate.keepArrived({ judged, bytes: clear, sizeBytes: bytes.length, kind });
     if (!isKept) this.host.drop(isNew ? 'unverified' : 'srtpRepeated');
@@ -266,7 +266,7 @@ export class SrtpPaths {
 
   #stateOf(candidate: SrtpSource, nowMs: number): SrtpTrialState {
     const active = this.#active;
-    const { isCounted, lastMs, firstMs, isCautious, isOldHeard: isHeard } = candidate;
+    const { isCounted, isNew, lastMs, firstMs, isCautious, isOldHeard: isHeard } = candidate;
     const claim = this.#claimOf(candidate);
     const old = active && {
       isHeard,
@@ -275,11 +275,11 @@ export class SrtpPaths {
     };
     const waitMs = silenceMs(old?.packetTimeMs ?? 0);
     const rivals = this.#candidates.filter(
-      (other) => other !== candidate && other.isCounted && nowMs - other.lastMs < waitMs,
+      (other) => other !== candidate && other.isCounted && other.isNew && nowMs - other.lastMs < waitMs,
     );
     const isBeaten = rivals.some((rival) => precedes(this.#claimOf(rival), claim));
     return {
-      ...{ isCounted, lastMs, firstMs, isCautious, old },
+      ...{ isCounted, isNew, lastMs, firstMs, isCautious, old },
       rivals: rivals.length === 0 ? 'none' : isBeaten ? 'better' : 'worse',
     };
   }

@@ -34,7 +34,9 @@ export class SrtpSource implements Path {
   isShown = false;
   /** Its packets are enough: one, or three with short tags (8.2.1). */
   isCounted = false;
-  /** The path in use has sent what this one has, or later. */
+  /** It has sent something new, and not only what came from the path in use before. */
+  isNew = false;
+  /** The path in use goes on: after this one began it has sent the same, or later packets. */
   isOldHeard = false;
   #arrived: KeptPacket[] = [];
   readonly #sent: Uint8Array[] = [];
@@ -44,12 +46,19 @@ export class SrtpSource implements Path {
     path: Path,
     /** Since when it has been the peer's. */
     readonly rankMs: number,
-    readonly firstMs: number,
+    public firstMs: number,
     /** A conflict was seen within the last minute (protocol.md 5.11). */
     readonly isCautious: boolean,
   ) {
     ({ port: this.port, remote: this.remote } = path);
     this.lastMs = firstMs;
+  }
+
+  /** Something new comes from there, from now on: copies of before do not count. */
+  beginAnew(nowMs: number): void {
+    this.isNew = true;
+    this.firsts.clear();
+    this.firstMs = nowMs;
   }
 
   /** A packet with a right tag came from there. */

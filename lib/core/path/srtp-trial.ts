@@ -31,6 +31,8 @@ export function precedes(a: Claim, b: Claim): boolean {
 export interface SrtpTrialState {
   /** Its packets are enough to count. */
   readonly isCounted: boolean;
+  /** It has sent something new; else only what the path in use had sent before, as a line does that doubles packets. */
+  readonly isNew: boolean;
   /** When it last sent something, and when the first of what counts came. */
   readonly lastMs: number;
   readonly firstMs: number;
@@ -59,9 +61,10 @@ export type SrtpTrialDecision = 'wait' | 'forget' | 'switch' | 'conflict' | 'ret
 export function decideSrtpTrial(state: SrtpTrialState, nowMs: number): SrtpTrialDecision {
   const { isCounted, lastMs, old, rivals } = state;
   if (!isCounted) return nowMs >= lastMs + COUNTED_WITHIN_MS ? 'forget' : 'wait';
-  if (!old) return 'switch';
+  if (!old) return state.isNew ? 'switch' : 'forget';
   if (old.isHeard) return old.isPreceded ? 'return' : 'conflict';
   if (nowMs < dueMs(state)) return 'wait';
+  if (!state.isNew) return 'forget';
   if (rivals === 'none') return 'switch';
   if (nowMs - lastMs >= silenceMs(old.packetTimeMs)) return 'forget';
   return rivals === 'better' ? 'conflict' : 'switch';
