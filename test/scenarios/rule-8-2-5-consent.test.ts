@@ -1,6 +1,10 @@
 // Protocol 8.2.4 to 8.2.6: how much goes to a peer with SRTP, how long, and what a re-offer with new keys changes.
 import assert from 'node:assert/strict';
-import { HOME, masterKey, READER, REBOUND, SrtpBench, SrtpVoice } from '../support/srtp-bench.js';
+import { createIceHalf } from '../../lib/core/index.js';
+import type { Agreement } from '../../lib/core/index.js';
+import { makeRtp } from '../support/media.js';
+import { Prng } from '../support/prng.js';
+import { HOME, masterKey, PRIVATE, READER, REBOUND, SrtpBench, SrtpVoice } from '../support/srtp-bench.js';
 
 describe('8.2.4: to an address that is not shown', () => {
   it('at most three times the bytes that came from it go, and each byte more frees three', () => {
@@ -219,5 +223,47 @@ describe('8.2.6: RTCP on its own port', () => {
     scene.receive(report, READER);
     assert.deepEqual(scene.mapping, HOME);
     assert.equal(scene.dropped.srtpRepeated, 1);
+  });
+});
+
+describe('P10 with SRTP', () => {
+  const ice = () => ({ own: createIceHalf(new Prng(1)), peer: createIceHalf(new Prng(2)) });
+  const media = { expectsMedia: true, remote: HOME };
+
+  it('each step down is told with what it is to, and each step up is not', () => {
+    const scene = new SrtpBench();
+    const agree = (agreement: Agreement) => scene.bench.engine.agree(scene.call, 0, agreement, scene.nowMs);
+    const to = () => {
+      scene.bench.drain();
+      return scene.bench.events.flatMap((event) => (event.type === 'downgraded' ? [event.to] : []));
+    };
+    agree({ kind: 'none', ...media });
+    assert.deepEqual(to(), ['none']);
+    scene.agree();
+    agree({ kind: 'ice', ...ice(), ...media });
+    assert.deepEqual(to(), ['none']);
+    scene.agree();
+    assert.deepEqual(to(), ['none', 'srtp']);
+    const [first] = scene.bench.eventsOf('downgraded');
+    assert.equal(first?.type === 'downgraded' && first.reason, 'the peer no longer offers SRTP');
+  });
+
+  it('what had SRTP is not heard and not sent to in clear while that is agreed on, whatever comes', () => {
+    const scene = new SrtpBench({ from: HOME.address, terminates: true });
+    for (let sequence = 0; sequence < 50; sequence++)
+      scene.receive(makeRtp({ ssrc: 5, sequence, timestamp: 1 }), sequence % 2 ? HOME : PRIVATE);
+    assert.equal(scene.component.counters.delivered, 0);
+    assert.equal(scene.send(), undefined);
+    assert.equal(scene.bench.sent.length, 0);
+  });
+
+  it('from latch-less media and back: no path of the one is a path of the other', () => {
+    const scene = new SrtpBench({ from: HOME.address });
+    scene.talk(HOME, 3);
+    scene.bench.engine.agree(scene.call, 0, { kind: 'none', ...media, remote: READER }, scene.nowMs);
+    assert.equal(scene.mapping, undefined);
+    scene.agree(masterKey(4));
+    assert.equal(scene.mapping, undefined);
+    assert.equal(scene.send(), undefined);
   });
 });

@@ -8,11 +8,21 @@ import { randomBytes } from '../crypto.js';
 import { LatchkeyError } from '../errors.js';
 import { natBetween, type ComponentId } from '../events.js';
 import type { Component, ComponentContext } from '../path/component.js';
-import type { Agreement } from './agreement.js';
+import type { Agreement, OpenAgreement } from './agreement.js';
 import { checkAgreement } from './agreement-check.js';
 import type { CallHandle, CallOptions, CallProtection, StreamStatus } from './call-handle.js';
 import { PeerFacts, type PeerSource } from './peer-facts.js';
 import { Transport } from './transport.js';
+
+type Proof = NonNullable<Transport['proof']>;
+
+/** In order of preference (protocol.md 8); those that prove nothing are less than each. */
+const PROOFS: readonly string[] = ['latch', 'ice', 'srtp'];
+
+function isLess(kind: OpenAgreement['kind'], before: Proof): kind is Exclude<OpenAgreement['kind'], 'latch'> {
+  const place = PROOFS.indexOf(kind);
+  return place < 0 || place > PROOFS.indexOf(before);
+}
 
 /** Made by `Engine.openCall`. */
 export class EngineCall implements CallHandle {
@@ -179,7 +189,8 @@ export class EngineCall implements CallHandle {
     if (agreement.kind !== 'closed') {
       this.advertised = agreement.advertised;
       // protocol.md P10: nobody goes on with less in silence.
-      if (transport.suite && agreement.kind !== 'latch') this.emitDowngrade(media, agreement.kind);
+      const { proof } = transport;
+      if (proof && isLess(agreement.kind, proof)) this.#tellDowngrade(media, proof, agreement.kind);
     }
     transport.carryOut(agreement, nowMs);
     if (agreement.kind === 'none') this.#tellUnprotected(media);
@@ -198,8 +209,14 @@ export class EngineCall implements CallHandle {
     };
   }
 
-  emitDowngrade(media: number, to: 'ice' | 'srtp' | 'none' | 'legacy' | 'rejected'): void {
-    const reason = 'the peer no longer offers latch';
+  /** A peer that had latch comes without, and the policy has nothing else for it. */
+  tellRejected(media: number): void {
+    this.#tellDowngrade(media, 'latch', 'rejected');
+  }
+
+  #tellDowngrade(media: number, from: Proof, to: Exclude<OpenAgreement['kind'], 'latch'> | 'rejected'): void {
+    const name = from === 'latch' ? from : from.toUpperCase();
+    const reason = `the peer no longer offers ${name}`;
     this.#context.emit({ type: 'downgraded', ...this.placeOf(media), to, reason });
   }
 

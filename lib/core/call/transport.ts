@@ -49,6 +49,13 @@ export class Transport {
     return this.#latch?.generation.suite;
   }
 
+  /** What proves its addresses: undefined where nothing does. */
+  get proof(): 'latch' | 'ice' | 'srtp' | undefined {
+    if (this.#latch) return 'latch';
+    if (this.#ice) return 'ice';
+    return this.#srtp && 'srtp';
+  }
+
   component(id: ComponentId): Component {
     let component = this.#components.get(id);
     if (!component) {

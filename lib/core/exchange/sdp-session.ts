@@ -335,7 +335,7 @@ export class SdpSession {
   #judge(media: SdpMedia, fault: string | undefined, isSupported: boolean): Verdict | undefined {
     if (fault !== undefined) return this.#reject(400, `${fault} (media ${media.index})`, media.index);
     if (isSupported || this.policy !== 'require') return undefined;
-    if (this.#halves.get(media.index)?.suite) this.#call.emitDowngrade(media.index, 'rejected');
+    if (this.#halves.get(media.index)?.suite) this.#call.tellRejected(media.index);
     const offered = isDtlsSrtp(media.protocol)
       ? 'the peer offers DTLS-SRTP, which is not served'
       : 'the peer offers no latch that we support';
