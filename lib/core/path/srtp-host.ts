@@ -1,6 +1,7 @@
 // What the paths of a peer with SRTP ask of the component that they belong to: to move the media, to hand over, to tell.
 import type { PacketClass, TransportAddress } from '../../wire/index.js';
 import type { DropReason } from '../counters.js';
+import type { Random } from '../crypto.js';
 import type { ComponentId } from '../events.js';
 import type { CallPlace } from '../call-place.js';
 import type { Path } from '../network-path.js';
@@ -11,6 +12,7 @@ export type SrtpEvent = VerifierEvent | { readonly type: 'silent' };
 export interface SrtpHost {
   readonly component: ComponentId;
   readonly session: CallPlace;
+  readonly random: Random;
   /** The address in the peer's description. */
   readonly signalled: TransportAddress | undefined;
   /** The peer said that it sends media. */

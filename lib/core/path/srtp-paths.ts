@@ -10,6 +10,7 @@ import { ADMISSIONS_PER_SECOND, MAX_CANDIDATES } from './candidate.js';
 import { Mapping } from './mapping.js';
 import { consentDueMs, decideSrtpConsent, type SrtpConsentState } from './srtp-consent.js';
 import type { SrtpHost } from './srtp-host.js';
+import { SentReports } from './sent-reports.js';
 import { SrtpSource } from './srtp-source.js';
 import {
   decideSrtpTrial,
@@ -48,6 +49,7 @@ export class SrtpPaths {
   #previous: { readonly path: Path; readonly leftMs: number } | undefined;
   readonly #history = new TrialHistory();
   readonly #mapping: Mapping;
+  readonly #reports: SentReports;
   #admittedMs: number[] = [];
   #conflictToldMs = -Infinity;
   #answeredMs = -Infinity;
@@ -58,6 +60,7 @@ export class SrtpPaths {
     private readonly keys: SrtpKeys,
   ) {
     this.#mapping = new Mapping(host);
+    this.#reports = new SentReports(host.random);
   }
 
   /** There is a path in use. */
@@ -98,7 +101,8 @@ export class SrtpPaths {
   }
 
   seal(bytes: Uint8Array, kind: PacketClass): Uint8Array | ProtectRefusal {
-    return this.keys.seal(bytes, kind);
+    const active = this.#active;
+    return this.keys.seal(active && kind === 'rtcp' ? this.#reports.shifted(bytes, active) : bytes, kind);
   }
 
   /** The signalling has told something of the peer. */
@@ -164,6 +168,7 @@ export class SrtpPaths {
     const candidate = present ?? this.#admit(path, nowMs);
     if (!candidate) return this.#drop('candidateRefused');
     if (isClaim && !candidate.isNew) candidate.beginAnew(nowMs);
+    this.#noteReport(judged, candidate);
     candidate.note(judged, nowMs);
     if (isNew) candidate.receivedBytes += bytes.length;
     const clear = tagged.clear ?? new Uint8Array(bytes);
@@ -204,10 +209,17 @@ export class SrtpPaths {
     if (judged.tagged.isRepeated || !this.keys.accept(judged, nowMs)) return this.#drop('srtpRepeated');
     this.host.noteTaken(bytes, kind, active !== undefined);
     if (!active) return true;
+    this.#noteReport(judged, active);
     active.note(judged, nowMs);
     active.receivedBytes += bytes.length;
     this.keys.noteHeard(active.remote.address, nowMs);
     return true;
+  }
+
+  #noteReport({ tagged: { kind, clear } }: JudgedPacket, source: SrtpSource): void {
+    if (kind !== 'rtcp' || !clear) return;
+    this.#reports.handle(clear, source);
+    this.#noteShown(source);
   }
 
   #handOver({ tagged }: JudgedPacket, kind: PacketClass, path: Path): boolean {
@@ -284,8 +296,9 @@ export class SrtpPaths {
     };
   }
 
-  #claimOf({ isReported, remote, rankMs }: SrtpSource): Claim {
-    return { isShown: isReported, isHome: this.host.isHome(remote.address), rankMs };
+  #claimOf(source: SrtpSource): Claim {
+    const isHome = this.host.isHome(source.remote.address);
+    return { isShown: this.#reports.isReported(source), isHome, rankMs: source.rankMs };
   }
 
   /** The media moves, and with it what was kept of both directions meanwhile. */
@@ -331,7 +344,7 @@ export class SrtpPaths {
   }
 
   #noteShown(source: SrtpSource): void {
-    source.isShown = this.host.session.isShown(source.remote.address);
+    source.isShown = this.#reports.isReported(source) || this.host.session.isShown(source.remote.address);
   }
 
   #consentOf({ lastMs, remote }: SrtpSource): SrtpConsentState {

@@ -4,6 +4,7 @@
 import { classifyPacket, type PacketClass, type TransportAddress } from '../../wire/index.js';
 import type { CallPlace } from '../call-place.js';
 import type { DropReason } from '../counters.js';
+import type { Random } from '../crypto.js';
 import type { ComponentId } from '../events.js';
 import { ipKey } from '../ip-key.js';
 import type { Path } from '../network-path.js';
@@ -17,6 +18,7 @@ import { SrtpPaths } from './srtp-paths.js';
 interface SrtpComponent<Owner> {
   readonly component: ComponentId;
   readonly session: CallPlace;
+  readonly random: Random;
   readonly signalled: TransportAddress | undefined;
   readonly expectsMedia: boolean;
   readonly ports: readonly Port<Owner>[];
@@ -48,6 +50,10 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
 
   get component(): ComponentId {
     return this.owner.component;
+  }
+
+  get random(): Random {
+    return this.owner.random;
   }
 
   get session(): CallPlace {

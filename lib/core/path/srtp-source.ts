@@ -28,9 +28,7 @@ export class SrtpSource implements Path {
   receivedBytes = 0;
   sentBytes = 0;
   lastMs: number;
-  /** A report has said that it receives what we send (8.2.4). */
-  isReported = false;
-  /** Somebody receives at its IP address, as the signalling knows (8). */
+  /** Somebody receives there: a report has said so (8.2.4), or the signalling knows it of its IP address (8). */
   isShown = false;
   /** Its packets are enough: one, or three with short tags (8.2.1). */
   isCounted = false;
@@ -104,8 +102,7 @@ export class SrtpSource implements Path {
 
   /** Whether so many bytes may go there. Where they may, they count as sent. */
   takeBudget(sizeBytes: number): boolean {
-    const isFree = this.isShown || this.isReported;
-    if (!isFree && this.sentBytes + sizeBytes > AMPLIFICATION_LIMIT * this.receivedBytes) return false;
+    if (!this.isShown && this.sentBytes + sizeBytes > AMPLIFICATION_LIMIT * this.receivedBytes) return false;
     this.sentBytes += sizeBytes;
     return true;
   }

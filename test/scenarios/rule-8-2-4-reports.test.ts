@@ -1,0 +1,137 @@
+// Protocol 8.2.4: a report that repeats the time of one of ours, which went only there, shows an address.
+import assert from 'node:assert/strict';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
+import { SrtpReceiver, SrtpSender } from '../../lib/srtp/index.js';
+import type { TransportAddress } from '../../lib/wire/address.js';
+import { makeSenderReport } from '../support/media.js';
+import { HOME, READER, REBOUND, SrtpBench } from '../support/srtp-bench.js';
+
+const OWN_SSRC = 0x4242;
+
+/** The application's report, as the phone has it in clear. */
+function reported(scene: SrtpBench, ssrc = OWN_SSRC): DataView {
+  const report = makeSenderReport(ssrc, scene.nowMs, 1);
+  const sealed = scene.component.seal(report);
+  assert.ok(sealed);
+  scene.component.handleSend(sealed, scene.nowMs);
+  const judged = new SrtpReceiver(nodeSrtpCrypto, scene.own, { decrypts: true }).checkRtcp(sealed);
+  assert.ok(typeof judged !== 'string' && judged.clear);
+  return new DataView(judged.clear.buffer, judged.clear.byteOffset);
+}
+
+const lsrOf = (report: DataView): number => report.getUint32(10);
+
+/** A receiver report with blocks about our streams. */
+function receiverReport(blocks: readonly { readonly ssrc: number; readonly lsr: number }[]): Uint8Array {
+  const bytes = new Uint8Array(8 + 24 * blocks.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x80 | blocks.length, 201, 0, bytes.length / 4 - 1]);
+  view.setUint32(4, 0x1234);
+  blocks.forEach(({ ssrc, lsr }, at) => {
+    view.setUint32(8 + 24 * at, ssrc);
+    view.setUint32(8 + 24 * at + 16, lsr);
+  });
+  return bytes;
+}
+
+class Reporter {
+  readonly scene = new SrtpBench({ terminates: true });
+  readonly #sender = new SrtpSender(nodeSrtpCrypto, this.scene.master);
+
+  constructor() {
+    this.scene.talk(HOME, 20);
+  }
+
+  report(blocks: Parameters<typeof receiverReport>[0], source: TransportAddress = HOME): void {
+    const sealed = this.#sender.protectRtcp(receiverReport(blocks));
+    assert.ok(typeof sealed !== 'string');
+    this.scene.receive(sealed, source);
+  }
+
+  /** More goes to the peer than three times what came. */
+  get isShown(): boolean {
+    for (let at = 0; at < 400; at++) {
+      const packet = this.scene.component.seal(makeSenderReport(7, this.scene.nowMs, at));
+      if (!packet || !this.scene.component.handleSend(packet, this.scene.nowMs)) return false;
+    }
+    return true;
+  }
+}
+
+describe('8.2.4: reports', () => {
+  it('the times to one path are shifted alike, by something else to each', () => {
+    const { scene } = new Reporter();
+    const real = new DataView(makeSenderReport(OWN_SSRC, scene.nowMs, 1).buffer).getUint32(10);
+    const shift = (lsrOf(reported(scene)) - real) >>> 0;
+    assert.notEqual(shift, 0);
+    assert.equal((lsrOf(reported(scene, 5)) - real) >>> 0, shift);
+    scene.talk(REBOUND, 10);
+    const later = new DataView(makeSenderReport(OWN_SSRC, scene.nowMs, 1).buffer).getUint32(10);
+    assert.notEqual((lsrOf(reported(scene)) - later) >>> 0, shift);
+  });
+
+  it('who repeats one is shown, and the application gets its own time back', () => {
+    const reporter = new Reporter();
+    const { scene } = reporter;
+    const real = new DataView(makeSenderReport(OWN_SSRC, scene.nowMs, 1).buffer).getUint32(10);
+    const lsr = lsrOf(reported(scene));
+    reporter.report([{ ssrc: OWN_SSRC, lsr }]);
+    const { bytes } = scene.bench.deliveries.at(-1)!;
+    assert.equal(new DataView(bytes.buffer, bytes.byteOffset).getUint32(24), real);
+    assert.ok(reporter.isShown);
+  });
+
+  it('a guess, a second block about the same stream, or one about a stranger shows nothing', () => {
+    const reporter = new Reporter();
+    const lsr = lsrOf(reported(reporter.scene));
+    reporter.report([
+      { ssrc: OWN_SSRC, lsr: lsr ^ 1 },
+      { ssrc: OWN_SSRC, lsr },
+    ]);
+    reporter.report([{ ssrc: 99, lsr }]);
+    assert.equal(reporter.isShown, false);
+  });
+
+  it('of each stream the newest eight count', () => {
+    for (const [later, isShown] of [
+      [7, true],
+      [8, false],
+    ] as const) {
+      const reporter = new Reporter();
+      const lsr = lsrOf(reported(reporter.scene));
+      for (let at = 0; at < later; at++) {
+        reporter.scene.talk();
+        reported(reporter.scene);
+      }
+      reporter.report([{ ssrc: OWN_SSRC, lsr }]);
+      assert.equal(reporter.isShown, isShown, `${later} later`);
+    }
+  });
+
+  it('what went to the old address shows nothing of the new one', () => {
+    const reporter = new Reporter();
+    const { scene } = reporter;
+    const lsr = lsrOf(reported(scene));
+    scene.talk(REBOUND, 10);
+    assert.deepEqual(scene.mapping, REBOUND);
+    reporter.report([{ ssrc: OWN_SSRC, lsr }], REBOUND);
+    assert.equal(reporter.isShown, false);
+  });
+
+  it('who is shown by a report keeps the media from somebody who copies, though he is at home (8.2.2)', () => {
+    for (const isReported of [true, false]) {
+      const reporter = new Reporter();
+      const { scene } = reporter;
+      scene.call.peer({ address: READER.address, transport: 'udp' });
+      if (isReported) reporter.report([{ ssrc: OWN_SSRC, lsr: lsrOf(reported(scene)) }]);
+      for (let at = 0; at < 5; at++) {
+        const packet = scene.voice.rtp();
+        scene.receive(packet, READER);
+        scene.bench.advance(2);
+        scene.receive(packet, HOME);
+        scene.bench.advance(18);
+      }
+      assert.deepEqual(scene.mapping, isReported ? HOME : READER);
+    }
+  });
+});
