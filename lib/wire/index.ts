@@ -5,6 +5,8 @@
 export { formatAddress, formatIp, isSameAddress, normaliseIp, parseIp } from './address.js';
 export type { TransportAddress } from './address.js';
 export { asciiBytes } from './ascii.js';
+export { formatCrypto } from './crypto-attribute.js';
+export type { CryptoAttribute, CryptoKey } from './crypto-attribute.js';
 export { decodeBase64url, encodeBase64url } from './base64url.js';
 export {
   encodeIceCheck,
@@ -47,7 +49,7 @@ export type { RtpHeader } from './rtp.js';
 export { isSameBytes } from './same-bytes.js';
 export { connectionFault } from './sdp-connection.js';
 export type { ConnectionFault } from './sdp-connection.js';
-export { isDtlsSrtp } from './sdp-fields.js';
+export { isDtlsSrtp, isSecureRtp } from './sdp-fields.js';
 export { SDP_LIMITS, parseSdp, spliceLatch, stripLatch } from './sdp.js';
 export type { Direction, IceCredentials, Sdp, SdpLimits, SdpMedia, SectionKey } from './sdp.js';
 export { ATTRIBUTE } from './stun-attribute-types.js';

@@ -90,3 +90,8 @@ export function parseBundleGroup(value: string): readonly string[] | undefined {
 export function isDtlsSrtp(protocol: string): boolean {
   return /^(?:UDP\/TLS|TCP\/DTLS)\/RTP\//i.test(protocol);
 }
+
+/** The protocol of an `m=` line is RTP whose keys stand in the description (RFC 4568): with them alone there is media. */
+export function isSecureRtp(protocol: string): boolean {
+  return /^RTP\/SAVPF?$/i.test(protocol);
+}

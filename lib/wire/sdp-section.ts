@@ -4,6 +4,8 @@
  * (protocol.md 2). What a section inherits is not known here but for the word: see sdp.ts.
  */
 
+import { parseCrypto } from './crypto-attribute.js';
+import type { CryptoAttribute } from './crypto-attribute.js';
 import { parseChallenge, parseLatch } from './latch-attribute.js';
 import type { LatchAttribute } from './latch-attribute.js';
 import { refuse, succeed } from './result.js';
@@ -14,6 +16,9 @@ import type { SectionKey } from './sdp-lines.js';
 
 /** Which way media flows, seen from the one who wrote the SDP (RFC 8866 section 6.7). */
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+
+/** Reason: linear work for a section, and twice as many as there are suites. */
+const MAX_CRYPTO_LINES = 16;
 
 /** The value of an attribute and the number of its line. */
 interface AttributeLine {
@@ -42,6 +47,8 @@ export interface Section {
   iceUfrag?: string;
   icePwd?: string;
   challenges: AttributeLine[];
+  cryptoLineCount: number;
+  readonly cryptos: CryptoAttribute[];
   readonly rtpmaps: Map<number, string>;
   readonly fmtps: Map<number, string>;
 }
@@ -57,6 +64,8 @@ export function openSection(key: SectionKey, start: number): Section {
     rtcpMux: false,
     bundleOnly: false,
     challenges: [],
+    cryptoLineCount: 0,
+    cryptos: [],
     bundle: [],
     rtpmaps: new Map(),
     fmtps: new Map(),
@@ -111,6 +120,9 @@ export function readAttribute(section: Section, name: string, attribute: Attribu
     case 'ice-pwd':
       if (/^[A-Za-z0-9+/]{22,256}$/.test(attribute.value)) section.icePwd = attribute.value;
       return undefined;
+    case 'crypto':
+      readCrypto(section, attribute.value);
+      return undefined;
     case 'rtcp-mux':
       section.rtcpMux = true;
       return undefined;
@@ -140,6 +152,14 @@ function readLatch(section: Section, attribute: AttributeLine): Refusal | undefi
   }
   section.latch = parsed.value;
   return undefined;
+}
+
+/** Those of one section are told apart by their tags (RFC 4568 section 4.1). What is malformed, or too many, is not offered. */
+function readCrypto(section: Section, value: string): void {
+  if (++section.cryptoLineCount > MAX_CRYPTO_LINES) return;
+  const parsed = parseCrypto(value);
+  if (parsed.ok && section.cryptos.every(({ tag }) => tag !== parsed.value.tag))
+    section.cryptos.push(parsed.value);
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 
 import type { TransportAddress } from './address.js';
+import type { CryptoAttribute } from './crypto-attribute.js';
 import type { LatchAttribute } from './latch-attribute.js';
 import { refuse, succeed } from './result.js';
 import type { Result } from './result.js';
@@ -61,6 +62,13 @@ export interface SdpMedia {
   readonly challenge?: Uint8Array | undefined;
   /** The peer's ICE credentials in force (RFC 8839 section 5.4): both, or none. */
   readonly ice?: IceCredentials | undefined;
+  /**
+   * The keys with which the one who wrote the SDP protects its packets (RFC 4568), those of the section itself, as there is no other
+   * level for them: what can be read, up to 16 lines. Secrets: never to be printed.
+   */
+  readonly cryptos: readonly CryptoAttribute[];
+  /** There is an `a=crypto` in the section, readable or not. */
+  readonly hasCryptoLine: boolean;
   /** By payload type: `opus/48000/2`. Static types have no entry unless the SDP has. */
   readonly rtpmaps: ReadonlyMap<number, string>;
   readonly fmtps: ReadonlyMap<number, string>;
@@ -163,7 +171,7 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
   for (const [index, section] of sections.entries()) {
     const challenge = readChallenge(section, session);
     if (!challenge.ok) return challenge;
-    const { mediaLine, mid, rtcpMux, bundleOnly, rtpmaps, fmtps, start, end } = section;
+    const { mediaLine, mid, rtcpMux, bundleOnly, cryptos, rtpmaps, fmtps, start, end } = section;
     const address = section.address ?? session.address ?? '';
     const nextPort = mediaLine.port > 0 && mediaLine.port < PORT_MAX ? mediaLine.port + 1 : 0;
     media.push({
@@ -181,6 +189,8 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
       latch: section.latch ?? session.latch,
       challenge: challenge.value,
       ice: iceOf(section, session),
+      cryptos,
+      hasCryptoLine: section.cryptoLineCount > 0,
       rtpmaps,
       fmtps,
       start,

@@ -73,6 +73,12 @@ export const sdpShapes: Record<string, (size: number) => string> = {
     sdpOf(size, 'm=video 9 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n', 'a=rtcp-fb:96 nack\r\n'),
   'an extension of spaces': (size) => sdpOf(size, 'm=audio 9 RTP/AVP 0\r\na=extmap:1 u', ' ', 'x\r\n'),
   'an extension of slashes': (size) => sdpOf(size, 'm=audio 9 RTP/AVP 0\r\na=extmap:1', '/a', 'x\r\n'),
+  'keys without end': (size) =>
+    sdpOf(size, 'm=audio 9 RTP/SAVP 0\r\n', `a=crypto:1 X inline:${'A'.repeat(40)}\r\n`),
+  'a key of equals signs': (size) =>
+    sdpOf(size, 'm=audio 9 RTP/SAVP 0\r\na=crypto:1 X inline:', '=', 'x\r\n'),
+  'a key of key texts': (size) => sdpOf(size, 'm=audio 9 RTP/SAVP 0\r\na=crypto:1 X ', 'inline:A;', '\r\n'),
+  'a key of spaces': (size) => sdpOf(size, 'm=audio 9 RTP/SAVP 0\r\na=crypto:1 X inline:A', ' ', 'x\r\n'),
   'a packet time of spaces': (size) => sdpOf(size, 'm=audio 9 RTP/AVP 0\r\na=ptime:2', ' ', 'x\r\n'),
   'a time of spaces': (size) => sdpOf(size, 't=0 0', ' ', 'x\r\nm=audio 9 RTP/AVP 0\r\n'),
   'format parameters': (size) =>

@@ -37,6 +37,75 @@ function section(...lines: string[]): SdpMedia {
   return media;
 }
 
+const KEY = 'WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz';
+const crypto = (tag: number, suite = 'AES_CM_128_HMAC_SHA1_80', key = KEY): string =>
+  `a=crypto:${tag} ${suite} inline:${key}`;
+
+describe('the keys of SRTP in an SDP (RFC 4568)', () => {
+  it('are those of their section, several, in order; the session level has none', () => {
+    const { media } = read(
+      sdpOf(
+        crypto(9),
+        'm=audio 4000 RTP/SAVP 0',
+        crypto(1, 'AEAD_AES_256_GCM'),
+        `${crypto(7)}|2^31`,
+        'm=video 0 RTP/AVP 96',
+      ),
+    );
+    assert.deepEqual(
+      media.map(({ cryptos, hasCryptoLine }) => [
+        hasCryptoLine,
+        ...cryptos.map(({ tag, suite }) => `${tag} ${suite}`),
+      ]),
+      [[true, '1 AEAD_AES_256_GCM', '7 AES_CM_128_HMAC_SHA1_80'], [false]],
+    );
+    assert.deepEqual(media[0]?.cryptos[1]?.keys[0], {
+      keyAndSalt: Uint8Array.from(Buffer.from(KEY, 'base64')),
+      lifetimePackets: 2 ** 31,
+    });
+  });
+
+  it('are not offered where they are malformed or have the tag of another, and the rest of the SDP stands', () => {
+    const { cryptos, hasCryptoLine, port } = section(
+      'a=crypto',
+      'a=crypto:',
+      crypto(1, 'X', '_'),
+      crypto(1),
+      crypto(1, 'AEAD_AES_128_GCM'),
+      `${crypto(2)}\0`,
+    );
+    assert.deepEqual(
+      [port, hasCryptoLine, cryptos.map(({ tag, suite }) => [tag, suite])],
+      [4000, true, [[1, 'AES_CM_128_HMAC_SHA1_80']]],
+    );
+    const unreadable = section('a=crypto:none');
+    assert.deepEqual([unreadable.hasCryptoLine, unreadable.cryptos], [true, []]);
+  });
+
+  it('are sixteen at most', () => {
+    const lines = Array.from({ length: 40 }, (_, i) => crypto(i + 1));
+    assert.deepEqual(
+      section(...lines).cryptos.map(({ tag }) => tag),
+      lines.slice(0, 16).map((_, i) => i + 1),
+    );
+  });
+
+  it('are in no error about another line (P7)', () => {
+    for (const { message } of [
+      refused(sdpOf(AUDIO, crypto(1), 'm=audio')),
+      refused(sdpOf(AUDIO, crypto(1), LATCH, LATCH)),
+    ])
+      assert.ok(!message.includes(KEY.slice(0, 8)), message);
+  });
+
+  it('stay byte for byte where our lines are put in and taken out', () => {
+    const text = sdpOf(AUDIO, crypto(1), 'a=crypto:what ever');
+    const spliced = spliceLatch(read(text), new Map([[0, [LATCH]]]));
+    assert.equal(spliced, `${text}${LATCH}\r\n`);
+    assert.equal(stripLatch(spliced), text);
+  });
+});
+
 describe('an SDP', () => {
   it('gives what latching needs of each section', () => {
     const text = sdpOf(
@@ -86,6 +155,8 @@ describe('an SDP', () => {
       isRejected: false,
       transport: 0,
       ice: undefined,
+      cryptos: [],
+      hasCryptoLine: false,
       rtpmaps: new Map([
         [0, 'PCMU/8000'],
         [101, 'telephone-event/8000'],
@@ -113,6 +184,8 @@ describe('an SDP', () => {
       latch: undefined,
       challenge: undefined,
       ice: undefined,
+      cryptos: [],
+      hasCryptoLine: false,
       rtpmaps: new Map(),
       fmtps: new Map(),
       start: text.indexOf('m=video'),

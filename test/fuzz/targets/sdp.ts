@@ -44,6 +44,7 @@ export const SDP_WORDS: readonly string[] = [
   'a=latch:1 Ab3pQ7vT0aLm 8lubHdWjU5bwM2LRiafWCjC0yXeV6L7Mwibi_47dRBI suite=AES-256\r\n',
   'a=latch-challenge:gK0Tr7sQgq2cp66IN9sEHw\r\n',
   'a=latch',
+  'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4 KDR=1\r\n',
   '\r',
   '\n',
   '\r\n',
@@ -126,6 +127,11 @@ function checkSdp(sdp: Sdp, lines: readonly string[]): void {
     if (latch)
       hold(/^[A-Za-z0-9]{8,32}$/.test(latch.tag) && latch.secret.length === 32, 'a latch that is none');
     if (media.challenge) hold(media.challenge.length === 16 && latch !== undefined, 'a word without a latch');
+    hold(media.cryptos.length === 0 || media.hasCryptoLine, 'a key out of no line');
+    hold(
+      new Set(media.cryptos.map(({ tag }) => tag)).size === media.cryptos.length,
+      'a tag that is two keys',
+    );
     if (ice) hold(ice.ufrag !== '' && ice.pwd !== '', 'half an ICE');
     hold(!/[\r\n\0]/.test(media.address), 'an address with a line end');
   }
