@@ -80,6 +80,12 @@ export function parsePayloadLine(value: string): readonly [number, string] | und
   return [Number(payloadType), value.slice(space + 1)];
 }
 
+/** Reads what follows `a=ssrc:`: a number of 32 bits, and what is said of it (RFC 5576 section 4.1). */
+export function parseSsrc(value: string): number | undefined {
+  const [, text] = /^([0-9]{1,10})(?: |$)/.exec(value) ?? [];
+  return text !== undefined && Number(text) < 2 ** 32 ? Number(text) : undefined;
+}
+
 /** Reads what follows `a=group:` when it is a BUNDLE group: its mids in order (RFC 9143). */
 export function parseBundleGroup(value: string): readonly string[] | undefined {
   const [semantics, ...mids] = wordsOf(value);

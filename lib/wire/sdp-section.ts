@@ -10,7 +10,7 @@ import { parseChallenge, parseLatch } from './latch-attribute.js';
 import type { LatchAttribute } from './latch-attribute.js';
 import { refuse, succeed } from './result.js';
 import type { Result, WireError } from './result.js';
-import { parseBundleGroup, parsePayloadLine, parseRtcpLine } from './sdp-fields.js';
+import { parseBundleGroup, parsePayloadLine, parseRtcpLine, parseSsrc } from './sdp-fields.js';
 import type { RtcpLine } from './sdp-fields.js';
 import type { SectionKey } from './sdp-lines.js';
 
@@ -19,6 +19,9 @@ export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
 /** Reason: linear work for a section, and twice as many as there are suites. */
 const MAX_CRYPTO_LINES = 16;
+
+/** As many as are told apart under one key (protocol.md 8.2.1). */
+const MAX_SSRCS = 64;
 
 /** The value of an attribute and the number of its line. */
 interface AttributeLine {
@@ -49,6 +52,7 @@ export interface Section {
   challenges: AttributeLine[];
   cryptoLineCount: number;
   readonly cryptos: CryptoAttribute[];
+  readonly ssrcs: Set<number>;
   readonly rtpmaps: Map<number, string>;
   readonly fmtps: Map<number, string>;
 }
@@ -66,6 +70,7 @@ export function openSection(key: SectionKey, start: number): Section {
     challenges: [],
     cryptoLineCount: 0,
     cryptos: [],
+    ssrcs: new Set(),
     bundle: [],
     rtpmaps: new Map(),
     fmtps: new Map(),
@@ -123,6 +128,11 @@ export function readAttribute(section: Section, name: string, attribute: Attribu
     case 'crypto':
       readCrypto(section, attribute.value);
       return undefined;
+    case 'ssrc': {
+      const ssrc = parseSsrc(attribute.value);
+      if (ssrc !== undefined && section.ssrcs.size < MAX_SSRCS) section.ssrcs.add(ssrc);
+      return undefined;
+    }
     case 'rtcp-mux':
       section.rtcpMux = true;
       return undefined;

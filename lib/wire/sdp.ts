@@ -69,6 +69,8 @@ export interface SdpMedia {
   readonly cryptos: readonly CryptoAttribute[];
   /** There is an `a=crypto` in the section, readable or not. */
   readonly hasCryptoLine: boolean;
+  /** The SSRCs that the one who wrote the SDP says it sends (RFC 5576), each once, up to 64. */
+  readonly ssrcs: readonly number[];
   /** By payload type: `opus/48000/2`. Static types have no entry unless the SDP has. */
   readonly rtpmaps: ReadonlyMap<number, string>;
   readonly fmtps: ReadonlyMap<number, string>;
@@ -171,7 +173,7 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
   for (const [index, section] of sections.entries()) {
     const challenge = readChallenge(section, session);
     if (!challenge.ok) return challenge;
-    const { mediaLine, mid, rtcpMux, bundleOnly, cryptos, rtpmaps, fmtps, start, end } = section;
+    const { mediaLine, mid, rtcpMux, bundleOnly, cryptos, ssrcs, rtpmaps, fmtps, start, end } = section;
     const address = section.address ?? session.address ?? '';
     const nextPort = mediaLine.port > 0 && mediaLine.port < PORT_MAX ? mediaLine.port + 1 : 0;
     media.push({
@@ -191,6 +193,7 @@ function finish(text: string, session: Section, sections: readonly MediaSection[
       ice: iceOf(section, session),
       cryptos,
       hasCryptoLine: section.cryptoLineCount > 0,
+      ssrcs: [...ssrcs],
       rtpmaps,
       fmtps,
       start,

@@ -75,6 +75,7 @@ export const sdpShapes: Record<string, (size: number) => string> = {
   'an extension of slashes': (size) => sdpOf(size, 'm=audio 9 RTP/AVP 0\r\na=extmap:1', '/a', 'x\r\n'),
   'keys without end': (size) =>
     sdpOf(size, 'm=audio 9 RTP/SAVP 0\r\n', `a=crypto:1 X inline:${'A'.repeat(40)}\r\n`),
+  'SSRCs without end': (size) => sdpOf(size, 'm=audio 9 RTP/AVP 0\r\n', 'a=ssrc:7 cname:a\r\n'),
   'a key of equals signs': (size) =>
     sdpOf(size, 'm=audio 9 RTP/SAVP 0\r\na=crypto:1 X inline:', '=', 'x\r\n'),
   'a key of key texts': (size) => sdpOf(size, 'm=audio 9 RTP/SAVP 0\r\na=crypto:1 X ', 'inline:A;', '\r\n'),

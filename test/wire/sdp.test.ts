@@ -41,6 +41,19 @@ const KEY = 'WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz';
 const crypto = (tag: number, suite = 'AES_CM_128_HMAC_SHA1_80', key = KEY): string =>
   `a=crypto:${tag} ${suite} inline:${key}`;
 
+describe('the SSRCs that an SDP announces (RFC 5576)', () => {
+  it('are told once each, whatever is said of them', () => {
+    const lines = ['4294967295 cname:a', '7 cname:a', '7 msid:b c', '7'].map((value) => `a=ssrc:${value}`);
+    assert.deepEqual(section(...lines).ssrcs, [4_294_967_295, 7]);
+  });
+
+  it('are none where the number is none, and 64 at most', () => {
+    assert.deepEqual(section('a=ssrc', 'a=ssrc:', 'a=ssrc:4294967296 x', 'a=ssrc:7x', 'a=ssrc:-1').ssrcs, []);
+    const lines = Array.from({ length: 100 }, (_, i) => `a=ssrc:${i} cname:a`);
+    assert.equal(section(...lines).ssrcs.length, 64);
+  });
+});
+
 describe('the keys of SRTP in an SDP (RFC 4568)', () => {
   it('are those of their section, several, in order; the session level has none', () => {
     const { media } = read(
@@ -157,6 +170,7 @@ describe('an SDP', () => {
       ice: undefined,
       cryptos: [],
       hasCryptoLine: false,
+      ssrcs: [],
       rtpmaps: new Map([
         [0, 'PCMU/8000'],
         [101, 'telephone-event/8000'],
@@ -186,6 +200,7 @@ describe('an SDP', () => {
       ice: undefined,
       cryptos: [],
       hasCryptoLine: false,
+      ssrcs: [],
       rtpmaps: new Map(),
       fmtps: new Map(),
       start: text.indexOf('m=video'),
