@@ -29,7 +29,7 @@ import { readSsrc } from './route/heard-ssrcs.js';
 import { ufragKey } from './proof/ice-generation.js';
 import { SUITES } from './suite.js';
 import { Port, type Route } from './route/port.js';
-import { SdpSession } from './exchange/sdp-session.js';
+import { SdpSession, type SdpSessionOptions } from './exchange/sdp-session.js';
 
 /** One datagram to send from a port. */
 export interface Transmit {
@@ -130,7 +130,7 @@ export class Engine {
    * A call whose agreements come out of offers and answers in SDP.
    * @throws LatchkeyError LATCHKEY_OPTION for a `peer` that is none
    */
-  createSession(options: CallOptions): SdpSession {
+  createSession(options: SdpSessionOptions): SdpSession {
     return new SdpSession(options, (each) => this.#openCall(each), this.#context);
   }
 

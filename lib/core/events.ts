@@ -44,6 +44,9 @@ export interface MappingView {
   readonly rttMs?: number;
 }
 
+/** What protects a stream that has lost something: `latch` and `ice` where its media was SRTP beside them, and is no more. */
+export type DowngradedTo = 'latch' | 'ice' | 'srtp' | 'legacy' | 'none' | 'rejected';
+
 export type LatchEvent = EventBase &
   (
     | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' | 'legacy' }
@@ -67,7 +70,7 @@ export type LatchEvent = EventBase &
     | ({ readonly type: 'rebound'; readonly previous: TransportAddress } & MappingView)
     | {
         readonly type: 'downgraded';
-        readonly to: 'ice' | 'srtp' | 'legacy' | 'none' | 'rejected';
+        readonly to: DowngradedTo;
         readonly reason: string;
       }
     | { readonly type: 'rejected'; readonly status: 400 | 488; readonly warning: string }

@@ -30,7 +30,7 @@ export { natBetween } from './events.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
 export { checkOptions, option, refuseOption } from './option-check.js';
 export type { OptionRule, OptionRules } from './option-check.js';
-export type { SdpSession } from './exchange/sdp-session.js';
+export type { SdpSession, SdpSessionOptions } from './exchange/sdp-session.js';
 export type { RefusedVerdict, Verdict } from './exchange/verdict.js';
 export { createOwnHalf } from './proof/credentials.js';
 export type { LatchHalf, LatchTerms } from './proof/credentials.js';

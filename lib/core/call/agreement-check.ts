@@ -6,7 +6,7 @@ import { LatchkeyError } from '../errors.js';
 import { NAMED_KEY_BYTES, SECRET_BYTES, WORD_BYTES, type LatchHalf } from '../proof/credentials.js';
 import type { IceHalf } from '../proof/ice-generation.js';
 import { isSuite } from '../suite.js';
-import { checkSrtpTerms } from '../proof/srtp-terms.js';
+import { checkSrtpTerms, type SrtpTerms } from '../proof/srtp-terms.js';
 import type { Agreement, IceAgreement, LatchAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
 
 /** What of the call decides. */
@@ -24,22 +24,22 @@ export function checkAgreement(agreement: Agreement, call: AgreeingCall): void {
   switch (agreement.kind) {
     case 'latch':
       checkLatch(agreement, call);
-      return checkMedia(agreement);
+      return checkMedia(agreement, call);
     case 'ice':
       checkIce(agreement, call);
-      return checkMedia(agreement);
+      return checkMedia(agreement, call);
     case 'srtp':
       checkSrtp(agreement, call);
-      return checkMedia(agreement);
+      return checkMedia(agreement, call);
     case 'none':
       if (call.policy === 'require') refuse('the policy "require" allows no agreement of kind "none"');
-      return checkMedia(agreement);
+      return checkMedia(agreement, call);
     case 'legacy':
       // Blind latching is for those who asked for it by name (protocol.md 7).
       if (call.policy !== 'legacy') refuse(`the policy "${call.policy}" allows none of kind "legacy"`);
       if (!agreement.payloadTypes.every((type) => isWhole(type, 0, 127)))
         refuse('payloadTypes has numbers from 0 to 127');
-      return checkMedia(agreement);
+      return checkMedia(agreement, call);
     case 'closed':
       return;
     default:
@@ -80,14 +80,19 @@ function checkIce({ own, peer }: IceAgreement, { role, policy, isSecure }: Agree
   checkIceHalf('peer', peer);
 }
 
-function checkSrtp(agreement: SrtpAgreement, { role, isSecure, hasSrtp }: AgreeingCall): void {
-  if (!hasSrtp) refuse('this engine was made without the ciphers of SRTP');
-  if (role !== 'verifier') refuse('srtp is for a verifier: a prover does without (protocol.md 8.2)');
-  // Whoever read the key on the way could prove any address with it, and hear the call (protocol.md 8.2).
-  if (!isSecure) refuse('srtp is agreed on over encrypted signalling or loopback only');
-  checkSrtpTerms(agreement);
+function checkSrtp(agreement: SrtpAgreement, call: AgreeingCall): void {
+  if (call.role !== 'verifier') refuse('srtp is for a verifier: a prover does without (protocol.md 8.2)');
+  if (agreement.srtp) refuse('srtp has its keys once');
+  checkSrtpKeys(agreement, call);
   if (agreement.ssrcs?.every((ssrc) => isWhole(ssrc, 0, 2 ** 32 - 1)) === false)
     refuse('ssrcs has whole numbers of 32 bits');
+}
+
+function checkSrtpKeys(terms: SrtpTerms, { isSecure, hasSrtp }: AgreeingCall): void {
+  if (!hasSrtp) refuse('this engine was made without the ciphers of SRTP');
+  // Whoever read the key on the way could prove any address with it, and hear the call (protocol.md 8.2).
+  if (!isSecure) refuse('srtp is agreed on over encrypted signalling or loopback only');
+  checkSrtpTerms(terms);
 }
 
 /** The lengths of RFC 8839 section 5.4. */
@@ -97,7 +102,12 @@ function checkIceHalf(name: 'own' | 'peer', { ufrag, pwd }: IceHalf): void {
   if (length < 22 || length > 256) refuse(`${name}.pwd has 22 to 256 bytes`);
 }
 
-function checkMedia({ remote, rtcp, expectsMedia, advertised }: MediaTerms): void {
+function checkMedia({ remote, rtcp, expectsMedia, advertised, srtp }: MediaTerms, call: AgreeingCall): void {
+  if (srtp) {
+    checkSrtpKeys(srtp, call);
+    if (!srtp.own)
+      refuse('srtp.own is there beside latch or ICE: keys of the application are its own matter');
+  }
   checkAddress('remote', remote);
   checkAddress('rtcp.remote', rtcp?.remote);
   if (rtcp?.sharesPort !== undefined && typeof rtcp.sharesPort !== 'boolean')

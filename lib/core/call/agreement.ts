@@ -20,6 +20,11 @@ export interface MediaTerms {
   readonly expectsMedia: boolean;
   /** Our own IP address as the peer was told it: it says which private addresses are near (protocol.md 5.7). */
   readonly advertised?: string | undefined;
+  /**
+   * The media is SRTP, while something better says where the peer is: latch or ICE, or the policy of a prover. We protect and decrypt with
+   * these keys, so they have our own. Of an SRTP agreement the keys stand beside this.
+   */
+  readonly srtp?: SrtpTerms | undefined;
 }
 
 /** Latch: keys come out of both halves (protocol.md 2, 3). */
@@ -63,3 +68,18 @@ export type Agreement =
 
 /** Agreements under which media may flow. */
 export type OpenAgreement = Exclude<Agreement, ClosedAgreement>;
+
+/** The keys of its media, where it is SRTP and we know them. */
+export function srtpTermsOf(agreement: Agreement): SrtpTerms | undefined {
+  switch (agreement.kind) {
+    case 'srtp':
+      return agreement;
+    case 'latch':
+    case 'ice':
+    case 'none':
+    case 'legacy':
+      return agreement.srtp;
+    case 'closed':
+      return undefined;
+  }
+}

@@ -6,23 +6,14 @@ import type { Policy, Role } from '../context.js';
 import { addCounters, createCounters, type Counters } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import { LatchkeyError } from '../errors.js';
-import { natBetween, type ComponentId } from '../events.js';
+import { natBetween, type ComponentId, type DowngradedTo } from '../events.js';
 import type { Component, ComponentContext } from '../path/component.js';
-import type { Agreement, OpenAgreement } from './agreement.js';
+import type { Agreement } from './agreement.js';
 import { checkAgreement } from './agreement-check.js';
+import { bestOf, lostBetween, standingOf, type Lost } from './downgrade.js';
 import type { CallHandle, CallOptions, CallProtection, StreamStatus } from './call-handle.js';
 import { PeerFacts, type PeerSource } from './peer-facts.js';
 import { Transport } from './transport.js';
-
-type Proof = NonNullable<Transport['proof']>;
-
-/** In order of preference (protocol.md 8); those that prove nothing are less than each. */
-const PROOFS: readonly string[] = ['latch', 'ice', 'srtp'];
-
-function isLess(kind: OpenAgreement['kind'], before: Proof): kind is Exclude<OpenAgreement['kind'], 'latch'> {
-  const place = PROOFS.indexOf(kind);
-  return place < 0 || place > PROOFS.indexOf(before);
-}
 
 /** Made by `Engine.openCall`. */
 export class EngineCall implements CallHandle {
@@ -189,8 +180,8 @@ export class EngineCall implements CallHandle {
     if (agreement.kind !== 'closed') {
       this.advertised = agreement.advertised;
       // protocol.md P10: nobody goes on with less in silence.
-      const { proof } = transport;
-      if (proof && isLess(agreement.kind, proof)) this.#tellDowngrade(media, proof, agreement.kind);
+      const lost = transport.standing && lostBetween(transport.standing, standingOf(agreement));
+      if (lost) this.#emitDowngrade(media, agreement.kind, lost);
     }
     transport.carryOut(agreement, nowMs);
     if (agreement.kind === 'none') this.#tellUnprotected(media);
@@ -209,15 +200,11 @@ export class EngineCall implements CallHandle {
     };
   }
 
-  /** A peer that had latch comes without, and the policy has nothing else for it. */
-  tellRejected(media: number): void {
-    this.#tellDowngrade(media, 'latch', 'rejected');
-  }
-
-  #tellDowngrade(media: number, from: Proof, to: Exclude<OpenAgreement['kind'], 'latch'> | 'rejected'): void {
-    const name = from === 'latch' ? from : from.toUpperCase();
-    const reason = `the peer no longer offers ${name}`;
-    this.#context.emit({ type: 'downgraded', ...this.placeOf(media), to, reason });
+  /** A description that asks for less is not taken: what was agreed on before stands. */
+  tellRefusedDowngrade(media: number): void {
+    const standing = this.#transports.get(media)?.standing;
+    const lost = standing && bestOf(standing);
+    if (lost) this.#emitDowngrade(media, 'rejected', lost);
   }
 
   close(nowMs: number): void {
@@ -227,6 +214,11 @@ export class EngineCall implements CallHandle {
     for (const transport of this.#transports.values()) transport.close(nowMs);
     this.#isClosed = true;
     this.#onClose();
+  }
+
+  #emitDowngrade(media: number, to: DowngradedTo, lost: Lost): void {
+    const reason = `the peer no longer offers ${lost}`;
+    this.#context.emit({ type: 'downgraded', ...this.placeOf(media), to, reason });
   }
 
   #tellComponents(): void {

@@ -11,8 +11,8 @@ import { copyIceHalf, isSameIceHalf, type IceGeneration, type IceTerms } from '.
 import type { Protection } from '../proof/protection.js';
 import type { Secret } from '../proof/secret.js';
 import { SrtpKeys } from '../proof/srtp-keys.js';
-import type { Suite } from '../suite.js';
 import type { Agreement, IceAgreement, LegacyAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
+import { standingOf, type Standing } from './downgrade.js';
 
 /** A generation, and by what another pair of halves is told from its own. */
 interface InForce {
@@ -26,6 +26,7 @@ export class Transport {
   #former: Generation | undefined;
   #ice: IceGeneration | undefined;
   #srtp: SrtpKeys | undefined;
+  #standing: Standing | undefined;
   /** Our offer is pending, with this tag in it if it has one. */
   #awaited: { readonly tag: string | undefined } | undefined;
   readonly #components = new Map<ComponentId, Component>();
@@ -44,16 +45,9 @@ export class Transport {
     return this.#components.get(id);
   }
 
-  /** The suite of the generation in force. */
-  get suite(): Suite | undefined {
-    return this.#latch?.generation.suite;
-  }
-
-  /** What proves its addresses: undefined where nothing does. */
-  get proof(): 'latch' | 'ice' | 'srtp' | undefined {
-    if (this.#latch) return 'latch';
-    if (this.#ice) return 'ice';
-    return this.#srtp && 'srtp';
+  /** Of the agreement in force. */
+  get standing(): Standing | undefined {
+    return this.#standing;
   }
 
   component(id: ComponentId): Component {
@@ -110,6 +104,7 @@ export class Transport {
         this.#forgetGenerations();
         break;
     }
+    this.#standing = standingOf(agreement);
     this.endWait();
     this.#forgetFormer();
   }

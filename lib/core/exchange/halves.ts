@@ -1,8 +1,9 @@
 // The halves of secrets that the two sides have told each other in SDP for one transport: ours, which every later offer repeats
-// (protocol.md 2), and the peer's, by which a repeated description is known. What runs has keys of its own.
-import type { IceCredentials, LatchAttribute } from '../../wire/index.js';
-import type { Agreement } from '../call/agreement.js';
-import type { Crypto, Random } from '../crypto.js';
+// (protocol.md 2), and the peer's, by which a repeated description is known; keys of SRTP alike. What runs has keys of its own.
+import type { CryptoKey, IceCredentials, LatchAttribute } from '../../wire/index.js';
+import type { SrtpSuite } from '../../srtp/index.js';
+import { srtpTermsOf, type Agreement } from '../call/agreement.js';
+import { randomBytes, type Crypto, type Random } from '../crypto.js';
 import { copyHalf, createOwnHalf, forgetHalf, isSamePeer, type LatchHalf } from '../proof/credentials.js';
 import {
   copyIceHalf,
@@ -11,7 +12,14 @@ import {
   isSameIceHalf,
   type IceHalf,
 } from '../proof/ice-generation.js';
+import { Secret } from '../proof/secret.js';
+import type { SrtpKey, SrtpTerms } from '../proof/srtp-terms.js';
 import type { Suite } from '../suite.js';
+
+/** Master key and master salt, one after the other. */
+export function createSrtpKey(random: Random, suite: SrtpSuite): Secret {
+  return new Secret(randomBytes(random, suite.keySizeBytes + suite.saltSizeBytes));
+}
 
 export class Halves {
   #own: LatchHalf | undefined;
@@ -20,6 +28,10 @@ export class Halves {
   #suite: Suite | undefined;
   #ownIce: IceHalf | undefined;
   #peerIce: IceHalf | undefined;
+  /** A key of ours for every suite that we have offered or taken: the suites share none. */
+  readonly #srtpKeys = new Map<SrtpSuite, Secret>();
+  /** Those in force; our own is one of `#srtpKeys`. */
+  #srtp: SrtpTerms | undefined;
 
   get own(): LatchHalf | undefined {
     return this.#own;
@@ -46,6 +58,28 @@ export class Halves {
     return this.#ownIce;
   }
 
+  /** Ours in force: master key and master salt. */
+  get ownSrtp(): Secret | undefined {
+    return this.#srtp?.own?.keyAndSalt;
+  }
+
+  /** Our key of an offer's line: the one of before is repeated. */
+  srtpForOffer(random: Random, suite: SrtpSuite): Secret {
+    const key = this.#srtpKeys.get(suite) ?? createSrtpKey(random, suite);
+    this.#srtpKeys.set(suite, key);
+    return key;
+  }
+
+  offeredSrtp(suite: SrtpSuite): Secret | undefined {
+    return this.#srtpKeys.get(suite);
+  }
+
+  /** These are the keys of the peer's that are in force. */
+  isSrtpPeer(crypto: Crypto, suite: SrtpSuite, keys: readonly CryptoKey[]): boolean {
+    const { peer = [] } = this.#srtp ?? {};
+    return peer.length === keys.length && peer.every((key, at) => isSameKey(crypto, key, suite, keys[at]));
+  }
+
   /** The attribute has the tag of the half in force. */
   isPeerTag(tag: string): boolean {
     return this.#peer?.tag === tag;
@@ -68,6 +102,7 @@ export class Halves {
   note(agreement: Agreement): void {
     const { peer, peerIce } = { peer: this.#peer, peerIce: this.#peerIce };
     this.#peer = this.#peerIce = this.#suite = undefined;
+    this.#noteSrtp(srtpTermsOf(agreement));
     switch (agreement.kind) {
       case 'latch':
         if (agreement.own !== this.#own) forgetHalf(this.#own);
@@ -95,6 +130,7 @@ export class Halves {
     const fork = new Halves();
     fork.#own = this.#own && copyHalf(this.#own);
     fork.#ownIce = this.#ownIce && copyIceHalf(this.#ownIce);
+    for (const [suite, key] of this.#srtpKeys) fork.#srtpKeys.set(suite, key.copy());
     return fork;
   }
 
@@ -102,5 +138,28 @@ export class Halves {
     for (const half of [this.#own, this.#peer]) forgetHalf(half);
     for (const half of [this.#ownIce, this.#peerIce]) half?.pwd.forget();
     this.#own = this.#peer = this.#suite = this.#ownIce = this.#peerIce = undefined;
+    this.#noteSrtp(undefined);
+    for (const key of this.#srtpKeys.values()) key.forget();
+    this.#srtpKeys.clear();
   }
+
+  #noteSrtp(terms: SrtpTerms | undefined): void {
+    for (const { keyAndSalt } of this.#srtp?.peer ?? []) keyAndSalt.forget();
+    this.#srtp = terms && { peer: terms.peer, own: terms.own };
+    if (!terms?.own) return;
+    const { suite, keyAndSalt } = terms.own;
+    const before = this.#srtpKeys.get(suite);
+    if (before !== keyAndSalt) before?.forget();
+    this.#srtpKeys.set(suite, keyAndSalt);
+  }
+}
+
+function isSameKey(crypto: Crypto, key: SrtpKey, suite: SrtpSuite, told: CryptoKey | undefined): boolean {
+  return (
+    key.suite === suite &&
+    key.mki?.join() === told?.mki?.join() &&
+    key.lifetimePackets === told?.lifetimePackets &&
+    told !== undefined &&
+    crypto.equal(key.keyAndSalt.reveal(), told.keyAndSalt)
+  );
 }

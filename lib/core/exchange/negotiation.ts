@@ -8,8 +8,8 @@ import {
   type SdpMedia,
   type TransportAddress,
 } from '../../wire/index.js';
-import type { MediaTerms, OpenAgreement } from '../call/agreement.js';
-import type { Context, EngineOptions, Policy } from '../context.js';
+import type { MediaTerms, OpenAgreement, SrtpAgreement } from '../call/agreement.js';
+import type { Context, EngineOptions } from '../context.js';
 import {
   chooseSuite,
   createOwnHalf,
@@ -20,16 +20,16 @@ import {
 } from '../proof/credentials.js';
 import { createIceHalf, iceHalfOf, iceLines, type IceTerms } from '../proof/ice-generation.js';
 import { isSuite, type Suite } from '../suite.js';
-import type { Halves } from './halves.js';
-import type { NamedKeys } from './named-keys.js';
 import {
-  answeredRtcp,
-  isRtp,
-  offeredRtcp,
-  rtcpLines,
-  type RtcpSockets,
-  type RtcpTerms,
-} from './rtcp-terms.js';
+  agreeOnKeys,
+  answeredCryptoLines,
+  keysFault,
+  offeredCryptoLines,
+  type AgreedKeys,
+} from './crypto-lines.js';
+import type { Halves } from './halves.js';
+import { answeredRtcp, isRtp, offeredRtcp, rtcpLines, type RtcpTerms } from './rtcp-terms.js';
+import type { Stance } from './stance.js';
 
 /** One transport that offer and answer both have. */
 export interface Planned {
@@ -40,22 +40,10 @@ export interface Planned {
   readonly rtcp: RtcpTerms;
   /** Why the peer's attribute is malformed in this place. */
   readonly fault: string | undefined;
-}
-
-/** What this side is and may do, in this exchange. */
-export interface Stance {
-  readonly weOffered: boolean;
-  /** Secrets may travel on this hop: protocol.md 2. */
-  readonly isSecure: boolean;
-  readonly isVerifier: boolean;
-  readonly policy: Policy;
-  /** Keys that offers and answers may name. */
-  readonly namedKeys: NamedKeys;
-  /** The peer tag answered for another fork of the same offer. */
-  isForeignTag(tag: string): boolean;
-  rtcpSockets(media: number): RtcpSockets;
-  /** What the offer of ours that is answered says of RTCP. */
-  offeredRtcp(media: number): RtcpTerms | undefined;
+  /** What the peer's `a=crypto` and ours agree on. */
+  readonly keys: AgreedKeys | undefined;
+  /** The section is SRTP, and nothing has been agreed on that we could decrypt it with. */
+  readonly keysFault: string | undefined;
 }
 
 /** An offer and its answer, or as much of it as is known. */
@@ -87,15 +75,17 @@ export function chooseLatch(
   return chooseSuite(offer, ours);
 }
 
-/** What our offer says of one section: our half of latch where the hop is secure, and of ICE where we verify. */
+/** What our offer says of one section: our half of latch and our keys of SRTP where the hop is secure, and ICE where we verify. */
 export function offerLines(
   halves: Halves,
   media: SdpMedia,
   stance: Stance,
-  { random, options: { suites, keepaliveS } }: Context,
+  context: Context,
 ): { readonly lines: readonly string[]; readonly rtcp: RtcpTerms } {
   const { isSecure, isVerifier, namedKeys } = stance;
-  const lines: string[] = [];
+  const { random, options } = context;
+  const { suites, keepaliveS } = options;
+  const lines = offeredCryptoLines(halves, stance, media, context);
   const hasIce = isVerifier && !media.ice;
   const rtcp = hasIce ? offeredRtcp(media, stance.rtcpSockets(media.index)) : asWritten(media);
   const kid = namedKeys.offered ?? halves.own?.kid;
@@ -114,16 +104,20 @@ function asWritten({ rtcpMux: hasMux }: SdpMedia): RtcpTerms {
 }
 
 /** What our answer says of one section. */
-export function answerLines({ agreement, local, rtcp }: Planned, { keepaliveS }: EngineOptions): string[] {
+export function answerLines(
+  { agreement, local, rtcp, keys }: Planned,
+  { keepaliveS }: EngineOptions,
+): string[] {
+  const lines = keys ? answeredCryptoLines(keys) : [];
   switch (agreement.kind) {
     case 'latch':
-      return latchLines(agreement.own, { suite: agreement.suite }, keepaliveS);
+      return [...lines, ...latchLines(agreement.own, { suite: agreement.suite }, keepaliveS)];
     case 'ice':
-      return [...iceLines(agreement.own, local, rtcp.port), ...rtcpLines(rtcp, local)];
+      return [...lines, ...iceLines(agreement.own, local, rtcp.port), ...rtcpLines(rtcp, local)];
     case 'srtp':
     case 'none':
     case 'legacy':
-      return [];
+      return lines;
   }
 }
 
@@ -144,10 +138,21 @@ export function planExchange(
     const halves = halvesOf(index);
     const latch = latchOf(stance, remote);
     const fault = latch && latchFault(stance, context, halves, latch);
-    const terms = agreeOn(stance, context, halves, { local, remote, fault });
+    const keys = agreeOnKeys(stance, context, halves, { local, remote });
+    const ssrcs = ssrcsOf(theirs, index);
+    const terms = agreeOn(stance, context, halves, { local, remote, fault, keys, ssrcs });
     const rtcp = rtcpOf(stance, local, remote, terms.kind);
     const agreement = { ...terms, ...mediaTerms(local, remote, rtcp), advertised };
-    planned.push({ local, remote, fault, rtcp, agreement });
+    const isKeyed = keys !== undefined || local.hasCryptoLine;
+    planned.push({
+      local,
+      remote,
+      fault,
+      rtcp,
+      keys,
+      keysFault: keysFault(stance, remote, isKeyed),
+      agreement,
+    });
   }
   return planned;
 }
@@ -156,22 +161,30 @@ interface Section {
   readonly local: SdpMedia;
   readonly remote: SdpMedia;
   readonly fault: string | undefined;
+  readonly keys: AgreedKeys | undefined;
+  /** Those that the peer announces for the transport. */
+  readonly ssrcs: readonly number[];
 }
 
 /** What protects a section, without what is said of the media itself. */
 type Terms =
-  | ({ readonly kind: 'latch' } & LatchTerms)
-  | ({ readonly kind: 'ice' } & IceTerms)
-  | { readonly kind: 'none' }
+  | ({ readonly kind: 'latch' } & LatchTerms & Pick<MediaTerms, 'srtp'>)
+  | ({ readonly kind: 'ice' } & IceTerms & Pick<MediaTerms, 'srtp'>)
+  | ({ readonly kind: 'srtp' } & Omit<SrtpAgreement, keyof MediaTerms>)
+  | ({ readonly kind: 'none' } & Pick<MediaTerms, 'srtp'>)
   | { readonly kind: 'legacy'; readonly payloadTypes: readonly number[] };
 
-/** The best that both have: latch, then ICE, then what the policy has for a peer with neither (protocol.md 7). */
-function agreeOn(stance: Stance, context: Context, halves: Halves, { local, remote, fault }: Section): Terms {
+/** The best that both have: latch, ICE, SRTP, then what the policy has for a peer with none of them (protocol.md 7, 8). */
+function agreeOn(stance: Stance, context: Context, halves: Halves, section: Section): Terms {
+  const { local, remote, fault, keys, ssrcs } = section;
+  // Where latch or ICE says where the peer is, SRTP is still what its packets are: ours to protect, if the keys are ours.
+  const srtp = keys?.terms.own && keys.terms;
   const latch = fault === undefined ? agreeOnLatch(stance, context, halves, remote) : undefined;
-  if (latch) return { kind: 'latch', ...latch };
+  if (latch) return { kind: 'latch', ...latch, srtp };
   const ice = fault === undefined && !local.ice ? agreeOnIce(stance, context, halves, remote) : undefined;
-  if (ice) return { kind: 'ice', ...ice };
-  if (stance.policy !== 'legacy') return { kind: 'none' };
+  if (ice) return { kind: 'ice', ...ice, srtp };
+  if (keys && stance.isVerifier) return { kind: 'srtp', ...keys.terms, ssrcs };
+  if (stance.policy !== 'legacy' || srtp) return { kind: 'none', srtp };
   return { kind: 'legacy', payloadTypes: payloadTypesOf(local) };
 }
 
@@ -190,6 +203,10 @@ function mediaTerms(local: SdpMedia, remote: SdpMedia, { hasMux, port }: RtcpTer
     rtcp: hasRtcp ? { remote: usable(rtcp.address, rtcp.port), sharesPort: port === local.port } : undefined,
     expectsMedia: direction === 'sendrecv' || direction === 'sendonly',
   };
+}
+
+function ssrcsOf({ media }: Sdp, transport: number): readonly number[] {
+  return media.flatMap((section) => (section.transport === transport ? section.ssrcs : []));
 }
 
 /** The address as a place to send to: not where a hold (0.0.0.0), port 0 or a host name says nothing of the kind. */

@@ -4,6 +4,7 @@ import {
   connectionFault,
   ipRange,
   isDtlsSrtp,
+  isSecureRtp,
   parseSdp,
   spliceLatch,
   type ConnectionFault,
@@ -11,6 +12,7 @@ import {
   type SdpMedia,
   type SectionKey,
 } from '../../wire/index.js';
+import type { OpenAgreement } from '../call/agreement.js';
 import type { CallOptions, CallProtection, StreamStatus } from '../call/call-handle.js';
 import type { EngineCall } from '../call/engine-call.js';
 import type { PeerSource } from '../call/peer-facts.js';
@@ -21,6 +23,7 @@ import { LatchkeyError } from '../errors.js';
 import type { ComponentId } from '../events.js';
 import type { Component } from '../path/component.js';
 import { ICE_SESSION_LINES } from '../proof/ice-generation.js';
+import { keysFault, usableLines } from './crypto-lines.js';
 import { Halves } from './halves.js';
 import {
   answerLines,
@@ -31,11 +34,11 @@ import {
   planExchange,
   transportSections,
   type Planned,
-  type Stance,
 } from './negotiation.js';
 import { NamedKeys } from './named-keys.js';
 import { refusedTarget } from './refused-target.js';
 import type { RtcpSockets, RtcpTerms } from './rtcp-terms.js';
+import type { Stance } from './stance.js';
 import { refusedVerdict, type Verdict, type WarnCode } from './verdict.js';
 
 type SdpType = 'offer' | 'answer';
@@ -45,8 +48,19 @@ const ACCEPTED: Verdict = { accepted: true };
 interface Wanted {
   readonly remote: SdpMedia;
   readonly local?: SdpMedia;
-  /** Latch or ICE finds the peer, wherever its description says that it is. */
+  /** Latch, ICE or SRTP finds the peer, wherever its description says that it is. */
   readonly isFound: boolean;
+  /** Why it can have no media: it is SRTP, and there are no keys. */
+  readonly keysFault?: string | undefined;
+}
+
+/** Of a session whose agreements come out of SDP. */
+export interface SdpSessionOptions extends CallOptions {
+  /**
+   * `terminate`: sections of RTP that a peer offers keys for, or ours are offered to, become SRTP with keys of our own: the application has
+   * its packets in clear. Unset: keys are the application's, in its own descriptions, and packets pass as they are.
+   */
+  readonly srtp?: 'terminate' | undefined;
 }
 
 /** Made by `Engine.createSession`. */
@@ -62,11 +76,11 @@ export class SdpSession {
   #answered = new Map<string, SdpSession>();
   #namedKeys: NamedKeys;
 
-  readonly #options: CallOptions;
+  readonly #options: SdpSessionOptions;
   readonly #openCall: (options: CallOptions) => EngineCall;
   readonly #context: Context;
 
-  constructor(options: CallOptions, openCall: (options: CallOptions) => EngineCall, context: Context) {
+  constructor(options: SdpSessionOptions, openCall: (options: CallOptions) => EngineCall, context: Context) {
     this.#options = options;
     this.#openCall = openCall;
     this.#context = context;
@@ -243,13 +257,21 @@ export class SdpSession {
       throw new LatchkeyError('LATCHKEY_STATE', 'there is no offer of the peer to answer');
     }
     const plan = this.#plan(sdp, this.#offer.sdp, false);
-    const bare = plan.find(({ agreement }) => agreement.kind === 'none');
+    const bare = plan.find(({ agreement }) => !this.#isProving(agreement));
     if (bare && this.policy === 'require') {
       // The peer's offer was judged by its groups; an answer that takes a section out of one leaves it without latch.
       const place = `media ${bare.local.index}`;
       throw new LatchkeyError(
         'LATCHKEY_SDP',
-        `latch is required and the offer has none for ${place} alone: answer it in its group, or with port 0`,
+        `latch is required and the offer has neither it nor ICE or SRTP for ${place} alone: answer it in its group, or with port 0`,
+      );
+    }
+    const unkeyed = plan.find((planned) => planned.keysFault !== undefined);
+    if (unkeyed) {
+      const { keysFault: text = '', local } = unkeyed;
+      throw new LatchkeyError(
+        'LATCHKEY_SDP',
+        `${text}: answer it with port 0, or the offer with 488 (media ${local.index})`,
       );
     }
     const fault = this.#reachFault(plan.map(wantedOf));
@@ -269,8 +291,11 @@ export class SdpSession {
       throw new LatchkeyError('LATCHKEY_STATE', 'there is no offer of ours to be answered');
     }
     const plan = this.#plan(this.#offer.sdp, sdp, true);
-    for (const { fault, agreement, remote } of plan) {
-      const refusal = this.#judge(remote, fault, agreement.kind === 'latch') ?? this.#judgeTarget(remote);
+    for (const { fault, keysFault: noKeys, agreement, remote } of plan) {
+      const refusal =
+        this.#judge(remote, fault, this.#isProving(agreement)) ??
+        this.#judgeTarget(remote) ??
+        this.#judgeKeys([{ remote, isFound: false, keysFault: noKeys }]);
       if (refusal) return refusal;
     }
     const unreachable = this.#judgeReach(plan.map(wantedOf));
@@ -291,12 +316,21 @@ export class SdpSession {
       const stance = this.#stance(false);
       const latch = latchOf(stance, media);
       const fault = latch && latchFault(stance, this.#context, this.#halvesOf(media.index), latch);
-      const isSupported =
+      const isLatched =
         latch !== undefined && chooseLatch(stance, latch, this.#context.options.suites) !== undefined;
-      const refusal = this.#judge(media, fault, isSupported) ?? this.#judgeTarget(media);
+      const isVerifier = this.role === 'verifier';
+      const hasKeys = usableLines(stance, media).length > 0;
+      const isSupported =
+        isLatched || (isVerifier && (hasKeys || (media.ice !== undefined && stance.isSecure)));
+      const refusal =
+        this.#judge(media, fault, isSupported || isAlternative(stance, sdp, media)) ??
+        this.#judgeTarget(media);
       if (refusal) return refusal;
-      wanted.push({ remote: media, isFound: isSupported || media.ice !== undefined });
+      const isFound = isLatched || media.ice !== undefined || hasKeys;
+      wanted.push({ remote: media, isFound, keysFault: keysFault(stance, media, hasKeys) });
     }
+    const unkeyed = this.#judgeKeys(wanted);
+    if (unkeyed) return unkeyed;
     const unreachable = this.#judgeReach(wanted);
     if (unreachable) return unreachable;
     this.#offer = { sdp, isOurs: false };
@@ -316,6 +350,8 @@ export class SdpSession {
       weOffered,
       isSecure: this.#call.isSecure,
       isVerifier: this.role === 'verifier',
+      hasSrtp: this.#call.hasSrtp,
+      terminatesSrtp: this.#options.srtp === 'terminate',
       policy: this.policy,
       namedKeys: this.#namedKeys,
       isForeignTag: (tag) => (this.#answered.get(tag) ?? this) !== this,
@@ -335,13 +371,26 @@ export class SdpSession {
   #judge(media: SdpMedia, fault: string | undefined, isSupported: boolean): Verdict | undefined {
     if (fault !== undefined) return this.#reject(400, `${fault} (media ${media.index})`, media.index);
     if (isSupported || this.policy !== 'require') return undefined;
-    if (this.#halves.get(media.index)?.suite) this.#call.tellRejected(media.index);
+    this.#call.tellRefusedDowngrade(media.index);
     const offered = isDtlsSrtp(media.protocol)
       ? 'the peer offers DTLS-SRTP, which is not served'
-      : 'the peer offers no latch that we support';
+      : 'the peer offers neither it nor ICE or SRTP that we support';
     const isReadable = this.#call.isSecure || media.latch?.kid !== undefined;
     const reason = isReadable ? offered : 'the signalling is not encrypted';
     return this.#reject(488, `latch is required and ${reason} (media ${media.index})`, media.index);
+  }
+
+  /** What the policy `require` asks for (protocol.md 7). */
+  #isProving({ kind }: OpenAgreement): boolean {
+    return kind === 'latch' || kind === 'srtp' || (kind === 'ice' && this.#call.isSecure);
+  }
+
+  /** SRTP that nobody can decrypt is no media. Where some sections can have media, whoever answers leaves the others out. */
+  #judgeKeys(wanted: readonly Wanted[]): Verdict | undefined {
+    const [first] = wanted;
+    if (!first || wanted.some((one) => one.keysFault === undefined)) return undefined;
+    const { index } = first.remote;
+    return this.#reject(488, `${first.keysFault} (media ${index})`, index);
   }
 
   /** Nobody's description aims our media at everybody, or at ourselves (protocol.md 5.7). */
@@ -415,5 +464,17 @@ export class SdpSession {
 }
 
 function wantedOf({ remote, local, agreement }: Planned): Wanted {
-  return { remote, local, isFound: agreement.kind === 'latch' || agreement.kind === 'ice' };
+  const { kind } = agreement;
+  return { remote, local, isFound: kind === 'latch' || kind === 'ice' || kind === 'srtp' };
+}
+
+/** A phone that would rather have SRTP, and takes less, offers its media twice (RFC 3264): who answers takes the one with the keys. */
+function isAlternative(stance: Stance, { media }: Sdp, section: SdpMedia): boolean {
+  const { kind, protocol } = section;
+  const hasBetter = (other: SdpMedia): boolean =>
+    !other.isRejected &&
+    other.kind === kind &&
+    isSecureRtp(other.protocol) &&
+    usableLines(stance, other).length > 0;
+  return !isSecureRtp(protocol) && media.some(hasBetter);
 }
