@@ -57,6 +57,7 @@ export {
   isSameAddress,
   normaliseIp,
   parseSdp,
+  stripKeys,
   stripLatch,
 } from './wire/index.js';
 export type { PacketClass, Sdp, SdpLimits, SdpMedia, TransportAddress } from './wire/index.js';

@@ -2,7 +2,7 @@
  * The calls of one process: which dialog a message belongs to, and what it does to it. Messages in, edits and refusals
  * out; no sockets here. A message of no dialog we know passes untouched.
  */
-import { stripLatch } from '../index.js';
+import { stripKeys, stripLatch } from '../index.js';
 import type { Latchkey, PeerSource, Policy, Role, Session } from '../index.js';
 import { readSdp, replaceSdp } from './body.js';
 import { BoundCounters } from './bound-counters.js';
@@ -39,6 +39,7 @@ import { UnconfirmedCalls } from './unconfirmed-calls.js';
 export interface CallsOptions extends DialogLimits {
   readonly role?: Role;
   readonly policy?: Policy;
+  readonly srtp?: 'terminate';
   /** How many calls strangers may begin. */
   readonly strangers?: StrangerLimits;
   /** Counts the calls that gave way to others. */
@@ -411,9 +412,9 @@ export class Calls {
   }
 
   #open(request: SipMessage, signalling: Signalling, isOutgoing: boolean, peer?: PeerSource): Dialog {
-    const { role = 'verifier', policy } = this.options;
+    const { role = 'verifier', policy, srtp } = this.options;
     const call = callId(request);
-    const given = { ...(policy && { policy }), ...(peer && { peer }) };
+    const given = { ...(policy && { policy }), ...(srtp && { srtp }), ...(peer && { peer }) };
     const session = this.latchkey.createSession({ call, role, signalling, ...given });
     return this.#file(session, request, signalling, isOutgoing);
   }
@@ -477,7 +478,7 @@ export class Calls {
 
   /** A description as far as its hop can be trusted: what came in clear brings no secret to a call set up otherwise. */
   #trusted(dialog: Dialog, sdp: string, signalling: Signalling): string {
-    return signalling === 'clear' && dialog.signalling !== 'clear' ? stripLatch(sdp) : sdp;
+    return signalling === 'clear' && dialog.signalling !== 'clear' ? stripKeys(sdp) : sdp;
   }
 
   #succeed(dialog: Dialog, offerAnswer: OfferAnswer, response: SipResponse): void {

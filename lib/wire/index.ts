@@ -50,7 +50,7 @@ export { isSameBytes } from './same-bytes.js';
 export { connectionFault } from './sdp-connection.js';
 export type { ConnectionFault } from './sdp-connection.js';
 export { isDtlsSrtp, isSecureRtp } from './sdp-fields.js';
-export { SDP_LIMITS, parseSdp, spliceLatch, stripLatch } from './sdp.js';
+export { SDP_LIMITS, parseSdp, spliceLatch, stripKeys, stripLatch } from './sdp.js';
 export type { Direction, IceCredentials, Sdp, SdpLimits, SdpMedia, SectionKey } from './sdp.js';
 export { ATTRIBUTE } from './stun-attribute-types.js';
 export { findAttribute, isStunHeader, parseStun } from './stun.js';

@@ -61,11 +61,15 @@ export function lineEndOf(text: string): '\r\n' | '\n' {
 }
 
 /**
- * `text` without any line of ours, and with `lines` (without line ends) after the last line of their
+ * `text` without any line of ours (or what `isTaken` names), and with `lines` (without line ends) after the last line of their
  * sections that is not empty. A text that did not end with a line end still does not. Linear in the text.
  * A section that `text` does not have is a caller's mistake: RangeError.
  */
-export function spliceLines(text: string, lines: ReadonlyMap<SectionKey, readonly string[]>): string {
+export function spliceLines(
+  text: string,
+  lines: ReadonlyMap<SectionKey, readonly string[]>,
+  isTaken: (text: string, line: LineSpan) => boolean = isLatchLine,
+): string {
   const eol = lineEndOf(text);
   const pieces: string[] = [''];
   let anchor = 0;
@@ -84,7 +88,7 @@ export function spliceLines(text: string, lines: ReadonlyMap<SectionKey, readonl
       section = section === 'session' ? 0 : section + 1;
     }
     isOpen = line.end === line.next;
-    if (isLatchLine(text, line)) continue;
+    if (isTaken(text, line)) continue;
     // An open last line is closed for now, so that lines can follow it, and the text opened again below.
     pieces.push(text.slice(line.start, line.next) + (isOpen ? eol : ''));
     if (line.end > line.start) anchor = pieces.length - 1;
@@ -106,4 +110,14 @@ function withoutLastLineEnd(text: string): string {
  */
 export function stripLatch(text: string): string {
   return text.includes('a=latch') ? spliceLines(text, new Map()) : text;
+}
+
+/** Likewise without keys for SRTP (RFC 4568): what may be logged, and what is left of a description that came in clear to a call set up otherwise. */
+export function stripKeys(text: string): string {
+  if (!text.includes('a=crypto')) return stripLatch(text);
+  return spliceLines(
+    text,
+    new Map(),
+    (all, line) => isLatchLine(all, line) || isAttribute(all, line, 'crypto'),
+  );
 }

@@ -19,7 +19,7 @@ import type { Direction, Section } from './sdp-section.js';
 
 export { formatChallenge, formatLatch } from './latch-attribute.js';
 export type { LatchAttribute } from './latch-attribute.js';
-export { stripLatch } from './sdp-lines.js';
+export { stripKeys, stripLatch } from './sdp-lines.js';
 export type { SectionKey } from './sdp-lines.js';
 export type { Direction } from './sdp-section.js';
 

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname as systemName } from 'node:os';
 import { isIPv6 } from 'node:net';
-import { stripLatch } from '../../lib/index.js';
+import { stripKeys, stripLatch } from '../../lib/index.js';
 import {
   createResponse,
   credentialsIn,
@@ -317,7 +317,7 @@ export class Stack implements SipStack {
     const { authorization, 'proxy-authorization': forProxies, ...headers } = message.headers;
     const hasCredentials = authorization !== undefined || forProxies !== undefined;
     const shown = hasCredentials ? { ...message, headers } : message;
-    return sdp === undefined ? shown : { ...shown, content: replaceSdp(message, stripLatch(sdp)) };
+    return sdp === undefined ? shown : { ...shown, content: replaceSdp(message, stripKeys(sdp)) };
   }
 
   #onReceived(message: SipMessage, remote: SipFlow): void {

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
-import { formatChallenge, formatLatch, parseSdp, spliceLatch, stripLatch } from '../../lib/wire/sdp.js';
+import {
+  formatChallenge,
+  formatLatch,
+  parseSdp,
+  spliceLatch,
+  stripKeys,
+  stripLatch,
+} from '../../lib/wire/sdp.js';
 import { transportIndex } from '../../lib/wire/sdp.js';
 import type { Sdp, SdpMedia, SectionKey } from '../../lib/wire/sdp.js';
 
@@ -109,6 +116,24 @@ describe('the keys of SRTP in an SDP (RFC 4568)', () => {
       refused(sdpOf(AUDIO, crypto(1), LATCH, LATCH)),
     ])
       assert.ok(!message.includes(KEY.slice(0, 8)), message);
+  });
+
+  it('are taken out with our lines where the text is to be seen by others, and nothing else is', () => {
+    const text = sdpOf(AUDIO, 'a=cryptographic:1', 'a=sendrecv');
+    const keyed = sdpOf(
+      crypto(3),
+      AUDIO,
+      crypto(1),
+      'a=cryptographic:1',
+      LATCH,
+      'a=crypto:what ever',
+      'a=sendrecv',
+      'a=crypto',
+    );
+    assert.equal(stripKeys(keyed), text);
+    assert.equal(stripKeys(text), text);
+    assert.equal(stripKeys(sdpOf(AUDIO, LATCH)), sdpOf(AUDIO));
+    assert.equal(stripKeys(`\r${crypto(1)}\r`), '\r');
   });
 
   it('stay byte for byte where our lines are put in and taken out', () => {
