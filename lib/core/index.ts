@@ -30,6 +30,7 @@ export { natBetween } from './events.js';
 export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
 export { checkOptions, option, refuseOption } from './option-check.js';
 export type { OptionRule, OptionRules } from './option-check.js';
+export { hasUsableKeys } from './exchange/crypto-lines.js';
 export type { SdpSession, SdpSessionOptions } from './exchange/sdp-session.js';
 export type { RefusedVerdict, Verdict } from './exchange/verdict.js';
 export { createOwnHalf } from './proof/credentials.js';

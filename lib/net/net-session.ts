@@ -56,6 +56,10 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
     return this.#site.core.protection;
   }
 
+  get terminatesSrtp(): boolean {
+    return this.#site.core.terminatesSrtp;
+  }
+
   get streams(): readonly StreamStatus[] {
     return this.#site.core.streams.map((stream) => ({ ...stream, counters: snapshotOf(stream.counters) }));
   }

@@ -58,6 +58,12 @@ export interface SessionOptions {
   readonly policy?: Policy | undefined;
   /** Where the peer's first description came from, and over what, if you know: see `session.peer`. */
   readonly peer?: PeerSource | undefined;
+  /**
+   * `'terminate'`: sections of RTP for which the peer has keys (`a=crypto`) become SRTP with keys of latchkey's, which protects and decrypts:
+   * you have packets in clear. Unset: keys are yours, in your own descriptions, and packets pass as they are. Over clear signalling no key
+   * is told and none is taken.
+   */
+  readonly srtp?: 'terminate' | undefined;
 }
 
 /** Which stream of a session: index of its m= section, and 1 for RTP (or RTP with RTCP), 2 for RTCP alone. */
@@ -100,6 +106,7 @@ const SESSION_RULES: OptionRules<SessionOptions> = {
   signalling: option.required(option.oneOf(SIGNALLING)),
   policy: option.oneOf(POLICIES),
   peer: option.record(PEER_RULES),
+  srtp: option.oneOf(['terminate']),
 };
 
 const WHERE_RULES: OptionRules<Where> = {
@@ -142,17 +149,19 @@ export interface CheckedSessionOptions {
   readonly signalling: Signalling;
   readonly policy?: Policy;
   readonly peer?: PeerSource;
+  readonly srtp?: 'terminate';
 }
 
 export function checkSessionOptions(given: SessionOptions): CheckedSessionOptions {
   checkOptions('createSession', given, SESSION_RULES);
-  const { call, role = 'verifier', signalling, policy, peer } = given;
+  const { call, role = 'verifier', signalling, policy, peer, srtp } = given;
   return {
     role,
     signalling,
     ...(call === undefined ? {} : { call }),
     ...(policy === undefined ? {} : { policy }),
     ...(peer === undefined ? {} : { peer: { address: peer.address, transport: peer.transport } }),
+    ...(srtp === undefined ? {} : { srtp }),
   };
 }
 

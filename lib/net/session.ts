@@ -41,6 +41,11 @@ export interface Session extends EventEmitter<LatchEvents> {
   readonly call: string;
   /** What protects the call's media; `'pending'` until that is known. */
   readonly protection: CallProtection;
+  /**
+   * Sections of SRTP can be answered, and are offered: with `srtp: 'terminate'`, where the signalling may carry keys. Where it is false, a
+   * description with `RTP/SAVP` needs keys of yours.
+   */
+  readonly terminatesSrtp: boolean;
   /** How each stream stands at this moment: a copy. */
   readonly streams: readonly StreamStatus[];
   /** Packets of all streams, those that are gone included: a copy. */

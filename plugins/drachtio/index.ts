@@ -52,14 +52,21 @@ export class LatchDrachtio extends SteadyEmitter<LatchDrachtioEvents> {
   /** Made by `latchDrachtio`, not by hand. */
   constructor(srf: Srf, latchkey: Latchkey, options: LatchDrachtioOptions) {
     super('fault');
-    const { role, policy, ringingMs, maxSilenceMs, trust } = readOptions(options);
+    const { role, policy, srtp, ringingMs, maxSilenceMs, trust } = readOptions(options);
     const { app } = srf as unknown as { app?: DrachtioApp };
     if (!app) throw new LatchkeyError('LATCHKEY_OPTION', 'latchDrachtio needs a Srf of drachtio-srf 5');
     if (latched.has(app)) throw new LatchkeyError('LATCHKEY_STATE', 'this Srf has latchkey under it already');
     const registry = this.#registry;
     const calls = new Calls(
       latchkey,
-      { role, ringingMs, maxSilenceMs, ...(policy && { policy }), bounds: this.#bounds },
+      {
+        role,
+        ringingMs,
+        maxSilenceMs,
+        ...(policy && { policy }),
+        ...(srtp && { srtp }),
+        bounds: this.#bounds,
+      },
       {
         onSession: (session, message) => this.tell('session', session, message),
         onEnd: (dialog, reason) => {

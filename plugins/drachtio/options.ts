@@ -10,6 +10,8 @@ export interface LatchDrachtioOptions {
   readonly role?: Role | undefined;
   /** What to do with a peer that does not speak latch; the latchkey's unless set. */
   readonly policy?: Policy | undefined;
+  /** `'terminate'`: sections of RTP become SRTP with keys of latchkey's where the peer has keys too; see `createSession`. */
+  readonly srtp?: 'terminate' | undefined;
   /** How long an INVITE may ring before its session is given up, in milliseconds. 200,000 unless set: timer C is more than 3 minutes. */
   readonly ringingMs?: number | undefined;
   /** How long all streams of a call may stay `expired` before it is given up, in milliseconds. 60,000 unless set; 0: for ever. */
@@ -39,12 +41,14 @@ export interface LatchDrachtioOptions {
 export interface CheckedDrachtioOptions extends DialogLimits {
   readonly role: Role;
   readonly policy: Policy | undefined;
+  readonly srtp: 'terminate' | undefined;
   readonly trust: HopTrust;
 }
 
 const RULES: OptionRules<LatchDrachtioOptions> = {
   role: option.oneOf(ROLES),
   policy: option.oneOf(POLICIES),
+  srtp: option.oneOf(['terminate']),
   ringingMs: option.milliseconds,
   maxSilenceMs: option.milliseconds,
   allowInsecureDaemon: option.boolean,
@@ -59,12 +63,13 @@ const RULES: OptionRules<LatchDrachtioOptions> = {
 /** @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts. */
 export function readOptions(given: LatchDrachtioOptions): CheckedDrachtioOptions {
   checkOptions('latchDrachtio', given, RULES);
-  const { role = 'verifier', policy, ringingMs = 200_000, maxSilenceMs = 60_000 } = given;
+  const { role = 'verifier', policy, srtp, ringingMs = 200_000, maxSilenceMs = 60_000 } = given;
   const { allowInsecureDaemon = false, allowUnverifiedTls = false, wssPorts = [], trustedProxies } = given;
   const proxies = new TrustedProxies(trustedProxies);
   return {
     role,
     policy,
+    srtp,
     ringingMs,
     maxSilenceMs,
     trust: { allowInsecureDaemon, allowUnverifiedTls, wssPorts, proxies },

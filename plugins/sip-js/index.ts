@@ -29,6 +29,8 @@ export interface LatchOptions {
   readonly role?: Role | undefined;
   /** What to do with a peer that does not speak latch; the latchkey's unless set. */
   readonly policy?: Policy | undefined;
+  /** `'terminate'`: sections of RTP become SRTP with keys of latchkey's where the peer has keys too; see `createSession`. */
+  readonly srtp?: 'terminate' | undefined;
 }
 
 export interface DecoratorOptions<H> extends LatchOptions {
@@ -52,6 +54,7 @@ const LATCHKEY = option.withMethods('what createLatchkey makes', 'createSession'
 const LATCH_RULES: OptionRules<LatchOptions> = {
   role: option.oneOf(ROLES),
   policy: option.oneOf(POLICIES),
+  srtp: option.oneOf(['terminate']),
 };
 const DECORATOR_RULES: OptionRules<DecoratorOptions<never>> = {
   ...LATCH_RULES,
@@ -116,7 +119,7 @@ export function createRtpSessionDescriptionHandlerFactory(
 function openSession(
   session: SipSession,
   latchkey: Latchkey,
-  { role = 'prover', policy }: LatchOptions,
+  { role = 'prover', policy, srtp }: LatchOptions,
 ): Session {
   const { userAgent } = session;
   hideSecrets(userAgent);
@@ -124,7 +127,14 @@ function openSession(
   const { request } = session as SipSession & { request?: { callId?: string } };
   const call = request?.callId;
   const signalling = signallingOf(userAgent.transport);
-  const latch = latchkey.createSession({ role, signalling, policy, call, peer: peerOf(userAgent.transport) });
+  const latch = latchkey.createSession({
+    role,
+    signalling,
+    policy,
+    srtp,
+    call,
+    peer: peerOf(userAgent.transport),
+  });
   onConfirmed(session, () => {
     if (!latch.isClosed) latch.confirm();
   });

@@ -73,6 +73,7 @@ export class LatchSip extends SteadyEmitter<SipSignallingEvents> implements SipS
     const {
       role,
       policy,
+      srtp,
       resolve = resolveHop,
       shownRanges = [],
       trustedProxies = [],
@@ -90,7 +91,13 @@ export class LatchSip extends SteadyEmitter<SipSignallingEvents> implements SipS
     this.#calls = new Calls(
       latchkey,
       {
-        ...{ ringingMs, maxSilenceMs, ...(role && { role }), ...(policy && { policy }) },
+        ...{
+          ringingMs,
+          maxSilenceMs,
+          ...(role && { role }),
+          ...(policy && { policy }),
+          ...(srtp && { srtp }),
+        },
         ...{ bounds: this.#bounds, strangers: this.#limits },
       },
       {

@@ -16,6 +16,8 @@ export interface LatchSipOptions {
   role?: Role | undefined;
   /** What to do with a peer that does not speak latch; default: the latchkey's. */
   policy?: Policy | undefined;
+  /** `'terminate'`: sections of RTP become SRTP with keys of latchkey's where the peer has keys too; see `createSession`. */
+  srtp?: 'terminate' | undefined;
   /** How long an INVITE may ring before its session is given up. Default 200 s: timer C is more than 3 minutes. */
   ringingMs?: number | undefined;
   /** How long all streams of a call may stay `expired` before its session is closed. Default 60 s; 0: for ever. */
@@ -57,6 +59,7 @@ const LIMIT_RULES = Object.fromEntries(
 const LATCH_SIP_RULES: OptionRules<LatchSipOptions> = {
   role: option.oneOf(ROLES),
   policy: option.oneOf(POLICIES),
+  srtp: option.oneOf(['terminate']),
   ringingMs: option.milliseconds,
   maxSilenceMs: option.milliseconds,
   resolve: option.callback('(hop: SipUri) => Target[]'),

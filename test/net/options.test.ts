@@ -60,6 +60,7 @@ describe('net: options', () => {
     ],
     ['peer', { address: '192.0.2.1', transport: 'udp', port: 5060 }, /peer has no option "port"/],
     ['peer', '192.0.2.1', /"peer" accepts an object/],
+    ['srtp', 'require', /"srtp" accepts 'terminate'/],
   ];
   for (const [name, value, message] of sessionOptions) {
     it(`createSession tells what is wrong with ${name}: ${JSON.stringify(value)}`, () => {

@@ -389,7 +389,8 @@ describe('rule 8.2 beside latch and ICE, and policies', () => {
   });
 
   it('no key is in a verdict, an error, an event, or anything that can be printed of a session (P7)', () => {
-    const secrets = new Map([7, 9].map((fill) => [`key ${fill}`, new Uint8Array(30).fill(fill)] as const));
+    const secrets = new Map<string, Uint8Array>();
+    for (const fill of [7, 9]) secrets.set(`key ${fill}`, new Uint8Array(30).fill(fill));
     const texts: string[] = [];
     const exchange = new Exchange({ policy: 'require' });
     const print = (): void => {

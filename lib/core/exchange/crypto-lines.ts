@@ -43,6 +43,11 @@ export function usableLines(
   return cryptos.flatMap((attribute) => readLine(attribute) ?? []);
 }
 
+/** Whether its media could be decrypted, where its keys have come over encrypted signalling. */
+export function hasUsableKeys(media: SdpMedia): boolean {
+  return usableLines({ isSecure: true, hasSrtp: true }, media).length > 0;
+}
+
 /**
  * Why a section of the peer's can have no media at all: it is SRTP by its profile, which we are to decrypt, and there are no keys.
  *

@@ -104,6 +104,12 @@ export class SdpSession {
     return this.#call.policy;
   }
 
+  /** Offers of SRTP can be answered: we make keys, and they may travel on this hop (protocol.md 8.2). */
+  get terminatesSrtp(): boolean {
+    const { isSecure, hasSrtp } = this.#call;
+    return this.#options.srtp === 'terminate' && isSecure && hasSrtp;
+  }
+
   get isClosed(): boolean {
     return this.#call.isClosed;
   }
