@@ -12,7 +12,7 @@ import { isEvent, RED_TEXT } from './formats.js';
 import type { Format } from './formats.js';
 import { audioLevelOf, feedbackLines, keyFrameRequestOf, sectionLines } from './section-attributes.js';
 import { isData, takeSections, whyNone } from './sections.js';
-import type { Section } from './sections.js';
+import type { Section, SrtpUse } from './sections.js';
 import { ChannelNames, closedStream, streamOf } from './stream.js';
 import type { NegotiatedStream } from './stream.js';
 
@@ -54,10 +54,17 @@ export function refuseSdp(status: 400 | 488, warning: string, warnCode = 399): S
  * wants ports in `DescriptionOptions.ports`. Empty for what is no SDP or has nothing for us.
  *
  * @param address As `DescriptionOptions.address`: what is of another family is not taken.
+ * @param srtp As `DescriptionOptions.srtp`.
  */
-export function offeredTransports(offer: string, limits?: SdpLimits, address?: string): readonly number[] {
+export function offeredTransports(
+  offer: string,
+  limits?: SdpLimits,
+  address?: string,
+  srtp?: SrtpUse,
+): readonly number[] {
   const sdp = parseSdp(offer, limits);
-  return sdp.ok ? [...new Set(takeSections(sdp.value, true, address).map(({ transport }) => transport))] : [];
+  if (!sdp.ok) return [];
+  return [...new Set(takeSections(sdp.value, true, address, srtp).map(({ transport }) => transport))];
 }
 
 /**
@@ -67,7 +74,7 @@ export function offeredTransports(offer: string, limits?: SdpLimits, address?: s
  * it the first audio section; all others are answered with port 0. The formats of `options.preference` (see
  * `Rooms.preference`) lead, the others follow in the order of the offer; telephone events come last. An offer that
  * wants no media any more (every port 0) is answered in kind, with a stream on which nothing flows. A section whose `c=` is
- * missing, is a name, or is of another family than `options.address` is not taken, unless it brings latch or ICE.
+ * missing, is a name, or is of another family than `options.address` is not taken, unless it brings latch, ICE or keys for SRTP.
  *
  * `status` is 400 for text that is no SDP or lacks every `c=`, 488 when nothing in it can be accepted.
  *
@@ -87,7 +94,7 @@ export function answerOffer(offer: string, options: DescriptionOptions): AnswerR
   }
   const closed = sdp.media.find((media) => media.kind === 'audio') ?? sdp.media[0];
   if (closed === undefined || !sdp.media.every((media) => media.isRejected)) {
-    const { status, text, warnCode } = whyNone(sdp, options.address);
+    const { status, text, warnCode } = whyNone(sdp, options.address, options.srtp);
     return refuseSdp(status, text, warnCode);
   }
   const stream = closedStream(closed);
@@ -95,8 +102,8 @@ export function answerOffer(offer: string, options: DescriptionOptions): AnswerR
 }
 
 function chooseSections(sdp: Sdp, options: DescriptionOptions): readonly Section[] {
-  const { ports, rtcpMux, address } = options;
-  const sections = takeSections(sdp, rtcpMux !== false, address);
+  const { ports, rtcpMux, address, srtp } = options;
+  const sections = takeSections(sdp, rtcpMux !== false, address, srtp);
   if (ports !== undefined) return sections.filter(({ transport }) => ports.has(transport));
   const audio = sections.find(({ media }) => media.kind === 'audio');
   return audio === undefined ? [] : [{ ...audio, transport: audio.media.index }];

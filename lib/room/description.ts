@@ -7,6 +7,8 @@ import type { OptionRules } from '../core/index.js';
 import { SDP_LIMITS } from '../wire/sdp.js';
 import type { SdpLimits } from '../wire/sdp.js';
 import { describeFormats } from './formats.js';
+import { SRTP_USES } from './sections.js';
+import type { SrtpUse } from './sections.js';
 import type { Format } from './formats.js';
 
 /** Where we take the media of one transport. */
@@ -34,6 +36,11 @@ export interface DescriptionOptions extends SectionPorts {
   readonly sessionVersion?: number | undefined;
   /** Of the offer that is answered; those of `parseSdp` unless set. */
   readonly sdpLimits?: SdpLimits | undefined;
+  /**
+   * SRTP with keys in the descriptions, which the session of the call adds and uses (`srtp: 'terminate'`): `accept` takes it and plain RTP,
+   * and where both are offered for one kind of media, SRTP. `require` takes and offers nothing else. `'off'` unless set.
+   */
+  readonly srtp?: SrtpUse | undefined;
   /** What the room speaks already, best first: `Rooms.preference(name)`. */
   readonly preference?: readonly Format[] | undefined;
 }
@@ -51,6 +58,7 @@ const RULES: OptionRules<DescriptionOptions> = {
   sessionId: option.of('a text of digits', (value) => typeof value === 'string' && /^\d+$/.test(value)),
   sessionVersion: option.wholeNumber(0),
   sdpLimits: option.record(SDP_LIMIT_RULES),
+  srtp: option.oneOf(SRTP_USES),
   preference: option.of('a list of formats', Array.isArray),
 };
 

@@ -16,5 +16,7 @@ export type { AcceptResult } from './offer.js';
 export { createRooms, ECHO_ROOM } from './rooms.js';
 export type { LinkPorts, PacketListener, RoomPort } from './room-port.js';
 export type { Rooms, RoomsEvents, RoomsOptions } from './rooms.js';
+export { SRTP_USES } from './sections.js';
+export type { SrtpUse } from './sections.js';
 export type { NegotiatedStream } from './stream.js';
 export type { Tap, TappedPacket, TappedReport } from './tap.js';

@@ -13,6 +13,7 @@ import { clockRateOf, DEFAULT_FORMATS, formatsOf, isEvent, kindOf, RTP_KINDS } f
 import type { Format } from './formats.js';
 import { audioLevelOf, feedbackLines, keyFrameRequestOf, sectionLines } from './section-attributes.js';
 import { isAcceptable, isData } from './sections.js';
+import type { SrtpUse } from './sections.js';
 import { ChannelNames, streamOf } from './stream.js';
 import type { NegotiatedStream } from './stream.js';
 
@@ -54,7 +55,8 @@ function describeSection(kind: string, options: DescriptionOptions): string[] {
   const isRtcpMux = options.rtcpMux === true;
   const lines = kind === 'video' ? FEEDBACK.map((value) => `a=rtcp-fb:* ${value}`) : [];
   const direction = 'sendrecv';
-  const media = { kind, protocol: 'RTP/AVP', formats, direction, isRtcpMux, lines };
+  const protocol = options.srtp === 'require' ? 'RTP/SAVP' : 'RTP/AVP';
+  const media = { kind, protocol, formats, direction, isRtcpMux, lines };
   const described = describeMedia(media, options);
   // Where the answerer knows nothing of rtcp-mux it needs the port of its own (RFC 5761 section 5.1.1).
   if (isRtcpMux && options.rtcpPort !== undefined) described.push(`a=rtcp:${options.rtcpPort}`);
@@ -106,8 +108,15 @@ function withCodec(description: string, only: Format): string {
  * of our offer, and takes those of its answer (RFC 3264 section 6.1).
  *
  * `status` is 400 for text that is no SDP or answers another offer, 488 when it accepts nothing.
+ *
+ * @param srtp As `DescriptionOptions.srtp`.
  */
-export function acceptAnswer(offer: string, answer: string, limits?: SdpLimits): AcceptResult {
+export function acceptAnswer(
+  offer: string,
+  answer: string,
+  limits?: SdpLimits,
+  srtp: SrtpUse = 'off',
+): AcceptResult {
   const ours = parseSdp(offer, limits);
   const theirs = parseSdp(answer, limits);
   if (!theirs.ok) return refuseSdp(400, theirs.error.message);
@@ -120,7 +129,7 @@ export function acceptAnswer(offer: string, answer: string, limits?: SdpLimits):
   const streams: NegotiatedStream[] = [];
   for (const [index, media] of sections.entries()) {
     const own = offered[index];
-    if (own === undefined || !isAcceptable(media)) continue;
+    if (own === undefined || !isAcceptable(media, srtp)) continue;
     const transport = own.transport === index ? index : media.transport;
     if (isData(media)) {
       const agreed = { ...NO_RTP, transport, channel: names.next(media) };

@@ -84,7 +84,12 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
     this.#admission = new Admission(options.admission, () => performance.now());
     this.latchkey = isLatchkey(latchkey) ? latchkey : this.#ownLatchkey(latchkey);
     this.rooms = createRooms(rooms);
-    this.#seats = new RoomSeats(this.rooms, () => this.#openMedia, this.latchkey.sdpLimits);
+    this.#seats = new RoomSeats(
+      this.rooms,
+      () => this.#openMedia,
+      this.latchkey.sdpLimits,
+      this.#options.srtp,
+    );
     this.#record = new ServerRecord(this.latchkey, this.rooms, this.#seats, this.#admission);
     this.#codecs = new CodecMatch({
       rooms: this.rooms,

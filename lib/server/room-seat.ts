@@ -11,13 +11,13 @@ import {
   offeredTransports,
   repeatOffer,
 } from '../room/index.js';
-import type { Format, Leg, LegStream, NegotiatedStream, Rooms, SdpRefusal } from '../room/index.js';
+import type { Format, Leg, LegStream, NegotiatedStream, Rooms, SdpRefusal, SrtpUse } from '../room/index.js';
 import { CallPorts } from './call-ports.js';
 import type { SeatPort } from './call-ports.js';
 import type { MediaSockets } from './media-sockets.js';
 
 /** What a seat needs of the call's latch session: its name, and ports under which its agreements hold. */
-export type SeatSession = Pick<Session, 'id' | 'call' | 'bind'>;
+export type SeatSession = Pick<Session, 'id' | 'call' | 'bind' | 'terminatesSrtp'>;
 
 /** Where media of one family of addresses is taken. */
 export interface SeatPlace {
@@ -34,6 +34,8 @@ export interface SeatSite {
   readonly places: SeatPlaces;
   /** Of the descriptions that come. */
   readonly sdpLimits: SdpLimits | undefined;
+  /** Whether media has to be SRTP. */
+  readonly srtp: Exclude<SrtpUse, 'off'>;
   /** A seat was taken, by a call or by one more answer to its offer. */
   onTaken(seat: RoomSeat): void;
   /** It has given back its ports. */
@@ -81,6 +83,11 @@ export interface Seat {
 }
 
 const OUT_OF_PORTS: SeatRefusal = { ok: false, reason: 'ports', warning: 'all media ports are taken' };
+const UNKEYED: SeatRefusal = {
+  ok: false,
+  reason: 'media',
+  warning: 'SRTP is required here, with keys over encrypted signalling',
+};
 const FULL: SeatRefusal = { ok: false, reason: 'full', warning: 'the room is full' };
 
 export class RoomSeat implements Seat {
@@ -156,6 +163,7 @@ export class RoomSeat implements Seat {
    */
   answer(offer: string, isHeld = false): SeatDescription | SeatRefusal {
     if (this.#isShutOut) return FULL;
+    if (this.#isUnkeyed) return UNKEYED;
     const answered = this.#describe((version) => answerOffer(offer, this.#options(version)));
     if (!answered.ok)
       return answered.status === 488 && !this.isReadyFor(offer) ? OUT_OF_PORTS : refusalOf(answered);
@@ -181,6 +189,7 @@ export class RoomSeat implements Seat {
    */
   offer(only?: Format): SeatDescription | SeatRefusal {
     if (this.#isShutOut) return FULL;
+    if (this.#isUnkeyed) return UNKEYED;
     const last = only === undefined ? this.#description : this.#whole;
     this.#before = this.#description;
     if (last === undefined && !this.#ports.has([0])) return OUT_OF_PORTS;
@@ -196,7 +205,7 @@ export class RoomSeat implements Seat {
   /** Takes the answer to an offer of ours into the room. */
   accept(offer: string, answer: string): SeatRefusal | undefined {
     if (this.#isShutOut) return FULL;
-    const accepted = acceptAnswer(offer, answer, this.#site.sdpLimits);
+    const accepted = acceptAnswer(offer, answer, this.#site.sdpLimits, this.#srtp);
     if (!accepted.ok) return refusalOf(accepted);
     this.#place(accepted.streams);
     return undefined;
@@ -230,11 +239,20 @@ export class RoomSeat implements Seat {
     return this.#leg === undefined && this.#site.rooms.isFull(this.roomName);
   }
 
+  /** The call's session makes keys where it can. */
+  get #srtp(): SrtpUse {
+    return this.#session.terminatesSrtp ? this.#site.srtp : 'off';
+  }
+
+  get #isUnkeyed(): boolean {
+    return this.#site.srtp === 'require' && !this.#session.terminatesSrtp;
+  }
+
   /** Of two places that of the family which the peer's description names: media cannot go to the other. */
   #settle(offer: string): void {
     if (this.#ports.hasAny) return;
     const isFitting = (place: SeatPlace | undefined) =>
-      place && offeredTransports(offer, this.#site.sdpLimits, place.advertise).length > 0;
+      place && offeredTransports(offer, this.#site.sdpLimits, place.advertise, this.#srtp).length > 0;
     const [first, second] = this.#site.places;
     this.#at = second && !isFitting(first) && isFitting(second) ? second : first;
   }
@@ -242,7 +260,7 @@ export class RoomSeat implements Seat {
   #transports(offer: string | undefined): readonly number[] {
     if (offer !== undefined) {
       this.#settle(offer);
-      return offeredTransports(offer, this.#site.sdpLimits, this.#at.advertise);
+      return offeredTransports(offer, this.#site.sdpLimits, this.#at.advertise, this.#srtp);
     }
     if (this.#description !== undefined) return [];
     return kindsToOffer(this.#site.rooms.preference(this.roomName)).map((_, index) => index);
@@ -275,6 +293,7 @@ export class RoomSeat implements Seat {
       sessionVersion,
       preference: this.#site.rooms.preference(this.roomName),
       sdpLimits: this.#site.sdpLimits,
+      srtp: this.#srtp,
     };
   }
 }

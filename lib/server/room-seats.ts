@@ -13,11 +13,17 @@ export class RoomSeats {
   /**
    * @param places Is asked when a seat is taken.
    * @param sdpLimits Of the descriptions that come; those of latchkey unless set.
+   * @param srtp Whether media has to be SRTP.
    */
-  constructor(rooms: Rooms, places: () => SeatPlaces, sdpLimits?: SdpLimits) {
+  constructor(
+    rooms: Rooms,
+    places: () => SeatPlaces,
+    sdpLimits?: SdpLimits,
+    srtp: SeatSite['srtp'] = 'accept',
+  ) {
     this.#places = places;
     this.#site = {
-      ...{ rooms, sdpLimits },
+      ...{ rooms, sdpLimits, srtp },
       onTaken: (seat) => this.#seats.set(seat.session, seat),
       onReleased: (seat) => this.#seats.delete(seat.session),
     };

@@ -59,6 +59,7 @@ const RULES: OptionRules<DistributionServerOptions> = {
   },
   media: (_name, value) => checkMedia(value as MediaPorts | MediaSockets),
   rooms: option.record(ROOMS_RULES),
+  srtp: option.oneOf(['accept', 'require']),
 };
 const RENEWAL_RULES: OptionRules<ServerRenewal> = {
   ...{ cert: pem, key: pem, clientCa: pem },
@@ -84,12 +85,13 @@ export interface CheckedServerOptions {
   readonly admission: AdmissionOptions;
   readonly media: MediaPorts | MediaSockets;
   readonly rooms: RoomsOptions;
+  readonly srtp: 'accept' | 'require';
 }
 
 /** Throws LATCHKEY_OPTION. */
 export function checkServerOptions(given: DistributionServerOptions = {}): CheckedServerOptions {
   checkOptions('createDistributionServer', given, RULES);
-  const { latchkey = {}, signalling, media = DEFAULT_MEDIA, rooms = {} } = given;
+  const { latchkey = {}, signalling, media = DEFAULT_MEDIA, rooms = {}, srtp = 'accept' } = given;
   const listen = checkListen(given.listen);
   const places = checkPlaces(given);
   if (places.length > 1 && 'lend' in media)
@@ -99,7 +101,7 @@ export function checkServerOptions(given: DistributionServerOptions = {}): Check
   const admission = checkAdmission(given.admission, listen, places, hasPorts);
   return {
     ...{ latchkey, signalling, listen, places, admission },
-    ...{ media, rooms },
+    ...{ media, rooms, srtp },
   };
 }
 

@@ -86,6 +86,11 @@ export interface DistributionServerOptions {
    */
   readonly media?: MediaPorts | MediaSockets | undefined;
   readonly rooms?: RoomsOptions | undefined;
+  /**
+   * `'require'`: calls whose media is not SRTP are refused. Calls have it where their session makes keys (`latchSip` with
+   * `srtp: 'terminate'`). Default `'accept'`: it is theirs to choose.
+   */
+  readonly srtp?: 'accept' | 'require' | undefined;
 }
 
 /** What a server that is open can take up: see `renew`. What is left out stays. */
