@@ -8,6 +8,8 @@ import type { SipLimits } from '../../plugins/sip/index.js';
 import type { Policy, SdpLimits } from '../index.js';
 import { isAddressRange, isLoopback, parseCallUri } from '../sip/index.js';
 import type { CallUri } from '../sip/index.js';
+import { SRTP_USES } from '../room/sections.js';
+import type { SrtpUse } from '../room/sections.js';
 import type { ListenPort, MediaPorts } from '../server/media-sockets.js';
 import { SDP_LIMITS } from '../wire/index.js';
 import { Failure, unreadable } from '../phone/failure.js';
@@ -49,6 +51,7 @@ export interface ServeOptions {
   readonly sdpLimits: Partial<SdpLimits>;
   readonly media: MediaPorts;
   readonly policy: Policy;
+  readonly srtp: SrtpUse;
   readonly allowInsecureSignalling: boolean;
   readonly callOut: { readonly uri: CallUri; readonly room: string; readonly ringMs: number } | undefined;
   readonly durationMs: number | undefined;
@@ -253,6 +256,13 @@ export const SERVE_ROWS = {
     schema: z.enum(['require', 'prefer', 'legacy']),
     expects: 'require, prefer or legacy',
   },
+  srtp: {
+    flag: '--srtp <use>',
+    default: 'off',
+    text: 'SRTP with keys in the descriptions, over TLS or WSS: `off`, `accept` or `require`, which refuses other media',
+    schema: z.enum(SRTP_USES),
+    expects: 'off, accept or require',
+  },
   'allow-insecure-signalling': {
     flag: '--allow-insecure-signalling',
     default: 'off',
@@ -337,7 +347,7 @@ const DEFAULTS = z
       rtsp: true,
       rtsps: true,
     },
-    ...{ watch: true, media: true, policy: true, ring: true, realm: true, drain: true },
+    ...{ watch: true, media: true, policy: true, srtp: true, ring: true, realm: true, drain: true },
   })
   .parse(
     Object.fromEntries(
@@ -357,7 +367,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   const fromFile = fromFlags.config === undefined ? {} : readConfig(fromFlags.config);
   // None is undefined: what was not given is not there.
   const given = { ...DEFAULTS, ...fromFile, ...fromFlags } as Given & typeof DEFAULTS;
-  const { listen, udp, tcp, tls, ws, wss, https, rtsp, rtsps, cert, key, media: ports, policy } = given;
+  const { listen, udp, tcp, tls, ws, wss, https, rtsp, rtsps, cert, key, media: ports, policy, srtp } = given;
   const advertise = given.advertise ?? listen;
   for (const address of listen) {
     const told = advertise.find((one) => isIPv6(one) === isIPv6(address));
@@ -376,6 +386,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   return {
     ...admission,
     ...{ listen, advertise, udp, tcp, tls, ws, wss, https, rtsp, rtsps, cert, key, media: ports, policy },
+    srtp,
     ...readLimits(given.limit),
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     watch: given.watch.port === 0 ? undefined : given.watch,

@@ -66,14 +66,17 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
   const watch = new ServeWatch();
   try {
     const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
-    const { limits, sdpLimits } = options;
+    const { limits, sdpLimits, srtp } = options;
+    const terminated = srtp === 'off' ? {} : { srtp: 'terminate' as const };
     const server = createDistributionServer({
       latchkey: { policy, allowInsecureSignalling, sdpLimits, findKey: https?.findKey },
       ...(hasSip(options) && {
-        signalling: (latchkey) => latchSip(sip, latchkey, { limits, trustedProxies: options.proxies }),
+        signalling: (latchkey) =>
+          latchSip(sip, latchkey, { limits, trustedProxies: options.proxies, ...terminated }),
       }),
       listen: { address, udp, tcp, tls, ws, wss, clientCa, origins: options.origins, ...pemOf(certificate) },
       ...{ advertise, admission, media: options.media },
+      srtp: srtp === 'require' ? srtp : 'accept',
     });
     const { faults, tell } = tellFaults(server);
     printEvents(server, log);
