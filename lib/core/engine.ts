@@ -168,12 +168,13 @@ export class Engine {
         (!this.#context.ownSockets.has(ip, remotePort) && this.#isForUnproven(port, route, bytes, kind)))
     ) {
       const isInUse = route.untilMs === Infinity;
-      route.owner.accept(bytes, kind, isInUse, nowMs);
-      if (!isInUse) {
-        const path = { port, remote: { address: ip, port: remotePort } };
-        route.owner.handleElsewhere(bytes, kind, path, nowMs);
-      }
-      return route.owner.sharing.application;
+      const { owner } = route;
+      const { isCovered } = owner;
+      const path = isInUse && !isCovered ? undefined : { port, remote: { address: ip, port: remotePort } };
+      if (isCovered && path) owner.acceptCovered(bytes, kind, isInUse, path, nowMs);
+      else owner.accept(bytes, kind, isInUse, nowMs);
+      if (!isInUse && path) owner.handleElsewhere(bytes, kind, path, nowMs);
+      return isCovered ? undefined : owner.sharing.application;
     }
     return this.#handleStray(bytes, kind, { port, remote: { address: ip, port: remotePort } });
   }

@@ -30,6 +30,16 @@ export function baresipOffer({ protocol, session = [], media = [] }: Offer): str
   ]);
 }
 
+/** The same with `medianat=ice`. */
+export const BARESIP_ICE = baresipOffer({
+  protocol: 'RTP/AVP',
+  session: ['a=ice-ufrag:mr3THBb', 'a=ice-pwd:pNALRmEU2NZBexfUZkW8Rq8zUTzTOiM'],
+  media: [
+    'a=candidate:c0000202 1 UDP 2113929471 192.0.2.2 42588 typ host',
+    'a=candidate:c0000202 2 UDP 2113929470 192.0.2.2 42589 typ host',
+  ],
+});
+
 /** linphonec 5.1 with `media_encryption=srtp`. */
 export const LINPHONE = text([
   ...['v=0', 'o=alice 3821 2343 IN IP4 192.0.2.2', 's=Talk', 'c=IN IP4 192.0.2.2', 't=0 0'],

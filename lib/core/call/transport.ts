@@ -12,6 +12,8 @@ import type { Protection } from '../proof/protection.js';
 import type { Secret } from '../proof/secret.js';
 import { SrtpKeys } from '../proof/srtp-keys.js';
 import type { Agreement, IceAgreement, LegacyAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
+import { srtpTermsOf } from './agreement.js';
+import type { SrtpTerms } from '../proof/srtp-terms.js';
 import { standingOf, type Standing } from './downgrade.js';
 
 /** A generation, and by what another pair of halves is told from its own. */
@@ -77,12 +79,10 @@ export class Transport {
       case 'latch':
         this.#protect({ kind: 'latch', generation: this.#latchOf(agreement) }, agreement, nowMs);
         this.#forgetIce();
-        this.#forgetSrtp();
         break;
       case 'ice':
         this.#checkByIce(agreement, nowMs);
         this.#forgetLatch();
-        this.#forgetSrtp();
         break;
       case 'srtp':
         this.#judgeBySrtp(agreement, nowMs);
@@ -104,6 +104,7 @@ export class Transport {
         this.#forgetGenerations();
         break;
     }
+    if (!srtpTermsOf(agreement)) this.#forgetSrtp();
     this.#standing = standingOf(agreement);
     this.endWait();
     this.#forgetFormer();
@@ -112,6 +113,7 @@ export class Transport {
   close(nowMs: number): void {
     for (const component of this.#components.values()) component.close(nowMs);
     this.#forgetGenerations();
+    this.#forgetSrtp();
   }
 
   /** The generation in force where both halves are those of before, else a new one (protocol.md 2). */
@@ -151,11 +153,15 @@ export class Transport {
 
   /** Both components judge by the same keys: a packet counts once, wherever it comes (protocol.md 8.2.1). */
   #judgeBySrtp(agreement: SrtpAgreement, nowMs: number): void {
+    const keys = this.#keysOf(agreement);
+    if (keys) this.#protect({ kind: 'srtp', keys, ssrcs: agreement.ssrcs ?? [] }, agreement, nowMs);
+  }
+
+  #keysOf(terms: SrtpTerms): SrtpKeys | undefined {
     const { crypto, srtpCrypto } = this.context;
     if (srtpCrypto) this.#srtp ??= new SrtpKeys(crypto, srtpCrypto);
-    if (!this.#srtp) return;
-    this.#srtp.agree(agreement);
-    this.#protect({ kind: 'srtp', keys: this.#srtp, ssrcs: agreement.ssrcs ?? [] }, agreement, nowMs);
+    this.#srtp?.agree(terms);
+    return this.#srtp;
   }
 
   #latchBlindly(agreement: LegacyAgreement, nowMs: number): void {
@@ -169,15 +175,15 @@ export class Transport {
     rtp.expectsMedia = media.expectsMedia;
     const isShared = protection.kind === 'ice' && media.rtcp?.sharesPort === true;
     rtp.sharing.host(isShared ? this.component(2) : undefined, nowMs);
-    rtp.protect(protection, normalised(media.remote), nowMs);
-    if (media.rtcp) this.component(2).protect(rtcpProtection, normalised(media.rtcp.remote), nowMs);
+    const cover = media.srtp && this.#keysOf(media.srtp);
+    rtp.protect(protection, normalised(media.remote), nowMs, cover);
+    if (media.rtcp) this.component(2).protect(rtcpProtection, normalised(media.rtcp.remote), nowMs, cover);
     else this.#components.get(2)?.protect({ kind: 'closed' }, undefined, nowMs);
   }
 
   #forgetGenerations(): void {
     this.#forgetLatch();
     this.#forgetIce();
-    this.#forgetSrtp();
   }
 
   /** The keys of before go as soon as no prover of ours answers under them (protocol.md 5.10). */

@@ -20,6 +20,7 @@ import { LatchkeyError } from '../errors.js';
 import { endOf, type ComponentId } from '../events.js';
 import { HeardSsrcs } from '../route/heard-ssrcs.js';
 import type { Protection } from '../proof/protection.js';
+import type { SrtpKeys } from '../proof/srtp-keys.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from '../route/port.js';
 import { OwnTags } from '../route/own-tags.js';
@@ -229,8 +230,17 @@ export class Component implements VerifierHost, ProverHost {
     this.context.wake(this);
   }
 
-  /** Takes the protection that an offer/answer agreed on. The same generation again changes only the address. */
-  protect(protection: Protection, signalled: TransportAddress | undefined, nowMs: number): void {
+  /**
+   * Takes the protection that an offer/answer agreed on. The same generation again changes only the address.
+   *
+   * @param cover Keys of SRTP, where that is beside what the protection is: payload is opened and protected with them.
+   */
+  protect(
+    protection: Protection,
+    signalled: TransportAddress | undefined,
+    nowMs: number,
+    cover?: SrtpKeys,
+  ): void {
     const before = this.#protection;
     const hasMoved = !this.signalled || !signalled || !isSameAddress(this.signalled, signalled);
     this.signalled = signalled;
@@ -250,7 +260,7 @@ export class Component implements VerifierHost, ProverHost {
       if (protection.kind === 'closed') this.deactivate();
       if (protection.kind === 'legacy' && before.kind !== 'legacy') this.deactivate();
     }
-    this.#srtp.follow(protection);
+    this.#srtp.follow(protection, cover);
     this.#unproven.settle();
     this.context.wake(this);
   }
@@ -320,8 +330,34 @@ export class Component implements VerifierHost, ProverHost {
     const routed = this.routed(path);
     if (!routed) return this.drop('unverified');
     const kind = classifyPacket(bytes);
-    this.take(bytes, kind, true, this.context.nowMs);
+    const { nowMs } = this.context;
+    if (this.isCovered) return this.#open(bytes, kind, true, routed, nowMs);
+    this.take(bytes, kind, true, nowMs);
     this.deliverNow(bytes, kind, routed);
+  }
+
+  /** Latch or ICE proves where the peer is, and its packets are SRTP all the same: `acceptCovered` takes them. */
+  get isCovered(): boolean {
+    return this.#srtp.isCovered;
+  }
+
+  /** As `accept`, where the application gets the packet in clear, by another way. */
+  acceptCovered(
+    bytes: Uint8Array,
+    kind: PacketClass,
+    isInUse: boolean,
+    path: ComponentPath,
+    nowMs: number,
+  ): void {
+    this.counters.received++;
+    this.#open(bytes, kind, isInUse, path, nowMs);
+  }
+
+  #open(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, path: ComponentPath, nowMs: number): void {
+    const clear = this.#srtp.open(bytes, kind, nowMs);
+    if (!clear) return;
+    this.take(bytes, kind, isInUse, nowMs);
+    this.deliverNow(clear, kind, path);
   }
 
   deliverNow(bytes: Uint8Array, kind: PacketClass, path: ComponentPath): void {
@@ -390,7 +426,7 @@ export class Component implements VerifierHost, ProverHost {
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
     if (!isProven && !this.#maySendUnproven(bytes.length, nowMs)) return this.drop('unproven');
-    const refusal = this.isJudging ? this.#srtp.handleSend(bytes) : undefined;
+    const refusal = this.#srtp.handleSend(bytes);
     if (refusal) return this.drop(refusal);
     this.counters.sent++;
     this.#verifier?.handleSend(bytes);

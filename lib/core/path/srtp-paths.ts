@@ -34,7 +34,8 @@ const SAME_TIME_PACKETS = 64;
 /** Whoever copies each packet makes a conflict of each: told once a second. */
 const CONFLICT_TOLD_MS = 1000;
 
-const DROPS: { readonly [Refusal in SrtpRefusal]: DropReason } = {
+/** As what a packet counts that is not authentic. */
+export const SRTP_DROPS: { readonly [Refusal in SrtpRefusal]: DropReason } = {
   malformed: 'srtpTag',
   mki: 'srtpTag',
   tag: 'srtpTag',
@@ -77,7 +78,7 @@ export class SrtpPaths {
   /** True where the packet goes to the application as it came, now. */
   handle(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
     const judged = this.keys.check(bytes, kind, nowMs);
-    if (typeof judged === 'string') return this.#drop(DROPS[judged]);
+    if (typeof judged === 'string') return this.#drop(SRTP_DROPS[judged]);
     const active = this.#active;
     if (!active || !isSamePath(active, path)) return this.#handleElsewhere(judged, bytes, kind, path, nowMs);
     for (const candidate of this.#candidates) if (candidate.isMetBy(judged)) candidate.isOldHeard = true;

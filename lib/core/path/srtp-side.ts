@@ -9,11 +9,12 @@ import type { ComponentId } from '../events.js';
 import { ipKey } from '../ip-key.js';
 import type { Path } from '../network-path.js';
 import type { Protection } from '../proof/protection.js';
+import type { SrtpKeys } from '../proof/srtp-keys.js';
 import type { PayloadRoute, RoutedPath } from '../route/payload-route.js';
 import type { Port } from '../route/port.js';
 import type { UnprovenTarget } from '../route/target-bounds.js';
 import type { SrtpEvent, SrtpHost } from './srtp-host.js';
-import { SrtpPaths } from './srtp-paths.js';
+import { SRTP_DROPS, SrtpPaths } from './srtp-paths.js';
 
 interface SrtpComponent<Owner> {
   readonly component: ComponentId;
@@ -33,6 +34,8 @@ interface SrtpComponent<Owner> {
 
 export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
   #paths: SrtpPaths | undefined;
+  /** SRTP beside latch or ICE: those say where the peer is, and its key which packets are its own. */
+  #cover: SrtpKeys | undefined;
   #ssrcs: readonly number[] = [];
   #nowMs = 0;
   /** What was protected last: the only payload that may go out. */
@@ -69,7 +72,8 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
   }
 
   /** Another protection is in force. The same keys, or later ones of the same stream, go on with the paths that there are. */
-  follow(protection: Protection): void {
+  follow(protection: Protection, cover: SrtpKeys | undefined): void {
+    this.#cover = cover;
     if (protection.kind !== 'srtp') {
       this.#paths?.stop();
       this.#paths = undefined;
@@ -95,12 +99,26 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
   }
 
   get isSealing(): boolean {
-    return this.#paths?.isSealing === true;
+    return (this.#paths ?? this.#cover)?.isSealing === true;
+  }
+
+  /** What comes over a path that latch or ICE has proved is to be opened. */
+  get isCovered(): boolean {
+    return this.#cover !== undefined;
+  }
+
+  /** A packet that has come over such a path, in clear. Undefined: it is not the peer's own, or a copy, and is counted. */
+  open(bytes: Uint8Array, kind: PacketClass, nowMs: number): Uint8Array | undefined {
+    const judged = this.#cover?.check(bytes, kind, nowMs) ?? 'expired';
+    if (typeof judged === 'string') this.owner.drop(SRTP_DROPS[judged]);
+    else if (judged.tagged.isRepeated || !this.#cover?.accept(judged, nowMs)) this.owner.drop('srtpRepeated');
+    else return judged.tagged.clear;
+    return undefined;
   }
 
   /** Payload as it goes out: a new array, which `handleSend` asks for then. Undefined: it cannot be protected, and is counted. */
   seal(bytes: Uint8Array): Uint8Array | undefined {
-    const sealed = this.#paths?.seal(bytes, classifyPacket(bytes)) ?? 'expired';
+    const sealed = (this.#paths ?? this.#cover)?.seal(bytes, classifyPacket(bytes)) ?? 'expired';
     this.#sealed = typeof sealed === 'string' ? undefined : sealed;
     if (!this.#sealed) this.owner.drop('srtpSend');
     return this.#sealed;
@@ -108,10 +126,9 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
 
   /** Why payload must not go out now; undefined where it may. What we are to protect never goes unprotected. */
   handleSend(bytes: Uint8Array): DropReason | undefined {
-    if (!this.#paths) return undefined;
-    if (this.#paths.isSealing && bytes !== this.#sealed) return 'srtpSend';
+    if (this.isSealing && bytes !== this.#sealed) return 'srtpSend';
     this.#sealed = undefined;
-    return this.#paths.handleSend(bytes) ? undefined : 'unproven';
+    return !this.#paths || this.#paths.handleSend(bytes) ? undefined : 'unproven';
   }
 
   handlePeerTold(): void {
