@@ -258,7 +258,7 @@ export const SERVE_ROWS = {
   },
   srtp: {
     flag: '--srtp <use>',
-    default: 'off',
+    default: 'accept',
     text: 'SRTP with keys in the descriptions, over TLS or WSS: `off`, `accept` or `require`, which refuses other media',
     schema: z.enum(SRTP_USES),
     expects: 'off, accept or require',

@@ -57,7 +57,7 @@ describe('the options of serve', () => {
       sdpLimits: {},
       media: { kind: 'range', low: 40000, high: 49999 },
       policy: 'prefer',
-      srtp: 'off',
+      srtp: 'accept',
       allowInsecureSignalling: false,
       json: false,
       drainMs: 0,

@@ -34,7 +34,10 @@ describe('baresip', function () {
   });
 
   /** Calls the echo for three seconds, and says what the server and the phone tell of it. */
-  async function echo(call: Pick<CallOptions, 'address' | 'transport' | 'hasIce'>, ...options: string[]) {
+  async function echo(
+    call: Pick<CallOptions, 'address' | 'transport' | 'hasIce' | 'srtp'>,
+    ...options: string[]
+  ) {
     const { address, transport } = call;
     const server = await ServerProcess.start('--open', '--listen', address, ...options);
     const to = { address, port: server.port(transport) };
@@ -65,6 +68,20 @@ describe('baresip', function () {
       });
     }
   }
+
+  for (const [srtp, hasIce, use] of [
+    ['optional', false, 'accept'],
+    ['mandatory', false, 'require'],
+    ['optional', true, 'require'],
+  ] as const)
+    it(`with SRTP, ${srtp}, ${hasIce ? 'beside ICE' : 'without ICE'}, is heard and hears, where it is proved by its key or by ICE`, async () => {
+      const call = { address: OWN_ADDRESS, transport: 'tls', hasIce, srtp } as const;
+      const { rtp, verified } = await echo(call, '--srtp', use, '--policy', 'require');
+      const expected = hasIce ? 'ice' : 'srtp';
+      assert.equal(rtp.protection, expected);
+      assert.ok(verified.some(({ component, protection }) => component === 1 && protection === expected));
+      assert.match(phone?.said ?? '', /SRTP is Enabled \(cryptosuite=AES_CM_128_HMAC_SHA1_80\)/);
+    });
 
   for (const [name, media] of [
     ['ports of its own', '21000-21009'],

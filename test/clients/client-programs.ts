@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly user?: string;
   readonly transport: 'udp' | 'tcp' | 'tls';
   readonly hasIce: boolean;
+  /** Offers keys for SRTP: beside plain RTP (baresip alone), or nothing but SRTP. */
+  readonly srtp?: 'optional' | 'mandatory';
   /** Offers rtcp-mux. */
   readonly hasMux?: boolean;
   readonly durationS: number;
@@ -112,7 +114,8 @@ export function baresip(options: CallOptions): string[] {
   const target = `${hostOf(server.address)}:${server.port};transport=${transport}`;
   writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
   const auth = options.password === undefined ? '' : `;auth_user=alice;auth_pass=${options.password}`;
-  const account = `<sip:alice@${target}>;regint=0${hasIce ? ';medianat=ice' : ''}${auth}`;
+  const keys = options.srtp ? `;mediaenc=${options.srtp === 'mandatory' ? 'srtp-mandf' : 'srtp'}` : '';
+  const account = `<sip:alice@${target}>;regint=0${hasIce ? ';medianat=ice' : ''}${keys}${auth}`;
   writeFileSync(join(folder, 'accounts'), `${account}\n`);
   writeFileSync(join(folder, 'contacts'), '');
   const command = [
@@ -125,11 +128,11 @@ export function baresip(options: CallOptions): string[] {
     '-e',
     `d sip:${user}@${target}`,
   ];
-  const keys = hold
+  const pressed = hold
     ? `(sleep ${hold.afterS}; printf x; sleep ${hold.forS}; printf X; sleep 1)`
     : digit !== undefined && `(sleep 2; printf ${digit}; sleep ${durationS})`;
-  if (keys === false) return command;
-  return ['sh', '-c', `${keys} | exec "$@"`, 'sh', ...command];
+  if (pressed === false) return command;
+  return ['sh', '-c', `${pressed} | exec "$@"`, 'sh', ...command];
 }
 
 function hostOf(address: string): string {
@@ -152,6 +155,7 @@ export function linphone(options: CallOptions): string[] {
     ],
     `contact=sip:alice@${address}`,
     ...(certificate === undefined ? [] : [`root_ca=${certificate}`]),
+    ...(options.srtp ? ['media_encryption=srtp'] : []),
     ...(options.password === undefined ? [] : authInfo(options.password)),
     '[net]',
     'nat_policy_ref=np0',

@@ -54,4 +54,21 @@ describe('linphonec', function () {
       });
     }
   }
+
+  it('with SRTP is proved by its key, under a policy and a server that take nothing less', async () => {
+    const address = OWN_ADDRESS;
+    const server = await ServerProcess.start(
+      ...['--open', '--listen', address, '--srtp', 'require', '--policy', 'require'],
+    );
+    const to = { address, port: server.port('tls') };
+    const certificate = String(server.listening.certificate);
+    const options = { folder, address, server: to, durationS: 3, certificate } as const;
+    phone = new RunningClient(linphone({ ...options, transport: 'tls', hasIce: false, srtp: 'mandatory' }));
+    const rtp = await server.event('closed', ({ component }) => component === 1);
+    const { stderr } = await server.stop();
+    await phone.ended();
+    assert.equal(rtp.protection, 'srtp');
+    assert.ok(Number(rtp.delivered) > 50 && Number(rtp.sent) > 50, JSON.stringify(rtp));
+    assert.doesNotMatch(stderr, /fault of ours/);
+  });
 });
