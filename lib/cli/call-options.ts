@@ -71,6 +71,11 @@ export const CALL_ROWS: readonly OptionRow[] = [
   { flag: '--record <file>', text: 'write the media of the call to this capture' },
   DURATION_ROW,
   {
+    flag: '--srtp',
+    default: 'off',
+    text: 'offer SRTP and nothing else, over TLS or WSS, beside latch: the media is encrypted',
+  },
+  {
     flag: '--commands',
     default: 'off',
     text: 'read `hold`, `resume`, `mute`, `unmute`, `move` and `bye` from standard input, one a line',

@@ -19,6 +19,7 @@ interface CallOptions extends TrustOptions {
   readonly record?: string;
   readonly duration?: number;
   readonly commands?: boolean;
+  readonly srtp?: boolean;
 }
 
 /** Adds the command `call`. */
@@ -46,6 +47,7 @@ async function call(uriText: string, options: CallOptions): Promise<void> {
     namedKey: options.keys === undefined ? undefined : await fetchKey(options.keys, trust),
     listen: options.listen,
     media: loadMedia(options.play),
+    isSrtp: options.srtp,
     durationMs: options.duration === undefined ? undefined : options.duration * 1000,
     recorder: openRecorder(options.record),
   };

@@ -19,9 +19,9 @@ export function openSignalling(options: SipClientOptions): Promise<SignallingCli
 }
 
 async function openSip(options: SipClientOptions): Promise<SignallingClient> {
-  const { latchkey, uri, local, credentials, ca, isInsecure, policy, role = 'prover' } = options;
+  const { latchkey, uri, local, credentials, ca, isInsecure, policy, srtp, role = 'prover' } = options;
   const sip = await withPeers(() => Promise.resolve(createRequire(import.meta.url)('sip') as SipPackage));
-  const signalling = latchSip(sip, latchkey, { role, ...(policy && { policy }) });
+  const signalling = latchSip(sip, latchkey, { role, ...(policy && { policy }), ...(srtp && { srtp }) });
   const unmute = muteConnectionLog();
   // Nobody knows the port before its INVITE has gone out.
   let client: SipClient | undefined;

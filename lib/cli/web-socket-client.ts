@@ -74,7 +74,7 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> implements Si
   }
 
   private constructor(
-    { latchkey, uri, local, credentials, ca, isInsecure, policy, role }: SipClientOptions,
+    { latchkey, uri, local, credentials, ca, isInsecure, policy, role, srtp }: SipClientOptions,
     server: string,
     { Inviter, URI, UserAgent, Web }: typeof sipJs,
     { WebSocket }: typeof ws,
@@ -110,6 +110,7 @@ export class WebSocketClient extends EventEmitter<SipClientEvents> implements Si
     const decorate = latchSessionDescriptionHandlerFactory(() => this.#descriptions, latchkey, {
       policy,
       role,
+      srtp,
     });
     const handler = decorate(this.#inviter);
     if (!(handler instanceof LatchSessionDescriptionHandler)) throw new Error('no RTCPeerConnection is here');

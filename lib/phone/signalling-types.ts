@@ -18,6 +18,7 @@ export interface SipClientOptions {
   readonly policy?: Policy | undefined;
   /** `prover` unless told. */
   readonly role?: Role | undefined;
+  readonly srtp?: 'terminate' | undefined;
 }
 
 export interface SipClientEvents {

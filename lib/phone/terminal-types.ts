@@ -30,6 +30,8 @@ export interface TerminalOptions {
   /** From the answer to hanging up; without it the call lasts until `hangUp()` or the other side's BYE. */
   readonly durationMs?: number | undefined;
   readonly policy?: Policy | undefined;
+  /** Offers SRTP and nothing else. */
+  readonly isSrtp?: boolean | undefined;
   /** Asks the server for a proof too, by latch or by ICE: media goes to an address that has proved itself. */
   readonly isVerifier?: boolean | undefined;
   /** Makes the media sockets, unbound: for a simulated network. The address is then not watched. */

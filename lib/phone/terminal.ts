@@ -8,6 +8,7 @@ import { createLatchkey } from '../index.js';
 import type { Latchkey, MediaPort, Session, StreamStatus } from '../index.js';
 import { acceptAnswer, createOffer } from '../room/offer.js';
 import { answerOffer } from '../room/answer.js';
+import type { SrtpUse } from '../room/sections.js';
 import type { Format } from '../room/formats.js';
 import { formatAddress, isSameAddress, parseSdp } from '../wire/index.js';
 import type { TransportAddress } from '../wire/index.js';
@@ -109,7 +110,7 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     if (!client || !this.#isUp || this.#ending || isHeld === this.#isHeld) return;
     this.#version++;
     const offer = withHold(createOffer({ ...this.#description, preference: this.#preference }), isHeld);
-    const accepted = acceptAnswer(offer, await client.reoffer(offer));
+    const accepted = acceptAnswer(offer, await client.reoffer(offer), undefined, this.#description.srtp);
     if (!accepted.ok) throw new Failure(`the server's answer cannot be taken: ${accepted.warning}`, 1);
     this.#isHeld = isHeld;
     this.#offer = offer;
@@ -149,10 +150,12 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     client.on('progress', (status, reason) => this.emit('progress', status, reason));
     client.on('bye', () => void this.#end('server'));
 
+    if (this.#options.isSrtp && !session.terminatesSrtp)
+      throw new Failure('SRTP needs TLS or WSS, or loopback: keys are told over encrypted signalling');
     const offer = (this.#offer = createOffer({ ...this.#description, preference: this.#preference }));
     const answer = await client.invite(offer, (theirs) => this.#redescribe(theirs));
     this.#checkGoingOn();
-    const accepted = acceptAnswer(offer, answer);
+    const accepted = acceptAnswer(offer, answer, undefined, this.#description.srtp);
     if (!accepted.ok) {
       await client.hangUp();
       throw new Failure(
@@ -184,7 +187,10 @@ export class Terminal extends EventEmitter<TerminalEvents> {
       throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1, 'unreachable');
     const socket = (this.#socket = await this.#openSocket(local));
     const [client] = await Promise.all([
-      openSignalling({ latchkey: this.#latchkey, uri, local, credentials, ca, isInsecure, policy, role }),
+      openSignalling({
+        ...{ latchkey: this.#latchkey, uri, local, credentials, ca, isInsecure, policy, role },
+        ...(this.#options.isSrtp && { srtp: 'terminate' }),
+      }),
       this.#media.prepare(),
     ]);
     this.#client = client;
@@ -201,7 +207,9 @@ export class Terminal extends EventEmitter<TerminalEvents> {
 
   get #description() {
     const { address, port: rtpPort } = this.#signalled ?? { address: '0.0.0.0', port: 9 };
-    return { address, rtpPort, rtcpMux: true, sessionId: this.#sessionId, sessionVersion: this.#version };
+    const srtp: SrtpUse = this.#options.isSrtp ? 'require' : 'off';
+    const [sessionId, sessionVersion] = [this.#sessionId, this.#version];
+    return { address, rtpPort, rtcpMux: true, sessionId, sessionVersion, srtp };
   }
 
   async #openSocket(address: string): Promise<Socket> {

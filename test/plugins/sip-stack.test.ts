@@ -260,6 +260,20 @@ describe('plugins/sip: over real sockets', () => {
       assert.equal(seen.length, 4);
       assert.ok(seen.every((text) => text.includes('m=audio') && !text.includes('a=latch')));
     });
+
+    it('makes keys for SRTP where it is told to: both ends have them, and the logger sees none', async () => {
+      const seen: string[] = [];
+      const log = (message: SipMessage) => seen.push(sip.stringify(message));
+      const options = { latch: { srtp: 'terminate' }, stack: { logger: { recv: log, send: log } } } as const;
+      const bob = await open(options, answer);
+      const alice = await open(options);
+      const { final } = await alice.ask(alice.request('INVITE', bob.uri('UDP'), {}, sdp()));
+      assert.match(bob.requests[0]!.content!, /^a=crypto:1 AEAD_AES_256_GCM inline:/m);
+      assert.match(final.content!, /^a=crypto:1 AEAD_AES_256_GCM inline:/m);
+      assert.equal(alice.latch.session(final)?.terminatesSrtp, true);
+      assert.equal(seen.length, 4);
+      assert.ok(seen.every((text) => text.includes('m=audio') && !text.includes('crypto')));
+    });
   });
 
   describe('what is malformed, or not enough', () => {
