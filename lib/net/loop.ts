@@ -104,6 +104,17 @@ export class Loop {
     this.#flush();
   }
 
+  /** The packet as it goes out: with SRTP another array, so that who else sends it has it as it was. Undefined: it cannot, and is counted. */
+  payload(component: Component, bytes: Uint8Array): Uint8Array | undefined {
+    if (!component.isSealing) return bytes;
+    try {
+      return component.seal(bytes);
+    } catch (fault) {
+      this.#output.onFault(fault);
+      return undefined;
+    }
+  }
+
   /** Where this payload packet goes now; undefined: nowhere, and it is counted. */
   destination(component: Component, bytes: Uint8Array): TransportAddress | undefined {
     let destination: TransportAddress | undefined;

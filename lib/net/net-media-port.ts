@@ -57,8 +57,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     const { core, sockets } = this.#site;
     // RTCP that shares the socket counts for itself.
     const sender = core.sharing.guest ? core.sharing.forKind(classifyPacket(bytes)) : core;
-    // With SRTP what goes out is another array: who else sends this packet has it as it was.
-    const payload = sender.isSealing ? sender.seal(bytes) : bytes;
+    const payload = sockets.loop.payload(sender, bytes);
     const destination = payload && sockets.loop.destination(sender, payload);
     if (payload === undefined || destination === undefined) return false;
     const onSent = sender === core ? this.#onSent : this.#onGuestSent;

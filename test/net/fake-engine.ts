@@ -20,6 +20,9 @@ export class FakeComponent {
   /** Where payload goes; undefined: nowhere yet. */
   mapping: TransportAddress | undefined;
   localChanges = 0;
+  /** As what a packet goes out, where it is to be protected; undefined where it cannot be. */
+  sealed: Uint8Array | undefined;
+  isSealing = false;
   /** Nobody else is behind its sockets. */
   readonly sharing = { guest: undefined };
   readonly counters: Counters = createCounters();
@@ -41,6 +44,11 @@ export class FakeComponent {
 
   handleLocalChange(): void {
     this.localChanges++;
+  }
+
+  seal(): Uint8Array | undefined {
+    this.engine.fail();
+    return this.sealed;
   }
 
   handleSend(): TransportAddress | undefined {

@@ -54,6 +54,23 @@ describe('net: media port', () => {
     assert.throws(() => port.send('text' as never), { code: 'LATCHKEY_OPTION' });
   });
 
+  it('send: what is to be protected goes out as another array, or not at all', async () => {
+    const heard = packetsOf(peer);
+    const clear = Buffer.from('clear');
+    Object.assign(call.core, { isSealing: true, sealed: Buffer.from('sealed') });
+    assert.equal(port.send(clear), true);
+    await until(() => heard.length === 1);
+    assert.equal(heard[0]?.text, 'sealed');
+    assert.equal(clear.toString(), 'clear');
+    call.core.sealed = undefined;
+    assert.equal(port.send(clear), false);
+    world.engine.isBroken = true;
+    assert.equal(port.send(clear), false);
+    world.engine.isBroken = false;
+    assert.equal(world.latchkey.counters.dropped.internal, 1);
+    assert.equal(port.counters.sent, 1);
+  });
+
   it('what the kernel refuses is counted, not as sent, and ends nothing', async () => {
     port.send(Buffer.alloc(70_000));
     await until(() => port.counters.dropped.sendError === 1);

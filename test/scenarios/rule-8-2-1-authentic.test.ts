@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { SrtpSender } from '../../lib/srtp/index.js';
+import { measureDoubling, type Family } from '../support/doubling.js';
 import { makeRtp } from '../support/media.js';
 import { HOME, masterKey, READER, REBOUND, SrtpBench, SrtpVoice } from '../support/srtp-bench.js';
 
@@ -58,6 +59,35 @@ describe('8.2.1: every packet is judged by the key of the peer', () => {
     assert.equal(scene.count('candidate'), 1);
     assert.equal(scene.dropped.srtpTag, 200);
     assert.deepEqual(scene.mapping, HOME);
+  });
+
+  it('media under another key than the peer told is unheard, and that is told', () => {
+    const scene = new SrtpBench();
+    scene.voice = new SrtpVoice(masterKey(40));
+    scene.talk(HOME, 300);
+    const [unheard] = scene.bench.eventsOf('unheard');
+    assert.deepEqual(unheard?.remote, HOME);
+    assert.equal(scene.count('unheard'), 1);
+    assert.equal(scene.dropped.srtpTag, 300);
+  });
+
+  it('what no key has made costs work by its length, however long it is and from wherever', () => {
+    const scene = new SrtpBench();
+    scene.talk(HOME, 3);
+    const ofSize = (size: number): Uint8Array => {
+      const bytes = new Uint8Array(size).fill(1);
+      bytes[0] = 0x80;
+      return bytes;
+    };
+    const family: Family<Uint8Array> = {
+      make: ofSize,
+      read: (bytes) => {
+        for (let at = 0; at < 32; at++) scene.receive(bytes, { ...READER, port: 5000 + at });
+      },
+      most: 32_000,
+    };
+    const { cpuRatio, memoryRatio } = measureDoubling(family, 3);
+    assert.ok(cpuRatio < 3 && memoryRatio < 3, `${cpuRatio} ${memoryRatio}`);
   });
 
   it('a packet replayed a hundred thousand times is counted, and takes no memory', () => {

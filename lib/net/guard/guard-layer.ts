@@ -217,7 +217,7 @@ export class GuardLayer implements Feed {
 
   #forward(component: Component, message: Uint8Array, callback: DgramCallback | undefined): void {
     const shared = this.#shared;
-    const payload = component.isSealing ? component.seal(message) : message;
+    const payload = this.sockets.loop.payload(component, message);
     const destination = payload && shared && this.sockets.loop.destination(component, payload);
     if (shared === undefined || payload === undefined || destination === undefined) {
       // Like a packet lost on the line: the sender is told that it went out (protocol.md 5.6).
