@@ -6,6 +6,21 @@ import type { Captures } from './attack-verdict.js';
 import { CLIENT } from './lab.js';
 import { assertNoTheft } from './theft.js';
 
+/** Those that follow the victim's packets come last. */
+export const SHAPES = [
+  'scan',
+  'odd-ports',
+  'spray',
+  'burst',
+  'client-hello',
+  'bad-srtp',
+  'late',
+  'follow',
+  'reports',
+];
+/** For an attack that is told when to end. */
+export const AMPLE_S = 20;
+
 export function show(title: string, rows: readonly object[]): void {
   if (process.env.LAB_TABLE !== '1') return;
   console.log(title);

@@ -7,7 +7,7 @@ import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { baresip, RunningClient, skipBecause, whyNoClient } from '../clients/client-programs.js';
 import { AttackScene, RANGE, VICTIM_PORT } from './attack-scene.js';
 import type { Place } from './attack-scene.js';
-import { assertNothing, show } from './attack-judge.js';
+import { AMPLE_S, assertNothing, SHAPES, show } from './attack-judge.js';
 import { rowsOf, spokenBefore } from './attack-verdict.js';
 import type { Attack } from './attack-verdict.js';
 import { CLIENT, SERVER, whyNoLab } from './lab.js';
@@ -15,24 +15,10 @@ import type { LabPlan, NatType } from './lab.js';
 
 /** 250 packets of 20 ms and a little more: the fourth shape waits for that many good ones. */
 const GOOD_PACKETS_MS = 5200;
-/** Those that follow the victim's packets come last. */
-const SHAPES = [
-  'scan',
-  'odd-ports',
-  'spray',
-  'burst',
-  'client-hello',
-  'bad-srtp',
-  'late',
-  'follow',
-  'reports',
-];
 /** Those that look like RTP of the call and never pause: where the first source is believed, they are it sooner or later. */
 const BELIEVED = ['scan', 'spray', 'late'];
 const RACES = 4;
 const PLACES: readonly Place[] = ['att', 'cliA2'];
-/** For an attack that is told when to end. */
-const AMPLE_S = 20;
 /** Of each shape in the control, where they attack in turn. */
 const TURN_S = 0.6;
 
