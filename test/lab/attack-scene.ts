@@ -134,6 +134,8 @@ export class AttackScene {
     const note = async () => {
       const { shapes: told } = await lines.has('done');
       this.attacks.push({ phase, startMs, endMs: Date.now(), shapes: told as Attack['shapes'] });
+      // The next one takes the leftover's port.
+      await lines.end;
     };
     const ended = note();
     const stop = () => {
