@@ -203,7 +203,7 @@ describe('phones with SRTP, whose keys came over TLS, behind a NAT', function ()
       it(`${type}, ${pairs.map(([{ name }, place]) => `${name} attacked from ${place}`).join(', ')}: nothing stolen, nothing injected`, async () => {
         const played = pairs.map(([phone, place]) => attackedCall(place, type, phone.command));
         for (const { scene, server, said, captures } of await Promise.all(played)) {
-          assertNothing(scene, captures, 4);
+          assertNothing(scene, captures, { phases: 4, shapes: SHAPES });
           const [atPhone, , atOther] = captures.parties as [CapturedDatagram[], unknown, CapturedDatagram[]];
           const other = scene.lab.addressOf('cliB');
           for (const [to, by, from] of [
