@@ -165,7 +165,8 @@ export class Engine {
       route &&
       nowMs <= route.untilMs &&
       (route.isProven ||
-        (!this.#context.ownSockets.has(ip, remotePort) && this.#isForUnproven(port, route, bytes, kind)))
+        (!this.#context.ownSockets.has(ip, remotePort) &&
+          this.#isForUnproven(route, bytes, kind, { port, remote: { address: ip, port: remotePort } })))
     ) {
       const isInUse = route.untilMs === Infinity;
       const { owner } = route;
@@ -216,8 +217,7 @@ export class Engine {
     const ssrc = readSsrc(bytes, kind);
     const known =
       port.only ?? this.#judgeAt(path) ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc, nowMs));
-    const isIts = (seeker: Component): boolean => seeker.isAuthentic(bytes, kind, nowMs);
-    const owner = known?.sharing.forKind(kind) ?? port.seekers.find(ssrc, path.remote, isIts);
+    const owner = known?.sharing.forKind(kind) ?? this.#seekerOf(ssrc, bytes, kind, path);
     if (!owner) {
       this.#context.residue.received++;
       return this.#drop('unroutable');
@@ -235,16 +235,32 @@ export class Engine {
     return owner?.isJudging ? owner : undefined;
   }
 
-  /** Nothing has proven the address, so the media of a session that proves itself is not for who claims it (protocol.md 5.1). */
+  /**
+   * Nothing has proven the address, so the media of a session that proves itself is not for who claims it, nor the first packet of a
+   * peer whose key tells it (protocol.md 5.1, P11).
+   */
   #isForUnproven(
-    port: ComponentPort,
     { owner }: Route<Component>,
     bytes: Uint8Array,
     kind: PacketClass,
+    path: ComponentPath,
   ): boolean {
+    const { port } = path;
     const ssrc = readSsrc(bytes, kind);
     const hearer = ssrc === undefined ? undefined : port.bySsrc(ssrc, this.#context.nowMs);
-    return hearer === undefined || hearer === owner;
+    if (hearer !== undefined && hearer !== owner) return false;
+    return port.seekers.size === 0 || this.#seekerOf(ssrc, bytes, kind, path) === undefined;
+  }
+
+  /** Of the peers with SRTP that have not been heard yet the one whose packet this is. */
+  #seekerOf(
+    ssrc: number | undefined,
+    bytes: Uint8Array,
+    kind: PacketClass,
+    { port, remote }: ComponentPath,
+  ): Component | undefined {
+    const { nowMs } = this.#context;
+    return port.seekers.find(ssrc, remote, (seeker) => seeker.isAuthentic(bytes, kind, nowMs));
   }
 
   /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */

@@ -121,6 +121,22 @@ describe('5.1: SRTP beside latch on one port', () => {
     assert.deepEqual(peer.mapping, home);
   });
 
+  it('a peer without a key, whose description names the address of one with SRTP before that has spoken, does not hold it off', () => {
+    const scene = new SrtpBench();
+    const other = scene.bench.engine.openCall({
+      signalling: 'encrypted',
+      peer: { address: HOME.address, transport: 'tls' },
+    });
+    other.component(0, 1).attach(scene.port, scene.nowMs);
+    scene.bench.engine.agree(other, 0, { kind: 'none', remote: HOME, expectsMedia: true }, scene.nowMs);
+    scene.receive(makeRtp({ ssrc: 5, sequence: 1, timestamp: 1 }), HOME);
+    assert.equal(other.counters.delivered, 1);
+    scene.talk(HOME, 10);
+    assert.deepEqual(scene.mapping, HOME);
+    assert.equal(scene.component.counters.delivered, 10);
+    assert.equal(other.counters.delivered, 1);
+  });
+
   it('a peer without a key takes nothing from the address of one with SRTP', () => {
     const scene = new SrtpBench();
     scene.talk(HOME, 3);
