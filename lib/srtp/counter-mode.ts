@@ -17,6 +17,9 @@ const INDEX_SIZE_BYTES = 4;
 /** More than any datagram: one buffer serves all packets. */
 const MAX_BLOCKS = 4096;
 const COUNTERS = new Uint8Array(MAX_BLOCKS * BLOCK_SIZE_BYTES);
+/** The same memory: a counter is copied by its words, in whatever order the machine has their bytes. */
+const COUNTER_WORDS = new Int32Array(COUNTERS.buffer);
+const WORDS_PER_BLOCK = 4;
 
 export class CounterModeTransform implements Transform {
   readonly #encrypt: (blocks: Uint8Array) => Uint8Array;
@@ -25,6 +28,9 @@ export class CounterModeTransform implements Transform {
   readonly #digest = new Uint8Array(SHA1_SIZE_BYTES);
   /** The salt, with SSRC and index over it: the first 14 bytes of each counter. */
   readonly #nonce = new Uint8Array(BLOCK_SIZE_BYTES);
+  readonly #nonceWords = new Int32Array(this.#nonce.buffer);
+  /** So many counters as the last packet took: most are as long as the one before. */
+  #counters = COUNTERS.subarray(0, 0);
 
   constructor(
     crypto: SrtpCrypto,
@@ -103,13 +109,20 @@ export class CounterModeTransform implements Transform {
     writeUint32(nonce, 8, readUint32(nonce, 8) ^ high);
     writeUint16(nonce, 12, ((nonce[12]! << 8) | nonce[13]!) ^ (index % SEQUENCES));
     const blocks = Math.ceil((end - clearSizeBytes) / BLOCK_SIZE_BYTES);
+    if (this.#counters.length !== blocks * BLOCK_SIZE_BYTES)
+      this.#counters = COUNTERS.subarray(0, blocks * BLOCK_SIZE_BYTES);
+    const words = this.#nonceWords;
     for (let block = 0; block < blocks; block++) {
       const at = block * BLOCK_SIZE_BYTES;
-      for (let byte = 0; byte < 14; byte++) COUNTERS[at + byte] = nonce[byte]!;
+      const word = block * WORDS_PER_BLOCK;
+      COUNTER_WORDS[word] = words[0]!;
+      COUNTER_WORDS[word + 1] = words[1]!;
+      COUNTER_WORDS[word + 2] = words[2]!;
+      COUNTER_WORDS[word + 3] = words[3]!;
       COUNTERS[at + 14] = block >>> 8;
       COUNTERS[at + 15] = block;
     }
-    const stream = this.#encrypt(COUNTERS.subarray(0, blocks * BLOCK_SIZE_BYTES));
+    const stream = this.#encrypt(this.#counters);
     for (let at = 0; at < clearSizeBytes; at++) into[at] = from[at]!;
     for (let at = clearSizeBytes, key = 0; at < end; at++, key++) into[at] = from[at]! ^ stream[key]!;
   }
