@@ -5,6 +5,7 @@ import { compareWith } from './against.js';
 import { bytesPerSession, microsecondsPerChallenge, nanosecondsPerPacket } from './engine.js';
 import { measureForwarding } from './forwarding.js';
 import { measureReplay } from './replay.js';
+import { measureSrtp } from './srtp.js';
 
 const { values, positionals } = parseArgs({
   options: { against: { type: 'string' } },
@@ -33,6 +34,19 @@ async function bench(): Promise<void> {
   for (const { mode, microsecondsPerPacket, ratio } of await measureForwarding(MODES, rounds(21))) {
     const note = mode === 'plain' ? 'CPU per packet of 172 bytes' : `${ratio.toFixed(3)} of plain dgram`;
     row(`forwarding, ${NAMES[mode]}`, `${(microsecondsPerPacket * 1000).toFixed(0)} ns`, note);
+  }
+  for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM']) {
+    const cost = measureSrtp(suite, rounds(21));
+    row(
+      `SRTP, ${suite}`,
+      `${cost.plain.toFixed(1)} µs`,
+      'createHmac and AES of as many bytes, CPU per packet of 172',
+    );
+    for (const [what, microseconds, ratio] of [
+      ['protect', cost.protect, cost.protectRatio],
+      ['unprotect', cost.unprotect, cost.unprotectRatio],
+    ] as const)
+      row(`  ${what}`, `${microseconds.toFixed(1)} µs`, `${ratio.toFixed(3)} of it`);
   }
   const replay = measureReplay(100, 5);
   row(
