@@ -25,8 +25,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.1',
     what: 'a path that takes over late takes its address from who has verified it since',
     file: 'lib/core/route/payload-route.ts',
-    search: 'if (isOurs) port.proveRoute(remote, this.owner, Infinity);',
-    replace: 'port.proveRoute(remote, this.owner, Infinity);',
+    search: 'if (isOurs) port.proveRoute(',
+    replace: 'port.proveRoute(',
     test: 'test/property/mixed-sessions.test.ts',
   },
   {
@@ -105,8 +105,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.1',
     what: 'media of those who prove themselves is for who names the address it comes from',
     file: 'lib/core/engine.ts',
-    search: 'return hearer === undefined || hearer === owner;',
-    replace: 'return true;',
+    search: 'if (hearer !== undefined && hearer !== owner) return false;',
+    replace: '',
     test: 'test/scenarios/rule-5-01-claims.test.ts',
   },
   {
@@ -129,8 +129,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.1',
     what: 'an SSRC is heard on a path that was left',
     file: 'lib/core/path/component.ts',
-    search: 'if (this.#verifier && isInUse) this',
-    replace: 'if (this.#verifier) this',
+    search: 'if (isInUse && (this.#verifier ?? this.isJudging)) this',
+    replace: 'if (this.#verifier ?? this.isJudging) this',
     test: 'test/scenarios/rule-5-01-claims.test.ts',
   },
   {
@@ -333,8 +333,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.7',
     what: 'payload of a socket of ours is taken',
     file: 'lib/core/engine.ts',
-    search: '!this.#context.ownSockets.has(ip, remotePort) && ',
-    replace: '',
+    search: '(!this.#context.ownSockets.has(ip, remotePort) &&',
+    replace: '(',
     test: 'test/scenarios/rule-7-unproven.test.ts',
   },
   {
