@@ -27,6 +27,7 @@ const PACKET_MS = 20;
 
 interface Said {
   readonly by: string;
+  readonly content: string;
   /** The how manieth it is. */
   readonly index: number;
   readonly ssrc: number;
@@ -41,27 +42,46 @@ function contentOf({ payload }: CapturedDatagram): string {
   return Buffer.from(payload.subarray(2)).toString('latin1');
 }
 
+/** Sequence number, timestamp and SSRC: SRTP leaves them in clear. */
+function numbersOf({ payload }: CapturedDatagram): string {
+  return Buffer.from(payload.subarray(2, 12)).toString('latin1');
+}
+
 /**
  * @param datagrams As they went over one wire, or as each of the phones sent and received them, one capture after the other.
  * @param phones The `address:port` of each on that wire.
+ * @param encrypted Those of them with SRTP: what they say and hear is told by its numbers alone.
  */
 export function hearingsOf(
   datagrams: readonly CapturedDatagram[],
   phones: Readonly<Record<string, string>>,
+  encrypted: readonly string[] = [],
 ): Hearings {
   const said = new Map<string, Said>();
   for (const [by, at] of Object.entries(phones)) {
     const own = datagrams.filter((one) => isRtp(one) && formatAddress(one.source) === at);
     for (const [index, one] of own.entries()) {
       const stepMs = (own[index + 1]?.timeMs ?? Infinity) - one.timeMs;
-      said.set(contentOf(one), { by, index, ssrc: readRtpSsrc(one.payload), stepMs });
+      said.set(numbersOf(one), {
+        by,
+        content: contentOf(one),
+        index,
+        ssrc: readRtpSsrc(one.payload),
+        stepMs,
+      });
     }
   }
+  const saidAs = (one: CapturedDatagram, to: string): Said | undefined => {
+    const found = said.get(numbersOf(one));
+    const isSame =
+      found && (found.content === contentOf(one) || [found.by, to].some((name) => encrypted.includes(name)));
+    return isSame ? found : undefined;
+  };
   const who: Record<string, Record<string, Hearing>> = {};
   const strange: Record<string, number> = {};
   for (const [to, at] of Object.entries(phones)) {
     const heard = datagrams.filter((one) => isRtp(one) && formatAddress(one.destination) === at);
-    const found = heard.map((one) => ({ said: said.get(contentOf(one)), timeMs: one.timeMs }));
+    const found = heard.map((one) => ({ said: saidAs(one, to), timeMs: one.timeMs }));
     const own = (who[to] = {} as Record<string, Hearing>);
     for (const from of Object.keys(phones)) {
       const of = found.flatMap(({ said, timeMs }) => (said?.by === from ? [{ ...said, timeMs }] : []));

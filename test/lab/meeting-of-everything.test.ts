@@ -1,6 +1,6 @@
-// One meeting of everything: the sip.js program of docs/examples over WSS, baresip and linphonec with ICE, a `latchkey call` and an ffmpeg
-// for a camera, each behind a NAT of its own, in one room that a browser watches. Each NAT rebinds once. Judged by what each of them
-// sent and received, captured where it runs; and by the page.
+// One meeting of everything: the sip.js program of docs/examples over WSS, baresip and linphonec with ICE, a `latchkey call`, a baresip
+// with SRTP, whose key came over TLS, and an ffmpeg for a camera, each behind a NAT of its own, in one room that a browser watches. Each
+// NAT rebinds once. Judged by what each of them sent and received, captured where it runs; and by the page.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,17 +22,18 @@ import type { HostName, NatName } from './lab.js';
 const ROOM = 'all';
 const [WSS_PORT, RTSP_PORT, PAGE_PORT] = [8443, 8554, 8080];
 const TOKEN = 'a-token-of-the-meeting';
-/** What they are behind: one NAT of each type, and one more of the worst. */
+/** What they are behind: one NAT of each type, and two more of the worst. */
 const PLAN = {
   natA: { type: 'port-preserving' },
   natB: { type: 'symmetric' },
-  others: [{ type: 'symmetric' }, { type: 'remapped' }, { type: 'full-cone' }],
+  others: [{ type: 'symmetric' }, { type: 'remapped' }, { type: 'full-cone' }, { type: 'symmetric' }],
 } as const;
 const PLACES = {
   web: { host: 'cliA', nat: 'natA' },
   baresip: { host: 'cliB', nat: 'natB' },
   linphone: { host: 'cliC', nat: 'natC' },
   call: { host: 'cliD', nat: 'natD' },
+  desk: { host: 'cliF', nat: 'natF' },
 } as const satisfies Record<string, { host: HostName; nat: NatName }>;
 type Name = keyof typeof PLACES;
 const NAMES = Object.keys(PLACES) as Name[];
@@ -91,6 +92,10 @@ describe('one meeting of everything', function () {
       ...{ server: { address: SERVER, port: 5060 }, user: ROOM, transport: 'udp' as const, hasIce: true },
       durationS: 60,
     });
+    const desk = {
+      ...{ ...optionsOf('desk'), server: { address: SERVER, port: 5061 }, transport: 'tls' as const },
+      ...{ hasIce: false, srtp: 'mandatory' as const, certificate },
+    };
     const program = ['--import=tsx', 'docs/examples/sip-js.ts', `wss://${SERVER}:${WSS_PORT}`, certificate];
     const start: Record<Name, () => unknown> = {
       web: () => run('cliA', [process.execPath, ...program, `sip:${ROOM}@${SERVER}`, here.addressOf('cliA')]),
@@ -98,6 +103,7 @@ describe('one meeting of everything', function () {
       linphone: () => run('cliC', linphone(optionsOf('linphone'))),
       call: () =>
         here.latchkey('cliD', 'call', `sip:${ROOM}@${SERVER};transport=tls`, '--ca', certificate, '--json'),
+      desk: () => run('cliF', baresip(desk)),
     };
     for (const name of NAMES) {
       mkdirSync(join(folder, name));
@@ -148,8 +154,12 @@ describe('one meeting of everything', function () {
     const phones = Object.fromEntries(
       NAMES.map((name) => [name, mediaAddress(datagrams, here.addressOf(PLACES[name].host))]),
     );
-    const filmed = firstOfCamera(datagrams, here.addressOf('cliE'));
-    const { who, strange } = hearingsOf([...datagrams, ...filmed.packets], { ...phones, camera: filmed.at });
+    const deskAddress = here.addressOf(PLACES.desk.host);
+    const inClear = datagrams.filter(({ destination }) => destination.address !== deskAddress);
+    const filmed = firstOfCamera(inClear, here.addressOf('cliE'));
+    const { who, strange } = hearingsOf([...datagrams, ...filmed.packets], { ...phones, camera: filmed.at }, [
+      'desk',
+    ]);
     const stops = Object.entries(who).flatMap(([to, from]) =>
       Object.entries(from).map(([by, { stoppedMs }]) => ({ by, to, ms: Math.round(stoppedMs) })),
     );
@@ -244,8 +254,8 @@ function whileAllAreCaptured(seen: readonly (readonly CapturedDatagram[])[]): Ca
 }
 
 /**
- * What the camera says goes through a TCP connection, where no capture of ours reads it: it counts as said when the first of all hears it,
- * since one NAT rebinds at a time.
+ * What the camera says goes through a TCP connection, where no capture of ours reads it: it counts as said when the first of all
+ * who hear in clear hears it, since one NAT rebinds at a time.
  */
 function firstOfCamera(datagrams: readonly CapturedDatagram[], address: string) {
   const source = { address, port: RTSP_PORT };
