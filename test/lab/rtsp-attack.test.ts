@@ -10,7 +10,7 @@ import { readDatagrams } from '../../lib/capture/index.js';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { classifyPacket } from '../../lib/wire/index.js';
 import { skipBecause, whyNoClient } from '../clients/client-programs.js';
-import { assertNothing, show } from './attack-judge.js';
+import { assertNothing, SHAPES, show } from './attack-judge.js';
 import { AttackScene } from './attack-scene.js';
 import type { Place } from './attack-scene.js';
 import { shapeOf } from './attack-verdict.js';
@@ -23,17 +23,6 @@ import { ROOM, RTSP_PORT, RTSPS_PORT, RtspRace, TRIAL_MS } from './rtsp-race.js'
 import type { Moment, Race, Role } from './rtsp-race.js';
 import { assertNoTheft } from './theft.js';
 
-const SHAPES = [
-  'scan',
-  'odd-ports',
-  'spray',
-  'burst',
-  'client-hello',
-  'bad-srtp',
-  'late',
-  'follow',
-  'reports',
-];
 const PLACES: readonly Place[] = ['att', 'cliA2'];
 /** Those that leave something, and in the whole lab those that leave nothing. */
 const DECISIVE: readonly Moment[] = ['in the 500 ms', 'no punch arrives'];
