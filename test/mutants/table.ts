@@ -27,7 +27,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'lib/core/route/payload-route.ts',
     search: 'if (isOurs) port.proveRoute(',
     replace: 'port.proveRoute(',
-    test: 'test/property/mixed-sessions.test.ts',
+    test: 'test/scenarios/rule-5-01-claims.test.ts',
   },
   {
     rule: '5.1',
