@@ -2,6 +2,8 @@
  * The head of an RTSP message (RFC 2326 section 4, 15): a strict gate. What could be read in two ways does not pass: it is refused
  * by a name out of a closed list. One pass over its text, with one character a byte (latin1). It knows no state and sends nothing.
  */
+import { hasControl } from '../sip/index.js';
+
 export interface RtspLimits {
   readonly maxHeadBytes: number;
   readonly maxBodyBytes: number;
@@ -73,18 +75,6 @@ const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~#$&^|]+$/;
 const VERSION = /^RTSP\/\d{1,8}\.\d{1,8}$/i;
 const REQUEST_URI = /^(?:\*|rtspu?s?:\/\/[!#-;=?-~]+)$/i;
 const CSEQ_MAX = 2 ** 32;
-const TAB = 0x09;
-const SPACE = 0x20;
-const DELETE = 0x7f;
-
-function hasControl(line: string): boolean {
-  for (let i = 0; i < line.length; i++) {
-    const code = line.charCodeAt(i);
-    if ((code < SPACE && code !== TAB) || code === DELETE) return true;
-  }
-  return false;
-}
-
 /** The head of a message, read as far as it goes. */
 export class RtspHead {
   readonly #limits: RtspLimits;

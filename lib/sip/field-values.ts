@@ -41,6 +41,19 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
+const TAB = 0x09;
+const SPACE = 0x20;
+const DELETE = 0x7f;
+
+/** Whether a line of a head holds a control character other than a tab: no header of SIP or RTSP may. */
+export function hasControl(line: string): boolean {
+  for (let i = 0; i < line.length; i++) {
+    const code = line.charCodeAt(i);
+    if ((code < SPACE && code !== TAB) || code === DELETE) return true;
+  }
+  return false;
+}
+
 /** A place in a text, moved on by those who read it. */
 class Cursor {
   at = 0;

@@ -3,7 +3,7 @@
  * take in two ways, or not in linear time, does not pass: it is refused by a name out of a closed list. It knows no stack, keeps
  * no state and sends nothing; bodies are not looked into. Texts have one character a byte (latin1), but for WebSockets' own.
  */
-import { isToken, listElements, readAddress, readVia } from './field-values.js';
+import { hasControl, isToken, listElements, readAddress, readVia } from './field-values.js';
 import type { AddressValue, ViaValue } from './field-values.js';
 
 export interface GateLimits {
@@ -126,18 +126,6 @@ const VERSION = /^SIP\/\d{1,8}\.\d{1,8}$/i;
 const REQUEST_URI = /^[a-z][a-z0-9+.-]*:[!#-;=?-~]+$/i;
 /** RFC 3261 section 8.1.1.5. */
 const SEQ_LIMIT = 2 ** 31;
-
-const TAB = 0x09;
-const SPACE = 0x20;
-const DELETE = 0x7f;
-
-function hasControl(line: string): boolean {
-  for (let i = 0; i < line.length; i++) {
-    const code = line.charCodeAt(i);
-    if ((code < SPACE && code !== TAB) || code === DELETE) return true;
-  }
-  return false;
-}
 
 /** The head of a message, read as far as it goes. */
 export class GateHead {

@@ -36,7 +36,7 @@ export type {
 } from './digest.js';
 export { MAX_FORKS } from './forks.js';
 export type { Fork } from './forks.js';
-export { readAddress, readCommaParams, readCredentials } from './field-values.js';
+export { hasControl, readAddress, readCommaParams, readCredentials } from './field-values.js';
 export type { AddressValue, Credentials, FieldParam, ViaValue } from './field-values.js';
 export { GATE_LIMITS, GATE_REASONS, answerPassed, answerRefused, examineMessage } from './gate.js';
 export type {
