@@ -164,7 +164,7 @@ export class Calls {
       return undefined;
     }
     this.table.follow(dialog, remote);
-    dialog.noteHeard();
+    dialog.noteHeard(request);
     dialog.stack = stack;
     if (readSdp(request) !== undefined) dialog.peer.noteSource(remote, signalling);
     if (request.method === 'ACK' || request.method === 'PRACK') this.#noteRepeated(dialog, remote);
@@ -277,7 +277,7 @@ export class Calls {
     const fork = this.forkOf(outgoing, response);
     if (fork && remote) {
       this.table.follow(fork.dialog, remote);
-      fork.dialog.noteHeard();
+      fork.dialog.noteHeard(response);
       this.#noteRepeated(fork.dialog, remote);
     }
     if (status <= 100 || !fork) return undefined;

@@ -6,6 +6,7 @@
 import { randomInt } from 'node:crypto';
 import type { QuestionOutcome, Session } from '../index.js';
 import type { Authenticator } from './authenticator.js';
+import { ConsentQuestion } from './consent-question.js';
 import type { Signalling } from './hop.js';
 import { KeepAlive } from './keep-alive.js';
 import { cseqOf } from './message.js';
@@ -57,8 +58,10 @@ const MAX_OFFER_ANSWERS = 8;
 const GLARE_STEP_MS = 10;
 const GLARE_STEPS = { outgoing: [210, 401], incoming: [0, 201] } as const;
 const GLARE_ATTEMPTS = 4;
-/** RFC 3261 12.2.1.2, and what a stack makes up for a connection that is gone. */
-const GONE: readonly number[] = [408, 481, 430, 503];
+/** RFC 3261 12.2.1.2: there is nobody, or nobody who knows of the call. */
+const NOBODY: readonly number[] = [408, 481];
+/** And what a connection that is gone is answered with. */
+const GONE: readonly number[] = [...NOBODY, 430, 503];
 
 /** Requests that move the remote target (RFC 3261 12.2, RFC 3311 5.1), and say where we are reached. */
 function isTargetRefresh(method: string): boolean {
@@ -93,7 +96,10 @@ export class Dialog {
   readonly offerAnswers: OfferAnswer[] = [];
   /** By messages of the peer: the offer of ours that each was to answer. */
   readonly #answered = new WeakMap<SipMessage, string>();
+  /** Responses that came over the network: of others there is nobody who has given them. */
+  readonly #received = new WeakSet<SipMessage>();
   readonly #silence: SilenceWatch;
+  readonly #question: ConsentQuestion;
   readonly #success = new SuccessTimer();
   readonly #keepAlive = new KeepAlive(() => this.#ping());
   #isEnded = false;
@@ -116,6 +122,10 @@ export class Dialog {
       session,
       ask: () => this.isThere(),
       onSilent: () => this.giveUp('silence'),
+    });
+    this.#question = new ConsentQuestion({
+      session,
+      ask: () => (this.isUp ? this.#ask().then((response) => this.#outcomeOf(response)) : undefined),
     });
     this.expectWithin(limits.ringingMs, 'timeout');
   }
@@ -202,14 +212,10 @@ export class Dialog {
   }
 
   /** Asks whether the peer is still there (OPTIONS); false where it has no such call, says nothing, or cannot be reached. */
-  isThere(): Promise<boolean> {
-    return new Promise((resolve) => {
-      this.request('OPTIONS', ({ status }) => {
-        const isThere = !GONE.includes(status);
-        this.peer.noteAsked(isThere ? 'answered' : 'unanswered');
-        resolve(isThere);
-      });
-    });
+  async isThere(): Promise<boolean> {
+    const response = await this.#ask();
+    this.peer.noteAsked(this.#outcomeOf(response));
+    return !GONE.includes(response.status);
   }
 
   /**
@@ -230,7 +236,8 @@ export class Dialog {
   }
 
   /** A message of the peer's has come in this dialog. */
-  noteHeard(): void {
+  noteHeard(message: SipMessage): void {
+    this.#received.add(message);
     this.#keepAlive.noteHeard();
   }
 
@@ -361,12 +368,25 @@ export class Dialog {
     this.#isEnded = true;
     for (const timer of [this.#deadline, this.#refresh]) clearTimeout(timer);
     this.#silence.stop();
+    this.#question.stop();
     this.#success.stop();
     this.#keepAlive.stop();
     // Their texts carry our half of the secret.
     this.offerAnswers.length = 0;
     this.onEnd(this, reason);
     this.session.close();
+  }
+
+  #ask(): Promise<SipResponse> {
+    return new Promise((resolve) => this.request('OPTIONS', resolve));
+  }
+
+  /** What a final response says as an answer to a question: any but 408 and 481 is the peer's (protocol.md 8.2.5). */
+  #outcomeOf(response: SipResponse): QuestionOutcome {
+    const { status } = response;
+    if (NOBODY.includes(status) || !this.#received.has(response)) return 'unanswered';
+    if (status === 491) return 'pending';
+    return status < 300 ? 'answered' : 'refused';
   }
 
   #ping(): void {
@@ -392,7 +412,7 @@ export class Dialog {
     return new Promise((resolve) => {
       const onFinal = (response: SipResponse, seq: number) => {
         if (response.status < 300) this.acknowledge(seq);
-        this.peer.noteAsked(outcomeOf(response));
+        this.peer.noteAsked(this.#outcomeOf(response));
         // RFC 3261 12.2.1.2: there is nobody any more.
         if (response.status === 408) void this.hangUp();
         resolve(response);
@@ -413,13 +433,6 @@ export class Dialog {
   #learnTarget({ headers: { contact } }: SipMessage): void {
     if (Array.isArray(contact) && contact[0]?.uri) this.target = contact[0].uri;
   }
-}
-
-/** What a final response says to a re-INVITE as a question. */
-function outcomeOf({ status }: SipResponse): QuestionOutcome {
-  if (GONE.includes(status)) return 'unanswered';
-  if (status === 491) return 'pending';
-  return status < 300 ? 'answered' : 'refused';
 }
 
 function recordedRoutes({ headers: { 'record-route': recorded } }: SipMessage): SipAddress[] {
