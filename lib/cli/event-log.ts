@@ -29,8 +29,11 @@ const WARNINGS: ReadonlySet<string> = new Set<ServerEvent | LatchEventType>([
   ...(['conflict', 'expired', 'downgraded', 'unprotected'] as const),
 ]);
 
-/** On the way to `verified`, or to nothing: whoever sends from many addresses makes one each. Only who asks for all is told. */
-const STEPS: readonly (ServerEvent | LatchEventType)[] = ['candidate', 'proven'];
+/**
+ * On the way to `verified`, or to nothing: whoever sends from many addresses makes one each; and to `expired`, or to nothing: who is on hold
+ * is asked every 10 s. Only who asks for all is told.
+ */
+const STEPS: readonly (ServerEvent | LatchEventType)[] = ['candidate', 'proven', 'silent'];
 
 /** What may be printed of an event of a session, in this order. */
 const EVENT_FIELDS = [

@@ -7,7 +7,7 @@ export type Sample = readonly [at: number, got: number, lost: number, refused: n
 export interface Person {
   readonly id: string;
   readonly name: string;
-  /** Of the call: `latch`, `ice`, `direct`, `legacy`, `none`, or `pending`; `carried` where its media comes by other signalling's own way. */
+  /** Of the call: `latch`, `ice`, `srtp`, `direct`, `legacy`, `none`, or `pending`; `carried` where its media comes by other signalling's own way. */
   readonly protection: string;
   readonly signalled?: string;
   readonly mapping?: string;

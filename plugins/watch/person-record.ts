@@ -20,6 +20,7 @@ const REFUSALS = [
   'wrongSource',
   'unknownTags',
   'candidateRefused',
+  'srtpTag',
 ] as const;
 
 /** A participant of a room; `Rooms` has it so. */
@@ -50,6 +51,7 @@ export class PersonRecord {
   /** When each address was first seen; the oldest first. */
   readonly #newcomers = new Map<string, { readonly sinceMs: number; isTold: boolean }>();
   #person: Person;
+  #isSilent = false;
 
   constructor(readonly id: string) {
     this.#person = { id, name: '', protection: 'pending', hasVideo: false, refused: 0, strangers: [] };
@@ -76,6 +78,13 @@ export class PersonRecord {
     this.#newcomers.delete(formatAddress(mapping));
   }
 
+  /** It is on hold, and silent. False: that is known, it has sent nothing since; who waits for hours is told of once. */
+  noteSilent(): boolean {
+    const isNew = !this.#isSilent;
+    this.#isSilent = true;
+    return isNew;
+  }
+
   /** Takes one more sample. Returns the addresses that have become strangers. */
   sample(view: View, atMs: number): readonly string[] {
     const tally = tallyOf(view);
@@ -85,6 +94,7 @@ export class PersonRecord {
     this.#last = tally;
     const since = (name: keyof Tally) => Math.max(0, tally[name] - last[name]);
     this.#samples.push([atMs, since('got'), since('lost'), since('refused')]);
+    if (since('got') > 0) this.#isSilent = false;
     const isOld = (one: Sample | undefined) => one !== undefined && atMs - one[0] > WINDOW_MS;
     while (this.#samples.length > SAMPLES_MAX || isOld(this.#samples[0])) this.#samples.shift();
     const strangers = [...this.#newcomers].filter(([, { sinceMs }]) => atMs - sinceMs >= STRANGER_MS);

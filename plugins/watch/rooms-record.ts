@@ -18,7 +18,7 @@ const UNWATCHED_MAX = 50;
 const EARLY_MAX = 100;
 /** What a person wants to see of a session. `candidate` becomes a stranger where nothing proves it. */
 const SHOWN: readonly LatchEvent['type'][] = [
-  ...(['verified', 'direct', 'rebound', 'conflict', 'unheard', 'expired'] as const),
+  ...(['verified', 'direct', 'rebound', 'conflict', 'unheard', 'silent', 'expired'] as const),
   ...(['legacy', 'unprotected', 'downgraded'] as const),
 ];
 
@@ -103,6 +103,7 @@ export class RoomsRecord {
     const at = Date.now();
     if (event.type === 'candidate' && event.remote) room.person(event.session).noteNewcomer(event.remote, at);
     if ('mapping' in event) room.person(event.session).noteProof(event.mapping);
+    if (event.type === 'silent' && !room.person(event.session).noteSilent()) return;
     if (isShown) room.tell(happeningOf(event, at));
   };
 

@@ -55,16 +55,18 @@ export class FakeServer extends EventEmitter<DistributionServerEvents> {
     this.rooms.emit('left', leg);
   }
 
-  /** So many packets came, were lost, and were refused since the last time. */
+  /** So many packets came, were lost, and were refused since the last time: half of these as no media of a proved address, half as forged SRTP. */
   count(session: string, got: number, lost: number, refused: number): void {
     const call = this.calls.find((one) => one.session === session);
     const [source] = call?.sends ?? [];
     if (!call || !source) throw new Error(`there is no ${session}`);
     Object.assign(source, { packets: source.packets + got, lost: source.lost + lost });
-    (call.counters.dropped as { unverified: number }).unverified += refused;
+    const dropped = call.counters.dropped as { unverified: number; srtpTag: number };
+    dropped.unverified += Math.ceil(refused / 2);
+    dropped.srtpTag += Math.floor(refused / 2);
   }
 
-  latch(session: string, type: 'candidate' | 'conflict', remote: TransportAddress): void {
+  latch(session: string, type: 'candidate' | 'conflict' | 'silent', remote: TransportAddress): void {
     this.emit('latch', { type, session, call: `call of ${session}`, media: 0, component: 1, remote });
   }
 

@@ -16,6 +16,7 @@ const KINDS = [
   'rebound',
   'conflict',
   'unheard',
+  'silent',
   'expired',
   'legacy',
   'unprotected',
@@ -59,7 +60,7 @@ describe('watch: the words of the page', () => {
 
   it('nobody is proved who has not proved anything', () => {
     const mapping = FULL.remote;
-    for (const protection of ['latch', 'ice']) {
+    for (const protection of ['latch', 'ice', 'srtp']) {
       assert.equal(words.proofInWords({ protection, mapping })[0], 'proved');
       assert.equal(words.proofInWords({ protection })[0], 'wait');
     }

@@ -191,6 +191,23 @@ describe('watch: the server of the page', () => {
     assert.deepEqual(now.people[0]?.strangers, ['198.51.100.9:666']);
   });
 
+  it('who is silent on hold is told of once, and again after having sent something', async () => {
+    const { port } = await start();
+    server.join('s1', 'blue', 'alice');
+    for (let asked = 0; asked < 6; asked++) {
+      if (asked === 3) server.count('s1', 1, 0, 0);
+      clock.tick(10_000);
+      server.latch('s1', 'silent', MAPPING);
+    }
+    const hello = await (await feed(port, 'blue')).line('hello');
+    assert.ok(hello.type === 'hello');
+    const kinds = hello.happenings.map(({ kind, at }) => [kind, hello.at - at]);
+    assert.deepEqual(kinds.slice(1), [
+      ['silent', 50_000],
+      ['silent', 20_000],
+    ]);
+  });
+
   it('who sends over RTSP has no session, and is there with its name and its video all the same', async () => {
     server.carried = {
       sends: [{ ssrc: 1, channel: 'video', packets: 100, expected: 110, lost: 10, jitterMs: 1 }],

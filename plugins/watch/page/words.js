@@ -34,6 +34,10 @@ export function proofInWords({ protection, mapping }) {
       return ['proved', 'proved by latch, no NAT'];
     case 'ice':
       return mapping ? ['proved', 'proved by ICE'] : ['wait', 'asked to prove where it is'];
+    case 'srtp':
+      return mapping
+        ? ['proved', 'proved by the key of its SRTP']
+        : ['wait', 'nothing has come under its key'];
     case 'carried':
       return ['wait', 'comes over RTSP'];
     case 'legacy':
@@ -55,6 +59,7 @@ const KINDS = {
   rebound: ['moved', '⇄', 'moved'],
   conflict: ['warn', '!', 'conflict'],
   unheard: ['warn', '∅', 'not heard'],
+  silent: ['quiet', '…', 'silent'],
   expired: ['warn', '…', 'gone quiet'],
   legacy: ['warn', '?', 'blind'],
   unprotected: ['warn', '?', 'unprotected'],
@@ -107,6 +112,8 @@ export function sentence(happening) {
       return remote
         ? [`Nobody hears ${who}: what comes from `, at(remote), ' proves nothing, and is not taken.']
         : [`Nobody hears ${who}, and nothing goes there: no address has proved to be the right one.`];
+    case 'silent':
+      return [`${who} is on hold and sends nothing: the server asks whether anybody is there.`];
     case 'expired':
       return [`${who} does not answer any more.`];
     case 'legacy':
