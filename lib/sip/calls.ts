@@ -217,6 +217,22 @@ export class Calls {
     this.#succeed(dialog, offerAnswer, response);
   }
 
+  /**
+   * To be asked of each request before `sendRequest`, by stacks whose applications count for themselves: the request as it goes out, under
+   * another CSeq where requests of ours have taken its own (cseq-numbering.ts).
+   */
+  numbered(request: SipRequest): SipRequest {
+    const tag = toTag(request);
+    if (tag === undefined) return request;
+    // One that was sent before goes out again with credentials, when its BYE has ended the dialog.
+    const dialog = this.table.find(callId(request), fromTag(request), tag) ?? this.table.ofMessage(request);
+    if (!dialog) return request;
+    this.table.mark(request, dialog);
+    const numbered = dialog.numbering.onWire(request, dialog.localSeq);
+    dialog.localSeq = Math.max(dialog.localSeq, cseqOf(numbered).seq);
+    return numbered;
+  }
+
   /** A request of the application on its way out. Undefined: of no concern here. */
   sendRequest(request: SipRequest, signalling: Signalling, way?: Way): Outgoing | undefined {
     const { method } = request;

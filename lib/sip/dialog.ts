@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 import type { QuestionOutcome, Session } from '../index.js';
 import type { Authenticator } from './authenticator.js';
 import { ConsentQuestion } from './consent-question.js';
+import { CseqNumbering } from './cseq-numbering.js';
 import type { Signalling } from './hop.js';
 import { KeepAlive } from './keep-alive.js';
 import { cseqOf } from './message.js';
@@ -93,6 +94,7 @@ export class Dialog {
   authenticator: Authenticator | undefined;
   /** What its messages show of the peer. */
   readonly peer: PeerKnowledge;
+  readonly numbering = new CseqNumbering();
   readonly offerAnswers: OfferAnswer[] = [];
   /** By messages of the peer: the offer of ours that each was to answer. */
   readonly #answered = new WeakMap<SipMessage, string>();
@@ -426,7 +428,9 @@ export class Dialog {
     const { callId, local, remote, target, stack, flow } = this;
     if (!local || !remote || target === undefined || !stack) return false;
     const routes = this.isOnFlow && flow?.local ? [flowRoute(stack, flow), ...this.routes] : this.routes;
-    stack.send(createInDialog({ callId, local, remote, target, routes }, method, seq, addition), onResponse);
+    const request = createInDialog({ callId, local, remote, target, routes }, method, seq, addition);
+    this.numbering.noteOwn(request);
+    stack.send(request, onResponse);
     return true;
   }
 

@@ -508,12 +508,18 @@ export class Stack implements SipStack {
     }
   }
 
-  #sendRequest(request: SipRequest, onResponse: OnResponse | undefined): void {
-    const hop = nextHop(this.#site.sip, request);
+  #sendRequest(given: SipRequest, onResponse: OnResponse | undefined): void {
+    const hop = nextHop(this.#site.sip, given);
     const way = { stack: this, flow: hop && this.#decode(hop) };
     const { calls } = this.#site;
+    const { seq } = cseqOf(given);
+    const request = calls.numbered(given);
     const outgoing = calls.sendRequest(request, this.expectedSignalling(request), way);
-    const deliver = (response: SipResponse) => this.#quietly(() => onResponse?.(response));
+    const deliver = (response: SipResponse) => {
+      // To the application under the number that it gave.
+      if (request !== given) response.headers.cseq = { ...cseqOf(response), seq };
+      this.#quietly(() => onResponse?.(response));
+    };
     this.#sender.send(request, (response) => {
       if (!outgoing) return deliver(response);
       calls.hold(outgoing, response, () =>
