@@ -40,6 +40,7 @@ export type {
   LatchEventType,
   MappingView,
   NatChange,
+  OfferedProof,
   OptionRule,
   OptionRules,
   PeerSource,

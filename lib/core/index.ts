@@ -31,6 +31,7 @@ export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } 
 export { checkOptions, option, refuseOption } from './option-check.js';
 export type { OptionRule, OptionRules } from './option-check.js';
 export { hasUsableKeys } from './exchange/crypto-lines.js';
+export type { OfferedProof } from './exchange/negotiation.js';
 export type { SdpSession, SdpSessionOptions } from './exchange/sdp-session.js';
 export type { RefusedVerdict, Verdict } from './exchange/verdict.js';
 export { createOwnHalf } from './proof/credentials.js';

@@ -6,6 +6,7 @@ import type {
   CallProtection,
   Component,
   LatchEvent,
+  OfferedProof,
   PeerSource,
   QuestionOutcome,
   SdpSession,
@@ -58,6 +59,10 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
 
   get terminatesSrtp(): boolean {
     return this.#site.core.terminatesSrtp;
+  }
+
+  offeredProof(media: number): OfferedProof | undefined {
+    return this.#site.core.offeredProof(media);
   }
 
   get streams(): readonly StreamStatus[] {

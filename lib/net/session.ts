@@ -6,6 +6,7 @@ import type {
   CallProtection,
   LatchEvent,
   LatchEventType,
+  OfferedProof,
   PeerSource,
   QuestionOutcome,
   StreamStatus as CountedStream,
@@ -46,6 +47,11 @@ export interface Session extends EventEmitter<LatchEvents> {
    * description with `RTP/SAVP` needs keys of yours.
    */
   readonly terminatesSrtp: boolean;
+  /**
+   * By what the peer's offer, which you have not answered yet, can say where the peer is, for the m= section of this index: its best.
+   * Undefined: it brings no secret that counts here, or no offer of the peer's is pending.
+   */
+  offeredProof(media: number): OfferedProof | undefined;
   /** How each stream stands at this moment: a copy. */
   readonly streams: readonly StreamStatus[];
   /** Packets of all streams, those that are gone included: a copy. */

@@ -25,6 +25,7 @@ import {
   answeredCryptoLines,
   keysFault,
   offeredCryptoLines,
+  usableLines,
   type AgreedKeys,
 } from './crypto-lines.js';
 import type { Halves } from './halves.js';
@@ -73,6 +74,22 @@ export function chooseLatch(
 ): Suite | undefined {
   if (offer.kid !== undefined && !namedKeys.get(offer.kid)) return undefined;
   return chooseSuite(offer, ours);
+}
+
+/** What says where a peer is: a secret that its description brings (protocol.md 8). */
+export type OfferedProof = 'latch' | 'ice' | 'srtp';
+
+/** By what a section of the peer's offer can say where the peer is, the best first. Undefined: it brings no secret that counts here. */
+export function proofOf(
+  stance: Stance,
+  media: SdpMedia,
+  { options: { suites } }: Context,
+): OfferedProof | undefined {
+  const latch = latchOf(stance, media);
+  if (latch && chooseLatch(stance, latch, suites)) return 'latch';
+  if (!stance.isVerifier) return undefined;
+  if (media.ice) return 'ice';
+  return usableLines(stance, media).length > 0 ? 'srtp' : undefined;
 }
 
 /** What our offer says of one section: our half of latch and our keys of SRTP where the hop is secure, and ICE where we verify. */

@@ -27,12 +27,13 @@ import { keysFault, usableLines } from './crypto-lines.js';
 import { Halves } from './halves.js';
 import {
   answerLines,
-  chooseLatch,
   latchFault,
   latchOf,
   offerLines,
   planExchange,
+  proofOf,
   transportSections,
+  type OfferedProof,
   type Planned,
 } from './negotiation.js';
 import { NamedKeys } from './named-keys.js';
@@ -108,6 +109,12 @@ export class SdpSession {
   get terminatesSrtp(): boolean {
     const { isSecure, hasSrtp } = this.#call;
     return this.#options.srtp === 'terminate' && isSecure && hasSrtp;
+  }
+
+  /** By what the section of the peer's pending offer can say where the peer is. Undefined: by nothing, or no offer of its is pending. */
+  offeredProof(media: number): OfferedProof | undefined {
+    const section = this.#state === 'have-remote-offer' ? this.#offer?.sdp.media[media] : undefined;
+    return section && proofOf(this.#stance(false), section, this.#context);
   }
 
   get isClosed(): boolean {
@@ -322,18 +329,19 @@ export class SdpSession {
       const stance = this.#stance(false);
       const latch = latchOf(stance, media);
       const fault = latch && latchFault(stance, this.#context, this.#halvesOf(media.index), latch);
-      const isLatched =
-        latch !== undefined && chooseLatch(stance, latch, this.#context.options.suites) !== undefined;
-      const isVerifier = this.role === 'verifier';
+      const proof = proofOf(stance, media, this.#context);
       const hasKeys = usableLines(stance, media).length > 0;
       const isSupported =
-        isLatched || (isVerifier && (hasKeys || (media.ice !== undefined && stance.isSecure)));
+        proof === 'latch' || (stance.isVerifier && (hasKeys || (proof === 'ice' && stance.isSecure)));
       const refusal =
         this.#judge(media, fault, isSupported || isAlternative(stance, sdp, media)) ??
         this.#judgeTarget(media);
       if (refusal) return refusal;
-      const isFound = isLatched || media.ice !== undefined || hasKeys;
-      wanted.push({ remote: media, isFound, keysFault: keysFault(stance, media, hasKeys) });
+      wanted.push({
+        remote: media,
+        isFound: proof !== undefined,
+        keysFault: keysFault(stance, media, hasKeys),
+      });
     }
     const unkeyed = this.#judgeKeys(wanted);
     if (unkeyed) return unkeyed;
