@@ -11,6 +11,7 @@ export const SERVER_EVENTS = [
   'rejected',
   'ended',
   'mismatch',
+  'rangeFull',
   'callout',
   'watching',
   'publishing',
@@ -25,7 +26,7 @@ type ServerEvent = (typeof SERVER_EVENTS)[number];
 
 /** Lines that somebody may want to be woken by; all others are `info`. */
 const WARNINGS: ReadonlySet<string> = new Set<ServerEvent | LatchEventType>([
-  ...(['rejected', 'ended', 'mismatch', 'unreached'] as const),
+  ...(['rejected', 'ended', 'mismatch', 'rangeFull', 'unreached'] as const),
   ...(['conflict', 'expired', 'downgraded', 'unprotected'] as const),
 ]);
 

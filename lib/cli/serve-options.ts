@@ -10,6 +10,7 @@ import { isAddressRange, isLoopback, parseCallUri } from '../sip/index.js';
 import type { CallUri } from '../sip/index.js';
 import { SRTP_USES } from '../room/sections.js';
 import type { SrtpUse } from '../room/sections.js';
+import { mediaFault } from '../server/media-ports.js';
 import type { ListenPort, MediaPorts } from '../server/media-sockets.js';
 import { SDP_LIMITS } from '../wire/index.js';
 import { Failure, unreadable } from '../phone/failure.js';
@@ -245,9 +246,9 @@ export const SERVE_ROWS = {
   media: {
     flag: '--media <ports>',
     default: '40000-49999',
-    text: '`PORT`: one, and the next, for all calls. `LOW-HIGH`: a pair for each',
+    text: '`PORT`: one, and the next, for all calls. `LOW-HIGH`: a pair for each. `PORT,LOW-HIGH`: one for peers with latch or ICE, a pair for each of the others',
     schema: media,
-    expects: `a port below ${PORT_MAX}, "auto", or LOW-HIGH with room for a pair of ports`,
+    expects: `a port below ${PORT_MAX}, "auto", LOW-HIGH, or PORT,LOW-HIGH such as 40000,41000-41999`,
   },
   policy: {
     flag: '--policy <policy>',
@@ -382,6 +383,8 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
     throw new Failure(
       'nothing to listen on: --udp, --tcp, --tls, --ws, --wss, --https, --rtsp and --rtsps are all 0',
     );
+  const fault = mediaFault(ports);
+  if (fault !== undefined) throw new Failure(`--media: expects ${fault}`);
   const admission = readAdmission(given);
   return {
     ...admission,
@@ -522,12 +525,24 @@ function readPlace(value: string): { address: string; port: ListenPort } | undef
 }
 
 function readMediaPorts(value: string): MediaPorts | undefined {
-  const [low, high] = value.split('-').map(readPort);
-  if (!value.includes('-'))
-    return low === undefined || low === 0 || low === PORT_MAX ? undefined : { kind: 'shared', port: low };
-  if (typeof low !== 'number' || typeof high !== 'number' || value.split('-').length !== 2) return undefined;
-  const firstEven = low + (low % 2);
-  return low > 0 && firstEven + 1 <= high ? { kind: 'range', low, high } : undefined;
+  const [first = '', second, ...more] = value.split(',');
+  if (more.length > 0) return undefined;
+  if (second === undefined) return first.includes('-') ? readRange(first) : readSharedPort(first);
+  const [shared, range] = [readSharedPort(first), readRange(second)];
+  if (typeof shared?.port !== 'number' || !range) return undefined;
+  return { ...range, kind: 'split', port: shared.port };
+}
+
+function readSharedPort(value: string): Extract<MediaPorts, { kind: 'shared' }> | undefined {
+  const port = readPort(value);
+  // The next one is RTCP's.
+  return port === undefined || port === 0 || port === PORT_MAX ? undefined : { kind: 'shared', port };
+}
+
+function readRange(value: string): Extract<MediaPorts, { kind: 'range' }> | undefined {
+  const [low, high, ...more] = value.split('-').map(readPort);
+  if (typeof low !== 'number' || typeof high !== 'number' || low === 0 || more.length > 0) return undefined;
+  return { kind: 'range', low, high };
 }
 
 function kebabKeys(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {

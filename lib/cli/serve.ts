@@ -192,6 +192,7 @@ function printEvents(server: DistributionServer, log: EventLog): void {
   });
   server.on('ended', (call) => UNSAID.includes(call.reason) && log.print('ended', { ...call }));
   server.on('mismatch', (pair) => log.print('mismatch', { ...pair }));
+  server.on('rangeFull', (call) => log.print('rangeFull', { ...call }));
   server.on('callout', (result) => log.print('callout', { ...result }));
   server.on('latch', (event) => {
     // The server has told that itself.

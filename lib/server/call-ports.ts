@@ -2,7 +2,7 @@
 // until the call ends, so that a section which comes back finds its own. Which sections there are, others decide.
 import type { MediaPort, Session, TransportAddress } from '../index.js';
 import type { LegStream, NegotiatedStream, SectionPorts } from '../room/index.js';
-import type { MediaPair, MediaSockets } from './media-sockets.js';
+import type { MediaPair } from './media-sockets.js';
 
 interface Bound {
   readonly pair: MediaPair;
@@ -19,21 +19,23 @@ export interface SeatPort {
   readonly local: TransportAddress;
 }
 
+/** Lends the pair of one transport, by the index of the section that leads it; one that others have too only where it may. */
+type Lender = (transport: number, mayShare: boolean) => Promise<MediaPair | undefined>;
+
 export class CallPorts {
   readonly #session: Pick<Session, 'bind'>;
-  readonly #media: () => MediaSockets;
+  readonly #lender: Lender;
   readonly #bound = new Map<number, Bound>();
   #isReleased = false;
 
-  /** @param media Is asked for each pair. */
-  constructor(session: Pick<Session, 'bind'>, media: () => MediaSockets) {
+  constructor(session: Pick<Session, 'bind'>, lender: Lender) {
     this.#session = session;
-    this.#media = media;
+    this.#lender = lender;
   }
 
   /** For another session on the same sockets, which are given back when the last of them is released. */
-  fork(session: Pick<Session, 'bind'>): CallPorts {
-    const fork = new CallPorts(session, this.#media);
+  fork(session: Pick<Session, 'bind'>, lender: Lender): CallPorts {
+    const fork = new CallPorts(session, lender);
     for (const [index, { pair, holders }] of this.#bound) {
       holders.count++;
       fork.#bound.set(index, { pair, holders });
@@ -61,11 +63,11 @@ export class CallPorts {
     return transports.every((index) => this.#bound.has(index));
   }
 
-  /** Lends what is missing for these transports, as far as there are ports. */
-  async lend(transports: readonly number[]): Promise<void> {
+  /** Lends what is missing for these transports, as far as there are ports. Those that it has stay, whatever the peer brings now. */
+  async lend(transports: readonly number[], mayShare: boolean): Promise<void> {
     for (const index of transports) {
       if (this.#bound.has(index)) continue;
-      const pair = await this.#media().lend();
+      const pair = await this.#lender(index, mayShare);
       if (this.#isReleased || this.#bound.has(index)) pair?.release();
       else if (pair) this.#bound.set(index, { pair, holders: { count: 1 } });
     }

@@ -3,13 +3,14 @@
 import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { checkOptions, createLatchkey, LatchkeyError, normaliseIp, option, SteadyEmitter } from '../index.js';
-import type { LatchEvent, LatchEventType, Latchkey, Session } from '../index.js';
+import type { LatchEvent, LatchEventType, Latchkey, OfferedProof, Session } from '../index.js';
 import { createRooms } from '../room/index.js';
 import type { Leg, Rooms } from '../room/index.js';
 import { Admission, callId, parseCallUri } from '../sip/index.js';
 import type { EndedCall, Fault, SipFlow, SipListeners, SipMessage, SipSignalling } from '../sip/index.js';
 import { CodecMatch } from './codec-match.js';
-import { openMediaSockets } from './media-sockets.js';
+import { lendPair } from './media-ports.js';
+import { openMedia } from './media-sockets.js';
 import type { MeetingCall } from './meeting-call.js';
 import { audioOf, MeetingServer, nameIn } from './meeting-server.js';
 import type { Seat, SeatPlace, SeatPlaces, SeatSession } from './room-seat.js';
@@ -84,12 +85,11 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
     this.#admission = new Admission(options.admission, () => performance.now());
     this.latchkey = isLatchkey(latchkey) ? latchkey : this.#ownLatchkey(latchkey);
     this.rooms = createRooms(rooms);
-    this.#seats = new RoomSeats(
-      this.rooms,
-      () => this.#openMedia,
-      this.latchkey.sdpLimits,
-      this.#options.srtp,
-    );
+    this.#seats = new RoomSeats(this.rooms, () => this.#openMedia, {
+      sdpLimits: this.latchkey.sdpLimits,
+      srtp: this.#options.srtp,
+      onRangeFull: (call) => this.#tellRangeFull(call),
+    });
     this.#record = new ServerRecord(this.latchkey, this.rooms, this.#seats, this.#admission);
     this.#codecs = new CodecMatch({
       rooms: this.rooms,
@@ -179,12 +179,12 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
     return this.#seats.take(room, session);
   }
 
-  async lendMedia(peer: string): Promise<LentMedia | undefined> {
+  async lendMedia(peer: string, proof?: OfferedProof): Promise<LentMedia | undefined> {
     this.#checkOpen();
     const [first, second] = this.#openMedia;
     const isOf = (place: SeatPlace) => isIPv6(place.advertise) === isIPv6(normaliseIp(peer));
     const place = second && !isOf(first) && isOf(second) ? second : first;
-    const pair = await place.media.lend();
+    const pair = await lendPair(place, proof);
     return pair && { pair, advertise: place.advertise };
   }
 
@@ -251,7 +251,7 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
     ]);
     return {
       sip: Object.fromEntries(addresses) as Listening['sip'],
-      media: seats?.media.ports ?? '',
+      media: [seats?.shared, seats?.media].flatMap((sockets) => sockets?.ports ?? []).join(','),
       ...place,
     };
   }
@@ -265,9 +265,10 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
   async #openPlace({ address, advertise }: ListenPlace): Promise<SeatPlace> {
     const given = this.#options.media;
     if ('lend' in given) return { advertise, media: given };
-    const media = await openMediaSockets(address, given);
+    const { media, shared } = await openMedia(address, given);
     this.#closers.push(() => media.close());
-    return { advertise, media };
+    if (shared) this.#closers.push(() => shared.close());
+    return { advertise, media, shared };
   }
 
   get #openMedia(): SeatPlaces {
@@ -350,6 +351,11 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
     const isKnown = address !== undefined && typeof port === 'number';
     const remote = isKnown ? { remote: { address, port } } : {};
     this.tell('rejected', { call: callId(invite), media: 0, component: 1, ...remote, status, warning });
+  }
+
+  /** Each is counted; told is the first, so that those who have no ports left do not flood the listeners. */
+  #tellRangeFull(call: Participant): void {
+    if (this.#record.countRangeFull() === 1) this.tell('rangeFull', call);
   }
 
   #tellEnd(session: Session, reason: EndedCall['reason']): void {

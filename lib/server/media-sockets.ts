@@ -9,10 +9,13 @@ import type { BindableSocket } from '../index.js';
 /** 0: none; 'auto': a free one of the system's choosing. */
 export type ListenPort = number | 'auto';
 
+/** A pair is an even port for RTP, and the next one for RTCP. */
 export type MediaPorts =
   | { readonly kind: 'shared'; readonly port: ListenPort }
-  /** A pair for each call: RTP on the even port, RTCP on the next one. */
-  | { readonly kind: 'range'; readonly low: number; readonly high: number };
+  /** A pair for each call. */
+  | { readonly kind: 'range'; readonly low: number; readonly high: number }
+  /** One for all peers that latch or ICE finds, and a pair for each of the others. */
+  | { readonly kind: 'split'; readonly port: number; readonly low: number; readonly high: number };
 
 /**
  * RTP on `rtpPort`, RTCP of those who do not multiplex on the next one (RFC 3550 section 11): sockets of `node:dgram`, or any
@@ -36,6 +39,14 @@ export interface MediaSockets<Pair extends MediaPair = MediaPair> {
   close(): void;
 }
 
+/** Where the media of a server is taken, at one address. */
+export interface OpenMedia {
+  /** For all peers, or for those that `shared` is not for. */
+  readonly media: MediaSockets;
+  /** For peers that latch or ICE finds, and for the others while `media` has nothing left. */
+  readonly shared?: MediaSockets | undefined;
+}
+
 /** As they are opened here. */
 type DgramPair = MediaPair & { readonly rtp: Socket; readonly rtcp: Socket };
 
@@ -45,7 +56,17 @@ const SHARED_BUFFER_BYTES = 4 * 1024 * 1024;
 const ATTEMPTS_MAX = 64;
 
 /** Opens what can be opened before the first call. Throws LATCHKEY_LISTEN where the shared port cannot be had. */
-export async function openMediaSockets(address: string, ports: MediaPorts): Promise<MediaSockets<DgramPair>> {
+export async function openMedia(address: string, ports: MediaPorts): Promise<OpenMedia> {
+  if (ports.kind !== 'split') return { media: await openMediaSockets(address, ports) };
+  const shared = await openShared(address, ports.port);
+  return { media: new RangeSockets(address, ports), shared };
+}
+
+/** As `openMedia`, of one kind. */
+export async function openMediaSockets(
+  address: string,
+  ports: Exclude<MediaPorts, { kind: 'split' }>,
+): Promise<MediaSockets<DgramPair>> {
   return ports.kind === 'shared' ? openShared(address, ports.port) : new RangeSockets(address, ports);
 }
 

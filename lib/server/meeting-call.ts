@@ -179,13 +179,14 @@ export class MeetingCall implements CodecCall {
 
   /** Calls that one forged datagram may have made keep no ports from this one. */
   async #lend(offer: string | undefined): Promise<void> {
-    await this.seat.lend(offer);
+    await this.seat.lend(offer, false);
     for (let tries = 0; tries < DISPLACED_MAX && !this.#isEnded && !this.seat.isReadyFor(offer); tries++) {
-      if (!this.#site.displaceFor(this)) return;
+      if (!this.#site.displaceFor(this)) break;
       // The ports come back after the event that ended the call.
       await new Promise((resolve) => setImmediate(resolve));
-      await this.seat.lend(offer);
+      await this.seat.lend(offer, false);
     }
+    if (!this.#isEnded && !this.seat.isReadyFor(offer)) await this.seat.lend(offer);
   }
 
   #answer(arrival: Arrival): Reply | undefined {

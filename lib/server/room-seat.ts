@@ -14,16 +14,16 @@ import {
 import type { Format, Leg, LegStream, NegotiatedStream, Rooms, SdpRefusal, SrtpUse } from '../room/index.js';
 import { CallPorts } from './call-ports.js';
 import type { SeatPort } from './call-ports.js';
-import type { MediaSockets } from './media-sockets.js';
+import { lendPair } from './media-ports.js';
+import type { MediaPair, OpenMedia } from './media-sockets.js';
 
 /** What a seat needs of the call's latch session: its name, and ports under which its agreements hold. */
-export type SeatSession = Pick<Session, 'id' | 'call' | 'bind' | 'terminatesSrtp'>;
+export type SeatSession = Pick<Session, 'id' | 'call' | 'bind' | 'terminatesSrtp' | 'offeredProof'>;
 
 /** Where media of one family of addresses is taken. */
-export interface SeatPlace {
+export interface SeatPlace extends OpenMedia {
   /** The IP address that the others send their media to. */
   readonly advertise: string;
-  readonly media: MediaSockets;
 }
 
 /** One, or one of each family; the first is for offers of ours, unless somebody says otherwise. */
@@ -40,6 +40,8 @@ export interface SeatSite {
   onTaken(seat: RoomSeat): void;
   /** It has given back its ports. */
   onReleased(seat: RoomSeat): void;
+  /** It was to have ports of its own, and gets the shared one, since all of those are lent. */
+  onRangeFull(call: { readonly session: string; readonly call: string; readonly room: string }): void;
 }
 
 /**
@@ -112,12 +114,13 @@ export class RoomSeat implements Seat {
     readonly roomName: string,
     session: SeatSession,
     site: SeatSite,
-    ports?: CallPorts,
+    from?: CallPorts,
   ) {
     this.#session = session;
     this.#site = site;
     [this.#at] = site.places;
-    this.#ports = ports ?? new CallPorts(session, () => this.#at.media);
+    const lender = (transport: number, mayShare: boolean) => this.#lendPair(transport, mayShare);
+    this.#ports = from?.fork(session, lender) ?? new CallPorts(session, lender);
     site.onTaken(this);
   }
 
@@ -128,7 +131,7 @@ export class RoomSeat implements Seat {
 
   /** For another answer to the offer of this seat: the same description, the same sockets, a session and leg of its own. */
   fork(session: SeatSession): RoomSeat {
-    const fork = new RoomSeat(this.roomName, session, this.#site, this.#ports.fork(session));
+    const fork = new RoomSeat(this.roomName, session, this.#site, this.#ports);
     fork.#at = this.#at;
     fork.#sessionId = this.#sessionId;
     fork.#version = this.#version;
@@ -151,9 +154,13 @@ export class RoomSeat implements Seat {
     return this.#ports.has(this.#transports(offer));
   }
 
-  /** Lends the ports that are missing, as far as there are any. */
-  async lend(offer: string | undefined): Promise<void> {
-    await this.#ports.lend(this.#transports(offer));
+  /**
+   * Lends the ports that are missing, as far as there are any.
+   *
+   * @param mayShare False: who is to have ports of its own gets those or none.
+   */
+  async lend(offer: string | undefined, mayShare = true): Promise<void> {
+    await this.#ports.lend(this.#transports(offer), mayShare);
   }
 
   /**
@@ -255,6 +262,12 @@ export class RoomSeat implements Seat {
       place && offeredTransports(offer, this.#site.sdpLimits, place.advertise, this.#srtp).length > 0;
     const [first, second] = this.#site.places;
     this.#at = second && !isFitting(first) && isFitting(second) ? second : first;
+  }
+
+  #lendPair(transport: number, mayShare: boolean): Promise<MediaPair | undefined> {
+    const { id: session, call } = this.#session;
+    const onRangeFull = () => this.#site.onRangeFull({ session, call, room: this.roomName });
+    return lendPair(this.#at, this.#session.offeredProof(transport), mayShare ? onRangeFull : undefined);
   }
 
   #transports(offer: string | undefined): readonly number[] {

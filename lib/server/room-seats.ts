@@ -1,6 +1,5 @@
 // The seats of a server: who has taken one, by the session of the call. It takes them for whatever signalling asks, and
 // knows none.
-import type { SdpLimits } from '../index.js';
 import type { Rooms } from '../room/index.js';
 import { RoomSeat } from './room-seat.js';
 import type { SeatPlaces, SeatSession, SeatSite } from './room-seat.js';
@@ -12,18 +11,17 @@ export class RoomSeats {
 
   /**
    * @param places Is asked when a seat is taken.
-   * @param sdpLimits Of the descriptions that come; those of latchkey unless set.
-   * @param srtp Whether media has to be SRTP.
+   * @param options As `SeatSite` has them: `sdpLimits` are those of latchkey unless set, `srtp` is `'accept'`.
    */
   constructor(
     rooms: Rooms,
     places: () => SeatPlaces,
-    sdpLimits?: SdpLimits,
-    srtp: SeatSite['srtp'] = 'accept',
+    options: Partial<Pick<SeatSite, 'sdpLimits' | 'srtp' | 'onRangeFull'>> = {},
   ) {
     this.#places = places;
+    const { sdpLimits, srtp = 'accept', onRangeFull = () => undefined } = options;
     this.#site = {
-      ...{ rooms, sdpLimits, srtp },
+      ...{ rooms, sdpLimits, srtp, onRangeFull },
       onTaken: (seat) => this.#seats.set(seat.session, seat),
       onReleased: (seat) => this.#seats.delete(seat.session),
     };

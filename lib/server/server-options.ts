@@ -7,6 +7,7 @@ import type { Latchkey, LatchkeyOptions, OptionRules } from '../index.js';
 import type { RoomsOptions } from '../room/index.js';
 import { isAddressRange, isLoopback } from '../sip/index.js';
 import type { AdmissionOptions, ListenOptions, ListenRenewal, SipSignalling } from '../sip/index.js';
+import { mediaFault } from './media-ports.js';
 import type { ListenPort, MediaPorts, MediaSockets } from './media-sockets.js';
 import type {
   DistributionServerOptions,
@@ -224,22 +225,26 @@ const SHARED_RULES: OptionRules<Extract<MediaPorts, { kind: 'shared' }>> = {
     ),
   ),
 };
+const aPort = option.required(option.of(`a port up to ${PORT_MAX}`, (value) => isPort(value, PORT_MAX)));
 const RANGE_RULES: OptionRules<Extract<MediaPorts, { kind: 'range' }>> = {
   kind: option.anything,
-  low: option.anything,
-  high: option.anything,
+  ...{ low: aPort, high: aPort },
 };
+const SPLIT_RULES: OptionRules<Extract<MediaPorts, { kind: 'split' }>> = {
+  kind: option.anything,
+  ...{ port: aPort, low: aPort, high: aPort },
+};
+const MEDIA_RULES = { shared: SHARED_RULES, range: RANGE_RULES, split: SPLIT_RULES };
 
 function checkMedia(media: MediaPorts | MediaSockets): void {
-  const accepts = "{ kind: 'shared', port }, { kind: 'range', low, high }, or sockets with lend and close";
+  const accepts =
+    "{ kind: 'shared', port }, { kind: 'range', low, high }, { kind: 'split', port, low, high }, or sockets with lend and close";
   if (!isObject(media)) refuse('media', accepts, media);
   if ('lend' in media) return;
-  if (media.kind === 'shared') return option.record(SHARED_RULES)('media', media);
-  if (media.kind !== 'range') refuse('media', accepts, media);
-  option.record(RANGE_RULES)('media', media);
-  const { low, high } = media;
-  const hasPair = isPort(low, PORT_MAX) && isPort(high, PORT_MAX) && low + (low % 2) + 1 <= high;
-  if (!hasPair) refuse('media', 'a range of ports with room for a pair', `${String(low)}-${String(high)}`);
+  if (!Object.hasOwn(MEDIA_RULES, media.kind)) refuse('media', accepts, media);
+  option.record<object>(MEDIA_RULES[media.kind])('media', media);
+  const fault = mediaFault(media);
+  if (fault !== undefined) throw new LatchkeyError('LATCHKEY_OPTION', `"media" accepts ${fault}`);
 }
 
 function isPort(value: unknown, max: number): value is number {

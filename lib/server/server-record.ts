@@ -30,6 +30,7 @@ export class ServerRecord {
   readonly #names = new WeakMap<Session, string>();
   /** Sessions by that. */
   readonly #protections: Record<string, number> = { latch: 0, ice: 0, direct: 0, legacy: 0, none: 0 };
+  #rangeFull = 0;
   /** By where they happened: a short list, so that an attack costs no memory. */
   readonly #faults: Record<string, number> = {};
 
@@ -43,6 +44,11 @@ export class ServerRecord {
 
   countFault(where: string): void {
     this.#faults[where] = (this.#faults[where] ?? 0) + 1;
+  }
+
+  /** A stream that was to have ports of its own got the shared ones. How many have by now. */
+  countRangeFull(): number {
+    return ++this.#rangeFull;
   }
 
   noteName(session: Session, name: string): void {
@@ -71,7 +77,11 @@ export class ServerRecord {
     for (const leg of this.#rooms.legs) add(distribution, leg.counters);
     const protections = { ...this.#protections };
     const { counters: admission } = this.#admission;
-    return { ...this.#latchkey.counters, admission, protections, distribution, faults: { ...this.#faults } };
+    const faults = { ...this.#faults };
+    return {
+      ...this.#latchkey.counters,
+      ...{ admission, protections, distribution, rangeFull: this.#rangeFull, faults },
+    };
   }
 
   /** One for each open session. */

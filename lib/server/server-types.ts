@@ -10,6 +10,7 @@ import type {
   Latchkey,
   LatchkeyOptions,
   NatChange,
+  OfferedProof,
   Session,
   TransportAddress,
 } from '../index.js';
@@ -82,7 +83,8 @@ export interface DistributionServerOptions {
   readonly advertise?: string | readonly [string] | readonly [string, string] | undefined;
   /**
    * The UDP ports for media: `{ kind: 'shared', port }` is one, and the next, for all calls, `{ kind: 'range', low, high }` a pair
-   * for each. Or sockets of your own. Default 40000 to 49999.
+   * for each, `{ kind: 'split', port, low, high }` one for all peers that bring latch or ICE, and a pair of the range for each of
+   * the others. Or sockets of your own. Default 40000 to 49999.
    */
   readonly media?: MediaPorts | MediaSockets | undefined;
   readonly rooms?: RoomsOptions | undefined;
@@ -182,6 +184,11 @@ export interface DistributionServerEvents {
       readonly otherCodecs: readonly string[];
     },
   ];
+  /**
+   * All pairs of the range are lent: a call that brings neither latch nor ICE, or one of ours, shares the port of those that do. It is
+   * told once; `counters.rangeFull` counts on.
+   */
+  rangeFull: [call: Participant];
   /** A call of the server's own has an outcome. */
   callout: [result: CallOutResult];
   /** An event of a session, of any type. */
@@ -198,7 +205,7 @@ export interface LentMedia {
 /** Where the server can be reached at one of its addresses. */
 export interface ListeningAt {
   readonly sip: Readonly<Partial<Record<ListenerProtocol, TransportAddress>>>;
-  /** Where media is taken: `PORT` or `LOW-HIGH`, at the address that is listened on. */
+  /** Where media is taken: `PORT`, `LOW-HIGH` or `PORT,LOW-HIGH`, at the address that is listened on. */
   readonly media: string;
   readonly address: string;
   readonly advertise: string;
@@ -218,6 +225,8 @@ export interface ServerCounters extends Counters {
   readonly protections: Readonly<Record<string, number>>;
   /** What the rooms took, gave and dropped of what latch let through. */
   readonly distribution: LegCounters;
+  /** Streams that were to have ports of the range, and share one since all of those were lent. */
+  readonly rangeFull: number;
   /** By where they happened: a short list. */
   readonly faults: Readonly<Record<string, number>>;
   /** What the signalling refused before anything read it, by its name in `refused`; nothing before `start()`. */
@@ -329,9 +338,10 @@ export interface DistributionServer extends Pick<
    * A pair of media ports for signalling of your own, of the family of the peer's address where there are two; undefined where all
    * are taken. `release` it in the end.
    *
+   * @param proof What the peer brings that says where it is: with latch or ICE it may get a port that many share.
    * @throws LatchkeyError LATCHKEY_STATE before `start()`, LATCHKEY_CLOSED.
    */
-  lendMedia(peer: string): Promise<LentMedia | undefined>;
+  lendMedia(peer: string, proof?: OfferedProof): Promise<LentMedia | undefined>;
   /**
    * Takes up another certificate, other users, carriers, authorities or pages, all or nothing, while calls and open connections
    * go on. `cert` and `key` go together; `clientCa` can only take the place of another.

@@ -288,7 +288,7 @@ export class Dialogue {
     const isLatched = announced !== undefined || offered !== undefined;
     if (!isLatched && !this.#mayPunch()) return undefined;
     const { address } = this.#caller.remote;
-    const lent = await options.server.lendMedia(address);
+    const lent = await options.server.lendMedia(address, isLatched ? 'latch' : undefined);
     if (!lent) return undefined;
     const way =
       announced?.accept(named.stream.media, clientPorts, lent) ??

@@ -70,6 +70,8 @@ describe('the options of serve', () => {
     const options = readServeOptions({ ...flags, open: true, listen: '0.0.0.0', advertise: '192.0.2.1' });
     assert.deepEqual([options.udp, options.tcp, options.durationMs], [0, 'auto', 1500]);
     assert.deepEqual(options.media, { kind: 'shared', port: 7000 });
+    const { media } = readServeOptions({ media: '40998,41000-41999' });
+    assert.deepEqual(media, { kind: 'split', port: 40_998, low: 41_000, high: 41_999 });
     assert.deepEqual([options.listen, options.advertise], [['0.0.0.0'], ['192.0.2.1']]);
     assert.equal(options.allowInsecureSignalling, true);
   });
@@ -194,6 +196,22 @@ describe('the options of serve', () => {
     [{ media: '0-9' }, /^--media: expects/],
     [{ media: '1-2-3' }, /^--media: expects/],
     [{ media: 'auto-9' }, /^--media: expects/],
+    [{ media: '40000,' }, /^--media: expects a port below .*, or PORT,LOW-HIGH such as 40000,41000-41999$/],
+    [{ media: 'auto,41000-41999' }, /^--media: expects a port below/],
+    [{ media: '40000,41000' }, /^--media: expects a port below/],
+    [{ media: '40000,41000-41999,5' }, /^--media: expects a port below/],
+    [
+      { media: '40000,41000-41000' },
+      /^--media: expects a range of ports with room for a pair.* 41000-41000$/,
+    ],
+    [{ media: '40001,41000-41999' }, /^--media: expects an even shared port and .* 40001,41000-41999$/],
+    [
+      { media: '40000,41001-41999' },
+      /^--media: expects an even shared port and a range that begins with an even/,
+    ],
+    [{ media: '41000,41000-41999' }, /^--media: expects a shared port that lies.* outside of the range/],
+    [{ media: '41998,41000-41999' }, /^--media: expects a shared port that lies/],
+    [{ media: '42000,41000-42000' }, /^--media: expects a shared port that lies/],
     [{ policy: 'Require' }, /^--policy: expects require, prefer or legacy$/],
     [{ listen: 'localhost' }, /^--listen: expects an IP address, or one of each family$/],
     [{ listen: 'fe80::1%eth0' }, /^--listen: expects an IP address, or one of each family$/],

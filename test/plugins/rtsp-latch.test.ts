@@ -15,6 +15,7 @@ import { FakePort, rtp, streamWith } from '../room/participants.js';
 import { controlsOf, RtspTalker, sessionOf } from './rtsp-client.js';
 
 const A = 0xa0000001;
+const SHARED = 46_398;
 
 describe('rtsp: UDP with latch', () => {
   let server: DistributionServer;
@@ -26,7 +27,7 @@ describe('rtsp: UDP with latch', () => {
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
-    server = createDistributionServer({ media: { kind: 'range', low: 46_400, high: 46_499 } });
+    server = createDistributionServer({ media: { kind: 'split', port: SHARED, low: 46_400, high: 46_499 } });
     await server.start();
     service = latchRtsp({ server, listen: { rtsp: 'auto' } });
     const port = (await service.start()).rtsp[0]?.port ?? 0;
@@ -118,7 +119,8 @@ describe('rtsp: UDP with latch', () => {
   });
 
   it('sends media to who proves the other half, and follows him to another port', async () => {
-    const { port, session } = await watch();
+    const { port, session, server: serverPort } = await watch();
+    assert.equal(serverPort, SHARED, 'whom latch finds has no ports of his own');
     const heard: Buffer[] = [];
     port.on('packet', (bytes) => heard.push(bytes));
     await until(() => session.streams[0]?.hasProven === true, 'no proof');

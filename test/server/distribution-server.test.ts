@@ -532,6 +532,11 @@ describe('latchkey/server', () => {
     [{ media: { kind: 'shared', port: 9, ports: 1 } }, /media has no option "ports"/],
     [{ media: { kind: 'range', low: 5, high: 6 } }, /"media" accepts a range of ports with room for a pair/],
     [{ media: { kind: 'range', low: 9, high: 8 } }, /"media"/],
+    [{ media: { kind: 'range', low: 0, high: 8 } }, /"media\.low" accepts a port up to 65535/],
+    [{ media: { kind: 'split', low: 4, high: 9 } }, /"media\.port" accepts a port up to 65535/],
+    [{ media: { kind: 'split', port: 6, low: 4, high: 9 } }, /"media" accepts a shared port that lies/],
+    [{ media: { kind: 'split', port: 2, low: 5, high: 9 } }, /"media" accepts an even shared port/],
+    [{ media: { kind: 'both' } as never }, /"media" accepts .*\{ kind: 'split', port, low, high \}/],
     [{ rooms: { clock: 1 } }, /rooms has no option "clock"/],
     [{ rooms: { nowMs: 1 } }, /"rooms\.nowMs" accepts a function/],
   ];
