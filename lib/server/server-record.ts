@@ -1,6 +1,6 @@
 // What a server has counted and what it can tell of itself: totals with the calls that are over, and a snapshot of those that
 // are not. It reads counters; of its own it counts faults and what protects the calls.
-import type { Counters, Latchkey, Session } from '../index.js';
+import type { CallProtection, Counters, Latchkey, Session } from '../index.js';
 import type { Leg, LegCounters, Rooms } from '../room/index.js';
 import type { Admission } from '../sip/index.js';
 import type { RoomSeats } from './room-seats.js';
@@ -10,6 +10,9 @@ import type { CallSnapshot, PathSnapshot, RoomSnapshot, ServerCounters } from '.
 type Distribution = Record<Exclude<keyof LegCounters, 'dropped'>, number> & {
   dropped: Record<keyof LegCounters['dropped'], number>;
 };
+
+/** What protects a call that was answered. */
+type Settled = Exclude<CallProtection, 'pending' | 'closed'>;
 
 export class ServerRecord {
   readonly #latchkey: Latchkey;
@@ -25,11 +28,14 @@ export class ServerRecord {
     },
   };
   /** What protected each session of those that were answered when it was last looked at. */
-  readonly #answered = new WeakMap<Session, string>();
+  readonly #answered = new WeakMap<Session, Settled>();
   /** What the other side of each session calls itself, where it has said so. */
   readonly #names = new WeakMap<Session, string>();
   /** Sessions by that. */
-  readonly #protections: Record<string, number> = { latch: 0, ice: 0, direct: 0, legacy: 0, none: 0 };
+  readonly #protections: Record<Settled, number> = {
+    ...{ latch: 0, ice: 0, srtp: 0, direct: 0 },
+    ...{ legacy: 0, none: 0 },
+  };
   #rangeFull = 0;
   /** By where they happened: a short list, so that an attack costs no memory. */
   readonly #faults: Record<string, number> = {};
@@ -59,10 +65,10 @@ export class ServerRecord {
   noteAnswer(session: Session): boolean {
     const { protection } = session;
     const before = this.#answered.get(session);
-    if (before === protection || !(protection in this.#protections)) return false;
+    if (before === protection || protection === 'pending' || protection === 'closed') return false;
     this.#answered.set(session, protection);
-    this.#protections[protection] = (this.#protections[protection] ?? 0) + 1;
-    if (before !== undefined) this.#protections[before] = (this.#protections[before] ?? 0) - 1;
+    this.#protections[protection]++;
+    if (before !== undefined) this.#protections[before]--;
     return true;
   }
 

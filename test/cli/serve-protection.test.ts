@@ -1,12 +1,16 @@
-// What protects a call, in the words of `latchkey serve`: the events and the counters say one of five.
+// What protects a call, in the words of `latchkey serve`: the events and the counters say one of six.
 import assert from 'node:assert/strict';
 import { parseCallUri } from '../../lib/sip/call-uri.js';
 import { startTerminal } from '../../lib/cli/terminal.js';
 import type { TerminalOptions } from '../../lib/phone/terminal.js';
+import { masterKey, sealed, sender } from '../srtp/master-keys.js';
 import { IcePhone, readServerCheck } from '../support/ice-phone.js';
+import { makeRtp } from '../support/media.js';
 import { mediaPort, RawPhone } from './raw-phone.js';
 import { CommandProcess, ServerProcess } from './server-process.js';
 import type { Printed } from './server-process.js';
+
+const SUITE = 'AES_CM_128_HMAC_SHA1_80';
 
 /** Of one call, component 1. */
 interface Said {
@@ -66,14 +70,31 @@ async function iceCall(server: ServerProcess): Promise<unknown> {
   return phone.callId;
 }
 
+async function srtpCall(server: ServerProcess): Promise<unknown> {
+  const phone = await RawPhone.open(server.port('udp'));
+  const master = masterKey(SUITE);
+  const key = Buffer.from([...master.key, ...master.salt]).toString('base64');
+  const { body } = await phone.ask('INVITE', {
+    user: 'echo',
+    body: phone.sdp(`a=crypto:1 ${SUITE} inline:${key}`),
+  });
+  const packet = makeRtp({ ssrc: 1, sequence: 1, timestamp: 1 });
+  phone.media.send(sealed(sender(master).protectRtp(packet)), mediaPort(body), '127.0.0.1');
+  await server.event('verified', ({ call }) => call === phone.callId);
+  await phone.ask('BYE');
+  phone.close();
+  return phone.callId;
+}
+
 describe('latchkey serve: what protects a call', () => {
   after(() => CommandProcess.killAll());
 
-  it('latch, ice, direct and none stand in its events and its counters', async () => {
+  it('latch, ice, srtp, direct and none stand in its events and its counters', async () => {
     const server = await ServerProcess.start();
     const direct = await terminalCall(server);
     const behindNat = await terminalCall(server, { signalled: { address: '127.0.0.2' } });
     const ice = await iceCall(server);
+    const srtp = await srtpCall(server);
     const none = await plainCall(server);
     await server.stop();
     assert.deepEqual(saidOf(server, direct), {
@@ -91,8 +112,13 @@ describe('latchkey serve: what protects a call', () => {
       path: ['verified ice', 'direct ice'],
       closed: 'ice',
     });
+    assert.deepEqual(saidOf(server, srtp), {
+      answered: ['srtp'],
+      path: ['verified srtp', 'direct srtp'],
+      closed: 'srtp',
+    });
     assert.deepEqual(saidOf(server, none), { answered: ['none'], path: [], closed: 'none' });
-    const protections = { latch: 1, ice: 1, direct: 1, legacy: 0, none: 1 };
+    const protections = { latch: 1, ice: 1, srtp: 1, direct: 1, legacy: 0, none: 1 };
     assert.deepEqual(server.events.at(-1)?.['protections'], protections);
   });
 
@@ -102,7 +128,7 @@ describe('latchkey serve: what protects a call', () => {
     await server.stop();
     assert.deepEqual(saidOf(server, legacy), { answered: ['legacy'], path: ['legacy'], closed: 'legacy' });
     const counters = server.events.at(-1);
-    const protections = { latch: 0, ice: 0, direct: 0, legacy: 1, none: 0 };
+    const protections = { latch: 0, ice: 0, srtp: 0, direct: 0, legacy: 1, none: 0 };
     assert.deepEqual([counters?.['protections'], counters?.['legacy']], [protections, 1]);
   });
 
