@@ -1205,4 +1205,20 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'onRangeFull',
     test: 'test/server/split-ports.test.ts',
   },
+  {
+    rule: '8.2.7',
+    what: 'every key is tried on a packet that nobody knows',
+    file: 'lib/core/route/seekers.ts',
+    search: 'if (asked.add(owner).size === MAX_ASKED) break;',
+    replace: 'asked.add(owner);',
+    test: 'test/scenarios/rule-8-2-7-shared-port.test.ts',
+  },
+  {
+    rule: '8.2.7',
+    what: 'who has called from where the packet comes from is asked in turn with all others',
+    file: 'lib/core/route/seekers.ts',
+    search: 'ipOnlyKey(source.address),',
+    replace: '',
+    test: 'test/scenarios/rule-8-2-7-shared-port.test.ts',
+  },
 ];

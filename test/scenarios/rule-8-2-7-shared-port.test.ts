@@ -1,9 +1,10 @@
 // Protocol 8.2.7 and 5.1: many calls with SRTP on one port, beside such with latch.
 import assert from 'node:assert/strict';
+import { HmacSha1 } from '../../lib/srtp/hmac-sha1.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import { HOME, REBOUND, SrtpBench, SrtpVoice, type SrtpBenchOptions } from '../support/srtp-bench.js';
 import { VerifierBench } from '../support/engine-bench.js';
-import { makeRtp } from '../support/media.js';
+import { makeRtp, makeSenderReport } from '../support/media.js';
 
 function phones(count: number, options: (at: number) => SrtpBenchOptions = () => ({})): SrtpBench[] {
   const first = new SrtpBench({ fill: 1, ...options(0) });
@@ -18,6 +19,30 @@ function phones(count: number, options: (at: number) => SrtpBenchOptions = () =>
 }
 
 const addressOf = (at: number): TransportAddress => ({ address: `198.51.100.${at + 1}`, port: 20_000 + at });
+
+/** Who is asked whether a packet is its peer's, in order. */
+function askedOf(all: readonly SrtpBench[]): number[] {
+  const asked: number[] = [];
+  for (const [at, { component }] of all.entries()) {
+    const isAuthentic = component.isAuthentic.bind(component);
+    component.isAuthentic = (...args) => {
+      asked.push(at);
+      return isAuthentic(...args);
+    };
+  }
+  return asked;
+}
+
+/** How many tags are computed from now on. */
+function countHashes(): { count: number; restore(): void } {
+  const compute = Reflect.get(HmacSha1.prototype, 'compute');
+  const hashes = { count: 0, restore: () => void (HmacSha1.prototype.compute = compute) };
+  HmacSha1.prototype.compute = function (...args) {
+    hashes.count++;
+    compute.apply(this, args);
+  };
+  return hashes;
+}
 
 describe('8.2.7: a port for many sessions', () => {
   it('finds the session of a packet by its SSRC where the peer has announced that', () => {
@@ -54,22 +79,59 @@ describe('8.2.7: a port for many sessions', () => {
     assert.ok(all.slice(0, 39).every(({ mapping }) => mapping === undefined));
   });
 
-  it('no more than four keys are tried for a packet, however many wait', () => {
-    let tries = 0;
-    const all = phones(100);
-    for (const { component } of all) {
-      const isAuthentic = component.isAuthentic.bind(component);
-      component.isAuthentic = (...args) => {
-        tries++;
-        return isAuthentic(...args);
-      };
-    }
-    const scene = all[0]!;
-    const stranger = makeRtp({ ssrc: 5, sequence: 5, timestamp: 5 });
-    for (let at = 0; at < 50; at++) scene.receive(stranger, addressOf(200));
-    assert.equal(tries, 200);
-    assert.equal(scene.bench.engine.counters.dropped.unroutable, 50);
+  it('those first whom the packet points at: its SSRC, its source, its IP address, and four of all', () => {
+    const source = addressOf(50);
+    const all = phones(10, (at) => ({
+      ...(at === 5 && { ssrcs: [777] }),
+      ...(at === 8 && { signalled: source }),
+      ...((at === 3 || at === 7) && { from: source.address }),
+    }));
+    const asked = askedOf(all);
+    const stranger = (ssrc: number) => makeRtp({ ssrc, sequence: 5, timestamp: 5 });
+    all[0]!.receive(stranger(777), source);
+    assert.deepEqual(asked.splice(0), [5, 8, 3, 7]);
+    all[0]!.receive(stranger(778), source);
+    assert.deepEqual(asked.splice(0), [8, 3, 7, 0], 'who is asked in turn fills up');
+    all[0]!.receive(stranger(778), source);
+    assert.deepEqual(asked.splice(0), [8, 3, 7, 1]);
+    all[0]!.receive(stranger(778), { ...source, port: source.port + 1 });
+    assert.deepEqual(asked.splice(0), [3, 7, 2, 4]);
+    all[0]!.receive(stranger(778), addressOf(51));
+    assert.deepEqual(asked.splice(0), [6, 9, 5, 0], 'who was asked in vain is behind those who were not');
   });
+
+  it('of more than four who call from one address these alone are asked, by turns', () => {
+    const home = '198.51.100.60';
+    const all = phones(40, (at) => (at >= 30 ? { from: home } : {}));
+    const asked = askedOf(all);
+    const last = all[39]!;
+    for (let packets = 1; packets <= 3; packets++) last.talk({ address: home, port: 20_000 });
+    assert.deepEqual(asked, [30, 31, 32, 33, 34, 35, 36, 37, 38, 39]);
+    assert.ok(last.mapping);
+  });
+
+  const strangers: readonly (readonly [string, Uint8Array, number])[] = [
+    ['RTP, with the roll-over counters 0 and 1', makeRtp({ ssrc: 5, sequence: 5, timestamp: 5 }), 2],
+    ['RTCP', makeSenderReport(5, 0, 0), 1],
+  ];
+  for (const [what, stranger, tags] of strangers)
+    it(`a flood costs the keys of four for each packet, however many wait, and is counted: ${what}`, () => {
+      const hashes = countHashes();
+      try {
+        const all = phones(100, (at) => ({ from: addressOf(200).address, ssrcs: [5], fill: at }));
+        const scene = all[0]!;
+        const asked = askedOf(all);
+        // Of one that is too short no tag is looked at.
+        const packet = Uint8Array.from([...stranger, ...new Uint8Array(14)]);
+        for (let at = 0; at < 50; at++) scene.receive(packet, addressOf(200));
+        assert.equal(asked.length, 4 * 50);
+        assert.equal(hashes.count, 4 * 50 * tags);
+        assert.equal(scene.bench.engine.counters.dropped.unroutable, 50);
+        assert.ok(all.every(({ mapping }) => mapping === undefined));
+      } finally {
+        hashes.restore();
+      }
+    });
 
   it('a phone that moves is found by its SSRC, and each has its own', () => {
     const all = phones(5, (at) => ({ from: addressOf(at).address }));
