@@ -1,5 +1,5 @@
-// What a path may know of the call that it belongs to: its names, and what the signalling has told of the peer. It reads and
-// changes nothing; the call itself stays out of its reach.
+// What a path may know of the call that it belongs to: its names, and what the signalling has told of the peer. It tells one thing
+// only, that media has shown an address; the call itself stays out of its reach.
 
 /** What the hop is that carries the descriptions: secrets go over `clear` only where the owner allowed it by name. */
 export type Signalling = 'encrypted' | 'loopback' | 'clear';
@@ -41,4 +41,6 @@ export interface CallPlace {
   readonly lastQuestion: AskedQuestion | undefined;
   /** Somebody receives at this IP address: protocol.md 8. */
   isShown(address: string): boolean;
+  /** A report of the peer's from this IP address repeats what went only there (protocol.md 8.2.4). */
+  shown(address: string): void;
 }

@@ -220,7 +220,15 @@ export class SrtpPaths {
   #noteReport({ tagged: { kind, clear } }: JudgedPacket, source: SrtpSource): void {
     if (kind !== 'rtcp' || !clear) return;
     this.#reports.handle(clear, source);
+    if (this.#reports.isReported(source)) this.#noteReported(source.remote.address);
     this.#noteShown(source);
+  }
+
+  /** What is shown is an IP address, to the whole call: RTCP on its own port shows it of RTP (8.2.4). */
+  #noteReported(address: string): void {
+    const { component, session } = this.host;
+    this.keys.noteReported(component, address);
+    if (!session.isShown(address)) session.shown(address);
   }
 
   #handOver({ tagged }: JudgedPacket, kind: PacketClass, path: Path): boolean {
@@ -299,7 +307,10 @@ export class SrtpPaths {
 
   #claimOf(source: SrtpSource): Claim {
     const isHome = this.host.isHome(source.remote.address);
-    return { isShown: this.#reports.isReported(source), isHome, rankMs: source.rankMs };
+    const isShown =
+      this.#reports.isReported(source) ||
+      this.keys.isReportedBeside(this.host.component, source.remote.address);
+    return { isShown, isHome, rankMs: source.rankMs };
   }
 
   /** The media moves, and with it what was kept of both directions meanwhile. */
@@ -345,7 +356,7 @@ export class SrtpPaths {
   }
 
   #noteShown(source: SrtpSource): void {
-    source.isShown = this.#reports.isReported(source) || this.host.session.isShown(source.remote.address);
+    source.isShown = this.host.session.isShown(source.remote.address);
   }
 
   #consentOf({ lastMs, remote }: SrtpSource): SrtpConsentState {

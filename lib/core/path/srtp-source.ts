@@ -28,7 +28,7 @@ export class SrtpSource implements Path {
   receivedBytes = 0;
   sentBytes = 0;
   lastMs: number;
-  /** Somebody receives there: a report has said so (8.2.4), or the signalling knows it of its IP address (8). */
+  /** Somebody receives at its IP address: a report has said so (8.2.4), or the signalling knows it (8). */
   isShown = false;
   /** Its packets are enough: one, or three with short tags (8.2.1). */
   isCounted = false;

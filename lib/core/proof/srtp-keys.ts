@@ -93,6 +93,8 @@ export class SrtpKeys {
   #receiverCount = 0;
   /** Where the last packet that counted came from, on either component. */
   #heard: { readonly address: string; readonly atMs: number } | undefined;
+  /** Of a component, at which IP address a report of the peer's last said that what we sent there is received. */
+  readonly #reported = new Map<number, string>();
 
   constructor(
     private readonly crypto: Crypto,
@@ -146,6 +148,16 @@ export class SrtpKeys {
   /** When one last came from there: RTCP on its own port says of the other that the peer is there still (protocol.md 8.2.5). */
   heardMs(address: string): number {
     return this.#heard?.address === address ? this.#heard.atMs : -Infinity;
+  }
+
+  /** A report has shown the IP address (protocol.md 8.2.4). */
+  noteReported(component: number, address: string): void {
+    this.#reported.set(component, address);
+  }
+
+  /** Another component's reports have shown it last: where RTCP has its own port, no report ever comes from where RTP does. */
+  isReportedBeside(component: number, address: string): boolean {
+    return [...this.#reported].some(([other, reported]) => other !== component && reported === address);
   }
 
   /** The packet as it goes out: a new array. */
