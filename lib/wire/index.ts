@@ -42,7 +42,6 @@ export type {
 export { classifyPacket } from './packet-class.js';
 export type { PacketClass } from './packet-class.js';
 export type { Result, WireError } from './result.js';
-export { EXTENDED_REPORT, extendedBlocks } from './extended-report.js';
 export { parseRtcp, readRtcpSsrc } from './rtcp.js';
 export type { RtcpHeader } from './rtcp.js';
 export { parseRtp, readRtpPayloadType, readRtpSsrc } from './rtp.js';

@@ -4,7 +4,8 @@
 // application sent it. A receiver's own time (RFC 3611 4.4), which comes back as LRR (4.5), is of the same clock and is shifted too, but shows nothing.
 // Only for packets that are protected and opened here: in those of an application that does it itself nothing is seen.
 import { readUint32, writeUint32 } from '../../wire/big-endian.js';
-import { EXTENDED_REPORT, extendedBlocks, parseRtcp, type RtcpHeader } from '../../wire/index.js';
+import { EXTENDED_REPORT, extendedBlocks } from '../../wire/extended-report.js';
+import { parseRtcp, type RtcpHeader } from '../../wire/index.js';
 import { randomBytes, type Random } from '../crypto.js';
 import { isSamePath, type Path } from '../network-path.js';
 
