@@ -11,6 +11,11 @@ export interface MediaPortEvents {
    * handed over, by `performance.now()`: one look at the clock for all that came in one batch.
    */
   packet: [bytes: Buffer, source: DatagramSource, kind: PacketClass, atMs: number];
+  /**
+   * Of a peer with SRTP, whose packets we protect: what is sent goes to another address than before from now on, or to the first. Send a sender
+   * report of each stream: the peer's own reports then show that it receives there (docs/protocol.md, 8.2). A room does so by itself.
+   */
+  reportsDue: [];
   /** The port is closed: by `close()`, with its session, or because its socket was closed. */
   close: [];
 }

@@ -95,6 +95,11 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     }
   }
 
+  /** For the session: the core says that payload goes elsewhere from now on. */
+  onMoved(): void {
+    if (this.#site.core.isJudging && this.#site.core.isSealing) this.tell('reportsDue');
+  }
+
   protected override tellFailure(error: unknown): boolean {
     this.#site.onListenerError(error);
     return true;

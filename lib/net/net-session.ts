@@ -196,6 +196,9 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
   onEvent(event: LatchEvent): void {
     this.tell<'event'>(event.type as 'event', event);
     this.tell('event', event);
+    if (event.type !== 'verified' && event.type !== 'rebound') return;
+    for (const port of this.#ports.values())
+      if (port.media === event.media && port.component === event.component) port.onMoved();
   }
 
   /** For the latchkey: the core has closed this session, by us or by itself. */

@@ -32,6 +32,8 @@ export interface LinkHost {
   /** `atMs`: when it came, where the port knows. */
   handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array, atMs: number | undefined): void;
   handleRtcp(link: Link, bytes: Uint8Array): void;
+  /** RTCP to the participant goes to another address than before. */
+  handleReportsDue(link: Link): void;
   handleData(track: LinkTrack, bytes: Uint8Array): void;
 }
 
@@ -41,6 +43,8 @@ export class Link {
   readonly swaps = new SsrcSwaps();
   readonly #host: LinkHost;
   readonly #onPacket: PacketListener = (bytes, _source, kind, atMs) => this.#handlePacket(bytes, kind, atMs);
+  readonly #onRtpMoved = (): void => this.#handleMoved(this.ports.rtp);
+  readonly #onRtcpMoved = (): void => this.#handleMoved(this.ports.rtcp);
   #tracks: readonly LinkTrack[] = [];
   #sends: readonly (LinkSent | undefined)[] = [];
   #data: LinkTrack | undefined;
@@ -53,6 +57,8 @@ export class Link {
     this.ports = ports;
     ports.rtp.on('packet', this.#onPacket);
     ports.rtcp?.on('packet', this.#onPacket);
+    ports.rtp.on('reportsDue', this.#onRtpMoved);
+    ports.rtcp?.on('reportsDue', this.#onRtcpMoved);
   }
 
   get tracks(): readonly LinkTrack[] {
@@ -87,6 +93,8 @@ export class Link {
   close(): void {
     this.ports.rtp.off('packet', this.#onPacket);
     this.ports.rtcp?.off('packet', this.#onPacket);
+    this.ports.rtp.off('reportsDue', this.#onRtpMoved);
+    this.ports.rtcp?.off('reportsDue', this.#onRtcpMoved);
   }
 
   /** Whether there is a section here for the channel, that listens; with undefined, for any. */
@@ -115,14 +123,20 @@ export class Link {
   /** Sends one RTCP compound packet, in the numbers of the room, wherever the participant takes RTCP. */
   sendRtcp(bytes: Uint8Array): void {
     const { tally } = this.leg;
-    const [first] = this.#tracks;
     if (!this.#tracks.some(({ stream }) => stream.isReportable)) {
       tally.dropped.direction++;
       return;
     }
-    const port = first?.stream.isRtcpMux === true ? this.ports.rtp : this.ports.rtcp;
     const renamed = this.swaps.isEmpty ? bytes : renameRtcp(bytes, this.swaps);
-    if (this.#send(port, renamed)) tally.rtcpSent++;
+    if (this.#send(this.#rtcpPort, renamed)) tally.rtcpSent++;
+  }
+
+  get #rtcpPort(): RoomPort | undefined {
+    return this.#tracks[0]?.stream.isRtcpMux === true ? this.ports.rtp : this.ports.rtcp;
+  }
+
+  #handleMoved(port: RoomPort | undefined): void {
+    if (port === this.#rtcpPort) this.#host.handleReportsDue(this);
   }
 
   /** A port that throws must not keep the packet from the others, so nothing is thrown from here. */

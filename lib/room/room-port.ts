@@ -15,6 +15,9 @@ export type PacketListener = (bytes: Uint8Array, source: unknown, kind: PacketCl
 export interface RoomPort {
   on(event: 'packet', listener: PacketListener): unknown;
   off(event: 'packet', listener: PacketListener): unknown;
+  /** What is sent goes to another address than before: the participant wants a sender report of each stream, which shows that it receives there. */
+  on(event: 'reportsDue', listener: () => void): unknown;
+  off(event: 'reportsDue', listener: () => void): unknown;
   /** False when there is no proven way to the participant, so that the packet was dropped. */
   send(bytes: Uint8Array): boolean;
 }

@@ -251,6 +251,10 @@ export class Room implements ParticipantHost {
     this.#tapReports(from, routed.senderReports);
   }
 
+  handleReportsDue(link: Link): void {
+    for (const track of link.tracks) this.#tellClocks(track);
+  }
+
   #tapPacket({ track, format }: LinkSent, { ssrc }: Source<Link>, bytes: Uint8Array, atMs: number): void {
     const { link, stream } = track;
     for (const tap of this.#options.taps) tap.onPacket(link.leg, { bytes, ssrc, format, stream, atMs });
@@ -299,7 +303,10 @@ export class Room implements ParticipantHost {
     for (const source of this.#sourcesFor(listener)) this.#keyFrames.ask(source);
   }
 
-  /** So that who comes between two sender reports need not wait for the next to bring sound and picture together. */
+  /**
+   * So that who comes between two sender reports need not wait for the next to bring sound and picture together; and who has moved, to show that
+   * it receives there (protocol.md 8.2.4).
+   */
   #tellClocks(listener: LinkTrack): void {
     const nowMs = this.#options.nowMs();
     for (const source of this.#sourcesFor(listener)) {
