@@ -218,6 +218,22 @@ describe('rule 8.2: a=crypto as answerer', () => {
     assert.notEqual(keyOf(cryptosOf(back)[0]), keyOf(cryptosOf(first)[0]), 'a key of ours is used once');
   });
 
+  it('our own line in what the application hands back is no key of its own', () => {
+    const exchange = new Exchange();
+    const { session, bench } = exchange;
+    const answer = exchange.answer(LINPHONE, ours('RTP/SAVP'));
+    assert.equal(exchange.answer(LINPHONE, answer), answer);
+    const renewed = exchange.answer(LINPHONE.replace('inline:y24C', 'inline:z24C'), answer);
+    assert.notEqual(keyOf(cryptosOf(renewed)[0]), keyOf(cryptosOf(answer)[0]));
+    assert.equal(cryptosOf(renewed).length, 1);
+    const offer = session.setLocal(renewed, bench.nowMs, 'offer');
+    assert.equal(cryptosOf(offer).length, SRTP_SUITES.length);
+    session.rollback();
+    // With one of its own beside it the section is the application's, as ever.
+    const own = cryptoLine(3, suite('AES_256_CM_HMAC_SHA1_80'), 8);
+    assert.equal(exchange.answer(LINPHONE, `${renewed}${own}\r\n`), ours('RTP/SAVP', [own]));
+  });
+
   it('where the application has none of ours made, its answer says which key is in use, and stays as it is', () => {
     const line = cryptoLine(3, suite('AES_256_CM_HMAC_SHA1_80'), 8);
     for (const [options, own, protection] of [
@@ -311,6 +327,30 @@ describe('rule 8.2: a=crypto as offerer', () => {
     assert.equal(keyOf(again), keyOf(cryptosOf(answer)[0]));
     assert.ok(exchange.take(theirs('RTP/SAVP', [line.replace(':1 ', `:${again.tag} `)])).accepted);
     assert.equal(exchange.session.protection, 'srtp');
+  });
+
+  it('a key of ours that was in use and is left is never offered again: its numbers are used up', () => {
+    const exchange = new Exchange();
+    const offers = [exchange.offer()];
+    const answerWith = (one: SrtpSuite, fill: number): void => {
+      const { tag } = lineOf(offers.at(-1) ?? '', one.name);
+      assert.ok(exchange.take(theirs('RTP/SAVP', [cryptoLine(tag, one, fill)])).accepted);
+      offers.push(exchange.offer());
+    };
+    const offered = (at: number, one: SrtpSuite): string => keyOf(lineOf(offers[at] ?? '', one.name));
+    answerWith(CM_80, 7);
+    assert.equal(offered(1, CM_80), offered(0, CM_80), 'in use, so repeated');
+    answerWith(GCM, 8);
+    assert.equal(offered(2, GCM), offered(0, GCM));
+    assert.notEqual(offered(2, CM_80), offered(0, CM_80));
+    answerWith(CM_80, 9);
+    assert.notEqual(offered(3, GCM), offered(0, GCM));
+    assert.equal(offered(3, CM_80), offered(2, CM_80));
+    // Nor where the media went on in clear meanwhile.
+    exchange.session.rollback();
+    exchange.answer(theirs('RTP/AVP'), ours('RTP/AVP'));
+    offers.push(exchange.offer());
+    assert.notEqual(offered(4, CM_80), offered(3, CM_80));
   });
 
   it('a 183 and its 200 with the same key change nothing; each fork has a key of its own', () => {

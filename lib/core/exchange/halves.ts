@@ -74,6 +74,12 @@ export class Halves {
     return this.#srtpKeys.get(suite);
   }
 
+  /** All of its keys are of ours: the line is one that we have written. */
+  isOwnSrtp(crypto: Crypto, keys: readonly CryptoKey[]): boolean {
+    const own = [...this.#srtpKeys.values()];
+    return keys.every(({ keyAndSalt: told }) => own.some((key) => crypto.equal(key.reveal(), told)));
+  }
+
   /** These are the keys of the peer's that are in force. */
   isSrtpPeer(crypto: Crypto, suite: SrtpSuite, keys: readonly CryptoKey[]): boolean {
     const { peer = [] } = this.#srtp ?? {};
@@ -145,12 +151,19 @@ export class Halves {
 
   #noteSrtp(terms: SrtpTerms | undefined): void {
     for (const { keyAndSalt } of this.#srtp?.peer ?? []) keyAndSalt.forget();
+    const { own: former } = this.#srtp ?? {};
     this.#srtp = terms && { peer: terms.peer, own: terms.own };
+    // Whoever comes back to a key would count its packets anew, and use their numbers twice (RFC 3711 9.1): it is offered no more.
+    if (former && former.keyAndSalt !== terms?.own?.keyAndSalt) this.#drop(former.suite);
     if (!terms?.own) return;
     const { suite, keyAndSalt } = terms.own;
-    const before = this.#srtpKeys.get(suite);
-    if (before !== keyAndSalt) before?.forget();
+    if (this.#srtpKeys.get(suite) !== keyAndSalt) this.#drop(suite);
     this.#srtpKeys.set(suite, keyAndSalt);
+  }
+
+  #drop(suite: SrtpSuite): void {
+    this.#srtpKeys.get(suite)?.forget();
+    this.#srtpKeys.delete(suite);
   }
 }
 

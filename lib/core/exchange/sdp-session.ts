@@ -12,6 +12,8 @@ import {
   type SdpMedia,
   type SectionKey,
 } from '../../wire/index.js';
+import { parseCrypto } from '../../wire/crypto-attribute.js';
+import { stripCrypto } from '../../wire/sdp-lines.js';
 import type { OpenAgreement } from '../call/agreement.js';
 import type { CallOptions, CallProtection, StreamStatus } from '../call/call-handle.js';
 import type { EngineCall } from '../call/engine-call.js';
@@ -148,11 +150,17 @@ export class SdpSession {
     return this.#handleOffer(parsed.value);
   }
 
-  /** Our own description, with our attributes in it. The same description in the same state gives the same text. */
+  /**
+   * Our own description, with our attributes in it. The same description in the same state gives the same text, and so does one that has our
+   * lines in it already.
+   */
   setLocal(text: string, nowMs: number, type?: SdpType): string {
     this.#begin(nowMs);
     if (typeof text !== 'string') throw new LatchkeyError('LATCHKEY_SDP', 'the description is no text');
-    const parsed = parseSdp(text, this.#context.options.sdpLimits);
+    const parsed = parseSdp(
+      stripCrypto(text, (value) => this.#isOurCrypto(value)),
+      this.#context.options.sdpLimits,
+    );
     if (!parsed.ok) throw new LatchkeyError('LATCHKEY_SDP', parsed.error.message);
     const isAnswer = (type ?? (this.#state === 'have-remote-offer' ? 'answer' : 'offer')) === 'answer';
     return isAnswer ? this.#makeAnswer(parsed.value, nowMs) : this.#makeOffer(parsed.value);
@@ -240,6 +248,13 @@ export class SdpSession {
     for (const halves of this.#halves.values()) halves.forget();
     this.#namedKeys.forget();
     this.#offer = undefined;
+  }
+
+  /** One of the lines that we have added, and not a key of the application's own (protocol.md 8.2). */
+  #isOurCrypto(value: string): boolean {
+    const parsed = parseCrypto(value);
+    const { crypto } = this.#context;
+    return parsed.ok && [...this.#halves.values()].some((one) => one.isOwnSrtp(crypto, parsed.value.keys));
   }
 
   #makeOffer(sdp: Sdp): string {
