@@ -221,6 +221,25 @@ describe('8.2.3: a reader who copies', () => {
     assert.ok(scene.component.counters.delivered >= 58);
   });
 
+  it('2 ms behind each packet, behind the same NAT: at a rebinding he is not the first, though he copied before', () => {
+    const neighbour = { ...HOME, port: 31_000 };
+    const scene = new SrtpBench({ from: HOME.address });
+    const copied = (source: typeof HOME, packets: number) => {
+      for (let at = 0; at < packets; at++) {
+        const packet = scene.voice.rtp();
+        scene.receive(packet, source);
+        scene.bench.advance(2);
+        scene.receive(packet, neighbour);
+        scene.bench.advance(18);
+      }
+    };
+    scene.talk(HOME, 50);
+    copied(HOME, 50);
+    copied(REBOUND, 150);
+    assert.deepEqual(scene.mapping, REBOUND);
+    assert.equal(scene.bench.eventsOf('rebound').length, 1);
+  });
+
   it('from twenty addresses at once: a rebinding is followed within 100 ms all the same', () => {
     const scene = new SrtpBench({ from: HOME.address });
     scene.talk(HOME, 50);

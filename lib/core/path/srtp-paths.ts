@@ -168,7 +168,7 @@ export class SrtpPaths {
       return this.#handleOther(judged, bytes, kind, path, nowMs);
     const candidate = present ?? this.#admit(path, nowMs);
     if (!candidate) return this.#drop('candidateRefused');
-    if (isClaim && !candidate.isNew) candidate.beginAnew(nowMs);
+    if (isClaim && !candidate.isNew) candidate.beginAnew(this.#rankMs(path, nowMs), nowMs);
     this.#noteReport(judged, candidate);
     candidate.note(judged, nowMs);
     if (isNew) candidate.receivedBytes += bytes.length;
@@ -248,12 +248,17 @@ export class SrtpPaths {
     if (isFull ? !displaced : isTooSoon && !isHome) return undefined;
     if (displaced) this.#forget(displaced);
     if (!isHome) this.#admittedMs.push(nowMs);
-    const rankMs = this.#history.rankOfLeft(path, nowMs) ?? nowMs;
-    const candidate = new SrtpSource(path, rankMs, nowMs, this.#history.isCautious(nowMs));
+    const isCautious = this.#history.isCautious(nowMs);
+    const candidate = new SrtpSource(path, this.#rankMs(path, nowMs), nowMs, isCautious);
     this.#noteShown(candidate);
     this.#candidates.push(candidate);
     this.host.emit({ type: 'candidate' }, path);
     return candidate;
+  }
+
+  /** A path that was left is the peer's since it first was; any other from now on. */
+  #rankMs(path: Path, nowMs: number): number {
+    return this.#history.rankOfLeft(path, nowMs) ?? nowMs;
   }
 
   /** One that is not at home, if there is one. */

@@ -43,7 +43,7 @@ export class SrtpSource implements Path {
   constructor(
     path: Path,
     /** Since when it has been the peer's. */
-    readonly rankMs: number,
+    public rankMs: number,
     public firstMs: number,
     /** A conflict was seen within the last minute (protocol.md 5.11). */
     readonly isCautious: boolean,
@@ -52,11 +52,12 @@ export class SrtpSource implements Path {
     this.lastMs = firstMs;
   }
 
-  /** Something new comes from there, from now on: copies of before do not count. */
-  beginAnew(nowMs: number): void {
+  /** Something new comes from there, from now on: copies of before do not count, nor give it a rank. */
+  beginAnew(rankMs: number, nowMs: number): void {
     this.isNew = true;
     this.firsts.clear();
     this.firstMs = nowMs;
+    this.rankMs = rankMs;
   }
 
   /** A packet with a right tag came from there. */
