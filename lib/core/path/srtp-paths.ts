@@ -322,8 +322,7 @@ export class SrtpPaths {
   #activate(candidate: SrtpSource, takesPrevious: boolean, nowMs: number): void {
     const old = this.#active;
     this.#candidates = this.#candidates.filter((other) => other !== candidate);
-    for (const other of this.#candidates)
-      if (candidate.arrived.some(({ judged }) => other.isMetBy(judged))) other.isOldHeard = true;
+    for (const other of this.#candidates) if (candidate.hasMet(other)) other.isOldHeard = true;
     const isOldOurs = old !== undefined && this.host.holds(old);
     this.#active = candidate;
     this.host.activate(candidate);

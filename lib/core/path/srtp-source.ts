@@ -25,6 +25,8 @@ export class SrtpSource implements Path {
   readonly packetTime = new PacketTime();
   /** Of each stream the index that it sent first: what comes with that one or a later from elsewhere is a copy, or this is. */
   readonly firsts = new Map<number, number>();
+  /** And the highest. */
+  readonly #lasts = new Map<number, number>();
   receivedBytes = 0;
   sentBytes = 0;
   lastMs: number;
@@ -63,6 +65,7 @@ export class SrtpSource implements Path {
   /** A packet with a right tag came from there. */
   note({ stream, tagged, isShort }: JudgedPacket, nowMs: number): void {
     if (!this.firsts.has(stream)) this.firsts.set(stream, tagged.index);
+    this.#lasts.set(stream, Math.max(tagged.index, this.#lasts.get(stream) ?? tagged.index));
     this.lastMs = nowMs;
     if (tagged.kind === 'rtp') this.packetTime.note(nowMs);
     if (this.isCounted) return;
@@ -78,6 +81,13 @@ export class SrtpSource implements Path {
     return first !== undefined && tagged.index >= first;
   }
 
+  /** The other one has sent such a packet. */
+  hasMet(other: SrtpSource): boolean {
+    for (const [stream, index] of this.#lasts)
+      if (index >= (other.firsts.get(stream) ?? Infinity)) return true;
+    return false;
+  }
+
   keepArrived(packet: KeptPacket): boolean {
     if (this.isCautious || this.#arrived.length === MAX_KEPT_PACKETS) return false;
     this.#arrived.push(packet);
@@ -87,10 +97,6 @@ export class SrtpSource implements Path {
   /** Payload that went to the path in use meanwhile: it goes again to this one if that is gone. */
   keepSent(copy: Uint8Array): void {
     if (this.#sent.push(copy) > MAX_KEPT_PACKETS) this.#sent.shift();
-  }
-
-  get arrived(): readonly KeptPacket[] {
-    return this.#arrived;
   }
 
   takeArrived(): readonly KeptPacket[] {
