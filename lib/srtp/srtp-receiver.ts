@@ -20,7 +20,7 @@ export interface TaggedPacket {
   readonly index: number;
   /** Its number has been accepted before, or lies so far back that nobody knows: then it is not authentic. */
   readonly isRepeated: boolean;
-  /** In clear, a new array; undefined where it is repeated, and where the receiver only verifies. */
+  /** In clear, a new array; undefined where it is media that is repeated, and where the receiver only verifies. A copy of a report says what the report does. */
   readonly clear: Uint8Array | undefined;
 }
 
@@ -161,7 +161,7 @@ export class SrtpReceiver implements HeardBefore {
     const { ssrc, index } = place;
     const transform = this.#transforms[kind];
     const isRepeated = stream?.[kind].has(index) === true;
-    if (this.#decrypts && !isRepeated) {
+    if (this.#decrypts && (kind === 'rtcp' || !isRepeated)) {
       const clear = transform.open(packet, place, this.#mki.length);
       return clear && { kind, ssrc, index, isRepeated, clear };
     }

@@ -15,6 +15,7 @@ import { SrtpSource } from './srtp-source.js';
 import {
   decideSrtpTrial,
   dueMs,
+  isEven,
   precedes,
   silenceMs,
   type Claim,
@@ -31,6 +32,8 @@ const PREVIOUS_PATH_MS = 5000;
 const LATE_MS = 200;
 /** A copy comes soon after what it copies, or with it; a recording of longer ago says nothing of who has the media. */
 const SAME_TIME_PACKETS = 64;
+/** With this begins a compound of who sends media (RFC 3550 6.1). */
+const SENDER_REPORT = 200;
 /** Whoever copies each packet makes a conflict of each: told once a second. */
 const CONFLICT_TOLD_MS = 1000;
 
@@ -103,7 +106,20 @@ export class SrtpPaths {
 
   seal(bytes: Uint8Array, kind: PacketClass): Uint8Array | ProtectRefusal {
     const active = this.#active;
-    return this.keys.seal(active && kind === 'rtcp' ? this.#reports.shifted(bytes, active) : bytes, kind);
+    if (!active || kind !== 'rtcp') return this.keys.seal(bytes, kind);
+    if (bytes[1] === SENDER_REPORT) {
+      active.noteReportSent();
+      if (active.isDoubted && !this.#reports.isReported(active))
+        for (const rival of active.rivals) this.#ask(bytes, rival);
+    }
+    return this.keys.seal(this.#reports.shifted(bytes, active), kind);
+  }
+
+  /** Our report goes to another than the path in use too: its peer repeats it, who copies cannot (8.2.2, 8.2.4). */
+  #ask(report: Uint8Array, rival: SrtpSource): void {
+    const sealed = this.keys.seal(this.#reports.shifted(report, rival), 'rtcp');
+    if (typeof sealed !== 'string' && rival.takeBudget(sealed.length))
+      this.host.transmit('resent', sealed, rival);
   }
 
   /** The signalling has told something of the peer. */
@@ -169,7 +185,7 @@ export class SrtpPaths {
     const candidate = present ?? this.#admit(path, nowMs);
     if (!candidate) return this.#drop('candidateRefused');
     if (isClaim && !candidate.isNew) candidate.beginAnew(this.#rankMs(path, nowMs), nowMs);
-    this.#noteReport(judged, candidate);
+    this.#noteReport(judged, candidate, nowMs);
     candidate.note(judged, nowMs);
     if (isNew) candidate.receivedBytes += bytes.length;
     const clear = tagged.clear ?? new Uint8Array(bytes);
@@ -210,18 +226,23 @@ export class SrtpPaths {
     if (judged.tagged.isRepeated || !this.keys.accept(judged, nowMs)) return this.#drop('srtpRepeated');
     this.host.noteTaken(bytes, kind, active !== undefined);
     if (!active) return true;
-    this.#noteReport(judged, active);
+    this.#noteReport(judged, active, nowMs);
     active.note(judged, nowMs);
     active.receivedBytes += bytes.length;
     this.keys.noteHeard(active.remote.address, nowMs);
     return true;
   }
 
-  #noteReport({ tagged: { kind, clear } }: JudgedPacket, source: SrtpSource): void {
+  #noteReport(
+    { tagged: { kind, clear, isRepeated } }: JudgedPacket,
+    source: SrtpSource,
+    nowMs: number,
+  ): void {
     if (kind !== 'rtcp' || !clear) return;
     this.#reports.handle(clear, source);
     if (this.#reports.isReported(source)) this.#noteReported(source.remote.address);
     this.#noteShown(source);
+    if (!isRepeated) this.#active?.noteUnrepeated(nowMs);
   }
 
   /** What is shown is an IP address, to the whole call: RTCP on its own port shows it of RTP (8.2.4). */
@@ -280,6 +301,8 @@ export class SrtpPaths {
         return this.#forget(candidate);
       case 'conflict':
         this.#noteConflict(candidate, nowMs);
+        if (this.#active && isEven(this.#claimOf(candidate), this.#claimOf(this.#active)))
+          this.#active.noteRival(candidate);
         return this.#forget(candidate);
       case 'return':
         this.#noteConflict(candidate, nowMs);

@@ -1,7 +1,7 @@
 // An address from which packets under the peer's key come: the path in use, one that was left, or a candidate (protocol.md 8.2). It
 // remembers what came from there. It decides nothing.
 import type { PacketClass, TransportAddress } from '../../wire/index.js';
-import type { LocalPort, Path } from '../network-path.js';
+import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { JudgedPacket } from '../proof/srtp-keys.js';
 import { PacketTime } from './packet-time.js';
 import { COUNTED_WITHIN_MS, isCounted } from './srtp-trial.js';
@@ -9,6 +9,12 @@ import { MAX_KEPT_PACKETS } from './trial.js';
 
 /** To an address where nobody is known to receive: protocol.md 8.2.4. */
 const AMPLIFICATION_LIMIT = 3;
+
+const MAX_RIVALS = 4;
+/** A peer that has had a report of ours repeats it in what it sends so much later. */
+const REPEATED_AFTER_MS = 1000;
+/** One that is not repeated may have been lost. */
+const MAX_UNREPEATED = 2;
 
 /** What came from a candidate, until it is known whether it counts. */
 export interface KeptPacket {
@@ -38,6 +44,11 @@ export class SrtpSource implements Path {
   isNew = false;
   /** The path in use goes on: after this one began it has sent the same, or later packets. */
   isOldHeard = false;
+  /** Others that came together with this one and have as good a claim: they are asked where it, in use, does not answer (8.2.2). */
+  readonly rivals: SrtpSource[] = [];
+  /** Since when reports of ours go there, and how many of the peer's have come since that should have repeated one. */
+  #reportedMs: number | undefined;
+  #unrepeated = 0;
   #arrived: KeptPacket[] = [];
   readonly #sent: Uint8Array[] = [];
   #shortMs: number[] = [];
@@ -86,6 +97,27 @@ export class SrtpSource implements Path {
     for (const [stream, index] of this.#lasts)
       if (index >= (other.firsts.get(stream) ?? Infinity)) return true;
     return false;
+  }
+
+  noteRival(source: SrtpSource): void {
+    if (this.rivals.length === MAX_RIVALS || this.rivals.some((rival) => isSamePath(rival, source))) return;
+    source.takeSent();
+    this.rivals.push(source);
+  }
+
+  /** A report of ours goes there, now. */
+  noteReportSent(): void {
+    this.#reportedMs ??= this.lastMs;
+  }
+
+  /** A report of the peer's came, from wherever, and none has repeated what went there. */
+  noteUnrepeated(nowMs: number): void {
+    if (this.#reportedMs !== undefined && nowMs - this.#reportedMs >= REPEATED_AFTER_MS) this.#unrepeated++;
+  }
+
+  /** The peer has had the time to repeat a report that went there, and did not: it may be elsewhere. */
+  get isDoubted(): boolean {
+    return this.#unrepeated >= MAX_UNREPEATED;
   }
 
   keepArrived(packet: KeptPacket): boolean {

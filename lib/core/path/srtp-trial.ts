@@ -10,6 +10,8 @@ const CAUTIOUS_MS = 2000;
 /** So many authentic packets within a second make a source count where a tag has 32 bits: one may be guessed (8.2.1). */
 const COUNTED_PACKETS = 3;
 export const COUNTED_WITHIN_MS = 1000;
+/** Who comes later than this after another has come second, by any clock. */
+const TOGETHER_MS = 1000;
 
 /** Who has the better claim where the same packets come from two addresses. */
 export interface Claim {
@@ -25,6 +27,11 @@ export interface Claim {
 export function precedes(a: Claim, b: Claim): boolean {
   if (a.isShown !== b.isShown) return a.isShown;
   return a.isHome === b.isHome ? a.rankMs < b.rankMs : a.isHome;
+}
+
+/** They came together, and nothing but their order tells the two apart. */
+export function isEven(a: Claim, b: Claim): boolean {
+  return a.isShown === b.isShown && a.isHome === b.isHome && Math.abs(a.rankMs - b.rankMs) <= TOGETHER_MS;
 }
 
 /** All that a decision needs to know of one candidate. */
