@@ -93,7 +93,7 @@ export class RunningClient {
 export function baresip(options: CallOptions): string[] {
   const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate } = options;
   const { hold, digit } = options;
-  const tone = writeTone(folder);
+  const tone = writeTone(folder, durationS);
   const names = ['g711', 'aufile', 'aubridge', 'stun', 'turn', 'ice', 'srtp'];
   const config = [
     'poll_method epoll',
@@ -142,7 +142,7 @@ function hostOf(address: string): string {
 /** The command of a linphonec that calls, plays a tone, and hangs up. */
 export function linphone(options: CallOptions): string[] {
   const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate, hold } = options;
-  const tone = writeTone(folder);
+  const tone = writeTone(folder, durationS);
   const config = [
     '[sip]',
     ...[
@@ -189,9 +189,9 @@ function authInfo(password: string): string[] {
   ];
 }
 
-/** Ten seconds of 440 Hz, 8000 samples a second. */
-function writeTone(folder: string): string {
-  const samples = Buffer.alloc(160_000);
+/** 440 Hz, 8000 samples a second, for ten seconds or longer: baresip hangs up where its file ends. */
+function writeTone(folder: string, durationS: number): string {
+  const samples = Buffer.alloc(16_000 * Math.max(10, Math.ceil(durationS)));
   for (let i = 0; i < samples.length / 2; i++)
     samples.writeInt16LE(Math.round(8000 * Math.sin((i * 440 * 2 * Math.PI) / 8000)), 2 * i);
   const head = Buffer.alloc(44);

@@ -165,11 +165,11 @@ export class AttackScene {
     return this.lab.spawn(host, process.execPath, path, ...args);
   }
 
-  /** The command that reads the victim's upstream media where its NAT takes it. */
-  tap(): string[] {
+  /** The command that reads the victim's upstream media, where its NAT takes it unless told. */
+  tap(host: HostName = 'natA', device = 'lan'): string[] {
     const filter = `udp and src host ${CLIENT} and dst host ${SERVER} and dst portrange 40000-40999`;
-    const options = ['-Z', 'root', '-U', '--immediate-mode', '-n', '-i', 'lan', '-w', '-'];
-    return this.lab.command('natA', 'timeout', '120', 'tcpdump', ...options, ...filter.split(' '));
+    const options = ['-Z', 'root', '-U', '--immediate-mode', '-n', '-i', device, '-w', '-'];
+    return this.lab.command(host, 'timeout', '120', 'tcpdump', ...options, ...filter.split(' '));
   }
 
   close(): void {
