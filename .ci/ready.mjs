@@ -70,6 +70,7 @@ const tasks = {
   ],
   compare: [tsx('test/compare/main.ts')],
   bench: [tsx('--expose-gc', 'test/bench/main.ts')],
+  'bench:quick': [tsx('--expose-gc', 'test/bench/main.ts', '--quick')],
   fuzz: [tsx('test/fuzz/main.ts')],
   mutants: [tsx('test/mutants/main.ts')],
 };

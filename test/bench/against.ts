@@ -25,7 +25,6 @@ const NAMES: Readonly<Record<Question | Mode, string>> = {
   copy: 'a copy in a room of eleven, µs',
   heap: 'a verified call at the server, bytes of heap',
   plain: 'forwarded by plain dgram, µs',
-  again: 'forwarded by plain dgram once more, µs',
   bind: 'forwarded by bind, µs',
   guard: 'forwarded by guard, µs',
 };

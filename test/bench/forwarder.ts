@@ -10,8 +10,7 @@ import { pathToFileURL } from 'node:url';
 import type * as Root from '../../lib/index.js';
 import { answer } from './answer.js';
 
-/** `again` is plain once more: how far two equals lie apart is the error of the measurement. */
-export type Mode = 'plain' | 'again' | 'bind' | 'guard';
+export type Mode = 'plain' | 'bind' | 'guard';
 /** The two legs' descriptions, in the order caller and sink; `target` is where the sink says that it is. */
 export interface Start {
   readonly mode: Mode;
@@ -34,8 +33,8 @@ async function bound(): Promise<Socket> {
 
 async function start({ mode, offers, target }: Start): Promise<void> {
   const [into, out] = [await bound(), await bound()];
-  const isPlain = mode === 'plain' || mode === 'again';
-  const sessions = isPlain ? [] : [1, 2].map(() => latchkey.createSession({ signalling: 'loopback' }));
+  const sessions =
+    mode === 'plain' ? [] : [1, 2].map(() => latchkey.createSession({ signalling: 'loopback' }));
   const [first, second] = sessions;
   if (mode === 'bind' && first && second) {
     const [from, to] = [first.bind(into), second.bind(out)];

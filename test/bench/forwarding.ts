@@ -1,5 +1,5 @@
-// Plain dgram forwarding beside ours, in rotation: CPU time of the forwarding process per packet that the sink
-// received, median of the per-round ratios.
+// Plain dgram forwarding beside ours, for two builds in rotation: CPU time of the forwarding process per packet that the sink
+// received.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -9,9 +9,7 @@ import { createLatchkey } from '../../lib/index.js';
 import type { Latchkey } from '../../lib/index.js';
 import { sdpOf } from '../net/call.js';
 import { answer } from './answer.js';
-import { here } from './checkout.js';
 import type { Mode, Reply, Start } from './forwarder.js';
-import { median } from './statistics.js';
 
 const PACKET_BYTES = 172;
 /** Short rounds: what else the machine does falls on all alike. */
@@ -20,13 +18,6 @@ const PACKETS_PER_ROUND = 8_000;
 const WARM_UP_ROUNDS = 4;
 /** In flight at a time: less than the kernel's default buffers hold. */
 const WINDOW = 64;
-
-export interface Measured {
-  readonly mode: Mode;
-  readonly microsecondsPerPacket: number;
-  /** To plain forwarding in the same round. */
-  readonly ratio: number;
-}
 
 /** A forwarding process with a rig for each mode, warm. */
 export interface Forwarder {
@@ -54,20 +45,6 @@ export async function openForwarder(modes: readonly Mode[], root: string): Promi
       for (const rig of rigs.values()) rig.stop();
     },
   };
-}
-
-export async function measureForwarding(modes: readonly Mode[], rounds: number): Promise<Measured[]> {
-  const forwarder = await openForwarder(modes, here);
-  const costs = new Map<Mode, number[]>(modes.map((mode) => [mode, []]));
-  for (let round = 0; round < rounds; round++)
-    for (const mode of modes) costs.get(mode)?.push(await forwarder.round(mode));
-  forwarder.close();
-  const plain = costs.get('plain') ?? [];
-  return modes.map((mode) => {
-    const own = costs.get(mode) ?? [];
-    const ratios = own.map((cost, round) => cost / (plain[round] ?? NaN));
-    return { mode, microsecondsPerPacket: median(own), ratio: median(ratios) };
-  });
 }
 
 class Rig {

@@ -1,27 +1,49 @@
-// npm run bench [-- ROUNDS]: what latchkey costs, beside plain dgram in the same run. npm run bench -- --against COMMIT [ROUNDS]:
-// beside another commit of itself. Prints a table and judges nothing.
+// npm run bench [-- ROUNDS]: what latchkey costs, beside forwarders in C and of others in the same run. npm run bench:quick: that it
+// works, in 20 s. npm run bench -- --against COMMIT [ROUNDS]: beside another commit of itself. Prints tables and judges nothing.
+//   --only NAME,…      of the trials, and `engine` for what runs in this process alone
+//   --variants NAME,…  besides the yardstick
 import { parseArgs } from 'node:util';
 import { compareWith } from './against.js';
 import { bytesPerSession, microsecondsPerChallenge, nanosecondsPerPacket } from './engine.js';
-import { measureForwarding } from './forwarding.js';
+import { measureMedia } from './media.js';
 import { measureReplay } from './replay.js';
 import { measureSrtp } from './srtp.js';
+import { QUICK_TRIALS, TRIALS } from './trials.js';
 
 const { values, positionals } = parseArgs({
-  options: { against: { type: 'string' } },
+  options: {
+    against: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    variants: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const FEWEST_ROUNDS = 5;
 const rounds = (usual: number): number => Math.max(FEWEST_ROUNDS, Number(positionals[0] ?? usual));
 
-const MODES = ['plain', 'again', 'bind', 'guard'] as const;
-const NAMES = { plain: 'plain dgram', again: 'plain dgram once more', bind: 'bind', guard: 'guard' };
-
 function row(what: string, value: string, note = ''): void {
   console.log(`${what.padEnd(48)}${value.padStart(12)}  ${note}`.trimEnd());
 }
 
+/** Long enough that a tick of the scheduler's book-keeping is a five-hundredth of it. */
+const TIMING = { warmMs: 600, measureMs: 2000 };
+const QUICK_TIMING = { rounds: 1, warmMs: 300, measureMs: 600 };
+
+const named = (list: string | undefined) => list?.split(',');
+
 async function bench(): Promise<void> {
+  const [only, variants] = [named(values.only), named(values.variants)];
+  if (values.quick) return void (await measureMedia({ trials: QUICK_TRIALS, ...QUICK_TIMING }));
+  const unknown = only?.find((name) => name !== 'engine' && !TRIALS.some((trial) => trial.name === name));
+  if (unknown !== undefined)
+    throw new Error(`--only: ${unknown} is none of engine, ${TRIALS.map(({ name }) => name).join(', ')}`);
+  if (only?.includes('engine') !== false) measureEngine();
+  const trials = TRIALS.filter(({ name }) => only?.includes(name) !== false);
+  await measureMedia({ trials, only: variants, rounds: Number(positionals[0] ?? FEWEST_ROUNDS), ...TIMING });
+}
+
+function measureEngine(): void {
   row('engine.handleDatagram, accepted, 1 session', `${nanosecondsPerPacket(1).toFixed(0)} ns`);
   row('engine.handleDatagram, accepted, 1,000 sessions', `${nanosecondsPerPacket(1000).toFixed(0)} ns`);
   for (const suite of ['HMAC-SHA-256', 'AES-256'] as const)
@@ -31,10 +53,6 @@ async function bench(): Promise<void> {
     'one verified session, of 2,000 on one port',
     bytes === undefined ? 'no gc' : `${bytes.toFixed(0)} bytes`,
   );
-  for (const { mode, microsecondsPerPacket, ratio } of await measureForwarding(MODES, rounds(21))) {
-    const note = mode === 'plain' ? 'CPU per packet of 172 bytes' : `${ratio.toFixed(3)} of plain dgram`;
-    row(`forwarding, ${NAMES[mode]}`, `${(microsecondsPerPacket * 1000).toFixed(0)} ns`, note);
-  }
   for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM']) {
     const cost = measureSrtp(suite, rounds(21));
     row(

@@ -1,0 +1,153 @@
+// The forwarders in Node from outside: starts the process, and calls it as every peer. A peer proves its path as a client does, with
+// a latchkey of its own on a socket at its port; then the socket is closed, and the generator in C takes the port. Consent holds for 30 s
+// after that: longer than a measurement.
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { createLatchkey } from '../../lib/index.js';
+import { sdpFor, sdpOf } from '../net/call.js';
+import { PEERS_ADDRESS, peerCount, portOf } from './load.js';
+import type { Load } from './load.js';
+import { cryptoLineOf } from './srtp-packets.js';
+import type { Ask, NodeMode, Told } from './variant-process.js';
+import { end } from './native-variant.js';
+import type { Forwarder, Variant } from './variant.js';
+
+/** Peers that prove their paths at once: their sockets are few then. */
+const AT_ONCE = 250;
+const PROOF_MS = 10_000;
+
+export interface NodeVariant {
+  readonly name: string;
+  readonly title: string;
+  readonly mode: NodeMode;
+  readonly io: 'dgram' | 'batch';
+}
+
+export function nodeVariant({ name, title, mode, io }: NodeVariant): Variant {
+  return {
+    name,
+    title,
+    whyNot(load) {
+      if (load.isSrtp && mode !== 'room') return 'has no SRTP';
+      return mode === 'guard' && load.peers > 2 ? 'is measured 1:1' : undefined;
+    },
+    async start(load) {
+      const child = new VariantProcess();
+      try {
+        const { port } = await child.ask({ kind: 'open', mode, io, load }, 'open');
+        if (load.isSrtp) await callWithKeys(child, load);
+        else if (mode !== 'dgram') await prove(child, load);
+        return child.forwarder(port);
+      } catch (error) {
+        await child.close();
+        throw error;
+      }
+    },
+  };
+}
+
+class VariantProcess {
+  readonly #child: ChildProcess;
+
+  constructor() {
+    const execArgv = ['--import=tsx', '--expose-gc'];
+    this.#child = fork(new URL('./variant-process.ts', import.meta.url), { execArgv });
+    // Each waits for what it asked.
+    this.#child.setMaxListeners(0);
+  }
+
+  async ask<K extends Told['kind']>(ask: Ask, kind: K): Promise<Extract<Told, { kind: K }>> {
+    const told = this.next(kind);
+    this.#child.send(ask);
+    return told;
+  }
+
+  next<K extends Told['kind']>(kind: K): Promise<Extract<Told, { kind: K }>> {
+    const child = this.#child;
+    return new Promise((resolve, reject) => {
+      const end = () => child.off('message', onMessage).off('exit', onExit);
+      const onExit = () => {
+        end();
+        reject(new Error('its process died'));
+      };
+      const onMessage = (told: Told) => {
+        if (told.kind !== kind && told.kind !== 'failed') return;
+        end();
+        if (told.kind === 'failed') reject(new Error(told.why));
+        else resolve(told as Extract<Told, { kind: K }>);
+      };
+      child.on('message', onMessage).on('exit', onExit);
+    });
+  }
+
+  forwarder(port: number): Forwarder {
+    return {
+      pid: this.#child.pid ?? 0,
+      ports: [port],
+      memory: async () => (await this.ask({ kind: 'memory' }, 'memory')).bytes,
+      close: () => this.close(),
+    };
+  }
+
+  close(): Promise<void> {
+    return end(this.#child);
+  }
+}
+
+async function prove(child: VariantProcess, load: Load): Promise<void> {
+  const latchkey = createLatchkey();
+  for (let first = 0; first < peerCount(load); first += AT_ONCE) {
+    const count = Math.min(AT_ONCE, peerCount(load) - first);
+    const sockets = await Promise.all(Array.from({ length: count }, (_, i) => bound(portOf(first + i))));
+    const provers = sockets.map((socket) => {
+      const session = latchkey.createSession({ role: 'prover', signalling: 'encrypted' });
+      session.bind(socket);
+      return { session, offer: session.setLocal(sdpOf(socket)) };
+    });
+    const isVerified = child.next('verified');
+    const { answers } = await child.ask(
+      { kind: 'call', offers: provers.map(({ offer }) => offer) },
+      'answers',
+    );
+    for (const [i, { session }] of provers.entries()) {
+      const verdict = session.setRemote(answers[i]);
+      if (!verdict.accepted) throw new Error(verdict.warning);
+    }
+    await inTime(isVerified, 'the paths are not proved');
+    for (const { session } of provers) session.close();
+    await Promise.all(sockets.map(closed));
+  }
+  latchkey.close();
+}
+
+/** Who holds SRTP keys proves its path with its first packet. */
+async function callWithKeys(child: VariantProcess, load: Load): Promise<void> {
+  const offers = Array.from({ length: peerCount(load) }, (_, peer) =>
+    sdpFor(PEERS_ADDRESS, portOf(peer), { lines: [cryptoLineOf(peer)] }).replace('RTP/AVP', 'RTP/SAVP'),
+  );
+  await child.ask({ kind: 'call', offers }, 'answers');
+}
+
+async function bound(port: number): Promise<Socket> {
+  const socket = createSocket('udp4');
+  socket.bind(port, PEERS_ADDRESS);
+  await once(socket, 'listening');
+  return socket;
+}
+
+async function closed(socket: Socket): Promise<void> {
+  const isClosed = once(socket, 'close');
+  socket.close();
+  await isClosed;
+}
+
+async function inTime<T>(promise: Promise<T>, otherwise: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(otherwise)), PROOF_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,71 @@
+// SRTP of every speaker, made before it is sent: the generator in C knows no cipher. Keys are the peers' own and the same in each
+// round, which is with a fresh forwarder.
+import { createHash } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
+import { SrtpSender, srtpSuite } from '../../lib/srtp/index.js';
+import { SSRC_FIRST, speakersOf } from './load.js';
+import type { Load } from './load.js';
+
+const SUITE = 'AES_CM_128_HMAC_SHA1_80';
+const KEY_BYTES = 16;
+const SALT_BYTES = 14;
+const TAG_BYTES = 10;
+
+/** Key and salt of a peer. */
+function masterOf(peer: number): Buffer {
+  return createHash('sha256')
+    .update(`benchmark, peer ${peer}`)
+    .digest()
+    .subarray(0, KEY_BYTES + SALT_BYTES);
+}
+
+/** What stands in the description of a peer. */
+export function cryptoLineOf(peer: number): string {
+  return `a=crypto:1 ${SUITE} inline:${masterOf(peer).toString('base64')}`;
+}
+
+/** What a packet of so many bytes has on the wire. */
+export function sealedBytes(bytes: number): number {
+  return bytes + TAG_BYTES;
+}
+
+export interface PacketFile {
+  readonly path: string;
+  close(): void;
+}
+
+/** So many packets of each speaker, speaker by speaker. */
+export function writeSrtpPackets(load: Load, each: number): PacketFile {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-srtp-'));
+  const path = join(folder, 'packets');
+  const file = openSync(path, 'w');
+  for (const [index, peer] of speakersOf(load).entries()) writeSync(file, packetsOf(load, index, peer, each));
+  closeSync(file);
+  return { path, close: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+function packetsOf({ bytes }: Load, index: number, peer: number, each: number): Buffer {
+  const suite = srtpSuite(SUITE);
+  if (!suite) throw new Error(`no suite is called ${SUITE}`);
+  const master = masterOf(peer);
+  const sender = new SrtpSender(nodeSrtpCrypto, {
+    suite,
+    key: master.subarray(0, KEY_BYTES),
+    salt: master.subarray(KEY_BYTES),
+  });
+  const packet = Buffer.alloc(bytes);
+  packet[0] = 0x80;
+  packet.writeUInt32BE(SSRC_FIRST + index, 8);
+  const all = Buffer.alloc(each * sealedBytes(bytes));
+  for (let i = 0; i < each; i++) {
+    packet.writeUInt16BE(i & 0xffff, 2);
+    packet.writeUInt32BE(160 * i, 4);
+    const sealed = sender.protectRtp(packet);
+    if (typeof sealed === 'string') throw new Error(`not protected: ${sealed}`);
+    all.set(sealed, i * sealedBytes(bytes));
+  }
+  return all;
+}

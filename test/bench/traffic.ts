@@ -1,0 +1,92 @@
+// One measurement: the generator in C on one side and the other of a forwarder, and what it says of it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { PEERS_ADDRESS, SERVER_ADDRESS, STRANGER_ADDRESS, portOf } from './load.js';
+import type { Load } from './load.js';
+import type { NativePrograms } from './native.js';
+import { sealedBytes } from './srtp-packets.js';
+import type { Forwarder } from './variant.js';
+
+/** As the program prints it. */
+export interface TrafficReport {
+  readonly seconds: number;
+  /** While it was measured. */
+  readonly sent: number;
+  /** Copies of these that should arrive, and that did: until the stragglers were in. */
+  readonly due: number;
+  readonly delivered: number;
+  /** While it was measured, whenever they were sent: what the CPU was for. */
+  readonly arrived: number;
+  readonly reordered: number;
+  readonly duplicates: number;
+  /** Of another room, or of nobody. */
+  readonly strange: number;
+  readonly worstSpeakerLost: number;
+  /** Flat out: how often nothing came for so long that the window was given up. */
+  readonly stalls: number;
+  /** Paced: how late the generator was at worst. */
+  readonly lagMs: number;
+  /** Of all threads of the forwarder. */
+  readonly cpuNs: number;
+  readonly latencyUs: { readonly median: number; readonly p99: number; readonly most: number };
+}
+
+export interface Timing {
+  /** Flat out before it counts, whatever the load. */
+  readonly warmMs: number;
+  readonly measureMs: number;
+}
+
+const NUMBERS = [
+  ...['seconds', 'sent', 'due', 'delivered', 'arrived', 'reordered', 'duplicates', 'strange'],
+  ...['worstSpeakerLost', 'stalls', 'lagMs', 'cpuNs'],
+] as const;
+/** How long a flood goes on before and after what is measured. */
+const FLOOD_MARGIN_MS = 1000;
+
+/** Throws on anything but one whole report. */
+export function parseTraffic(line: string): TrafficReport {
+  const report = JSON.parse(line) as TrafficReport;
+  const latencies = (['median', 'p99', 'most'] as const).map((name) => report.latencyUs?.[name]);
+  const numbers = NUMBERS.map((name) => (report as unknown as Record<string, unknown>)[name]);
+  if (![...numbers, ...latencies].every(Number.isFinite)) throw new Error(`no report of traffic: ${line}`);
+  return report;
+}
+
+/** @param packets of SRTP */
+export async function measureTraffic(
+  programs: NativePrograms,
+  load: Load,
+  { pid, ports }: Pick<Forwarder, 'pid' | 'ports'>,
+  { warmMs, measureMs }: Timing,
+  packets?: string,
+): Promise<TrafficReport> {
+  const bytes = load.isSrtp ? sealedBytes(load.bytes) : load.bytes;
+  const args = {
+    ...{ from: `${PEERS_ADDRESS}:${portOf(0)}`, to: SERVER_ADDRESS, bytes, rate: load.rate },
+    ...{ rooms: load.rooms, peers: load.peers, speakers: load.speakers },
+    ...{ warm: warmMs, measure: measureMs, pid, ...(packets !== undefined && { packets }) },
+  };
+  const flood = startFlood(programs, load, ports, warmMs + measureMs);
+  const child = spawn(
+    programs.traffic,
+    Object.entries(args).map(([key, value]) => `${key}=${value}`),
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  child.stdin.end(`${ports.join('\n')}\n`);
+  const [said, [status]] = await Promise.all([
+    text(child.stdout),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
+  flood?.kill();
+  if (status !== 0) throw new Error('the generator failed');
+  return parseTraffic(said);
+}
+
+/** Forged packets at the port of the first call. */
+function startFlood(programs: NativePrograms, { flood }: Load, ports: readonly number[], ms: number) {
+  if (flood === undefined) return undefined;
+  const args = [STRANGER_ADDRESS, SERVER_ADDRESS, ports[0], flood, ms + 2 * FLOOD_MARGIN_MS].map(String);
+  return spawn(programs.flood, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+}

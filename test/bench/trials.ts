@@ -1,0 +1,73 @@
+// The loads, and who takes each. Only names and numbers: nothing runs here.
+import { PACED, calls, fanOut } from './load.js';
+import type { Load } from './load.js';
+
+export interface Trial {
+  readonly name: string;
+  readonly title: string;
+  readonly load: Load;
+  /** By name; the yardstick first. */
+  readonly variants: readonly string[];
+}
+
+const FLAT = ['c', 'c-gso', 'dgram', 'bind', 'room'];
+const PEERS = ['c', 'dgram', 'room', 'rtpengine', 'coturn'];
+const GROWTH = ['c', 'dgram', 'room'];
+/** Sessions, of which two make a call. */
+export const GROWTH_SESSIONS = [10, 100, 1000, 10_000] as const;
+
+export const TRIALS: readonly Trial[] = [
+  {
+    name: 'one-to-one',
+    title: '8 calls two ways, 172 bytes, flat out',
+    load: calls(8),
+    variants: [...FLAT, 'guard'],
+  },
+  {
+    name: 'one-to-one-1200',
+    title: '8 calls two ways, 1,200 bytes, flat out',
+    load: calls(8, { bytes: 1200 }),
+    variants: [...FLAT, 'guard'],
+  },
+  { name: 'one-to-ten', title: '4 rooms, one to 10, flat out', load: fanOut(10, 4), variants: FLAT },
+  { name: 'one-to-fifty', title: '2 rooms, one to 50, flat out', load: fanOut(50, 2), variants: FLAT },
+  { name: 'calls-500', title: '500 calls two ways, flat out', load: calls(500), variants: GROWTH },
+  ...[100, 500, 1000, 2000].map((count) => ({
+    name: `paced-${count}`,
+    title: `${count.toLocaleString('en')} calls two ways, 50 packets a second each way`,
+    load: calls(count, { rate: PACED }),
+    variants: PEERS,
+  })),
+  {
+    name: 'srtp',
+    title: 'SRTP to SRTP, 8 calls two ways, flat out',
+    load: calls(8, { isSrtp: true }),
+    variants: ['c', 'room', 'rtpengine'],
+  },
+  {
+    name: 'srtp-paced',
+    title: 'SRTP to SRTP, 100 calls two ways, 50 packets a second each way',
+    load: calls(100, { isSrtp: true, rate: PACED }),
+    variants: ['c', 'room', 'rtpengine'],
+  },
+  {
+    name: 'flood',
+    title: '100 calls beside 100,000 forged packets a second',
+    load: calls(100, { rate: PACED, flood: 100_000 }),
+    variants: GROWTH,
+  },
+  ...GROWTH_SESSIONS.map((sessions) => ({
+    name: `growth-${sessions}`,
+    title: `${sessions.toLocaleString('en')} sessions on one port, flat out`,
+    load: calls(sessions / 2),
+    variants: GROWTH,
+  })),
+];
+
+/** In 20 s: that it works, and the order of magnitude. */
+export const QUICK_TRIALS: readonly Trial[] = ['one-to-one', 'one-to-ten', 'paced-100'].flatMap((name) =>
+  TRIALS.filter((trial) => trial.name === name).map((trial) => ({
+    ...trial,
+    variants: ['c', 'dgram', 'room'],
+  })),
+);

@@ -1,0 +1,22 @@
+// One way to forward media, started anew for each measurement. What they have in common, and nothing of how they do it.
+import type { Load } from './load.js';
+
+/** A forwarder that runs, in a process of its own, and to which every peer's path is open. */
+export interface Forwarder {
+  readonly pid: number;
+  /** Where it takes media: one for each speaker, or one for all. */
+  readonly ports: readonly number[];
+  /** Resident bytes after a collection of garbage, where it has any. */
+  memory?(): Promise<number>;
+  /** Fulfilled when it is gone, and with it what it had still to send. */
+  close(): Promise<void>;
+}
+
+export interface Variant {
+  readonly name: string;
+  /** For a table. */
+  readonly title: string;
+  /** Why it cannot take this load here; undefined where it can. */
+  whyNot(load: Load): string | undefined;
+  start(load: Load): Promise<Forwarder>;
+}
