@@ -98,7 +98,9 @@ describe('the log of serve', () => {
 
   it('tells the steps on the way only to who asks for all', () => {
     const { log, lines } = logTo(true);
-    const steps = ['candidate', 'proven', 'silent'].map((type) => ({ ...verified, type }) as unknown as LatchEvent);
+    const steps = ['candidate', 'proven', 'silent'].map(
+      (type) => ({ ...verified, type }) as unknown as LatchEvent,
+    );
     for (const step of steps) log.printEvent(step);
     assert.equal(lines.length, 1);
     log.isVerbose = true;
