@@ -20,7 +20,7 @@ export interface Load {
   readonly bytes: number;
   /** Packets a second of each speaker; 0: flat out. */
   readonly rate: number;
-  /** AES_CM_128_HMAC_SHA1_80 in and out, with a key of its own for each peer. */
+  /** In and out, with a key of its own for each peer. */
   readonly isSrtp?: boolean;
   /** Forged packets a second besides. */
   readonly flood?: number;

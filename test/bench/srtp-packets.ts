@@ -9,10 +9,10 @@ import { SrtpSender, srtpSuite } from '../../lib/srtp/index.js';
 import { SSRC_FIRST, speakersOf } from './load.js';
 import type { Load } from './load.js';
 
-const SUITE = 'AES_CM_128_HMAC_SHA1_80';
 const KEY_BYTES = 16;
 const SALT_BYTES = 14;
-const TAG_BYTES = 10;
+const LONG_TAG_BYTES = 10;
+const SHORT_TAG_BYTES = 4;
 
 /** Key and salt of a peer. */
 function masterOf(peer: number): Buffer {
@@ -22,14 +22,26 @@ function masterOf(peer: number): Buffer {
     .subarray(0, KEY_BYTES + SALT_BYTES);
 }
 
-/** What stands in the description of a peer. */
-export function cryptoLineOf(peer: number): string {
-  return `a=crypto:1 ${SUITE} inline:${masterOf(peer).toString('base64')}`;
+function hasShortTags(peer: number): boolean {
+  return peer % 2 === 1;
 }
 
-/** What a packet of so many bytes has on the wire. */
+/**
+ * The two of a call have suites that differ in the length of their tags alone: to two of the same suite rtpengine gives each
+ * other's keys, and passes their packets on as they are.
+ */
+export function suiteOf(peer: number): string {
+  return hasShortTags(peer) ? 'AES_CM_128_HMAC_SHA1_32' : 'AES_CM_128_HMAC_SHA1_80';
+}
+
+/** What stands in the description of a peer. */
+export function cryptoLineOf(peer: number, tag = 1): string {
+  return `a=crypto:${tag} ${suiteOf(peer)} inline:${masterOf(peer).toString('base64')}`;
+}
+
+/** What every packet has on the wire; one with a short tag has so much more media. */
 export function sealedBytes(bytes: number): number {
-  return bytes + TAG_BYTES;
+  return bytes + LONG_TAG_BYTES;
 }
 
 export interface PacketFile {
@@ -48,15 +60,15 @@ export function writeSrtpPackets(load: Load, each: number): PacketFile {
 }
 
 function packetsOf({ bytes }: Load, index: number, peer: number, each: number): Buffer {
-  const suite = srtpSuite(SUITE);
-  if (!suite) throw new Error(`no suite is called ${SUITE}`);
+  const suite = srtpSuite(suiteOf(peer));
+  if (!suite) throw new Error(`no suite is called ${suiteOf(peer)}`);
   const master = masterOf(peer);
   const sender = new SrtpSender(nodeSrtpCrypto, {
     suite,
     key: master.subarray(0, KEY_BYTES),
     salt: master.subarray(KEY_BYTES),
   });
-  const packet = Buffer.alloc(bytes);
+  const packet = Buffer.alloc(sealedBytes(bytes) - (hasShortTags(peer) ? SHORT_TAG_BYTES : LONG_TAG_BYTES));
   packet[0] = 0x80;
   packet.writeUInt32BE(SSRC_FIRST + index, 8);
   const all = Buffer.alloc(each * sealedBytes(bytes));

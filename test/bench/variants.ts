@@ -2,6 +2,7 @@
 import type { NativePrograms } from './native.js';
 import { nativeVariant } from './native-variant.js';
 import { nodeVariant } from './node-variant.js';
+import { rtpengineVariant } from './rtpengine-variant.js';
 import type { Variant } from './variant.js';
 
 export function allVariants(programs: NativePrograms): readonly Variant[] {
@@ -12,5 +13,6 @@ export function allVariants(programs: NativePrograms): readonly Variant[] {
     nodeVariant({ name: 'guard', title: 'guarded dgram', mode: 'guard', io: 'dgram' }),
     nodeVariant({ name: 'bind', title: '`bind` and a fan-out by hand', mode: 'bind', io: 'dgram' }),
     nodeVariant({ name: 'room', title: '`latchkey/room` on dgram', mode: 'room', io: 'dgram' }),
+    rtpengineVariant,
   ];
 }

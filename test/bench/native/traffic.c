@@ -75,6 +75,8 @@ static struct peer *all_peers;
 static long speaker_count, peer_count, copies;
 static const uint8_t *ready_made;
 static long ready_made_each;
+/* How many of them may be sent so far: the warm-up leaves what will be measured. */
+static long ready_made_limit;
 
 static int is_measuring;
 static long outstanding, arrived, reordered, duplicates, strange, stalls;
@@ -184,8 +186,10 @@ static void map_packets(void) {
   if (fd < 0 || fstat(fd, &info) != 0) fail("%s: %s", packets_file, strerror(errno));
   ready_made_each = info.st_size / bytes / speaker_count;
   ready_made = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-  if (ready_made == MAP_FAILED || ready_made_each == 0) fail("%s holds no packets", packets_file);
   close(fd);
+  long paced_ones = rate * (measure_ms + 2 * SETTLE_NS / 1000000) / 1000;
+  ready_made_limit = rate > 0 ? ready_made_each - paced_ones : ready_made_each / 4;
+  if (ready_made == MAP_FAILED || ready_made_limit <= 0) fail("%s holds too few packets", packets_file);
 }
 
 /* ---- CPU of all threads of the forwarder, in nanoseconds ---- */
@@ -212,14 +216,14 @@ static int64_t forwarder_cpu_ns(void) {
 
 /* ---- sending ---- */
 
-/* False: its ready-made packets are all sent. */
+/* False: of its ready-made packets no more may be sent. */
 static int send_one(long index, int64_t at_ns) {
   static uint8_t made[BYTES_MAX];
   struct speaker *speaker = &all_speakers[index];
   uint32_t sequence = speaker->sent;
   const uint8_t *packet = made;
   if (ready_made) {
-    if (sequence >= ready_made_each) return 0;
+    if (sequence >= ready_made_limit) return 0;
     packet = ready_made + (index * ready_made_each + sequence) * bytes;
   } else {
     uint32_t fields[2] = {htonl(160 * sequence), htonl(SSRC_FIRST + (uint32_t)index)};
@@ -382,6 +386,7 @@ int main(int count, char **arguments) {
 
   last_arrival_ns = now_ns();
   if (warm_ms > 0) flat_out(epoll, now_ns() + warm_ms * 1000000LL);
+  ready_made_limit = ready_made_each;
   if (rate > 0) paced(epoll, now_ns() + SETTLE_NS);
 
   for (long i = 0; i < speaker_count; i++) {
