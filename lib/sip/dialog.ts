@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto';
 import type { QuestionOutcome, Session } from '../index.js';
 import type { Authenticator } from './authenticator.js';
-import { ConsentQuestion } from './consent-question.js';
+import { askWhenSilent, NOBODY, questionOutcomeOf } from './consent-question.js';
 import { CseqNumbering } from './cseq-numbering.js';
 import type { Signalling } from './hop.js';
 import { KeepAlive } from './keep-alive.js';
@@ -59,9 +59,7 @@ const MAX_OFFER_ANSWERS = 8;
 const GLARE_STEP_MS = 10;
 const GLARE_STEPS = { outgoing: [210, 401], incoming: [0, 201] } as const;
 const GLARE_ATTEMPTS = 4;
-/** RFC 3261 12.2.1.2: there is nobody, or nobody who knows of the call. */
-const NOBODY: readonly number[] = [408, 481];
-/** And what a connection that is gone is answered with. */
+/** Who gets one of these has nobody to speak to any more; the last two are what a connection that is gone is answered with. */
 const GONE: readonly number[] = [...NOBODY, 430, 503];
 
 /** Requests that move the remote target (RFC 3261 12.2, RFC 3311 5.1), and say where we are reached. */
@@ -94,6 +92,7 @@ export class Dialog {
   authenticator: Authenticator | undefined;
   /** What its messages show of the peer. */
   readonly peer: PeerKnowledge;
+  /** The CSeqs of its requests, whoever makes them. */
   readonly numbering = new CseqNumbering();
   readonly offerAnswers: OfferAnswer[] = [];
   /** By messages of the peer: the offer of ours that each was to answer. */
@@ -101,7 +100,6 @@ export class Dialog {
   /** Responses that came over the network: of others there is nobody who has given them. */
   readonly #received = new WeakSet<SipMessage>();
   readonly #silence: SilenceWatch;
-  readonly #question: ConsentQuestion;
   readonly #success = new SuccessTimer();
   readonly #keepAlive = new KeepAlive(() => this.#ping());
   #isEnded = false;
@@ -125,10 +123,9 @@ export class Dialog {
       ask: () => this.isThere(),
       onSilent: () => this.giveUp('silence'),
     });
-    this.#question = new ConsentQuestion({
-      session,
-      ask: () => (this.isUp ? this.#ask().then((response) => this.#outcomeOf(response)) : undefined),
-    });
+    askWhenSilent(session, () =>
+      this.isUp ? this.#ask().then((response) => this.#outcomeOf(response)) : undefined,
+    );
     this.expectWithin(limits.ringingMs, 'timeout');
   }
 
@@ -370,7 +367,6 @@ export class Dialog {
     this.#isEnded = true;
     for (const timer of [this.#deadline, this.#refresh]) clearTimeout(timer);
     this.#silence.stop();
-    this.#question.stop();
     this.#success.stop();
     this.#keepAlive.stop();
     // Their texts carry our half of the secret.
@@ -383,12 +379,9 @@ export class Dialog {
     return new Promise((resolve) => this.request('OPTIONS', resolve));
   }
 
-  /** What a final response says as an answer to a question: any but 408 and 481 is the peer's (protocol.md 8.2.5). */
+  /** As an answer to a question; nobody has given one that did not come over the network. */
   #outcomeOf(response: SipResponse): QuestionOutcome {
-    const { status } = response;
-    if (NOBODY.includes(status) || !this.#received.has(response)) return 'unanswered';
-    if (status === 491) return 'pending';
-    return status < 300 ? 'answered' : 'refused';
+    return this.#received.has(response) ? questionOutcomeOf(response.status) : 'unanswered';
   }
 
   #ping(): void {

@@ -13,6 +13,7 @@ export { hasCertificate, parseCallUri } from './call-uri.js';
 export type { CallTransport, CallUri } from './call-uri.js';
 export { Calls } from './calls.js';
 export type { CallsObserver, CallsOptions, Edit, Outgoing, Way } from './calls.js';
+export { askWhenSilent, questionOutcomeOf } from './consent-question.js';
 export { DatagramLedger } from './datagram-ledger.js';
 export type { LedgerAddress } from './datagram-ledger.js';
 export { TRANSACTION_MS } from './dialog.js';

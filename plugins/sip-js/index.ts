@@ -5,10 +5,12 @@
 import type { Session as SipSession, SessionDescriptionHandler } from 'sip.js';
 import { checkOptions, option, POLICIES, ROLES } from '../../lib/index.js';
 import type { Latchkey, OptionRules, Policy, Role, Session } from '../../lib/index.js';
+import { askWhenSilent } from '../../lib/sip/index.js';
 import { callBack, tellFault } from './fault.js';
 import { LatchSessionDescriptionHandler } from './handler.js';
 import { signallingOf } from './hop.js';
 import { onConfirmed, peerOf } from './peer.js';
+import { askInDialog } from './question.js';
 import { RtpMedia } from './rtp-media.js';
 import { RtpSessionDescriptionHandler } from './rtp-handler.js';
 import type { RtpFormat } from './rtp-description.js';
@@ -138,5 +140,6 @@ function openSession(
   onConfirmed(session, () => {
     if (!latch.isClosed) latch.confirm();
   });
+  askWhenSilent(latch, () => askInDialog(session));
   return latch;
 }

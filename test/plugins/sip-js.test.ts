@@ -5,9 +5,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sinon from 'sinon';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { MediaPort } from '../../lib/index.js';
@@ -295,6 +297,60 @@ describe('sip-js: a callee over WSS', function () {
     assert.match(held.final.content ?? '', /^a=recvonly\r$/m);
     assert.equal(LATCH_LINE.exec(held.final.content ?? '')?.[0], line);
     assert.equal(callee.media!.negotiation?.direction, 'recvonly');
+  });
+
+  it('8.2.5: a peer that is silent on hold is asked in the dialog, and sip.js counts on', async () => {
+    const callee = phone();
+    await callee.register();
+    const dialog = await ring();
+    await eventually(() => callee.confirmed === 1);
+    const { latch } = callee.media!;
+    const told = sinon.spy(latch, 'asked');
+    const { handler } = server;
+    const answers = [405, 481, 407];
+    const received: SipRequest[] = [];
+    server.handler = (request, end, flow) => {
+      if (request.method !== 'ACK') received.push(request);
+      if (request.method === 'INVITE') end.respond(request, 200, description('a=recvonly\r\n'));
+      else if (request.method === 'OPTIONS') end.respond(request, answers.shift() ?? 200);
+      else handler(request, end, flow);
+    };
+    const clock = sinon.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout'],
+      shouldClearNativeTimers: true,
+    });
+    try {
+      for (const outcome of ['refused', 'unanswered', 'refused']) {
+        const count = told.callCount;
+        // Of two streams, at once.
+        for (let stream = 0; stream < 2; stream++)
+          (latch as unknown as EventEmitter).emit('silent', { type: 'silent', media: stream });
+        while (told.callCount === count) await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(told.lastCall.args[0], outcome);
+        // The question of the second stream, 10 s later.
+        answers.unshift(200);
+        clock.tick(10_000);
+        while (told.callCount === count + 1) await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(told.lastCall.args[0], 'answered');
+        clock.tick(10_000);
+      }
+    } finally {
+      clock.restore();
+    }
+    assert.equal(await callee.hold(true), 200);
+    callee.drop();
+    await eventually(() => !callee.userAgent.isConnected());
+    (latch as unknown as EventEmitter).emit('silent', { type: 'silent' });
+    await eventually(() => told.callCount === 7);
+    assert.equal(told.lastCall.args[0], 'unanswered', 'what sip.js makes up is nobody’s answer');
+    assert.deepEqual(
+      received.map(({ method, headers }) => [method, (headers.cseq as { seq: number }).seq]),
+      [...Array.from({ length: 6 }, (_, at) => ['OPTIONS', at + 1]), ['INVITE', 7]],
+    );
+    for (const { headers } of received) {
+      assert.equal(headers['call-id'], dialog.invite.headers['call-id']);
+      assert.equal(headers.to?.params?.['tag'], dialog.invite.headers.from?.params?.['tag']);
+    }
   });
 
   it('refuses a malformed attribute with 400 and a Warning', async () => {
