@@ -6,7 +6,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type Srf from 'drachtio-srf';
-import { LatchkeyError, SteadyEmitter } from '../../lib/index.js';
+import { LatchkeyError, SteadyEmitter, stripKeys } from '../../lib/index.js';
 import type { Latchkey, Session } from '../../lib/index.js';
 import { BoundCounters, Calls, GateCounters } from '../../lib/sip/index.js';
 import type { EndedCall, Fault, RejectedCall, SipCounts, SipMessage } from '../../lib/sip/index.js';
@@ -86,7 +86,9 @@ export class LatchDrachtio extends SteadyEmitter<LatchDrachtioEvents> {
         new DaemonConnection(socket, {
           ...{ calls, registry, trust, gate: this.#gate },
           deliver: (from, text) => this.#deliver(wire, from, text),
-          log: (direction, text) => wire._logger?.(`${direction === 'in' ? '<===' : '===>'}\r\n${text}\r\n`),
+          // Keys of SRTP, which the application may need to read, are in no log (protocol.md 8.2).
+          log: (direction, text) =>
+            wire._logger?.(`${direction === 'in' ? '<===' : '===>'}\r\n${stripKeys(text)}\r\n`),
           hasDialog: (id) => hasDialog(srf, id),
           onRejected: (dialog, message, { status, warning }) => {
             const call = String(message.headers['call-id'] ?? '');

@@ -2,9 +2,12 @@
 // drachtio-daemon.ts.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import type Srf from 'drachtio-srf';
 import { unrefLongTimers } from '../cli/plain-server.js';
 import { until } from '../net/sockets.js';
+import { mediaPort } from '../cli/raw-phone.js';
+import { SdesPhone } from '../support/sdes-phone.js';
 import { createCertificate } from './sip-phones.js';
 import { Application, LATCH_LINE, describe4 } from './drachtio-phones.js';
 import type { ApplicationOptions } from './drachtio-phones.js';
@@ -61,6 +64,38 @@ describe('drachtio: calls that come in', () => {
       assert.ok(application.log.length > 0, 'drachtio-srf logs nothing');
       assert.doesNotMatch(application.shown, /cymru/, 'nor the secret of the daemon');
     });
+
+  it('a phone with SRTP and nothing else is verified by its key: the application has media in clear, and no log a key', async () => {
+    application = await Application.start({ latch: { srtp: 'terminate', policy: 'require' } });
+    application.srf.invite((req, res) => {
+      const answer = async () => {
+        const session = application.latch.session(req)!;
+        // Each section is answered with its own profile (RFC 3264 section 6).
+        const localSdp = describe4(await application.echo(session)).replace('RTP/AVP', 'RTP/SAVP');
+        await application.srf.createUAS(req, res, { localSdp });
+      };
+      void answer();
+    });
+    const phone = await application.phone(false);
+    const sdes = new SdesPhone();
+    const heard: (Uint8Array | undefined)[] = [];
+    phone.media.on('message', (bytes) => heard.push(sdes.hear(bytes)));
+    const offer = describe4(phone.mediaPort, sdes.line).replace('RTP/AVP', 'RTP/SAVP');
+    const { status, body } = await phone.ask('INVITE', { body: offer });
+    assert.equal(status, 200, body);
+    sdes.readAnswer(body);
+    const { clear, sealed } = sdes.talk();
+    phone.media.send(sealed, mediaPort(body), '127.0.0.1');
+    await until(() => heard.length === 1);
+    assert.deepEqual(heard, [clear], 'the echo of what it said, under the key of the answer');
+    await application.verified();
+    assert.equal(application.sessions[0]!.protection, 'srtp');
+    phone.media.send(clear, mediaPort(body), '127.0.0.1');
+    await until(() => application.sessions[0]!.counters.dropped.srtpTag === 1);
+    for (const text of [application.shown, inspect(application.events, { depth: 9 })])
+      assert.doesNotMatch(text, /inline:/);
+    assert.match(application.shown, /RTP\/SAVP/, 'the rest of a description is logged');
+  });
 
   it('a rebinding in mid call is followed', async () => {
     await start();
