@@ -27,6 +27,7 @@ export {
   addCounters,
   checkOptions,
   createCounters,
+  hasUsableKeys,
   option,
   refuseOption,
 } from './core/index.js';

@@ -113,7 +113,8 @@ export function createRtpSessionDescriptionHandlerFactory(
     const latch = openSession(session, latchkey, options);
     const media = new RtpMedia(latch, (error) => tellFault(latchkey, error));
     callBack(latchkey, () => onMedia?.(media, session));
-    const handler = new RtpSessionDescriptionHandler({ media, address, ...(formats && { formats }) });
+    const { terminatesSrtp: makesKeys } = latch;
+    const handler = new RtpSessionDescriptionHandler({ media, address, formats, makesKeys });
     return new LatchSessionDescriptionHandler(handler, latch, session, latchkey);
   };
 }

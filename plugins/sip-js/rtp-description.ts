@@ -2,7 +2,7 @@
  * Offers and answers of one audio stream (RFC 3264), as text: what the RTP handler says, and what the peer's descriptions
  * mean for it. No sockets and no keys here; sections of other kinds are answered with port 0.
  */
-import { parseSdp } from '../../lib/index.js';
+import { hasUsableKeys, parseSdp } from '../../lib/index.js';
 import type { Sdp, SdpMedia } from '../../lib/index.js';
 import { Refusal } from './refusal.js';
 
@@ -54,6 +54,14 @@ export interface RemoteMedia {
   readonly formats: readonly RtpFormat[];
 }
 
+/** What we can send and read. */
+export interface Abilities {
+  readonly formats: readonly RtpFormat[];
+  /** SRTP too, where its keys stand in the descriptions: the session makes ours, protects and decrypts. */
+  readonly makesKeys: boolean;
+}
+
+/** Profiles without encryption. */
 const PROFILES: readonly string[] = ['RTP/AVP', 'RTP/AVPF'];
 /** Numbers that need no a=rtpmap (RFC 3551 section 6). */
 const STATIC: ReadonlyMap<number, string> = new Map([
@@ -87,23 +95,22 @@ export function writeDescription(local: LocalMedia, { sections, audio }: Layout)
   return lines.map((line) => `${line}\r\n`).join('');
 }
 
-/** Throws a Refusal: 400 for what is no SDP, 488 where there is no audio of ours in it. */
-export function readOffer(text: string, ours: readonly RtpFormat[]): RemoteMedia {
+/**
+ * Of two ways to have the audio the one with keys is taken. Throws a Refusal: 400 for what is no SDP, 488 where there is no audio of ours
+ * in it.
+ */
+export function readOffer(text: string, ours: Abilities): RemoteMedia {
   const sdp = parse(text);
-  for (const media of sdp.media) {
-    const formats = sharedFormats(media, ours);
-    if (!media.isRejected && media.kind === 'audio' && hasCodec(formats))
-      return remoteMedia(sdp, media, formats);
-  }
-  throw new Refusal(488, `none of ${ours.map(({ codec }) => codec).join(', ')} is offered`);
+  const taken = sdp.media.filter(
+    (media) => !media.isRejected && media.kind === 'audio' && hasCodec(sharedFormats(media, ours)),
+  );
+  const media = taken.find(({ protocol }) => !PROFILES.includes(protocol)) ?? taken[0];
+  if (media) return remoteMedia(sdp, media, sharedFormats(media, ours));
+  throw new Refusal(488, `none of ${ours.formats.map(({ codec }) => codec).join(', ')} is offered`);
 }
 
 /** Throws a Refusal, as `readOffer`. */
-export function readAnswer(
-  text: string,
-  { sections, audio }: Layout,
-  ours: readonly RtpFormat[],
-): RemoteMedia {
+export function readAnswer(text: string, { sections, audio }: Layout, ours: Abilities): RemoteMedia {
   const sdp = parse(text);
   const media = sdp.media[audio];
   if (media?.kind !== 'audio' || sdp.media.length !== sections.length)
@@ -147,8 +154,8 @@ function remoteMedia(sdp: Sdp, media: SdpMedia, formats: readonly RtpFormat[]): 
   };
 }
 
-function sharedFormats(media: SdpMedia, ours: readonly RtpFormat[]): RtpFormat[] {
-  if (!PROFILES.includes(media.protocol)) return [];
+function sharedFormats(media: SdpMedia, { formats: ours, makesKeys }: Abilities): RtpFormat[] {
+  if (!PROFILES.includes(media.protocol) && !(makesKeys && hasUsableKeys(media))) return [];
   return media.formats.flatMap((text) => {
     const payloadType = Number(text);
     const codec = media.rtpmaps.get(payloadType) ?? STATIC.get(payloadType);

@@ -23,7 +23,9 @@ import type { Direction, Layout, LocalMedia, RemoteMedia, RtpFormat } from './rt
 export interface RtpHandlerOptions {
   readonly media: RtpMedia;
   readonly address: string;
-  readonly formats?: readonly RtpFormat[];
+  readonly formats?: readonly RtpFormat[] | undefined;
+  /** The session makes keys for SRTP. */
+  readonly makesKeys: boolean;
 }
 
 type Modifiers = SessionDescriptionHandlerModifier[];
@@ -39,6 +41,7 @@ export class RtpSessionDescriptionHandler implements SessionDescriptionHandler {
   readonly media: RtpMedia;
   readonly #address: string;
   readonly #formats: readonly RtpFormat[];
+  readonly #makesKeys: boolean;
   /** Of the o= line. Not a secret, but not sip.js's either. */
   readonly #id = String(randomInt(1, 2 ** 47));
   #version = 1;
@@ -50,10 +53,11 @@ export class RtpSessionDescriptionHandler implements SessionDescriptionHandler {
   #pending: Pending | undefined;
 
   /** Made by the factory, not by hand. */
-  constructor({ media, address, formats = DEFAULT_FORMATS }: RtpHandlerOptions) {
+  constructor({ media, address, formats = DEFAULT_FORMATS, makesKeys }: RtpHandlerOptions) {
     this.media = media;
     this.#address = address;
     this.#formats = formats;
+    this.#makesKeys = makesKeys;
   }
 
   close(): void {
@@ -78,10 +82,12 @@ export class RtpSessionDescriptionHandler implements SessionDescriptionHandler {
     const text = await modify(sdp, modifiers);
     const pending = this.#pending;
     if (pending?.offer !== 'ours') {
-      this.#pending = { offer: 'theirs', remote: readOffer(text, this.#formats) };
+      const ours = { formats: this.#formats, makesKeys: this.#makesKeys };
+      this.#pending = { offer: 'theirs', remote: readOffer(text, ours) };
       return;
     }
-    const remote = readAnswer(text, this.#layout, pending.formats);
+    const ours = { formats: pending.formats, makesKeys: this.#makesKeys };
+    const remote = readAnswer(text, this.#layout, ours);
     this.#agree(remote, answerDirection(pending.direction, remote.direction));
   }
 

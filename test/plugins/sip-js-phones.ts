@@ -13,7 +13,7 @@ import {
   createTransportConstructor,
   hideSecrets,
 } from '../../plugins/sip-js/index.js';
-import type { NodeTransportOptions, RtpMedia } from '../../plugins/sip-js/index.js';
+import type { NodeTransportOptions, RtpMedia, RtpOptions } from '../../plugins/sip-js/index.js';
 import { root } from '../docs/repository.js';
 
 /** Resolves when it holds; fails where nothing but a defect can be the reason. */
@@ -38,7 +38,12 @@ export class WebPhone {
   media: RtpMedia | undefined;
   session: Session | undefined;
 
-  constructor(server: string, options: NodeTransportOptions = {}, more: UserAgentOptions = {}) {
+  constructor(
+    server: string,
+    options: NodeTransportOptions = {},
+    more: UserAgentOptions = {},
+    rtp: Partial<RtpOptions> = {},
+  ) {
     this.userAgent = new UserAgent({
       uri: new URI('sip', 'web', 'phone.invalid'),
       transportConstructor: createTransportConstructor(Web.Transport, WebSocket, options),
@@ -46,6 +51,7 @@ export class WebPhone {
       sessionDescriptionHandlerFactory: createRtpSessionDescriptionHandlerFactory({
         latchkey: this.latchkey,
         address: '127.0.0.1',
+        ...rtp,
         onMedia: (media, session) => {
           this.media = media;
           this.session = session;
