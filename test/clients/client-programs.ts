@@ -141,7 +141,36 @@ function hostOf(address: string): string {
 
 /** The command of a linphonec that calls, plays a tone, and hangs up. */
 export function linphone(options: CallOptions): string[] {
-  const { folder, address, server, user = 'echo', transport, hasIce, durationS, certificate, hold } = options;
+  const { server, user = 'echo', transport, durationS, hold } = options;
+  const target = `sip:${user}@${server.address}:${server.port};transport=${transport}`;
+  const { afterS = 0, forS = 0 } = hold ?? {};
+  const pause = hold ? [`sleep ${afterS}`, 'echo pause', `sleep ${forS}`, 'echo resume'] : [];
+  const end = [`sleep ${durationS - afterS - forS}`, 'echo terminate', 'sleep 0.5'];
+  return linphonec(options, [], [`echo "call ${target}"`, ...pause, ...end]);
+}
+
+/**
+ * The command of a linphonec that registers at `server`, answers whoever calls alice there, and plays a tone. It takes no connection by
+ * TLS: calls come by the one with which it has registered.
+ */
+export function linphoneCallee(options: CallOptions): string[] {
+  const { address, server, transport, durationS } = options;
+  const account = [
+    '[proxy_0]',
+    `reg_proxy=<sip:${server.address}:${server.port};transport=${transport}>`,
+    `reg_identity=sip:alice@${address}`,
+    ...['reg_expires=600', 'reg_sendregister=1', 'publish=0'],
+  ];
+  return linphonec(options, account, [`sleep ${durationS}`], ['-a']);
+}
+
+function linphonec(
+  options: CallOptions,
+  account: readonly string[],
+  does: readonly string[],
+  flags: readonly string[] = [],
+): string[] {
+  const { folder, address, hasIce, durationS, certificate } = options;
   const tone = writeTone(folder, durationS);
   const config = [
     '[sip]',
@@ -165,20 +194,20 @@ export function linphone(options: CallOptions): string[] {
     '[rtp]',
     'audio_rtp_port=43000-43999',
     `rtcp_mux=${options.hasMux === true ? 1 : 0}`,
+    ...account,
   ];
   writeFileSync(join(folder, 'linphonerc'), `${config.join('\n')}\n`);
   // Without a sound card: null devices to start with, then files.
   writeFileSync(join(folder, '.asoundrc'), 'pcm.!default { type null }\nctl.!default { type null }\n');
   for (const place of ['.local/share/linphone', '.config/linphone'])
     mkdirSync(join(folder, place), { recursive: true });
-  const target = `sip:${user}@${server.address}:${server.port};transport=${transport}`;
-  const said = [`echo "soundcard use files"`, `echo "play ${tone}"`, `echo "call ${target}"`];
-  const { afterS = 0, forS = 0 } = hold ?? {};
-  const pause = hold ? [`sleep ${afterS}`, 'echo pause', `sleep ${forS}`, 'echo resume'] : [];
-  const end = [`sleep ${durationS - afterS - forS}`, 'echo terminate', 'sleep 0.5', 'echo quit'];
-  const script = `(sleep 1; ${[...said, ...pause, ...end].join('; ')})`;
-  const program = `linphonec -c '${join(folder, 'linphonerc')}'`;
-  return ['sh', '-c', `${script} | HOME='${folder}' timeout ${durationS + 10} ${program}`];
+  const said = [`echo "soundcard use files"`, `echo "play ${tone}"`, ...does, 'echo quit'];
+  const program = ['linphonec', ...flags, '-c', `'${join(folder, 'linphonerc')}'`].join(' ');
+  return [
+    'sh',
+    '-c',
+    `(sleep 1; ${said.join('; ')}) | HOME='${folder}' timeout ${durationS + 10} ${program}`,
+  ];
 }
 
 /** Without the algorithm linphone answers MD5 only. */
