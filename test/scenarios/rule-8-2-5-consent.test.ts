@@ -71,6 +71,18 @@ describe('8.2.5: consent', () => {
     assert.equal(scene.count('verified'), 2);
   });
 
+  it('who falls silent while it moves has the 30 s from its last packet, not from the switch', () => {
+    const scene = new SrtpBench({ from: HOME.address });
+    scene.talk(HOME, 20);
+    scene.talk(REBOUND, 2);
+    scene.bench.advance(100);
+    assert.deepEqual(scene.mapping, REBOUND);
+    scene.bench.advance(29_870);
+    assert.deepEqual([scene.count('expired'), scene.mapping], [0, REBOUND]);
+    scene.bench.advance(20);
+    assert.deepEqual([scene.count('expired'), scene.mapping], [1, undefined]);
+  });
+
   it('copies of what was accepted keep no path', () => {
     const scene = new SrtpBench({ from: HOME.address });
     const packet = scene.voice.rtp();

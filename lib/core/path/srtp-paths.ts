@@ -360,7 +360,7 @@ export class SrtpPaths {
     this.#mapping.announce(candidate, { protection: 'srtp' });
     for (const bytes of candidate.takeSent())
       if (candidate.takeBudget(bytes.length)) this.host.transmit('resent', bytes, candidate);
-    this.keys.noteHeard(candidate.remote.address, nowMs);
+    this.keys.noteHeard(candidate.remote.address, candidate.lastMs);
     for (const { judged, bytes, kind } of candidate.takeArrived()) {
       if (!this.keys.accept(judged, nowMs)) this.host.drop('srtpRepeated');
       else {
