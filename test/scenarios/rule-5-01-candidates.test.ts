@@ -96,6 +96,26 @@ describe('rule 5.1: candidates', () => {
     assert.equal(first.challengesTo(moved).length, 1);
   });
 
+  it('of too many SSRCs that one is forgotten which was heard longest ago, not one that is heard all the time', () => {
+    const first = new VerifierBench();
+    const second = new VerifierBench({ beside: first });
+    first.verify(home);
+    second.verify(stranger);
+    first.media(home, { ssrc: 1 });
+    second.media(stranger, { ssrc: 1 });
+    for (let ssrc = 2; ssrc <= 20; ssrc++) {
+      first.media(home, { ssrc });
+      first.advance(20);
+      first.media(home, { ssrc: 1 });
+      first.advance(20);
+    }
+    first.media(moved, { ssrc: 1 });
+    assert.equal(first.bench.eventsOf('candidate').at(-1)?.session, first.session.id);
+    const elsewhere = { ...moved, port: moved.port + 1 };
+    first.media(elsewhere, { ssrc: 2 });
+    assert.equal(first.challengesTo(elsewhere).length, 0);
+  });
+
   it('RTCP counts as RTP does on a shared port', () => {
     const first = new VerifierBench();
     new VerifierBench({ beside: first }).verify(stranger);

@@ -46,9 +46,13 @@ export class HeardSsrcs<Owner> implements SsrcHearer {
     return this.#heard.find((heard) => heard.ssrc === ssrc);
   }
 
+  /** Of too many the one goes that was heard longest ago: what is heard stays its first hearer's (protocol.md 5.1). */
   #add(ssrc: number, ports: readonly Port<Owner>[], heardMs: number): void {
-    const oldest = this.#heard.length === MAX_SSRCS ? this.#heard.shift() : undefined;
-    if (oldest !== undefined) for (const port of ports) port.removeSsrc(oldest.ssrc, this.owner);
+    if (this.#heard.length === MAX_SSRCS) {
+      const oldest = this.#heard.reduce((a, b) => (b.heardMs < a.heardMs ? b : a));
+      this.#heard = this.#heard.filter((heard) => heard !== oldest);
+      for (const port of ports) port.removeSsrc(oldest.ssrc, this.owner);
+    }
     this.#heard.push({ ssrc, heardMs });
   }
 
