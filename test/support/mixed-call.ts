@@ -3,15 +3,16 @@ import type { Component, Engine } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import type { IcePhone } from './ice-phone.js';
 import { isForbidden, isUnrouted, keyOf } from './mixed-rules.js';
+import type { SrtpPeer } from './mixed-srtp.js';
 import type { Generation } from './oracle.js';
 
 export type Session = ReturnType<Engine['createSession']>;
 
-export const CALL_KINDS = ['latch', 'mutual', 'ice', 'none', 'legacy', 'prover'] as const;
+export const CALL_KINDS = ['latch', 'mutual', 'ice', 'none', 'legacy', 'prover', 'srtp'] as const;
 /** `mutual`: latch both ways. `prover`: our side proves, the peer is a server. */
 export type CallKind = (typeof CALL_KINDS)[number];
 /** Whose payload only a proven address sends and gets. */
-const PROVEN: readonly CallKind[] = ['latch', 'mutual', 'ice'];
+const PROVEN: readonly CallKind[] = ['latch', 'mutual', 'ice', 'srtp'];
 
 /** The path before a switch may still speak (protocol.md 5.5). */
 const PREVIOUS_MS = 5000;
@@ -35,6 +36,7 @@ export interface MixedCallOptions {
   readonly claimedMs: number;
   readonly home: string | undefined;
   readonly isHomeShown: boolean;
+  readonly srtp: SrtpPeer | undefined;
 }
 
 export class MixedCall {
@@ -53,6 +55,9 @@ export class MixedCall {
   generations = 0;
   generation: Generation | undefined;
   phone: IcePhone | undefined;
+  srtp: SrtpPeer | undefined;
+  /** IP addresses that a report of the phone's has shown (protocol.md 8.2.4). */
+  readonly reported = new Set<string>();
   /** Addresses that have answered a challenge of this call, by whoever holds its keys, and when last. */
   readonly proven = new Map<string, number>();
   /** Where the peer was before. */
@@ -79,6 +84,7 @@ export class MixedCall {
   constructor(options: MixedCallOptions) {
     ({ number: this.number, session: this.session, isHonest: this.isHonest, ssrc: this.ssrc } = options);
     ({ home: this.home, isHomeShown: this.isHomeShown, claimedMs: this.claimedMs } = options);
+    this.srtp = options.srtp;
     this.#address = options.address;
     this.#addressKey = keyOf(options.address);
     this.signalled = options.signalled;
@@ -130,6 +136,7 @@ export class MixedCall {
       case 'latch':
       case 'mutual':
       case 'ice':
+      case 'srtp':
         return undefined;
       case 'legacy':
         return this.locked;
@@ -141,7 +148,7 @@ export class MixedCall {
   }
 
   isShown(ip: string): boolean {
-    return this.isHomeShown && this.home === ip;
+    return (this.isHomeShown && this.home === ip) || this.reported.has(ip);
   }
 
   /** An SDP may aim us there: protocol.md 5.7. */
@@ -153,7 +160,7 @@ export class MixedCall {
   /** From now on nothing proves where the peer is. */
   giveUpKey(nowMs: number): void {
     this.#kind = 'none';
-    this.generation = this.phone = undefined;
+    this.generation = this.phone = this.srtp = undefined;
     this.proven.clear();
     this.#left.clear();
     this.claimedMs = nowMs;

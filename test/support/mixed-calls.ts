@@ -1,10 +1,11 @@
 // Calls of every kind of protection on one shared port, in virtual time, and the judge over them. The peers are played by hand:
 // honest ones answer what reaches them, attackers know everything but keys. The judge works out of datagrams alone which
-// address has proven itself for which call, and holds what is delivered and sent against protocol.md 5.1, 5.4 to 5.8, 6.2, 8.1
-// and P11. It asks the engine two things only: which mapping it says is active, and whether it still waits for a response.
+// address has proven itself for which call, and holds what is delivered and sent against protocol.md 5.1, 5.4 to 5.8, 6.2, 8.1,
+// 8.2, P10 and P11. It asks the engine two things only: which mapping it says is active, and whether it still waits for a response.
 import { Engine, LatchkeyError } from '../../lib/core/index.js';
 import type { Component, LatchEvent, Port } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { testCrypto } from './crypto.js';
 import { generationOf } from './engine-bench.js';
 import { defaultEngineOptions } from './engine-host.js';
@@ -15,6 +16,8 @@ import { Budgets } from './mixed-budgets.js';
 import { CALL_KINDS, MixedCall } from './mixed-call.js';
 import type { CallKind } from './mixed-call.js';
 import { isForbidden, keyOf, MixedViolation, SERVER } from './mixed-rules.js';
+import { SrtpPeer } from './mixed-srtp.js';
+import type { MadePacket } from './mixed-srtp.js';
 import { SsrcLedger } from './mixed-ssrcs.js';
 import * as oracle from './oracle.js';
 import type { LatchLine } from './oracle.js';
@@ -88,6 +91,8 @@ export class MixedCalls {
   readonly #named = new Map<string, string>();
   readonly #ssrcs = new SsrcLedger<MixedCall>();
   readonly #pending: { readonly atMs: number; readonly run: () => void }[] = [];
+  /** Sessions of which a loss of protection was told. */
+  readonly #downgraded = new Set<string>();
   readonly #provenIps = new Map<string, number>();
   /** Challenges that went out while the last datagram was handled, by address. */
   #challenged: { readonly key: string; readonly call: MixedCall }[] = [];
@@ -99,7 +104,7 @@ export class MixedCalls {
     seed = 1,
   ) {
     this.prng = new Prng(seed);
-    this.engine = new Engine(defaultEngineOptions, testCrypto, this.prng.fork());
+    this.engine = new Engine(defaultEngineOptions, testCrypto, this.prng.fork(), nodeSrtpCrypto);
     this.port = this.engine.openPort(SERVER);
   }
 
@@ -149,7 +154,9 @@ export class MixedCalls {
     signalled: TransportAddress,
   ): MixedCall | undefined {
     if (this.open.length >= MAX_CALLS) return undefined;
+    const srtp = kind === 'srtp' ? new SrtpPeer(this.prng, this.choices) : undefined;
     const session = this.engine.createSession({
+      ...(srtp?.terminates === true && { srtp: 'terminate' as const }),
       call: `call-${this.calls.length + 1}`,
       role: kind === 'prover' ? 'prover' : 'verifier',
       signalling: 'encrypted',
@@ -170,6 +177,7 @@ export class MixedCalls {
       claimedMs: this.nowMs,
       home: isHomeKnown ? address.address : undefined,
       isHomeShown: isHomeKnown && transport === 'tls',
+      srtp,
     });
     this.calls.push(call);
     this.#open = [...this.#open, call];
@@ -188,7 +196,11 @@ export class MixedCalls {
     call.signalled = signalled;
     call.generations++;
     const { session, kind } = call;
-    const local = makeSdp({ address: SERVER.address, media: [{ port: SERVER.port, isMuxed: true }] });
+    const own = call.srtp?.applicationLines ?? [];
+    const local = makeSdp({
+      address: SERVER.address,
+      media: [{ port: SERVER.port, isMuxed: true, lines: own }],
+    });
     if (kind === 'prover') this.#negotiateAsProver(call, local);
     else {
       const lines = this.#linesOf(call);
@@ -198,6 +210,8 @@ export class MixedCalls {
       if (!verdict.accepted) return this.#handleRefusal(call, verdict.warning);
       const answer = session.setLocal(local, this.nowMs, 'answer');
       call.phone?.readAnswer(answer);
+      const key = call.srtp?.readAnswer(answer);
+      if (key !== undefined) call.secrets.push(key);
       this.#noteSecrets(call, answer);
       if (call.phone) this.#byName.set(`${call.phone.ufrag}:${call.phone.serverUfrag}`, call);
       const [offered] = oracle.readLatchLines(offer);
@@ -211,7 +225,10 @@ export class MixedCalls {
   downgrade(call: MixedCall): void {
     call.giveUpKey(this.nowMs);
     this.#ssrcs.forget(call);
+    this.#downgraded.delete(call.session.id);
     this.negotiate(call);
+    if (!this.#downgraded.has(call.session.id))
+      throw new MixedViolation(`P10: ${this.name(call)} has less than before, and nobody was told`);
   }
 
   hangUp(call: MixedCall): void {
@@ -263,6 +280,9 @@ export class MixedCalls {
       case 'ice':
         call.phone = new IcePhone(`n${call.number}x${this.prng.integer(1000)}`);
         return call.phone.lines;
+      case 'srtp':
+        if (call.generations > 1 && this.choices.chance(0.7)) call.srtp?.renew();
+        return [...(call.srtp?.lines ?? [])];
       case 'latch':
         return [this.#latchLine()];
       case 'mutual':
@@ -336,10 +356,14 @@ export class MixedCalls {
   receive(bytes: Uint8Array, source: TransportAddress): MixedCall | undefined {
     const key = keyOf(source);
     this.#budgets.noteReceived(key, bytes.length);
+    const owners = this.#noteProtected(bytes, source);
     this.#challenged = [];
     if (!this.holderOf(key) && !this.claimantOf(key)) this.strayMs = this.nowMs;
     const component = this.engine.handleDatagram(this.port, bytes, source.address, source.port, this.nowMs);
     const call = component && this.#byComponent.get(component);
+    // What goes to another call has not reached it.
+    for (const owner of owners)
+      if (call === undefined || call === owner) owner.srtp?.reachedFrom.set(key, this.nowMs);
     if (component && !call) throw new MixedViolation('delivered to a component of nobody');
     this.#judgeEvents();
     this.#noteMappings();
@@ -358,8 +382,39 @@ export class MixedCalls {
     if (this.#arrivals.length > MAX_OUTPUTS) this.#arrivals.shift();
   }
 
+  /** What comes from a phone with SRTP, from whoever has copied it: it may show where somebody receives (protocol.md 8.2.4). */
+  #noteProtected(bytes: Uint8Array, { address, port }: TransportAddress): readonly MixedCall[] {
+    const key = keyOf({ address, port });
+    return this.#open.filter((call) => {
+      const made = call.srtp?.noteCome(bytes, key, this.nowMs);
+      if (made?.answers === key) call.reported.add(address);
+      return made !== undefined;
+    });
+  }
+
+  /** What an honest phone with SRTP has sent last, and attackers have read. */
+  lastProtected(): { readonly call: MixedCall; readonly wire: Uint8Array } | undefined {
+    const call = this.honest(['srtp']);
+    const wire = call?.srtp?.last;
+    return call && wire && { call, wire };
+  }
+
+  /** A packet that a phone with SRTP has protected; over the path in use it is handed on. */
+  sayProtected(call: MixedCall, made: MadePacket): void {
+    const mustReach =
+      call.isHonest && this.holderOf(call.addressKey) === call && call.srtp?.hasShortTags === false;
+    this.say(call, made.wire);
+    if (mustReach && !made.isHandedOn)
+      throw new MixedViolation(`8.2: a packet of ${this.name(call)} over the path in use is not handed on`);
+    if (made.isHandedOn) this.delivered++;
+  }
+
   talk(call: MixedCall, ssrc = call.ssrc, sizeBytes = 172): MixedCall | undefined {
     const payload = new Uint8Array(Math.max(0, sizeBytes - 12));
+    if (call.srtp) {
+      this.sayProtected(call, call.srtp.rtp(ssrc, call.sequence++, payload));
+      return call;
+    }
     const key = call.addressKey;
     const mustReach = this.holderOf(key) === call && call.isHonest;
     const claims = this.holderOf(key) === undefined && this.claimantOf(key) === call && call.isHonest;
@@ -378,12 +433,17 @@ export class MixedCalls {
   }
 
   report(call: MixedCall): void {
-    this.say(call, makeSenderReport(call.ssrc, this.nowMs, 1));
+    if (call.srtp) this.sayProtected(call, call.srtp.report(call.ssrc, this.nowMs));
+    else this.say(call, makeSenderReport(call.ssrc, this.nowMs, 1));
   }
 
   /** A hello or a check, as the call's protection has it. */
   greet(call: MixedCall, source = call.address): void {
-    if (call.kind === 'ice' && call.phone) {
+    if (call.srtp) {
+      const made = call.srtp.rtp(call.ssrc, call.sequence++, new Uint8Array(160));
+      if (source === call.address) this.sayProtected(call, made);
+      else this.receive(made.wire, source);
+    } else if (call.kind === 'ice' && call.phone) {
       const transaction = Buffer.from(this.prng.bytes(12));
       const check = call.phone.check({
         transaction,
@@ -413,11 +473,22 @@ export class MixedCalls {
   /** Our application speaks to the call's peer. */
   speak(call: MixedCall): void {
     if (!call.isOpen) return;
-    const bytes = makeRtp({ ssrc: markOf(call), sequence: call.sequence++, timestamp: 0 });
-    const destination = call.component.handleSend(bytes, this.nowMs);
-    if (destination) {
-      this.#judgeSent(call, keyOf(destination));
+    this.#speak(call, makeRtp({ ssrc: markOf(call), sequence: call.sequence++, timestamp: 0 }));
+  }
+
+  /** A sender report of our application's. */
+  speakReport(call: MixedCall): void {
+    if (call.isOpen) this.#speak(call, makeSenderReport(markOf(call), this.nowMs, call.sequence++));
+  }
+
+  #speak(call: MixedCall, clear: Uint8Array): void {
+    const { component } = call;
+    const bytes = component.isSealing ? component.seal(clear) : clear;
+    const destination = bytes && component.handleSend(bytes, this.nowMs);
+    if (bytes && destination) {
+      this.#judgeSent(call, keyOf(destination), bytes);
       this.#judgePayload(call, destination, bytes.length);
+      if (keyOf(destination) === call.addressKey) call.srtp?.hear(bytes, call.addressKey);
     }
     this.drain();
   }
@@ -439,7 +510,28 @@ export class MixedCalls {
   }
 
   #noteMappings(): void {
-    for (const call of this.#open) call.noteMapping(this.nowMs);
+    for (const call of this.#open) {
+      const { mapping } = call;
+      call.noteMapping(this.nowMs);
+      if (call.srtp && call.mapping !== mapping) this.#judgeSrtpPath(call, call.srtp);
+    }
+  }
+
+  /** The path of a phone with SRTP is where packets of its own making have come from: the address is its own from then on (5.1, 8.2). */
+  #judgeSrtpPath(call: MixedCall, { heardFrom, reachedFrom }: SrtpPeer): void {
+    const { mapping: key } = call;
+    if (key === undefined) return;
+    if (!heardFrom.has(key))
+      throw new MixedViolation(
+        `8.2.2: the path of ${this.name(call)} is ${key}, where nothing authentic came from`,
+      );
+    call.proven.set(key, this.nowMs);
+    this.proofs++;
+    // Another may have proven it while this one was on trial: then it stays that one's.
+    const last = this.#lastProof.get(key);
+    const isAnothers = last && last.call !== call && last.call.isOpen && last.call.isProving;
+    if (!isAnothers || last.atMs <= (reachedFrom.get(key) ?? -Infinity))
+      this.#lastProof.set(key, { call, atMs: this.nowMs });
   }
 
   #judgeEvents(): void {
@@ -452,6 +544,7 @@ export class MixedCalls {
     const isSuspect = /[\w+/-]{22}/.test(text);
     if (isSuspect && this.calls.some(({ secrets }) => secrets.some((secret) => text.includes(secret))))
       throw new MixedViolation(`P7: the event ${event.type} tells a secret`);
+    if (event.type === 'downgraded') this.#downgraded.add(event.session);
     if (event.type !== 'legacy' || !event.remote) return;
     const call = this.#open.find(({ session }) => session.id === event.session);
     if (!call) return;
@@ -464,7 +557,10 @@ export class MixedCalls {
     if (!oracle.isStun(bytes)) {
       const call = this.calls[ssrcOf(bytes) - FIRST_MARK];
       if (!call) throw new MixedViolation(`the engine itself sends media to ${key}`);
-      return this.#judgeSent(call, key);
+      if (call.srtp) this.#judgePayload(call, destination, bytes.length);
+      // Our reports go to two, where nobody knows which one is the phone.
+      if (key === call.addressKey) call.srtp?.hear(bytes, key);
+      return this.#judgeSent(call, key, bytes);
     }
     this.#record(bytes);
     const message = oracle.readMessage(bytes);
@@ -572,6 +668,10 @@ export class MixedCalls {
 
   #judgeDelivered(call: MixedCall, key: string, bytes: Uint8Array): void {
     if (!call.isOpen) throw new MixedViolation(`5.10: payload is handed to the closed ${this.name(call)}`);
+    if (call.srtp) {
+      call.srtp.judgeDelivered(bytes, key);
+      return this.#noteSsrc(call, key, bytes);
+    }
     this.#judgeAddress(call, key, 'taken from');
     this.#noteSsrc(call, key, bytes);
   }
@@ -581,6 +681,7 @@ export class MixedCalls {
    * (protocol.md 5.11, 5.1). It came before: another may have proven the address since.
    */
   #judgeHeld(call: MixedCall, key: string, bytes: Uint8Array): void {
+    if (call.srtp) return this.#judgeDelivered(call, key, bytes);
     if (!call.isOpen) throw new MixedViolation(`5.10: payload is handed to the closed ${this.name(call)}`);
     const came = this.#arrivals.filter((one) => one.key === key && Buffer.compare(one.bytes, bytes) === 0);
     const isKept = came.some(
@@ -592,8 +693,9 @@ export class MixedCalls {
     this.#ssrcs.note(ssrcOf(bytes), call, this.nowMs);
   }
 
-  #judgeSent(call: MixedCall, key: string): void {
+  #judgeSent(call: MixedCall, key: string, bytes: Uint8Array): void {
     if (!call.isOpen) throw new MixedViolation(`5.10: payload of the closed ${this.name(call)} goes out`);
+    if (call.srtp) return call.srtp.judgeSent(bytes, key, this.nowMs);
     this.#judgeAddress(call, key, 'sent to');
   }
 
@@ -694,7 +796,7 @@ export class MixedCalls {
 
   /** Where nothing protects a call, what goes to an address that is not shown is paid for by what came from there. */
   #judgePayload(call: MixedCall, destination: TransportAddress, sizeBytes: number): void {
-    if (call.kind !== 'none' && call.kind !== 'legacy') return;
+    if (call.kind !== 'none' && call.kind !== 'legacy' && call.kind !== 'srtp') return;
     const key = keyOf(destination);
     if (isForbidden(key)) throw new MixedViolation(`5.7: payload goes to ${key}`);
     if (!call.isShown(destination.address)) this.#budgets.judgePayload(key, sizeBytes);
@@ -713,6 +815,9 @@ export class MixedCalls {
     const { size } = this.port;
     const most = 40 + 60 * this.open.length;
     if (size > most) throw new MixedViolation(`5.9: ${size} entries for ${this.open.length} calls`);
+    for (const call of this.#open)
+      if (call.srtp && call.session.protection !== 'srtp')
+        throw new MixedViolation(`P10: ${this.name(call)} has become ${call.session.protection}`);
   }
 
   /** Everybody hangs up: nothing may be left. */

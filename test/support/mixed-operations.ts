@@ -16,6 +16,11 @@ function victimAddress(world: MixedCalls): TransportAddress | undefined {
   return world.honest()?.address;
 }
 
+/** Whose packets prove where they are, wherever that is. */
+const MOVING = ['latch', 'mutual', 'ice', 'srtp'] as const;
+/** To whom goes what they pay for, while nobody knows whether they receive. */
+const MEASURED: readonly CallKind[] = ['none', 'legacy', 'srtp'];
+
 const BYSTANDER = '192.0.2.';
 /** Loopback, link-local, private, multicast, broadcast, and where this very server listens. */
 const FORBIDDEN = ['127.0.0.1', '169.254.3.4', '10.9.8.7', '224.0.1.1', '255.255.255.255', '203.0.113.1'];
@@ -70,9 +75,9 @@ export const mixedOperations = {
     }
   },
   'speak at length': (world) => {
-    const keyless = world.open.filter(({ kind }) => kind === 'none' || kind === 'legacy');
-    if (keyless.length === 0) return;
-    const one = world.choices.pick(keyless);
+    const measured = world.open.filter(({ kind }) => MEASURED.includes(kind));
+    if (measured.length === 0) return;
+    const one = world.choices.pick(measured);
     if (one.isHonest) world.talk(one);
     for (let i = 0; i < 12; i++) world.speak(one);
   },
@@ -90,7 +95,7 @@ export const mixedOperations = {
     if (one) world.keepalive(one);
   },
   rebind: (world) => {
-    const one = world.honest(['latch', 'mutual', 'ice']);
+    const one = world.honest(MOVING);
     if (!one) return;
     move(world, one);
     if (world.choices.chance(0.5)) world.greet(one);
@@ -98,7 +103,7 @@ export const mixedOperations = {
   },
   'rebind in quiet': quietRebind,
   'take a port that was left': (world) => {
-    const [one, other] = [world.honest(['latch', 'mutual', 'ice']), world.honest(['latch', 'mutual', 'ice'])];
+    const [one, other] = [world.honest(MOVING), world.honest(MOVING)];
     if (!one || !other || one === other) return;
     const left = one.address;
     move(world, one);
@@ -107,18 +112,21 @@ export const mixedOperations = {
     world.greet(one);
   },
   'talk from where one was': (world) => {
-    const one = world.honest(['latch', 'mutual', 'ice']);
+    const one = world.honest(MOVING);
     if (!one || one.former.length === 0) return;
     const former = world.choices.pick(one.former);
-    for (let i = 0; i < 2; i++)
-      world.receive(makeRtp({ ssrc: one.ssrc, sequence: one.sequence++, timestamp: 0 }), former);
+    for (let i = 0; i < 2; i++) {
+      const sequence = one.sequence++;
+      const made = one.srtp?.rtp(one.ssrc, sequence, new Uint8Array(160));
+      world.receive(made?.wire ?? makeRtp({ ssrc: one.ssrc, sequence, timestamp: 0 }), former);
+    }
   },
   renew: (world) => {
     const one = world.honest();
     if (one) world.negotiate(one);
   },
   downgrade: (world) => {
-    const one = world.honest(['latch', 'ice']);
+    const one = world.honest(['latch', 'ice', 'srtp']);
     if (one && world.choices.chance(0.3)) world.downgrade(one);
   },
   'hang up': (world) => {
@@ -216,7 +224,7 @@ export const mixedOperations = {
   'claim by legacy': (world) => void attackersCall(world, 'legacy', victimAddress(world)),
   'claim as our verifier': (world) => void attackersCall(world, 'prover', victimAddress(world)),
   'claim by latch': (world) => {
-    const kind = world.choices.pick(['latch', 'mutual', 'ice'] as const);
+    const kind = world.choices.pick(['latch', 'mutual', 'ice', 'srtp'] as const);
     const claimed = attackersCall(world, kind, victimAddress(world));
     if (claimed) world.greet(claimed);
   },
@@ -243,14 +251,14 @@ export const mixedOperations = {
     attackersCall(world, world.choices.pick(['latch', 'mutual', 'ice', 'none'] as const), signalled);
   },
   'prove their own': (world) => {
-    const own = attackersCalls(world, ['latch', 'mutual', 'ice']);
+    const own = attackersCalls(world, MOVING);
     const one = own.length > 0 ? world.choices.pick(own) : attackersCall(world, 'latch');
     if (!one) return;
     world.greet(one);
     world.advance(60);
   },
   poison: (world) => {
-    const own = attackersCalls(world, ['latch', 'mutual', 'ice', 'none']);
+    const own = attackersCalls(world, ['latch', 'mutual', 'ice', 'none', 'srtp']);
     const victim = world.honest();
     if (own.length === 0 || !victim) return;
     const one = world.choices.pick(own);
@@ -261,9 +269,71 @@ export const mixedOperations = {
     for (const own of attackersCalls(world, CALL_KINDS).slice(0, 3)) world.hangUp(own);
   },
   'hello from elsewhere': (world) => {
-    const own = attackersCalls(world, ['latch', 'mutual', 'ice']);
+    const own = attackersCalls(world, MOVING);
     // With keys of their own they may say hello from anywhere they are.
     if (own.length > 0) world.greet(world.choices.pick(own), world.attacker());
+  },
+
+  // With SRTP.
+  'call by SRTP': (world) => call(world, 'srtp'),
+  'talk by SRTP': (world) => {
+    const one = world.honest(['srtp']);
+    if (!one) return;
+    for (let i = 2 + world.choices.integer(6); i >= 0; i--) {
+      world.talk(one);
+      world.speak(one);
+      world.advance(20);
+    }
+  },
+  'report by SRTP': (world) => {
+    const one = world.honest(['srtp']);
+    if (!one) return;
+    world.speakReport(one);
+    // What is heard where it was, it may tell from where it is.
+    if (world.choices.chance(0.2)) move(world, one);
+    world.advance(world.choices.integer(40));
+    world.report(one);
+  },
+  'move by SRTP': (world) => {
+    const one = world.honest(['srtp']);
+    if (!one) return;
+    move(world, one);
+    for (let i = world.choices.integer(8); i >= 0; i--) {
+      world.talk(one);
+      world.advance(20);
+    }
+  },
+  'copy SRTP': (world) => {
+    const packet = world.lastProtected();
+    if (!packet) return;
+    for (const source of [world.attacker(), packet.call.address])
+      for (let i = world.choices.integer(3); i >= 0; i--) world.receive(packet.wire, source);
+  },
+  'copy SRTP ahead': (world) => {
+    const one = world.honest(['srtp']);
+    if (!one?.srtp) return;
+    const source = world.attacker();
+    for (let i = world.choices.integer(6); i >= 0; i--) {
+      const made = one.srtp.rtp(one.ssrc, one.sequence++, new Uint8Array(160));
+      world.receive(made.wire, source);
+      world.advance(2);
+      // He may be on the way too, now and then.
+      if (world.choices.chance(0.8)) world.sayProtected(one, made);
+      world.advance(18);
+    }
+  },
+  'forge SRTP': (world) => {
+    const packet = world.lastProtected();
+    if (!packet) return;
+    const forged = Uint8Array.from(packet.wire);
+    const at = world.choices.integer(forged.length);
+    const how = world.choices.integer(3);
+    // A bit of it, the next numbers under the same tag, or in clear.
+    if (how === 0) forged[at] = (forged[at] ?? 0) ^ (1 << world.choices.integer(8));
+    else if (how === 1) forged[3] = ((forged[3] ?? 0) + 1 + world.choices.integer(60)) & 0xff;
+    const { call: one } = packet;
+    const clear = makeRtp({ ssrc: one.ssrc, sequence: one.sequence + 1, timestamp: 0 });
+    world.receive(how === 2 ? clear : forged, world.choices.chance(0.5) ? one.address : world.attacker());
   },
 } satisfies Record<string, MixedOperation>;
 
