@@ -279,14 +279,22 @@ describe('rule 8.2: a=crypto as offerer', () => {
     }
   });
 
-  it('an answer with no line, several, another tag or another suite is no agreement: RTP/SAVP is refused, RTP/AVP is plain', () => {
+  it('the suite says it where the tag does not: baresip writes 1 whatever it takes', () => {
+    for (const wrong of [1, 90]) {
+      const exchange = new Exchange();
+      const { tag } = lineOf(exchange.offer(), CM_80.name);
+      assert.notEqual(tag, wrong);
+      assert.deepEqual(exchange.take(theirs('RTP/SAVP', [cryptoLine(wrong, CM_80, 7)])), { accepted: true });
+      assert.equal(exchange.session.protection, 'srtp');
+    }
+  });
+
+  it('an answer with no line, several, or another suite is no agreement: RTP/SAVP is refused, RTP/AVP is plain', () => {
     const { tag } = lineOf(new Exchange().offer(), CM_80.name);
     for (const lines of [
       [],
       [cryptoLine(tag, CM_80, 7), cryptoLine(tag + 1, CM_32, 7)],
-      [cryptoLine(tag + 1, CM_80, 7)],
-      [cryptoLine(90, CM_80, 7)],
-      [cryptoLine(tag, CM_32, 7)],
+      [cryptoLine(tag, CM_80, 7).replace(CM_80.name, 'F8_128_HMAC_SHA1_80')],
       [cryptoLine(tag, CM_80, 7, ' UNENCRYPTED_SRTP')],
     ]) {
       const secure = new Exchange();

@@ -112,13 +112,13 @@ function takenByApplication(
   return { tag: theirs.tag, terms: { peer: srtpKeysOf(theirs) } };
 }
 
-/** Our tags count the suites. */
+/** Our lines have a suite each, so the suite of the answer says which was taken: baresip 1.0 writes tag 1 whatever it takes. */
 function takenByPeer(
   halves: Halves,
   { cryptos }: SdpMedia,
   [taken]: readonly UsableLine[],
 ): AgreedKeys | undefined {
-  if (!taken || cryptos.length > 1 || SRTP_SUITES[taken.tag - 1] !== taken.suite) return undefined;
+  if (!taken || cryptos.length > 1) return undefined;
   const keyAndSalt = halves.offeredSrtp(taken.suite);
   return keyAndSalt && agreedOn(taken, keyAndSalt);
 }
