@@ -37,6 +37,8 @@ export type ServerName = Exclude<keyof typeof PORTS, 'keys'>;
 
 export interface ProxyOptions {
   readonly isHiding?: boolean;
+  /** cliA has a neighbour, cliA2. */
+  readonly hasNeighbour?: boolean;
 }
 
 /** Users behind whom is a server too, but the proxy loses the first two ACKs to the one, and all to the others. */
@@ -73,14 +75,17 @@ export class Output {
 }
 
 export class ProxyScene {
-  readonly lab = new Lab({ proxy: true, natB: { type: 'remapped' } });
+  readonly lab: Lab;
   readonly folder = mkdtempSync(join(tmpdir(), 'latchkey-proxy-'));
   readonly #servers = new Map<ServerName, JsonLines>();
 
   private constructor(
     private readonly options: ProxyOptions,
     readonly certificate: Certificate,
-  ) {}
+  ) {
+    const neighbour = options.hasNeighbour === true;
+    this.lab = new Lab({ proxy: true, natB: { type: 'remapped' }, neighbour });
+  }
 
   #kamailio: Kamailio | undefined;
 
@@ -220,7 +225,7 @@ export class ProxyScene {
   }
 
   /** A `latchkey serve` of its own that calls that user through the proxy, over TLS. */
-  calling(user: string, room: string): JsonLines {
+  calling(user: string, room: string, ...more: readonly string[]): JsonLines {
     const uri = `sip:${user}@${PROXY}:${PROXY_PORTS.tls};transport=tls`;
     const listen = [
       '--open',
@@ -248,6 +253,7 @@ export class ProxyScene {
         uri,
         '--room',
         room,
+        ...more,
       ),
     );
   }
