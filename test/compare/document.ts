@@ -1,10 +1,11 @@
 // The comparison as it is read: tables for the terminal, and docs/comparison.md. It says what was measured and under what
 // conditions, and nothing that was not.
 import { ATTACK_LEAD_MS, CALL_MS, REBINDING_AFTER_MS } from './call.js';
+import { CITED } from './cited.js';
 import { INTERVAL_MS } from './content.js';
 import { betterThan, columnsOf, failuresOf, medianOf, rowsOf, sayValue, textOf } from './report.js';
 import type { Result, Row } from './report.js';
-import { GROUPS, SETTINGS } from './settings.js';
+import { callerOf, GROUPS, OURS, SETTINGS } from './settings.js';
 import type { Group } from './settings.js';
 import type { Tally } from './tally.js';
 
@@ -18,10 +19,9 @@ export interface Conditions {
   /** One-minute load average: when it began, and at most. */
   readonly load: readonly [number, number];
   readonly cores: number;
+  /** At which the run had its turns (nice): below 0 ahead of what else the machine did. */
+  readonly niceness: number;
 }
-
-/** The setting that must hold what it promises. */
-export const OURS = 'latchkey';
 
 /** For the terminal. */
 export function printed(results: readonly Result[]): string {
@@ -44,26 +44,22 @@ export function printed(results: readonly Result[]): string {
 
 /** docs/comparison.md. */
 export function documentOf(results: readonly Result[], conditions: Conditions): string {
-  const { date, versions, runs, tookS, load, cores } = conditions;
-  const failures = failuresOf(OURS, results);
-  const verdict =
-    failures.length === 0
-      ? 'In every one of its calls latchkey lost no packet to the attacker, let none of its packets in, and media was back after the rebinding, both ways.'
-      : `latchkey did not hold in ${failures.length} of its calls:\n\n${failures.map((line) => `- ${line}`).join('\n')}`;
+  const { date, versions, runs, tookS, load, cores, niceness } = conditions;
   return `# Comparison with rtpengine
 
 Written by \`npm run compare\` on ${date}; do not edit. The same call, the same attack and the same rebinding of the caller's NAT, through
-rtpengine with four settings and through latchkey, in the same lab and the same run, in turn: ${runs} calls of each setting in each scene.
-Medians; the worst of the ${runs} in brackets where it differs.
+rtpengine and through latchkey, with plain phones, with phones that have ICE, and with phones that have SRTP with keys in SDP (SDES), in the same lab and
+the same run, in turn: ${runs} calls of each row in each scene. Medians; the worst of the ${runs} in brackets where it differs.
 
-${verdict}
+${verdictOf(results)}
 
 ${GROUPS.map((group) => sectionOf(group, results)).join('\n\n')}
 
 ## How to read the tables
 
 - **stolen**: packets of the caller's or the callee's media that arrived at the attacker.
-- **injected**: packets with the attacker's content that arrived at the caller or the callee.
+- **injected**: packets with the attacker's content that arrived at the caller or the callee, and that it takes. A phone with SRTP takes only what its key opens.
+- **refused**: packets with the attacker's content that were passed on to the caller or the callee, and that its SRTP refuses. A phone without SRTP takes all.
 - **to the caller**, **from the caller**: what the rebinding cost the media of that direction. Milliseconds: the longest gap
   that ended after the rebinding, less the ${INTERVAL_MS} ms between packets. *to the end*: nothing in the last second of the call. *all before*: nothing
   in the second before the rebinding, so that there was nothing left to lose.
@@ -87,19 +83,25 @@ ${versions.map(([name, version]) => `| ${name} | ${version} |`).join('\n')}
 
 - The caller is behind a Linux NAT and says its private address; the callee has a public address and no NAT. Both send PCMU, 50 packets a
   second, from the port that they signal. With rtpengine they are small programs of the lab, and a script says offer and answer by the ng protocol, with
-  the address that SIP comes from. With latchkey they are \`latchkey call\`, in a room of two of \`latchkey serve\`.
+  the address that SIP comes from. With latchkey they are \`latchkey call\`, in a room of two of \`latchkey serve\`; with ICE and SDES the same small
+  programs as with rtpengine, which call by SIP over TLS.
+- Phones with ICE check the server's candidate until that answers, then talk, and answer its checks; rtcp-mux. They check for consent every 4 to 6 s
+  ([RFC 7675](https://www.rfc-editor.org/rfc/rfc7675)): the first check from behind the rebound NAT comes up to 6 s after it. A phone without consent checks sends none.
+- Phones with SDES protect what they send by AES_CM_128_HMAC_SHA1_80; no RTCP. Captures were opened with the keys of the call. Between two of them
+  rtpengine passes packets on as they are, whatever their tag; where one side is plain it has to open them, and drops those of the attacker.
 - The attacker sends RTP of the right payload type to the server's port for the caller, 100 packets a second, until the end. It begins
-  ${ATTACK_LEAD_MS} ms before media; with latchkey it begins when \`latchkey call\` is started, which is
-  earlier: ${leadsOf(results)}.
+  ${ATTACK_LEAD_MS} ms before media; with \`latchkey call\` it begins when that is started, which is
+  earlier: ${leadsOf(results)}. It has no keys, and repeats nobody's packets.
 - ${REBINDING_AFTER_MS / 1000} s after media began the NAT forgets its mappings and gives other ports; ${CALL_MS / 1000} s after media began the call ends.
-- The attacker was sent challenges by latchkey, which it cannot answer: ${askedOf(results)} datagrams a call in the median.
-- Machine: ${cores} cores, load average ${load[0].toFixed(1)} at the start and at most ${load[1].toFixed(1)}; each row's scenes ran at the same time. It took ${Math.round(tookS / 60)} minutes.
+- The attacker was sent challenges by latchkey, which it cannot answer: ${OURS.map(([, name]) => `${askedOf(name, results)} datagrams a call (${name})`).join(', ')} in the median.
+- Machine: ${cores} cores, load average ${load[0].toFixed(1)} at the start and at most ${load[1].toFixed(1)}, niceness ${niceness}; each row's scenes ran at the same time. It took ${Math.round(tookS / 60)} minutes.
+
+${CITED}
 
 ## What was not measured
 
-- rtpengine's forwarding in the kernel, other versions of it, and its settings besides these.
-- Clients with ICE or SRTP, with rtpengine or with latchkey: ICE changes what any server can know.
-- Other attacks than this one; lines with delay and loss; more than one call at a time; speed.
+- rtpengine's forwarding in the kernel, other versions of it in this run, and its settings besides these; ICE and SRTP together, and DTLS-SRTP.
+- Other attacks than this one: above all a neighbour who repeats packets of the caller's, which SRTP makes no worse ([threats](threats.md)); lines with delay and loss; more than one call at a time; speed.
 - Delay here is next to nothing. latchkey waits for a round trip and the old path ([rule 5.11](protocol.md#5-what-a-verifier-does)) before it moves media: on a longer line that takes longer.
 
 ## How to repeat it
@@ -111,14 +113,37 @@ As root on Debian 12, with \`iproute2 nftables conntrack procps tcpdump python3 
 `;
 }
 
+/** Who held, in all of its calls. */
+function verdictOf(results: readonly Result[]): string {
+  const failures = OURS.flatMap(([, name]) => failuresOf(name, results).map((line) => `${name}: ${line}`));
+  const ours =
+    failures.length === 0
+      ? 'In every one of its calls latchkey lost no packet to the attacker, passed none of its packets on, and media was back after the rebinding, both ways.'
+      : `latchkey did not hold in ${failures.length} of its calls:\n\n${failures.map((line) => `- ${line}`).join('\n')}\n`;
+  const holding = SETTINGS.filter(
+    ({ server, name }) => server === 'rtpengine' && failuresOf(name, results).length === 0,
+  ).map(({ name }) => name);
+  return `${ours}\n${
+    holding.length === 0
+      ? 'No row of rtpengine did so in every one of its calls.'
+      : `Of the rows of rtpengine so did: ${holding.join('; ')}.`
+  }`;
+}
+
 function sectionOf(group: Group, results: readonly Result[]): string {
   const columns = columnsOf(group);
   const rows = rowsOf(results, columns);
-  const better = betterThan(OURS, rows, columns);
+  const better = OURS.flatMap(([kind, name]) =>
+    betterThan(
+      name,
+      rows.filter(({ setting }) => callerOf(setting) === kind),
+      columns,
+    ).map((line) => `${name}: ${line}`),
+  );
   const notBest =
     better.length === 0
-      ? 'By the medians nothing here is better than latchkey.'
-      : `Where latchkey is not the best, by the medians:\n\n${better.map((line) => `- ${line}`).join('\n')}`;
+      ? 'By the medians nothing here is better than latchkey with the same phones.'
+      : `Where latchkey is not the best of those with the same phones, by the medians:\n\n${better.map((line) => `- ${line}`).join('\n')}`;
   return `## ${group.title}
 
 ${group.says} ${countsOf(group, results)[0]!.toUpperCase()}${countsOf(group, results).slice(1)}.
@@ -153,19 +178,19 @@ function countsOf({ attacked }: Group, results: readonly Result[]): string {
 
 function leadsOf(results: readonly Result[]): string {
   const leads = GROUPS.flatMap(({ attacked }) => results.filter(({ scene }) => scene === attacked.name));
-  const of = (server: string) => {
-    const names = SETTINGS.filter((setting) => setting.server === server).map(({ name }) => name);
+  const lead = (isOwn: boolean) => {
+    const names = SETTINGS.filter((one) => (one.server === 'latchkey' && one.phone === 'latchkey') === isOwn);
     return medianNumber(
-      leads.filter(({ setting }) => names.includes(setting)),
+      leads.filter(({ setting }) => names.some(({ name }) => name === setting)),
       ({ leadMs }) => leadMs ?? 0,
     );
   };
-  return `${of('latchkey')} ms in the median, and ${of('rtpengine')} ms with rtpengine`;
+  return `${lead(true)} ms in the median, and ${lead(false)} ms with the other phones`;
 }
 
-function askedOf(results: readonly Result[]): number {
+function askedOf(name: string, results: readonly Result[]): number {
   const attacked = GROUPS.map((group) => group.attacked.name);
-  const of = results.filter(({ setting, scene }) => setting === OURS && attacked.includes(scene));
+  const of = results.filter(({ setting, scene }) => setting === name && attacked.includes(scene));
   return medianNumber(of, ({ asked }) => asked);
 }
 

@@ -2,16 +2,16 @@
 // docs/comparison.md, and fails where latchkey does not hold what it promises, or where the attack steals from nobody.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
+import { cpus, getPriority, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { whyNoLab } from '../lab/lab.js';
 import { Call } from './call.js';
-import { documentOf, OURS, printed } from './document.js';
+import { documentOf, printed } from './document.js';
 import { failuresOf } from './report.js';
 import type { Result } from './report.js';
 import { rtpengineVersion } from './rtpengine.js';
-import { GROUPS, SETTINGS } from './settings.js';
+import { GROUPS, OURS, SETTINGS } from './settings.js';
 import type { Setting } from './settings.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -23,6 +23,7 @@ const STAGGER_MS = 200;
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: String(RUNS_MIN) } } });
 const runs = Number(values.runs);
+const rtpengine = rtpengineVersion();
 const missing = whyNot();
 if (missing.length > 0) {
   for (const line of missing) console.error(`npm run compare: ${line}`);
@@ -40,7 +41,9 @@ function whyNot(): string[] {
     ...(lab === undefined
       ? []
       : [`${lab} (Debian packages iproute2, nftables, conntrack, tcpdump, python3)`]),
-    ...(rtpengineVersion() === undefined ? ['needs rtpengine (Debian package rtpengine-daemon)'] : []),
+    ...('warning' in rtpengine
+      ? [`${rtpengine.warning}; it is the Debian package rtpengine-daemon, or the build at RTPENGINE=PATH`]
+      : []),
   ];
 }
 
@@ -56,12 +59,17 @@ async function compare(): Promise<number> {
     }
   const tookS = (Date.now() - startMs) / 1000;
   console.log(`\n${printed(results)}\n`);
+  const measured = versions();
+  for (const [name, version] of measured) console.log(`${name}: ${version}`);
   console.log(`${runs} calls a row, ${Math.round(tookS)} s, load average ${load[0]} to ${load[1]}`);
   if (runs >= RUNS_MIN) {
     const date = new Date().toISOString().slice(0, 10);
-    const conditions = { date, versions: versions(), runs, tookS, load, cores: cpus().length };
-    writeFileSync(DOCUMENT, documentOf(results, conditions));
-    console.log('written to docs/comparison.md');
+    const machine = { load, cores: cpus().length, niceness: getPriority() };
+    const text = documentOf(results, { date, versions: measured, runs, tookS, ...machine });
+    // The page in the repository is about what everybody can install.
+    if (process.env.RTPENGINE) console.log(`\n${text}`);
+    else writeFileSync(DOCUMENT, text);
+    if (!process.env.RTPENGINE) console.log('written to docs/comparison.md');
   }
   return judge(results);
 }
@@ -86,14 +94,14 @@ async function callsOf(setting: Setting): Promise<Result[]> {
 }
 
 function judge(results: readonly Result[]): number {
-  const failures = failuresOf(OURS, results);
-  for (const line of failures) console.log(`${OURS} failed: ${line}`);
+  const failures = OURS.flatMap(([, name]) => failuresOf(name, results).map((line) => `${name}: ${line}`));
+  for (const line of failures) console.log(`failed: ${line}`);
   const blunt = GROUPS.filter(
     ({ attacked }) => !results.some(({ scene, tally }) => scene === attacked.name && tally.stolen > 0),
   );
   for (const { title } of blunt) console.log(`the attack stole from nobody, and so shows nothing: ${title}`);
   if (failures.length > 0 || blunt.length > 0) return 1;
-  console.log(`${OURS}: 0 stolen, 0 injected, media back in every call`);
+  console.log('latchkey: 0 stolen, 0 injected, 0 refused, media back in every call');
   return 0;
 }
 
@@ -104,7 +112,10 @@ function versions(): [string, string][] {
   const firstLine = (program: string) =>
     execFileSync(program, ['--version'], { encoding: 'utf8' }).split('\n')[0]!.trim();
   return [
-    ['rtpengine', `${rtpengineVersion()}, userspace forwarding (\`--table=-1\`)`],
+    [
+      'rtpengine',
+      `${'version' in rtpengine ? rtpengine.version : 'none'}, userspace forwarding (\`--table=-1\`)`,
+    ],
     ['latchkey', commit ? `${version}, commit ${commit.trim()}` : version],
     ['Node', process.version],
     ['kernel', `Linux ${release()}`],

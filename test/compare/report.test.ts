@@ -10,7 +10,7 @@ const gap = (ms: number): Loss => ({ kind: 'gap', ms });
 
 function result(setting: string, scene: string, counts: Partial<Tally>): Result {
   const tally: Tally = {
-    ...{ genuine: 450, attack: 900, leadMs: 100, stolen: 0, injected: 0, asked: 0 },
+    ...{ genuine: 450, attack: 900, leadMs: 100, stolen: 0, injected: 0, refused: 0, asked: 0 },
     ...{ lossToCaller: gap(0), lossFromCaller: gap(0) },
     ...counts,
   };
@@ -31,12 +31,12 @@ describe('the table of the comparison', () => {
       losses.map((lossToCaller) => result('a', 'attacked', { lossToCaller })),
       COLUMNS,
     );
-    assert.equal(textOf(row!.cells[2]!), 'to the end (worst all before)');
+    assert.equal(textOf(row!.cells[3]!), 'to the end (worst all before)');
   });
 
   it('says what was not measured', () => {
     const [row] = rowsOf([result('a', 'attacked', {})], COLUMNS);
-    assert.equal(textOf(row!.cells[4]!), 'not measured');
+    assert.equal(textOf(row!.cells[5]!), 'not measured');
   });
 
   it('names whoever is better than us, column by column, and nobody who is as good', () => {
@@ -49,10 +49,16 @@ describe('the table of the comparison', () => {
     ]);
   });
 
-  it('one run with something stolen, injected or not back is a failure', () => {
+  it('one run with something stolen, injected, passed on or not back is a failure', () => {
     const good = result('us', 'attacked', { lossToCaller: gap(900) });
     assert.deepEqual(failuresOf('us', [good, result('them', 'attacked', { stolen: 1 })]), []);
-    for (const counts of [{ stolen: 1 }, { injected: 1 }, { lossToCaller: END }, { lossFromCaller: END }])
+    for (const counts of [
+      { stolen: 1 },
+      { injected: 1 },
+      { refused: 1 },
+      { lossToCaller: END },
+      { lossFromCaller: END },
+    ])
       assert.equal(failuresOf('us', [good, result('us', 'attacked', counts)]).length, 1);
   });
 });

@@ -38,6 +38,7 @@ export function columnsOf({ attacked, quiet }: Scenes): readonly Column[] {
   return [
     { title: 'stolen', scene: attacked.name, valueOf: ({ stolen }) => stolen },
     { title: 'injected', scene: attacked.name, valueOf: ({ injected }) => injected },
+    { title: 'refused', scene: attacked.name, valueOf: ({ refused }) => refused },
     ...losses(attacked.name, ', attacked'),
     ...(quiet ? losses(quiet.name, ', no attack') : []),
   ];
@@ -84,15 +85,15 @@ export function betterThan(
   });
 }
 
-/** Why this setting does not hold what it promises; empty where it does: nothing stolen or injected, media back in every call. */
+/** Why this setting does not hold; empty where it does: nothing stolen, nothing of the attacker's passed on, media back in every call. */
 export function failuresOf(setting: string, results: readonly Result[]): readonly string[] {
   return results
     .filter((result) => result.setting === setting)
-    .flatMap(({ scene, tally: { stolen, injected, lossToCaller, lossFromCaller } }) => {
+    .flatMap(({ scene, tally: { stolen, injected, refused, lossToCaller, lossFromCaller } }) => {
       const isBack = lossToCaller.kind === 'gap' && lossFromCaller.kind === 'gap';
-      if (stolen === 0 && injected === 0 && isBack) return [];
+      if (stolen + injected + refused === 0 && isBack) return [];
       const losses = `to the caller ${sayValue(lossToCaller)}, from the caller ${sayValue(lossFromCaller)}`;
-      return [`${scene}: ${stolen} stolen, ${injected} injected, lost: ${losses}`];
+      return [`${scene}: ${stolen} stolen, ${injected} injected, ${refused} refused, lost: ${losses}`];
     });
 }
 

@@ -1,86 +1,97 @@
-// rtpengine as Debian ships it, in a host of the lab: started with one setting, told of one call by the ng protocol as a SIP proxy
-// tells it, userspace forwarding. Speaks no SIP: who calls whom is said in the two descriptions alone.
+// rtpengine, as Debian ships it or the build that RTPENGINE names, in a host of the lab: started with one setting, told of one call by
+// the ng protocol as a SIP proxy tells it, userspace forwarding. Speaks no SIP: who calls whom is said in the descriptions alone.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import type { TransportAddress } from '../../lib/wire/index.js';
 import type { Lab } from '../lab/lab.js';
 import { SERVER } from '../lab/lab.js';
+import type { PhoneKind } from './phone-terms.js';
+import { program } from './programs.js';
 
-const NG_CLIENT = fileURLToPath(new URL('ng-client.ts', import.meta.url));
 const NG_PORT = 2223;
+/** Found by its name where RTPENGINE is not set. */
+const PROGRAM = process.env.RTPENGINE || 'rtpengine';
+/** What a proxy says of the phone that a description is passed on to. */
+const KINDS: Readonly<Record<PhoneKind, object>> = {
+  plain: { ICE: 'remove', 'transport-protocol': 'RTP/AVP' },
+  ice: { ICE: 'force', 'transport-protocol': 'RTP/AVP' },
+  sdes: { ICE: 'remove', 'transport-protocol': 'RTP/SAVP', DTLS: 'off' },
+};
 
 export interface RtpengineSetting {
   /** Of the daemon. */
   readonly options: readonly string[];
   /** Of offer and answer. */
   readonly flags: readonly string[];
+  readonly caller: PhoneKind;
+  readonly callee: PhoneKind;
 }
 
-/** One side of the call: what its own description says, and where its SIP came from. */
-export interface Endpoint {
-  readonly signalled: TransportAddress;
+/** One side of the call: its description, and where its SIP came from. */
+export interface Side {
+  readonly sdp: string;
   readonly seenFrom: string;
 }
 
-/** As the program says it; undefined where there is none. */
-export function rtpengineVersion(): string | undefined {
-  const { stdout, stderr, error } = spawnSync('rtpengine', ['--version'], { encoding: 'utf8' });
-  return error ? undefined : /Version: *(\S+)/.exec(stdout + stderr)?.[1];
+/** What `--version` of the program says, or why there is none to run. */
+export function rtpengineVersion(program = PROGRAM): { version: string } | { warning: string } {
+  const { stdout, stderr, error } = spawnSync(program, ['--version'], { encoding: 'utf8', timeout: 5000 });
+  const version = error ? undefined : /Version: *(\S+)/.exec(stdout + stderr)?.[1];
+  if (version !== undefined) return { version };
+  const why = error ? (error as NodeJS.ErrnoException).code : 'says no version';
+  return { warning: `${program} cannot be run: ${why}` };
 }
 
 export class Rtpengine {
   readonly #client: ChildProcess;
   readonly #replies: AsyncIterator<string>;
-  readonly #flags: readonly string[];
+  readonly #setting: RtpengineSetting;
 
-  private constructor(client: ChildProcess, flags: readonly string[]) {
+  private constructor(client: ChildProcess, setting: RtpengineSetting) {
     assert.ok(client.stdout);
     this.#client = client;
     this.#replies = createInterface(client.stdout)[Symbol.asyncIterator]();
-    this.#flags = flags;
+    this.#setting = setting;
   }
 
   /** Fulfilled when it takes calls, with media on these ports. */
   static async start(
     lab: Lab,
-    { options, flags }: RtpengineSetting,
+    setting: RtpengineSetting,
     ports: readonly [number, number],
   ): Promise<Rtpengine> {
     const daemon = lab.spawn(
       'pub',
-      ...['rtpengine', '--config-file=none', '--foreground', '--log-stderr', '--log-level=3', '--table=-1'],
+      ...[PROGRAM, '--config-file=none', '--foreground', '--log-stderr', '--log-level=3', '--table=-1'],
       ...[`--interface=${SERVER}`, `--listen-ng=127.0.0.1:${NG_PORT}`],
-      ...[`--port-min=${ports[0]}`, `--port-max=${ports[1]}`, ...options],
+      ...[`--port-min=${ports[0]}`, `--port-max=${ports[1]}`, ...setting.options],
     );
     daemon.stdout?.resume();
-    const client = lab.spawn('pub', process.execPath, '--import=tsx', NG_CLIENT, String(NG_PORT));
-    const rtpengine = new Rtpengine(client, flags);
+    const client = lab.spawn('pub', ...program('ng-client'), String(NG_PORT));
+    const rtpengine = new Rtpengine(client, setting);
     assert.equal((await rtpengine.#reply()).result, 'pong');
     return rtpengine;
   }
 
-  /** Offers and answers one call; gives its ports, for the caller and for the callee. */
-  async open([caller, callee]: readonly [Endpoint, Endpoint]): Promise<[number, number]> {
-    const call = { 'call-id': 'comparison', 'from-tag': 'caller', ...this.#side(caller) };
-    const offered = await this.#tell({ command: 'offer', ...call });
-    const answered = await this.#tell({
-      ...{ command: 'answer', ...call, 'to-tag': 'callee' },
-      ...this.#side(callee),
-    });
-    // Each is told the port for it: the callee by the offer as it was passed on, the caller by the answer.
-    return [portOf(answered), portOf(offered)];
+  /** Passes the caller's offer on; gives what the callee is to be told. */
+  async offer(caller: Side): Promise<string> {
+    return sdpOf(await this.#tell({ command: 'offer', ...this.#call(caller, this.#setting.callee) }));
   }
 
-  #side({ signalled, seenFrom }: Endpoint) {
+  /** Passes the callee's answer on; gives what the caller is to be told. */
+  async answer(callee: Side): Promise<string> {
+    const call = this.#call(callee, this.#setting.caller);
+    return sdpOf(await this.#tell({ command: 'answer', 'to-tag': 'callee', ...call }));
+  }
+
+  #call({ sdp, seenFrom }: Side, to: PhoneKind) {
     return {
-      sdp: describe(signalled),
+      ...{ 'call-id': 'comparison', 'from-tag': 'caller', sdp },
       'received-from': ['IP4', seenFrom],
       replace: ['origin', 'session-connection'],
-      flags: this.#flags,
-      ICE: 'remove',
+      flags: this.#setting.flags,
+      ...KINDS[to],
     };
   }
 
@@ -96,22 +107,7 @@ export class Rtpengine {
   }
 }
 
-function portOf(reply: Record<string, string>): number {
-  const port = /^m=audio (\d+) /m.exec(reply.sdp ?? '')?.[1];
-  assert.ok(reply.result === 'ok' && port !== undefined, JSON.stringify(reply));
-  return Number(port);
-}
-
-function describe({ address, port }: TransportAddress): string {
-  return [
-    'v=0',
-    `o=- 1 1 IN IP4 ${address}`,
-    's=-',
-    `c=IN IP4 ${address}`,
-    't=0 0',
-    `m=audio ${port} RTP/AVP 0`,
-    'a=rtpmap:0 PCMU/8000',
-    'a=sendrecv',
-    '',
-  ].join('\r\n');
+function sdpOf({ result, sdp, ...rest }: Record<string, string>): string {
+  assert.ok(result === 'ok' && sdp !== undefined, JSON.stringify({ result, ...rest }));
+  return sdp;
 }

@@ -1,51 +1,122 @@
 // The rows of the comparison, and the scenes in which each is measured. Only names and numbers: nothing runs here.
+import type { PhoneKind } from './phone-terms.js';
 import type { RtpengineSetting } from './rtpengine.js';
 import type { LabPlan } from '../lab/lab.js';
 
+export interface LatchkeySetting {
+  readonly server: 'latchkey';
+  /** Of `latchkey serve`. */
+  readonly options: readonly string[];
+  readonly transport: 'tls' | 'tcp';
+  /** `latchkey call`, or the phones that rtpengine gets. */
+  readonly phone: 'latchkey' | Exclude<PhoneKind, 'plain'>;
+}
+
 export type Setting = { readonly name: string; readonly says: string } & (
-  | { readonly server: 'rtpengine'; readonly rtpengine: RtpengineSetting }
-  | {
-      readonly server: 'latchkey';
-      readonly policy: 'prefer' | 'legacy';
-      readonly transport: 'tls' | 'tcp';
-    }
+  { readonly server: 'rtpengine'; readonly rtpengine: RtpengineSetting } | LatchkeySetting
 );
 
-const NONE: RtpengineSetting = { options: [], flags: [] };
+/** What rtpengine is told about learning where its clients are. */
+interface Learning {
+  readonly name: string;
+  readonly says: string;
+  readonly options?: readonly string[];
+  readonly flags?: readonly string[];
+}
+
+const DEFAULT: Learning = { name: 'default', says: 'no option, no flag' };
+const STRICT: Learning = {
+  name: 'strict-source',
+  says: 'the flag `strict-source` in offer and answer',
+  flags: ['strict-source'],
+};
+const HANDOVER: Learning = {
+  name: 'media-handover',
+  says: 'the flag `media-handover` in offer and answer',
+  flags: ['media-handover'],
+};
+const HEURISTIC: Learning = {
+  name: 'heuristic',
+  says: '`--endpoint-learning=heuristic`, the flags `SIP-source-address` and `strict-source` in offer and answer',
+  options: ['--endpoint-learning=heuristic'],
+  flags: ['SIP-source-address', 'strict-source'],
+};
+
+/** Both phones plain, both with ICE, both with SRTP; or SRTP that ends at the server. */
+const PHONES: Readonly<Record<'plain' | 'ice' | 'sdes' | 'ended', RtpengineRows>> = {
+  plain: { title: 'rtpengine', says: '', caller: 'plain', callee: 'plain' },
+  ice: {
+    ...{ title: 'rtpengine, ICE', says: '`ICE: force` in offer and answer; ', caller: 'ice', callee: 'ice' },
+  },
+  sdes: {
+    title: 'rtpengine, SDES',
+    says: '`transport-protocol: RTP/SAVP` and `DTLS: off` in offer and answer; ',
+    ...{ caller: 'sdes', callee: 'sdes' },
+  },
+  ended: {
+    title: 'rtpengine, SDES to RTP',
+    says: 'the same, but the callee is a plain phone, for which the offer has `transport-protocol: RTP/AVP`: the SRTP ends at rtpengine; ',
+    ...{ caller: 'sdes', callee: 'plain' },
+  },
+};
+
+interface RtpengineRows {
+  readonly title: string;
+  readonly says: string;
+  readonly caller: PhoneKind;
+  readonly callee: PhoneKind;
+}
 
 /** In the order in which they take turns. */
 export const SETTINGS: readonly Setting[] = [
-  { name: 'rtpengine, default', says: 'no option, no flag', server: 'rtpengine', rtpengine: NONE },
-  {
-    name: 'rtpengine, strict-source',
-    says: 'the flag `strict-source` in offer and answer',
-    ...{ server: 'rtpengine', rtpengine: { ...NONE, flags: ['strict-source'] } },
-  },
-  {
-    name: 'rtpengine, media-handover',
-    says: 'the flag `media-handover` in offer and answer',
-    ...{ server: 'rtpengine', rtpengine: { ...NONE, flags: ['media-handover'] } },
-  },
-  {
-    name: 'rtpengine, heuristic',
-    says: '`--endpoint-learning=heuristic`, the flags `SIP-source-address` and `strict-source` in offer and answer',
-    server: 'rtpengine',
-    rtpengine: {
-      options: ['--endpoint-learning=heuristic'],
-      flags: ['SIP-source-address', 'strict-source'],
-    },
-  },
+  ...[DEFAULT, STRICT, HANDOVER, HEURISTIC].map((learning) => rtpengineWith(learning, PHONES.plain)),
   {
     name: 'latchkey, blind latching',
     says: 'as a control: `latchkey serve --policy legacy` and callers over plain TCP, which may not carry a secret',
-    ...{ server: 'latchkey', policy: 'legacy', transport: 'tcp' },
+    ...{ server: 'latchkey', options: ['--policy', 'legacy'], transport: 'tcp', phone: 'latchkey' },
   },
   {
     name: 'latchkey',
     says: '`latchkey serve` and `latchkey call` without options, over TLS',
-    ...{ server: 'latchkey', policy: 'prefer', transport: 'tls' },
+    ...{ server: 'latchkey', options: [], transport: 'tls', phone: 'latchkey' },
+  },
+  ...[DEFAULT, HANDOVER].map((learning) => rtpengineWith(learning, PHONES.ice)),
+  {
+    name: 'latchkey, ICE',
+    says: '`latchkey serve` without options, the same phones, over TLS',
+    ...{ server: 'latchkey', options: [], transport: 'tls', phone: 'ice' },
+  },
+  ...[DEFAULT, HANDOVER, HEURISTIC].map((learning) => rtpengineWith(learning, PHONES.sdes)),
+  ...[DEFAULT, HANDOVER].map((learning) => rtpengineWith(learning, PHONES.ended)),
+  {
+    name: 'latchkey, SDES',
+    says: '`latchkey serve --srtp accept`, the same phones, over TLS',
+    ...{ server: 'latchkey', options: ['--srtp', 'accept'], transport: 'tls', phone: 'sdes' },
   },
 ];
+
+function rtpengineWith({ name, says, options = [], flags = [] }: Learning, rows: RtpengineRows): Setting {
+  const { title, says: saysFirst, caller, callee } = rows;
+  return {
+    name: `${title}, ${name}`,
+    says: saysFirst + says,
+    ...{ server: 'rtpengine', rtpengine: { options, flags, caller, callee } },
+  };
+}
+
+/** The settings of ours that must hold what they promise, with the phones that each is for. */
+export const OURS: readonly (readonly [PhoneKind, string])[] = [
+  ['plain', 'latchkey'],
+  ['ice', 'latchkey, ICE'],
+  ['sdes', 'latchkey, SDES'],
+];
+
+/** What the caller of this setting has: only rows with the same can be compared. */
+export function callerOf(name: string): PhoneKind | undefined {
+  const setting = SETTINGS.find((one) => one.name === name);
+  if (setting?.server === 'rtpengine') return setting.rtpengine.caller;
+  return setting?.phone === 'latchkey' ? 'plain' : setting?.phone;
+}
 
 export interface Scene {
   readonly name: string;

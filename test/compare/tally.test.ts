@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { markOf, recordingOf, speakerOf } from './content.js';
 import type { Speaker } from './content.js';
+import type { Seen } from './opened.js';
 import { lossOf, tally } from './tally.js';
 import type { Evidence } from './tally.js';
 
@@ -28,7 +29,7 @@ function times(fromMs: number, toMs: number, gap: readonly [number, number] = [0
   return all.filter((timeMs) => timeMs <= gap[0] || timeMs >= gap[1]);
 }
 
-function evidence(seen: Partial<Record<Speaker, readonly CapturedDatagram[]>>): Evidence {
+function evidence(seen: Partial<Record<Speaker, readonly Seen[]>>): Evidence {
   const party = (speaker: Speaker) => ({ address: ADDRESSES[speaker], packets: seen[speaker] ?? [] });
   return {
     ...{ caller: party('caller'), callee: party('callee'), attacker: party('attacker') },
@@ -50,7 +51,7 @@ describe('the tally of the comparison', () => {
       }),
     );
     assert.deepEqual(counted, {
-      ...{ genuine: 451, attack: 0, leadMs: undefined, stolen: 0, injected: 0, asked: 0 },
+      ...{ genuine: 451, attack: 0, leadMs: undefined, stolen: 0, injected: 0, refused: 0, asked: 0 },
       ...{ lossToCaller: { kind: 'gap', ms: 0 }, lossFromCaller: { kind: 'gap', ms: 0 } },
     });
   });
@@ -75,6 +76,16 @@ describe('the tally of the comparison', () => {
       }),
     );
     assert.equal(injected, 5);
+  });
+
+  it('refused is what arrived of it and has no tag of the key that the client hears', () => {
+    const packets = [1, 2, 3].map(heard('attacker', 'caller'));
+    const { injected, refused } = tally(
+      evidence({
+        caller: [packets[0]!, ...packets.slice(1).map((one) => ({ ...one, isRefused: true as const }))],
+      }),
+    );
+    assert.deepEqual({ injected, refused }, { injected: 1, refused: 2 });
   });
 
   it('genuine is what the callee sent from when the caller spoke', () => {

@@ -1,13 +1,13 @@
 // What happened in one call, counted from the packets that tcpdump saw at the attacker and at the two clients: no program's own
 // word is asked. Pure: captures and times in, numbers out.
-import type { CapturedDatagram } from '../../lib/capture/index.js';
 import { INTERVAL_MS, speakerOf } from './content.js';
 import type { Speaker } from './content.js';
+import type { Seen } from './opened.js';
 
 export interface Party {
   readonly address: string;
-  /** What went in and out at its own interface. */
-  readonly packets: readonly CapturedDatagram[];
+  /** What went in and out at its own interface; SRTP opened. */
+  readonly packets: readonly Seen[];
 }
 
 export interface Evidence {
@@ -35,8 +35,10 @@ export interface Tally {
   readonly leadMs: number | undefined;
   /** Packets of the caller's or the callee's media that arrived at the attacker. */
   readonly stolen: number;
-  /** Packets of the attacker's content that arrived at either client. */
+  /** Packets of the attacker's content that arrived at either client, and that it takes. */
   readonly injected: number;
+  /** Those that arrived, and that its SRTP refuses. */
+  readonly refused: number;
   /** Packets that arrived at the attacker and carry nobody's media: challenges, for instance. */
   readonly asked: number;
   /** Of the media to the caller, whose NAT rebinds, and of the media from it to the callee. */
@@ -53,13 +55,17 @@ export function tally(evidence: Evidence): Tally {
   const genuine = sentBy(callee, 'callee').filter(({ timeMs }) => timeMs >= startMs);
   const attack = sentBy(attacker, 'attacker');
   const toAttacker = received(attacker).map(({ payload }) => speakerOf(payload));
-  const isInjected = ({ payload }: CapturedDatagram) => speakerOf(payload) === 'attacker';
+  const forwarded = [caller, callee]
+    .flatMap(received)
+    .filter(({ payload }) => speakerOf(payload) === 'attacker');
+  const refused = forwarded.filter(({ isRefused }) => isRefused).length;
   return {
     genuine: genuine.length,
     attack: attack.length,
     leadMs: attack[0] && Math.round(startMs - attack[0].timeMs),
     stolen: toAttacker.filter((speaker) => speaker === 'caller' || speaker === 'callee').length,
-    injected: [caller, callee].flatMap(received).filter(isInjected).length,
+    injected: forwarded.length - refused,
+    refused,
     asked: toAttacker.filter((speaker) => speaker === undefined).length,
     lossToCaller: lossOf(heard(caller, 'callee'), evidence),
     lossFromCaller: lossOf(heard(callee, 'caller'), evidence),
@@ -81,13 +87,13 @@ export function lossOf(
   return { kind: 'gap', ms: Math.max(0, Math.round(longestMs - INTERVAL_MS)) };
 }
 
-function sentBy({ address, packets }: Party, speaker: Speaker): CapturedDatagram[] {
+function sentBy({ address, packets }: Party, speaker: Speaker): Seen[] {
   return packets.filter(
     ({ source, payload }) => source.address === address && speakerOf(payload) === speaker,
   );
 }
 
-function received({ address, packets }: Party): CapturedDatagram[] {
+function received({ address, packets }: Party): Seen[] {
   return packets.filter(({ destination }) => destination.address === address);
 }
 
