@@ -88,7 +88,7 @@ ${versions.map(([name, version]) => `| ${name} | ${version} |`).join('\n')}
 - Phones with ICE check the server's candidate until that answers, then talk, and answer its checks; rtcp-mux. They check for consent every 4 to 6 s
   ([RFC 7675](https://www.rfc-editor.org/rfc/rfc7675)): the first check from behind the rebound NAT comes up to 6 s after it. A phone without consent checks sends none.
 - Phones with SDES protect what they send by AES_CM_128_HMAC_SHA1_80; no RTCP. Captures were opened with the keys of the call. Between two of them
-  rtpengine passes packets on as they are, whatever their tag; where one side is plain it has to open them, and drops those of the attacker.
+  rtpengine 10.5 passes packets on as they are, whatever their tag; where one side is plain it has to open them, and drops those of the attacker.
 - The attacker sends RTP of the right payload type to the server's port for the caller, 100 packets a second, until the end. It begins
   ${ATTACK_LEAD_MS} ms before media; with \`latchkey call\` it begins when that is started, which is
   earlier: ${leadsOf(results)}. It has no keys, and repeats nobody's packets.
@@ -101,7 +101,8 @@ ${CITED}
 ## What was not measured
 
 - rtpengine's forwarding in the kernel, other versions of it in this run, and its settings besides these; ICE and SRTP together, and DTLS-SRTP.
-- Other attacks than this one: above all a neighbour who repeats packets of the caller's, which SRTP makes no worse ([threats](threats.md)); lines with delay and loss; more than one call at a time; speed.
+- Other attacks than this one: above all a neighbour who repeats the caller's own packets from elsewhere, whose SRTP tags are right. What that gets with latchkey is in
+  [threats](threats.md); rtpengine was not asked. Lines with delay and loss; more than one call at a time; speed.
 - Delay here is next to nothing. latchkey waits for a round trip and the old path ([rule 5.11](protocol.md#5-what-a-verifier-does)) before it moves media: on a longer line that takes longer.
 
 ## How to repeat it
@@ -110,6 +111,7 @@ As root on Debian 12, with \`iproute2 nftables conntrack procps tcpdump python3 
 
     npm run compare                  # about ${Math.ceil(tookS / 60)} minutes; writes this page
     npm run compare -- --runs 1      # a look at it; writes nothing
+    RTPENGINE=PATH npm run compare   # another build; prints the page
 `;
 }
 

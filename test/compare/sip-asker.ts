@@ -11,6 +11,7 @@ const TLS_PORT = 5061;
 const name = `${process.pid}-${Date.now()}`;
 const socket = connect({ host: server, port: TLS_PORT, ca: readFileSync(certificate) });
 await once(socket, 'secureConnect');
+const pieces = socket.setEncoding('latin1')[Symbol.asyncIterator]() as AsyncIterator<string>;
 console.log(JSON.stringify({ event: 'ready' }));
 for await (const line of createInterface(process.stdin)) {
   request('INVITE', `<${uri}>`, JSON.parse(line) as string);
@@ -41,8 +42,9 @@ function request(method: 'INVITE' | 'ACK', to: string, sdp: string): void {
 async function answered(): Promise<{ to: string; sdp: string }> {
   let text = '';
   for (;;) {
-    const [piece] = (await once(socket, 'data')) as [Buffer];
-    text += piece.toString('latin1');
+    const piece = await pieces.next();
+    if (piece.done) throw new Error('the server closed the connection');
+    text += piece.value;
     for (let end = endOf(text); end !== undefined; text = text.slice(end), end = endOf(text)) {
       const [head = '', sdp = ''] = text.slice(0, end).split('\r\n\r\n');
       const status = Number(/^SIP\/2\.0 (\d{3})/.exec(head)?.[1]);
