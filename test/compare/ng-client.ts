@@ -7,10 +7,12 @@ import { createInterface } from 'node:readline';
 import bencode from 'bencode';
 
 const REPLY_MS = 200;
-const ATTEMPTS = 10;
+const ATTEMPTS = 50;
 
 const port = Number(process.argv[2]);
 const socket = createSocket('udp4');
+// Refused: the daemon does not listen yet. It is asked again.
+socket.on('error', () => undefined);
 socket.connect(port, '127.0.0.1');
 await once(socket, 'connect');
 let count = 0;
@@ -27,7 +29,7 @@ async function ask(cookie: string, command: object): Promise<Record<string, stri
   const datagram = Buffer.concat([Buffer.from(`${cookie} `), bencode.encode(command)]);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     socket.send(datagram);
-    const reply = await Promise.race([once(socket, 'message'), silence()]);
+    const reply = await Promise.race([once(socket, 'message').catch(silence), silence()]);
     const [bytes] = reply as [Buffer?];
     if (bytes?.toString('latin1').startsWith(`${cookie} `)) return read(bytes.subarray(cookie.length + 1));
   }
