@@ -18,6 +18,8 @@ import type { Forwarder, Variant } from './variant.js';
 /** Peers that prove their paths at once: their sockets are few then. */
 const AT_ONCE = 250;
 const PROOF_MS = 10_000;
+/** protocol.md 5.8: a path without an answer expires after 30 s. */
+const CONSENT_MS = 30_000;
 
 export interface NodeVariant {
   readonly name: string;
@@ -38,9 +40,10 @@ export function nodeVariant({ name, title, mode, io }: NodeVariant): Variant {
       const child = new VariantProcess();
       try {
         const { port } = await child.ask({ kind: 'open', mode, io, load }, 'open');
+        const provedAtMs = performance.now();
         if (load.isSrtp) await callWithKeys(child, load);
         else if (mode !== 'dgram') await prove(child, load);
-        return child.forwarder(port);
+        return child.forwarder(port, mode === 'dgram' || load.isSrtp ? Infinity : provedAtMs + CONSENT_MS);
       } catch (error) {
         await child.close();
         throw error;
@@ -83,8 +86,9 @@ class VariantProcess {
     });
   }
 
-  forwarder(port: number): Forwarder {
+  forwarder(port: number, openUntilMs: number): Forwarder {
     return {
+      openUntilMs,
       pid: this.#child.pid ?? 0,
       ports: [port],
       memory: async () => (await this.ask({ kind: 'memory' }, 'memory')).bytes,

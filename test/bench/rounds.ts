@@ -84,15 +84,18 @@ export async function measureTrial(
 
 async function measure(
   programs: NativePrograms,
-  { load }: Trial,
+  trial: Trial,
   variant: Variant,
   timing: Timing,
   packets: string | undefined,
 ): Promise<Sample> {
+  const { load } = trial;
   const forwarder = await variant.start(load);
   try {
     const memoryBytes = await forwarder.memory?.();
-    const report = await measureTraffic(programs, load, forwarder, timing, packets);
+    const report = await measureTraffic(programs, load, forwarder, { ...timing, ...trial.timing }, packets);
+    if (performance.now() > (forwarder.openUntilMs ?? Infinity))
+      throw new Error('consent ran out before the end: this machine is too slow for so many calls');
     if (report.arrived === 0) throw new Error('nothing came through');
     return { report, ...(memoryBytes !== undefined && { memoryBytes }) };
   } finally {

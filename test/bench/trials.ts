@@ -1,11 +1,14 @@
 // The loads, and who takes each. Only names and numbers: nothing runs here.
 import { PACED, calls, fanOut } from './load.js';
 import type { Load } from './load.js';
+import type { Timing } from './traffic.js';
 
 export interface Trial {
   readonly name: string;
   readonly title: string;
   readonly load: Load;
+  /** In place of the usual. */
+  readonly timing?: Partial<Timing>;
   /** By name; the yardstick first. */
   readonly variants: readonly string[];
 }
@@ -60,6 +63,8 @@ export const TRIALS: readonly Trial[] = [
     name: `growth-${sessions}`,
     title: `${sessions.toLocaleString('en')} sessions on one port, flat out`,
     load: calls(sessions / 2),
+    // So that each of 10,000 has spoken more than once before.
+    timing: { warmMs: 1500 },
     variants: GROWTH,
   })),
 ];
