@@ -149,9 +149,7 @@ function consentStep(
 function microsecondsOfTwoHmacs(count: number): number {
   const [key, message] = [randomBytes(32), randomBytes(MESSAGE_BYTES)];
   const startedMs = cpuMs();
-  let sum = 0;
-  for (let i = 0; i < 2 * count; i++) sum += createHmac('sha256', key).update(message).digest()[0]!;
-  if (sum === 0) throw new Error('nothing was hashed');
+  for (let i = 0; i < 2 * count; i++) createHmac('sha256', key).update(message).digest();
   return (1000 * (cpuMs() - startedMs)) / count;
 }
 
