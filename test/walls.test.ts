@@ -40,7 +40,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     node: true,
     packages: ['rtp.js'],
   },
-  'lib/capture': { rooms: ['lib/core', 'lib/wire'], node: true, packages: ['wavefile'] },
+  'lib/capture': { rooms: ['lib/core', 'lib/srtp', 'lib/wire'], node: true, packages: ['wavefile'] },
   'lib/audio': {
     rooms: ['lib/index.ts', 'lib/room', 'lib/core/index.ts', 'lib/wire'],
     node: true,

@@ -5,7 +5,7 @@
 import type { TransportAddress } from '../wire/address.js';
 import { formatAddress } from '../wire/address.js';
 import { Call } from './call.js';
-import type { SeenSip } from './call.js';
+import type { MediaDescription, SeenSip } from './call.js';
 import type { SignalledMedia } from './signalled-media.js';
 
 /** What only occurs in calls. */
@@ -60,15 +60,16 @@ export class CallLedger {
     return this.#codecs.get(formatAddress(address))?.get(payloadType);
   }
 
-  handle(seen: SeenSip): void {
+  /** The description that it brought, if it is a new one and there is room for it. */
+  handle(seen: SeenSip): MediaDescription | undefined {
     const { message } = seen;
     this.messages++;
     if (message.callId === '') {
       if (message.isCut) this.namelessMessages++;
-      return;
+      return undefined;
     }
     const call = this.#callOf(seen);
-    if (!call) return;
+    if (!call) return undefined;
     const described = call.descriptions.length;
     const size = message.sdp?.length ?? 0;
     const hasSpace = this.#sdpCharacters + size <= SDP_CHARACTERS_MAX;
@@ -76,12 +77,14 @@ export class CallLedger {
     const kept = hasSpace ? seen : { ...seen, message: { ...message, sdp: undefined } };
     if (call.handle(kept, this.#ladderMessages < LADDER_MESSAGES_MAX)) this.#ladderMessages++;
     if (call.descriptions.length > described) this.#sdpCharacters += size;
-    for (const { media } of call.descriptions.slice(described)) for (const one of media) this.#learn(one);
+    const [description] = call.descriptions.slice(described);
+    for (const one of description?.media ?? []) this.#learn(one);
+    return description;
   }
 
   #learn({ ufrag, password, rtp, codecs }: SignalledMedia): void {
     if (ufrag !== undefined && password !== undefined && this.#passwords.size < PASSWORDS_MAX)
-      this.#passwords.set(ufrag, password);
+      this.#passwords.set(ufrag, password());
     if (!rtp) return;
     const key = formatAddress(rtp);
     if (this.#codecs.has(key) || this.#codecs.size < ADDRESSES_MAX) this.#codecs.set(key, codecs);

@@ -35,8 +35,8 @@ export interface MediaDescription {
   /** Where the message came from: behind a NAT not what the SDP says. */
   readonly sipSource: TransportAddress;
   readonly media: readonly SignalledMedia[];
-  /** The session description itself; it may hold secrets. */
-  readonly sdp: string;
+  /** The session description itself. It may hold secrets: what prints the object prints none. */
+  readonly sdp: () => string;
 }
 
 /** One message of the ladder. */
@@ -276,7 +276,7 @@ export class Call {
       isCut,
       sipSource: source,
       media: media ?? [],
-      sdp: sdp ?? '',
+      sdp: () => sdp ?? '',
     };
     if (this.descriptions.length < DESCRIPTIONS_MAX) this.descriptions.push(description);
     return description;

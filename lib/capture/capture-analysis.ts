@@ -3,7 +3,8 @@
  * packets, so that a capture of any size costs a bounded amount of memory; what goes beyond is counted as left out.
  */
 import { classifyPacket } from '../wire/packet-class.js';
-import type { Call } from './call.js';
+import type { SrtpCrypto } from '../srtp/index.js';
+import type { Call, SeenSip } from './call.js';
 import { CallLedger } from './call-ledger.js';
 import type { CaptureReport } from './capture-report.js';
 import { describeCall, describeCopies, StreamDescriber } from './finding.js';
@@ -14,6 +15,7 @@ import { ProofLedger } from './proof-ledger.js';
 import { RtcpLedger } from './rtcp-ledger.js';
 import { maybeSip, parseSipMessage } from './sip-message.js';
 import type { SipMessage } from './sip-message.js';
+import { SrtpLedger } from './srtp-ledger.js';
 import { StreamMatcher } from './stream-matcher.js';
 import type { StreamMatch } from './stream-matcher.js';
 import type { CapturedDatagram, CapturedSip, CaptureSink } from './traffic.js';
@@ -43,10 +45,16 @@ export class CaptureAnalysis implements CaptureSink {
       this.#calls.codecAt(destination, type) ?? this.#calls.codecAt(source, type),
   );
   readonly #rtcp = new RtcpLedger();
+  readonly #srtp: SrtpLedger | undefined;
   readonly #proofs = new ProofLedger((ufrag) => this.#calls.passwordOf(ufrag));
   readonly #kinds: Record<string, number> = {};
   #startedMs: number | undefined;
   #endedMs = 0;
+
+  /** @param options `srtpCrypto`: the ciphers of SRTP. Without them no SRTP is judged. */
+  constructor({ srtpCrypto }: { readonly srtpCrypto?: SrtpCrypto } = {}) {
+    if (srtpCrypto) this.#srtp = new SrtpLedger(srtpCrypto);
+  }
 
   onDatagram(datagram: CapturedDatagram): void {
     this.#noteTime(datagram.timeMs);
@@ -54,22 +62,36 @@ export class CaptureAnalysis implements CaptureSink {
     const kind = classifyPacket(payload);
     if (kind === 'rtp') {
       this.#count('rtp');
-      this.#media.handleRtp(datagram);
+      const judged = this.#srtp?.judgeRtp(datagram);
+      this.#media.handleRtp(judged?.clear ? { ...datagram, payload: judged.clear } : datagram, judged);
       return;
     }
     if (kind === 'stun') this.#proofs.handleStun(datagram);
-    if (kind === 'rtcp') this.#rtcp.handleRtcp(datagram);
+    if (kind === 'rtcp') this.#noteRtcp(datagram);
     const isCut = datagram.cutBytes !== undefined;
     const message = kind !== 'rtcp' && kind !== 'stun' ? readSip(payload, isCut) : undefined;
     this.#count(message ? 'sip' : isHep(payload) ? 'hep' : kind);
-    if (message) this.#calls.handle({ ...datagram, transport: 'udp', message });
+    if (message) this.#noteSip({ ...datagram, transport: 'udp', message });
   }
 
   onSip(captured: CapturedSip): void {
     this.#noteTime(captured.timeMs);
     const message = parseSipMessage(captured.text);
     this.#count(message ? 'sip' : 'other');
-    if (message) this.#calls.handle({ ...captured, message });
+    if (message) this.#noteSip({ ...captured, message });
+  }
+
+  #noteSip(seen: SeenSip): void {
+    const description = this.#calls.handle(seen);
+    if (description)
+      this.#srtp?.noteDescription({
+        ...{ callId: seen.message.callId, description, destination: seen.destination },
+      });
+  }
+
+  #noteRtcp(datagram: CapturedDatagram): void {
+    const clear = this.#srtp ? this.#srtp.openRtcp(datagram) : datagram;
+    if (clear) this.#rtcp.handleRtcp(clear);
   }
 
   /** What was found; to be asked once, when all is read. */
@@ -78,7 +100,10 @@ export class CaptureAnalysis implements CaptureSink {
     const matcher = new StreamMatcher(calls, this.#proofs.paths);
     const { streams, matches } = this.#chooseStreams(matcher);
     const startedMs = this.#startedMs ?? 0;
-    const describer = new StreamDescriber({ calls, streams, matches, startedMs }, this.#proofs, this.#rtcp);
+    const found = { calls, streams, matches, startedMs };
+    const describer = new StreamDescriber(found, {
+      ...{ proofs: this.#proofs, rtcp: this.#rtcp, srtp: this.#srtp },
+    });
     for (const group of groupStreams(streams, matches))
       describer.note(group, findIntruders(group, this.#proofs));
     const own = new Map<Call, number[]>();

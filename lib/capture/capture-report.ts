@@ -6,6 +6,7 @@ import type { NatChange } from '../core/events.js';
 import type { CallOutcome } from './call.js';
 import type { IntruderReason } from './intruders.js';
 import type { ProofKind } from './proof-ledger.js';
+import type { SrtpReport } from './srtp-finding.js';
 import type { MatchBasis } from './stream-matcher.js';
 
 export interface CaptureReport {
@@ -67,7 +68,9 @@ export interface CallReport {
     readonly direction: string;
     readonly address: string | null;
     /** What the side offers to prove its address with. */
-    readonly proof: 'latch' | 'ice' | 'none';
+    readonly proof: 'latch' | 'ice' | 'srtp' | 'none';
+    /** The suites for which it has keys (`a=crypto`), in its order. */
+    readonly suites: readonly string[];
   }[];
   /** Indexes into the report's streams. */
   readonly streams: readonly number[];
@@ -133,6 +136,8 @@ export interface StreamReport {
     readonly maxJitterMs: number | null;
     readonly roundTrip: { readonly meanMs: number; readonly minMs: number; readonly maxMs: number } | null;
   } | null;
+  /** Null where neither SRTP was signalled nor a key agreed on. */
+  readonly srtp: SrtpReport | null;
   readonly firstMs: number;
   readonly lastMs: number;
   readonly firstFrame: number;

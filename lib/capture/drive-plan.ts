@@ -74,8 +74,8 @@ function exchangesOf({ descriptions, forks }: Call, server: Party): DriveExchang
         offeredMs: offer.atMs,
         answeredMs: description.atMs,
         isServerOffer: offer.party === server,
-        offer: offer.sdp,
-        answer: description.sdp,
+        offer: offer.sdp(),
+        answer: description.sdp(),
       });
       offer = undefined;
     }

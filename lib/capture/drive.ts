@@ -5,7 +5,7 @@
  * came after the server's. Two readings of the same capture: one for a `ChallengeSurvey`, one for this.
  */
 import { Engine, LatchkeyError } from '../core/index.js';
-import type { Component, Crypto, LatchEvent, Policy, Port, SdpSession } from '../core/index.js';
+import type { Component, Crypto, LatchEvent, Policy, Port, SdpSession, SrtpCrypto } from '../core/index.js';
 import { formatAddress } from '../wire/address.js';
 import type { TransportAddress } from '../wire/address.js';
 import { parseSdp, stripLatch } from '../wire/sdp.js';
@@ -26,6 +26,7 @@ export interface DriveOptions {
   /** When the capture began, in milliseconds since 1970. */
   readonly startedMs: number;
   readonly crypto: Crypto;
+  readonly srtpCrypto: SrtpCrypto;
   /** Of the core; `prefer` unless given. */
   readonly policy?: Policy;
   readonly onEvent: (event: DrivenEvent) => void;
@@ -41,7 +42,7 @@ export interface DriveSummary {
   readonly unmatched: number;
   /** Challenges of the server that were answered in the capture and that the core never asked. */
   readonly unasked: number;
-  /** Calls in which nobody proves an address: neither latch nor ICE was agreed on. */
+  /** Calls in which nobody proves an address: neither latch nor ICE nor keys of SRTP were agreed on. */
   readonly unprotected: readonly string[];
   /** Calls in which the server's own names and secrets cannot be made again: the core has others. */
   readonly foreign: readonly string[];
@@ -82,7 +83,7 @@ export class Drive implements CaptureSink {
   #delivered = 0;
 
   constructor(options: DriveOptions) {
-    const { survey, crypto, plans, startedMs, policy } = options;
+    const { survey, crypto, srtpCrypto, plans, startedMs, policy } = options;
     this.#options = options;
     this.#random = new CapturedRandom(survey.challenges, crypto);
     // Whoever drives a capture has its secrets already: none is given away here.
@@ -90,6 +91,7 @@ export class Drive implements CaptureSink {
       { allowInsecureSignalling: true, ...(policy && { policy }) },
       crypto,
       this.#random,
+      srtpCrypto,
     );
     for (const plan of plans) this.#schedule(plan, startedMs);
   }

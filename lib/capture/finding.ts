@@ -20,6 +20,8 @@ import type { RtcpLedger } from './rtcp-ledger.js';
 import type { SignalledMedia } from './signalled-media.js';
 import type { SourceChange } from './source-history.js';
 import { clockRateOf, isTelephoneEvent, staticCodec } from './static-codecs.js';
+import { describeSrtp } from './srtp-finding.js';
+import type { SrtpLedger } from './srtp-ledger.js';
 import type { StreamMatch } from './stream-matcher.js';
 
 /** An interface that is captured twice doubles nearly all; what networks double is far less. */
@@ -38,6 +40,14 @@ export interface FoundStreams {
   readonly startedMs: number;
 }
 
+/** What the packets beside RTP said. */
+export interface Ledgers {
+  readonly proofs: ProofLedger;
+  readonly rtcp: RtcpLedger;
+  /** Undefined where nobody judges SRTP. */
+  readonly srtp: SrtpLedger | undefined;
+}
+
 export class StreamDescriber {
   readonly #callIndex: ReadonlyMap<Call, number>;
   readonly #streamIndex: ReadonlyMap<MediaStream, number>;
@@ -46,9 +56,11 @@ export class StreamDescriber {
   readonly #paths = new Map<string, ProofPath[]>();
   readonly #startedMs: number;
   readonly #rtcp: RtcpLedger;
+  readonly #srtp: SrtpLedger | undefined;
 
-  constructor({ calls, streams, matches, startedMs }: FoundStreams, proofs: ProofLedger, rtcp: RtcpLedger) {
+  constructor({ calls, streams, matches, startedMs }: FoundStreams, { proofs, rtcp, srtp }: Ledgers) {
     this.#rtcp = rtcp;
+    this.#srtp = srtp;
     this.#callIndex = new Map(calls.map((call, index) => [call, index]));
     this.#streamIndex = new Map(streams.map((stream, index) => [stream, index]));
     this.#matches = matches;
@@ -79,6 +91,7 @@ export class StreamDescriber {
       intruders.some(({ source }) => isSameAddress(source.address, address));
     const codec = codecOf(payloadType, match);
     const duplicates = duplicatesOf(stream, genuine);
+    const srtp = describeSrtp(stream, match, this.#srtp);
     const blind = forecastBlindLatch(stream, changes, isStranger);
     return {
       ssrc: stream.ssrc,
@@ -101,8 +114,10 @@ export class StreamDescriber {
         stream.packets - duplicates >= TWICE_MIN && duplicates >= TWICE_SHARE * (stream.packets - duplicates),
       restarts: stream.restarts.map((atMs) => this.#sinceStart(atMs)),
       ...this.#timingOf(stream, codec),
-      dtmf: this.#dtmfOf(stream, match),
+      // Of what nobody has decrypted, keys would be noise.
+      dtmf: srtp && srtp.authentic === 0 ? null : this.#dtmfOf(stream, match),
       rtcp: this.#rtcpOf(stream, codec),
+      srtp,
       firstMs: this.#sinceStart(stream.firstMs),
       lastMs: this.#sinceStart(stream.lastMs),
       firstFrame: stream.firstFrame,
@@ -249,11 +264,18 @@ export function describeCall(
         kind: one.kind,
         direction: one.direction,
         address: one.rtp ? formatAddress(one.rtp) : null,
-        proof: one.latchTag !== undefined ? 'latch' : one.ufrag !== undefined ? 'ice' : 'none',
+        proof: proofOf(one),
+        suites: one.keys.map(({ suite }) => suite.name),
       })),
     ),
     streams: indexes,
   };
+}
+
+function proofOf({ latchTag, ufrag, keys }: SignalledMedia): 'latch' | 'ice' | 'srtp' | 'none' {
+  if (latchTag !== undefined) return 'latch';
+  if (ufrag !== undefined) return 'ice';
+  return keys.length > 0 ? 'srtp' : 'none';
 }
 
 /** What is in the capture twice: most of some stream, or most of the SIP messages over UDP. */

@@ -1,7 +1,8 @@
 /*
  * Which sources sent into a stream's destination without belonging there. With latch or ICE messages in the capture,
- * those that never proved themselves; without, a source beside the one that the signalling and the order of events point
- * to, unless it took over from it as after a NAT's rebinding. Without keys that is evidence and not proof.
+ * those that never proved themselves; with keys of SRTP, those whose packets are not under them; without, a source beside the
+ * one that the signalling and the order of events point to, unless it took over from it as after a NAT's rebinding. Without keys
+ * that is evidence and not proof.
  */
 import type { TransportAddress } from '../wire/address.js';
 import { formatAddress, isSameAddress } from '../wire/address.js';
@@ -16,9 +17,11 @@ import type { ProofLedger } from './proof-ledger.js';
 /**
  * `unverified`: others proved themselves at this destination by latch or ICE, this source never did;
  * `same-ssrc`: it sent the stream's SSRC while the source before it went on;
- * `other-ssrc`: it sent another SSRC beside the stream, or after it from an address that nobody signalled.
+ * `other-ssrc`: it sent another SSRC beside the stream, or after it from an address that nobody signalled;
+ * `forged`: what others sent was under the key that was agreed on for SRTP, and none of its packets is;
+ * `copied`: all of its packets had come from elsewhere before.
  */
-export type IntruderReason = 'unverified' | 'same-ssrc' | 'other-ssrc';
+export type IntruderReason = 'unverified' | 'same-ssrc' | 'other-ssrc' | 'forged' | 'copied';
 
 export interface Intruder {
   readonly stream: MediaStream;
@@ -36,6 +39,8 @@ interface Sender {
   isSignalled: boolean;
   /** What speaks for it; compared only. */
   rank: number;
+  /** Of its packets, by the keys of SRTP that the capture shows. */
+  readonly srtp: { authentic: number; wrongTag: number; repeated: number };
 }
 
 /** Packets that were under way when the source changed do not make two sources at the same time. */
@@ -73,19 +78,30 @@ export function findIntruders(group: StreamGroup, proofs: ProofLedger): Intruder
   const [anchor] = [...senders].sort((a, b) => b.rank - a.rank || a.firstMs - b.firstMs);
   if (!anchor) return [];
   const isProofSeen = senders.some(({ isProven }) => isProven);
+  const isKeySeen = senders.some(({ srtp }) => srtp.authentic > 0);
   const line = [anchor];
+  const judgeByPlace = (sender: Sender): IntruderReason | undefined => {
+    if (!isProofSeen) return judge(sender, line, group.match !== undefined);
+    return sender.isProven ? undefined : 'unverified';
+  };
   const intruders: Intruder[] = [];
   for (const sender of senders) {
     if (sender === anchor) continue;
-    const reason = isProofSeen
-      ? sender.isProven
-        ? undefined
-        : 'unverified'
-      : judge(sender, line, group.match !== undefined);
+    const reason = isKeySeen && isJudged(sender) ? judgeByKey(sender) : judgeByPlace(sender);
     if (reason === undefined) line.push(sender);
     else intruders.push(...sender.parts.map((part) => ({ ...part, reason })));
   }
   return intruders;
+}
+
+function isJudged({ srtp: { authentic, wrongTag, repeated } }: Sender): boolean {
+  return authentic + wrongTag + repeated > 0;
+}
+
+/** A right tag says more than any address. */
+function judgeByKey({ srtp: { authentic, wrongTag } }: Sender): IntruderReason | undefined {
+  if (authentic > 0) return undefined;
+  return wrongTag > 0 ? 'forged' : 'copied';
 }
 
 function judge(
@@ -125,11 +141,14 @@ function listSenders({ destination, match, streams }: StreamGroup, proofs: Proof
       let sender = senders.get(key);
       if (!sender) {
         const { address, firstMs, lastMs } = source;
-        sender = { address, parts: [], firstMs, lastMs, isProven: false, isSignalled: false, rank: 0 };
+        const srtp = { authentic: 0, wrongTag: 0, repeated: 0 };
+        sender = { address, parts: [], firstMs, lastMs, isProven: false, isSignalled: false, rank: 0, srtp };
         senders.set(key, sender);
       }
       sender.parts.push({ stream, source });
       sender.lastMs = Math.max(sender.lastMs, source.lastMs);
+      for (const judgement of ['authentic', 'wrongTag', 'repeated'] as const)
+        sender.srtp[judgement] += source.srtp?.[judgement] ?? 0;
     }
   }
   for (const sender of senders.values()) weigh(sender, destination.address, match, proofs);
@@ -148,6 +167,7 @@ function weigh(
   const paths = [proofs.path(address, destination), proofs.path(destination, address)];
   sender.isProven = paths.some((path) => (path?.answers ?? 0) > 0);
   if (sender.isProven) sender.rank += 64;
+  if (sender.srtp.authentic > 0) sender.rank += 128;
   if (!match) return;
   const described = match.call.descriptions.filter(({ party }) => party === match.sender);
   const all = described.flatMap(({ media }) => media);

@@ -4,6 +4,7 @@
  */
 import type { TransportAddress } from '../wire/address.js';
 import { readUint32 } from '../wire/big-endian.js';
+import type { JudgedSrtp } from './srtp-ledger.js';
 import type { CapturedDatagram } from './traffic.js';
 import { MediaEndpoint } from './media-endpoint.js';
 import { MediaStream } from './media-stream.js';
@@ -46,8 +47,8 @@ export class MediaLedger {
     return this.#place(address)?.endpoint;
   }
 
-  /** One datagram that `classifyPacket` calls `rtp`. */
-  handleRtp(datagram: CapturedDatagram): void {
+  /** One datagram that `classifyPacket` calls `rtp`; where it is SRTP that was opened, in clear. */
+  handleRtp(datagram: CapturedDatagram, judged?: JudgedSrtp): void {
     const { payload, source, destination } = datagram;
     const to = this.#placeOf(destination);
     if (!to) {
@@ -61,7 +62,7 @@ export class MediaLedger {
       const endpoint = this.#placeOf(source)?.endpoint;
       from = endpoint && stream.begin(endpoint, datagram);
     }
-    const isNew = stream.add(from, datagram);
+    const isNew = stream.add(from, datagram, judged);
     // What came twice left once.
     if (from && isNew) {
       to.endpoint.noteReceived(from.target);

@@ -5,11 +5,15 @@
 import type { TransportAddress } from '../wire/address.js';
 import type { LatchTarget, MediaEndpoint } from './media-endpoint.js';
 import type { SequenceCount, SequenceStep } from './sequence-count.js';
+import type { JudgedSrtp } from './srtp-ledger.js';
+import { SrtpCount } from './srtp-count.js';
 
 export class MediaSource {
   lastMs: number;
   /** How many packets the stream had with the last one from here. */
   lastOfStream = 0;
+  /** What its packets are worth as SRTP; undefined where no key was agreed on for any of them. */
+  srtp: SrtpCount | undefined;
   #payloadType = -1;
   #otherTypes: Set<number> | undefined;
 
@@ -35,6 +39,10 @@ export class MediaSource {
 
   get payloadTypes(): number[] {
     return [this.#payloadType, ...(this.#otherTypes ?? [])];
+  }
+
+  noteJudged(judged: JudgedSrtp): void {
+    (this.srtp ??= new SrtpCount()).add(judged);
   }
 
   add(sequence: number, payloadType: number, nowMs: number): SequenceStep {

@@ -12,6 +12,7 @@ import { SequenceCount } from './sequence-count.js';
 import { SourceHistory } from './source-history.js';
 import { isTelephoneEvent, staticCodec } from './static-codecs.js';
 import { TelephoneEvents } from './telephone-events.js';
+import type { JudgedSrtp } from './srtp-ledger.js';
 import type { CapturedDatagram } from './traffic.js';
 
 /** Where a type means what the signalling of this destination or source says. */
@@ -98,9 +99,9 @@ export class MediaStream {
 
   /**
    * Takes one packet; `source` is one that `find` or `begin` gave, or undefined where there are too many. False for one that had
-   * come from there before.
+   * come from there before. Of SRTP that was opened the datagram is in clear.
    */
-  add(source: MediaSource | undefined, datagram: CapturedDatagram): boolean {
+  add(source: MediaSource | undefined, datagram: CapturedDatagram, judged?: JudgedSrtp): boolean {
     const { payload, timeMs, frame = 0 } = datagram;
     const sequence = readUint16(payload, 2);
     if (timeMs > this.lastMs) this.lastMs = timeMs;
@@ -112,6 +113,7 @@ export class MediaStream {
       this.unlistedPackets++;
       return true;
     }
+    if (judged) source.noteJudged(judged);
     const { history, count } = this;
     if (source !== history.current || this.sources.length > 1)
       history.take(sequence, { atMs: timeMs, frame, source, sentBefore: this.destination.sent }, count);
@@ -130,7 +132,7 @@ export class MediaStream {
     if (step === 'again') return false;
     if (source !== history.current || step === 'stray') return true;
     this.arrivals.noteArrival(timeMs, Math.max(0, count.lost - missing));
-    this.#measure(datagram, type, timeMs);
+    this.#measure(datagram, type, timeMs, judged?.clear !== undefined || !judged);
     return true;
   }
 
@@ -141,7 +143,12 @@ export class MediaStream {
   }
 
   /** Events of keys last longer than their packets are apart: they say nothing of the network. */
-  #measure({ payload, cutBytes = 0 }: CapturedDatagram, type: number, timeMs: number): void {
+  #measure(
+    { payload, cutBytes = 0 }: CapturedDatagram,
+    type: number,
+    timeMs: number,
+    isClear: boolean,
+  ): void {
     const timestamp = readUint32(payload, 4);
     if (type >= FIRST_DYNAMIC_TYPE) {
       const codec = this.#codec(type);
@@ -149,7 +156,8 @@ export class MediaStream {
       if (isSignalled || codec === undefined) {
         const at = payloadOffset(payload);
         const isEvent = isSignalled || payload.length + cutBytes - at === EVENT_BYTES;
-        if (isEvent) (this.events ??= new TelephoneEvents()).take(type, payload, at, timestamp, timeMs);
+        if (isEvent && isClear)
+          (this.events ??= new TelephoneEvents()).take(type, payload, at, timestamp, timeMs);
         if (isEvent) return;
       }
     }

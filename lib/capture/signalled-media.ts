@@ -7,6 +7,8 @@ import type { TransportAddress } from '../wire/address.js';
 import { normaliseIp, parseIp } from '../wire/address.js';
 import { parseSdp, stripLatch } from '../wire/sdp.js';
 import type { Direction, Sdp, SdpMedia } from '../wire/sdp.js';
+import { signalledKeys } from './signalled-key.js';
+import type { SignalledKey } from './signalled-key.js';
 
 /** One media section, as one side signalled it. */
 export interface SignalledMedia {
@@ -14,8 +16,12 @@ export interface SignalledMedia {
   /** `audio`, `video`, … as sent. */
   readonly kind: string;
   readonly direction: Direction;
+  /** The protocol of its line: `RTP/SAVP`. */
+  readonly profile: string;
   /** Where RTP is to go; undefined for a host name, the zero address of an old-style hold, or port 0. */
   readonly rtp: TransportAddress | undefined;
+  /** Where RTCP is to go, if not to `rtp`; undefined likewise. */
+  readonly rtcp: TransportAddress | undefined;
   /** ICE candidates for RTP over UDP, `rtp` itself left out. */
   readonly candidates: readonly TransportAddress[];
   readonly formats: readonly string[];
@@ -23,9 +29,11 @@ export interface SignalledMedia {
   readonly codecs: ReadonlyMap<number, string>;
   readonly ssrcs: readonly number[];
   readonly ufrag: string | undefined;
-  /** A secret. */
-  readonly password: string | undefined;
+  /** A secret: what prints the object prints no secret. */
+  readonly password: (() => string) | undefined;
   readonly latchTag: string | undefined;
+  /** What it may protect its packets with (`a=crypto`, RFC 4568): a key a line, of the lines that can be used. */
+  readonly keys: readonly SignalledKey[];
 }
 
 const CANDIDATES_MAX = 16;
@@ -51,19 +59,23 @@ function parseLoosely(text: string): Sdp | undefined {
 function signalledOf(media: SdpMedia, sdp: Sdp): SignalledMedia {
   const transport = sdp.media[media.transport] ?? media;
   const rtp = transportAddress(transport.address, transport.port);
+  const { ice } = transport;
   const lines = sdp.text.slice(media.start, media.end).split(/[\r\n]+/);
   return {
     index: media.index,
     kind: media.kind,
     direction: media.direction,
+    profile: media.protocol,
     rtp,
+    rtcp: transportAddress(transport.rtcp.address, transport.rtcp.port),
     candidates: candidatesIn(lines).filter((candidate) => !isSame(candidate, rtp)),
     formats: media.formats,
     codecs: media.rtpmaps,
     ssrcs: ssrcsIn(lines),
-    ufrag: transport.ice?.ufrag,
-    password: transport.ice?.pwd,
+    ufrag: ice?.ufrag,
+    password: ice && (() => ice.pwd),
     latchTag: transport.latch?.tag,
+    keys: signalledKeys(media),
   };
 }
 

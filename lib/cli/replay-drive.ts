@@ -11,6 +11,7 @@ import type { DrivenEvent, DriveSummary } from '../capture/drive.js';
 import type { DrivePlan } from '../capture/drive-plan.js';
 import type { Policy } from '../core/index.js';
 import { nodeCrypto } from '../net/node-crypto.js';
+import { nodeSrtpCrypto } from '../net/node-srtp-crypto.js';
 import { parseIp } from '../wire/index.js';
 import { fieldsOf, flatten, readable } from './event-log.js';
 import type { Fields } from './event-log.js';
@@ -144,7 +145,14 @@ export async function driveFiles({
     );
   const events: DrivenEvent[] = [];
   const drive = new Drive({
-    ...{ plans, survey, startedMs: report.startedMs ?? 0, crypto: nodeCrypto, ...(policy && { policy }) },
+    ...{
+      plans,
+      survey,
+      startedMs: report.startedMs ?? 0,
+      crypto: nodeCrypto,
+      srtpCrypto: nodeSrtpCrypto,
+      ...(policy && { policy }),
+    },
     onEvent: (event) => events.push(event),
   });
   await readCaptureFiles(files, drive);
@@ -183,7 +191,10 @@ function lacks({ unmatched, unasked, unprotected, foreign, unread }: DriveSummar
     calls.map((call) => `call ${printable(call, 80)}: ${what}`);
   return [
     ...lines,
-    ...each(unprotected, 'neither latch nor ICE was agreed on, so the core verifies nobody'),
+    ...each(
+      unprotected,
+      'neither latch nor ICE nor a key of SRTP was agreed on, so the core verifies nobody',
+    ),
     ...each(foreign, "missing: the server's tags or fragments are not of the core's making; it has others"),
     ...each(unread, 'an offer or answer is missing, or is none that the core takes under this policy'),
   ];

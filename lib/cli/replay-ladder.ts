@@ -120,8 +120,9 @@ function messageRow(
 
 function notesOf({ media, role, isCut }: MediaDescription): string[] {
   if (media.length === 0 && isCut) return [`${role}, cut off`];
-  return media.map(({ kind, rtp, direction, ufrag, latchTag }) => {
-    const proof = latchTag !== undefined ? ' latch' : ufrag !== undefined ? ' ice' : '';
+  return media.map(({ kind, rtp, direction, ufrag, latchTag, keys }) => {
+    const found = latchTag !== undefined ? ' latch' : ufrag !== undefined ? ' ice' : '';
+    const proof = keys.length > 0 ? `${found} srtp` : found;
     const way = direction === 'sendrecv' ? '' : ` ${direction}`;
     return `${role} ${kind} ${rtp ? formatAddress(rtp) : 'nowhere'}${way}${proof}`;
   });
@@ -178,6 +179,8 @@ const REASONS = {
   unverified: 'never verified',
   'same-ssrc': 'while the sender went on',
   'other-ssrc': 'another SSRC',
+  forged: 'wrong tags',
+  copied: 'copies',
 } as const;
 
 function parseEnd(text: string): TransportAddress {

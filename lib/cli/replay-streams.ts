@@ -59,6 +59,7 @@ function remarks(stream: StreamReport, { calls, startedMs }: CaptureReport): str
     lines.push(`at ${seconds(atMs)} (${clock(start + atMs)}, frame ${frame}) it went on from ${source}`);
   const proof = proofRemark(latch);
   if (proof) lines.push(proof);
+  if (stream.srtp) lines.push(...srtpRemarks(stream.srtp));
   for (const one of intruders)
     lines.push(
       `intruder ${one.source}: ${plural(one.packets, 'packet')} from ${seconds(one.firstMs)} (frame ${one.firstFrame}), ${REASONS[one.reason]}`,
@@ -120,6 +121,8 @@ const REASONS = {
   unverified: 'never verified while others were',
   'same-ssrc': 'the same SSRC while the sender went on',
   'other-ssrc': 'another SSRC, and not signalled',
+  forged: 'under no key that was agreed on',
+  copied: 'all copies of packets that had come before',
 } as const;
 
 function natRemark({ signalled, mapping, nat, natEnd }: StreamReport): string {
@@ -140,6 +143,36 @@ function proofRemark({ kind, messages, verified, integrity }: StreamReport['latc
   const who = verified.length > 0 ? `verified ${verified.join(', ')}` : 'nobody verified';
   return `${kind}: ${who}; ${counts.join(', ')}${checked}`;
 }
+
+/** By the keys that stood in the signalling, which are not printed. */
+function srtpRemarks({ suite, rtcp, findings, ...count }: NonNullable<StreamReport['srtp']>): string[] {
+  const lines = findings.map((finding) => SRTP_FINDINGS[finding]);
+  if (suite === null) return lines;
+  const { authentic, wrongTag, repeated, unjudged } = count;
+  const rest = [
+    ...(wrongTag > 0 ? [`${wrongTag} with a wrong tag`] : []),
+    ...(repeated > 0 ? [`${repeated} repeated`] : []),
+    ...(unjudged > 0 ? [`${unjudged} not judged, without their key or cut short`] : []),
+  ];
+  const reports = rtcp
+    ? `; RTCP: ${rtcp.authentic} authentic, ${rtcp.wrongTag + rtcp.shortTag} with a wrong tag, ${rtcp.repeated} repeated`
+    : '';
+  const told = 'by the key that its signalling shows to whoever reads it';
+  return [
+    `SRTP, ${suite}, ${told}: ${[`${plural(authentic, 'packet')} authentic`, ...rest].join(', ')}${reports}`,
+    ...lines,
+  ];
+}
+
+const SRTP_FINDINGS = {
+  dtls: 'SRTP with keys of a DTLS handshake: key not in the capture, so nothing is said of its integrity',
+  'no-key': 'SRTP: key not in the capture, so nothing is said of its integrity',
+  'none-authentic':
+    'no integrity: SRTP was agreed on, and not one packet is under the key: they have another one, or none',
+  forged: 'forged: packets under its SSRC that are not under its key, from wherever they came',
+  'short-rtcp-tags':
+    'its RTCP has tags of 32 bits, where RFC 4568 section 6.2.2 has 80 (ffmpeg does that): whoever keeps to it drops them',
+} as const;
 
 /** Worth a word only where a blind latch would have been wrong. */
 function blindRemarks({ latch: { blind } }: StreamReport): string[] {

@@ -12,6 +12,7 @@ import { ChallengeSurvey } from '../capture/challenge-survey.js';
 import { planDrive } from '../capture/drive-plan.js';
 import type { CaptureSink } from '../capture/traffic.js';
 import type { Policy } from '../core/index.js';
+import { nodeSrtpCrypto } from '../net/node-srtp-crypto.js';
 import { Failure, unreadable } from '../phone/failure.js';
 import { driveFiles, driveLines, readSessionFile } from './replay-drive.js';
 import type { DriveReport } from './replay-drive.js';
@@ -59,7 +60,7 @@ export function registerReplay(program: Command): void {
 async function replay(files: readonly string[], options: ReplayOptions): Promise<void> {
   refuseContradictions(files, options);
   const given = options.session === undefined ? undefined : readSessionFile(options.session);
-  const analysis = new CaptureAnalysis();
+  const analysis = new CaptureAnalysis({ srtpCrypto: nodeSrtpCrypto });
   const survey = options.drive ? new ChallengeSurvey() : undefined;
   const summary = await readCaptureFiles(files, survey ? both(analysis, survey) : analysis).catch(
     (error: unknown) => {

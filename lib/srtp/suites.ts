@@ -8,8 +8,8 @@ export interface SrtpSuite {
   readonly keySizeBytes: 16 | 24 | 32;
   readonly saltSizeBytes: 12 | 14;
   readonly rtpTagSizeBytes: 4 | 10 | 16;
-  /** The short tags are for RTP alone (RFC 4568 6.2.2). */
-  readonly rtcpTagSizeBytes: 10 | 16;
+  /** The short tags are for RTP alone (RFC 4568 6.2.2): 4 is for who wants to recognise a sender that has them here too. */
+  readonly rtcpTagSizeBytes: 4 | 10 | 16;
 }
 
 /** Best first. */

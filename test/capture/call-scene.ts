@@ -3,6 +3,7 @@
 import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
 import type { CapturedDatagram } from '../../lib/capture/traffic.js';
 import type { CaptureReport, StreamReport } from '../../lib/capture/capture-report.js';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import type { TransportAddress } from '../../lib/wire/index.js';
 
 /** `10.0.1.2:40000`, IPv4 only. */
@@ -97,7 +98,7 @@ export class CallScene {
   }
 
   report(): CaptureReport {
-    const analysis = new CaptureAnalysis();
+    const analysis = new CaptureAnalysis({ srtpCrypto: nodeSrtpCrypto });
     for (const datagram of this.inOrder()) analysis.onDatagram(datagram);
     return analysis.finish().report;
   }

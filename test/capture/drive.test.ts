@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { ChallengeSurvey } from '../../lib/capture/challenge-survey.js';
 import { PcapWriter, readDatagrams } from '../../lib/capture/index.js';
 import type { CapturedDatagram } from '../../lib/capture/index.js';
@@ -31,7 +32,7 @@ const read = (name: string, side: Side): CapturedDatagram[] => [
 const sessionOf = (name: string) => readSessionFile(pathOf(name, 'session.json'));
 
 async function drive(file: string, plans?: readonly DrivePlan[]) {
-  const [analysis, survey] = [new CaptureAnalysis(), new ChallengeSurvey()];
+  const [analysis, survey] = [new CaptureAnalysis({ srtpCrypto: nodeSrtpCrypto }), new ChallengeSurvey()];
   for (const datagram of readDatagrams(readFileSync(file))) {
     analysis.onDatagram(datagram);
     survey.onDatagram(datagram);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { CaptureReader } from '../../lib/capture/capture-reader.js';
 import { parseSipMessage } from '../../lib/capture/sip-message.js';
 import { Prng } from '../support/prng.js';
@@ -14,7 +15,7 @@ const captures = (): string[] => [...fixtureCaptures(), ...sharedCaptures()];
 
 /** Reads the bytes and reports; what is said must hold together. */
 function analyse(bytes: Uint8Array): { packets: number; isDamaged: boolean } {
-  const analysis = new CaptureAnalysis();
+  const analysis = new CaptureAnalysis({ srtpCrypto: nodeSrtpCrypto });
   const reader = new CaptureReader(analysis);
   reader.push(bytes);
   const summary = reader.end();

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { basename, dirname } from 'node:path';
 import { readCaptureFile } from '../../lib/capture/capture-file.js';
 import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import type { CaptureReport } from '../../lib/capture/capture-report.js';
 import { fixtureCaptures, needProgram, sharedCaptures, tshark } from './oracles.js';
 
@@ -53,7 +54,7 @@ const CALL_METHODS = ['INVITE', 'ACK', 'BYE', 'CANCEL', 'PRACK', 'UPDATE'];
 const nameOf = (file: string): string => `${basename(dirname(file))}/${basename(file)}`;
 
 async function replay(file: string): Promise<CaptureReport> {
-  const analysis = new CaptureAnalysis();
+  const analysis = new CaptureAnalysis({ srtpCrypto: nodeSrtpCrypto });
   const { error } = await readCaptureFile(file, analysis);
   assert.equal(error, undefined);
   return analysis.finish().report;

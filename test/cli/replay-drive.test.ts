@@ -48,7 +48,7 @@ describe('latchkey replay --drive', function () {
   it('drives a call out of SIP in the clear, and says that nothing protects it', () => {
     const { stdout, status } = run('fixtures/sipp/call.pcap', '--drive');
     assert.equal(status, 0);
-    assert.match(stdout, /neither latch nor ICE was agreed on/);
+    assert.match(stdout, /neither latch nor ICE nor a key of SRTP was agreed on/);
   });
 
   it('ends with 1 where no call has an offer and an answer', () => {

@@ -1,5 +1,6 @@
 // Hostile inputs for the readers of captures: the files, what is put together from packets, and the messages in it.
 import { CaptureAnalysis } from '../../lib/capture/capture-analysis.js';
+import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { CaptureReader } from '../../lib/capture/index.js';
 import { parseSipMessage } from '../../lib/capture/sip-message.js';
 import { SignallingStream } from '../../lib/capture/signalling-stream.js';
@@ -230,7 +231,7 @@ const mediaShapes: Record<string, MediaShape> = {
 };
 
 const analyseMedia = (packets: readonly Uint8Array[]): unknown => {
-  const analysis = new CaptureAnalysis();
+  const analysis = new CaptureAnalysis({ srtpCrypto: nodeSrtpCrypto });
   const destination = { address: '203.0.113.1', port: 6000 };
   for (const [i, packet] of packets.entries())
     analysis.onDatagram({

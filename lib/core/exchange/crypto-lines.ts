@@ -16,7 +16,7 @@ import { createSrtpKey, type Halves } from './halves.js';
 import type { Stance } from './stance.js';
 
 /** A line of the peer's whose keys we can use. */
-interface UsableLine {
+export interface UsableLine {
   readonly tag: number;
   readonly suite: SrtpSuite;
   readonly keys: readonly CryptoKey[];

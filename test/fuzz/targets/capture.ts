@@ -1,6 +1,7 @@
 // Captures: the file as it is, pcap and pcapng, through the reader and the analysis. In pieces of any size it must give
 // what it gives in one.
 import { CaptureAnalysis } from '../../../lib/capture/capture-analysis.js';
+import { nodeSrtpCrypto } from '../../../lib/net/node-srtp-crypto.js';
 import { CaptureReader } from '../../../lib/capture/capture-reader.js';
 import type { CapturedDatagram, CapturedSip, CaptureSink } from '../../../lib/capture/traffic.js';
 import { existsSync, readFileSync } from 'node:fs';
@@ -13,7 +14,7 @@ function trace(
   bytes: Uint8Array,
   pieces: (rest: number) => number,
 ): { text: string; analysis: CaptureAnalysis } {
-  const analysis = new CaptureAnalysis();
+  const analysis = new CaptureAnalysis({ srtpCrypto: nodeSrtpCrypto });
   const heard: string[] = [];
   const address = ({ source, destination }: CapturedDatagram | CapturedSip): string =>
     `${source.address}|${source.port}>${destination.address}|${destination.port}`;
@@ -117,6 +118,7 @@ export const target: Target = {
     yield new Uint8Array(PCAPNG);
     for (const name of [
       'baresip/call.pcap',
+      'baresip-srtp/call.pcap',
       'sipp/call.pcap',
       'nat-rebinding/client.pcap',
       'nat-bleed/server.pcap',
