@@ -44,6 +44,11 @@ export const TRUST_ROWS: readonly OptionRow[] = [
 export const DOCTOR_ROWS: readonly OptionRow[] = [
   ...TRUST_ROWS,
   {
+    flag: '--srtp',
+    default: 'off',
+    text: 'call as a phone does that has SRTP with keys in its SDP, and neither latch nor ICE: over TLS or WSS',
+  },
+  {
     flag: '--duration <seconds>',
     default: '20',
     text: 'say what is known after that long, whatever is under way: a name, a connection, the call or its end',

@@ -11,11 +11,13 @@ export interface Facts {
   /** The certificate was not verified, because the user said so. */
   readonly isInsecure: boolean;
   /** What was agreed on; where that is nothing, `legacy` if the server sends media to wherever it comes from. */
-  readonly protection: 'latch' | 'ice' | 'legacy' | 'none';
-  /** The suite in the server's answer; undefined where it has no latch. */
+  readonly protection: 'latch' | 'ice' | 'srtp' | 'legacy' | 'none';
+  /** The suite in the server's answer: of latch, or of SRTP; undefined where it has neither. */
   readonly suite: string | undefined;
-  /** A challenge of the server's was answered, or a check that ICE makes. */
+  /** A challenge of the server's was answered, or a check that ICE makes; media came back under the server's key of SRTP. */
   readonly isVerified: boolean;
+  /** Of a call as a phone makes it that has SRTP alone (`--srtp`). */
+  readonly srtp?: SrtpFacts;
   /** The server's media address, `address:port`. */
   readonly media: string | undefined;
   readonly signalled: string | null;
@@ -27,15 +29,27 @@ export interface Facts {
   readonly roundTripsMs: readonly number[];
 }
 
+/** What became of packets in a call with SRTP. */
+export interface SrtpFacts {
+  /** What was under no key of the call came back as media. */
+  readonly forgeryHeard: boolean;
+  /** A port that had shown no key was sent media. */
+  readonly strangerFollowed: boolean;
+  /** From the first packet under our key from another port to the media that came there; null where none did. */
+  readonly followedMs: number | null;
+}
+
 type Protection = Facts['protection'] | 'direct';
 
 /** What doctor may come to, in the words of the events; docs/doctor.md has a part for each. */
 export const VERDICTS = [
-  ...(['direct', 'latch', 'ice'] as const),
+  ...(['direct', 'latch', 'ice', 'srtp'] as const),
   /** Nothing protects the call: what was agreed on, or what takes the place of that. */
   ...(['legacy', 'none'] as const),
-  /** Latch or ICE was agreed on, and nothing of it was seen; its key could be read; nobody vouches for who has it. */
+  /** Latch, ICE or SRTP was agreed on, and nothing of it was seen; its key could be read; nobody vouches for who has it. */
   ...(['unanswered', 'clear', 'insecure'] as const),
+  /** SRTP was agreed on, and what is not under its key counts too. */
+  ...(['forgeable'] as const),
   /** There was no call. */
   ...(['unreachable', 'untrusted', 'rejected', 'timeout'] as const),
 ] as const;
@@ -57,6 +71,8 @@ export interface Diagnosis {
   /** What a server of ours makes of such a peer, by its policy. */
   readonly policies: Readonly<Record<Policy, Protection | 'refused'>>;
   readonly suite: string | null;
+  /** Null without `--srtp`, and where the server has no key for us. */
+  readonly srtp: SrtpFacts | null;
   readonly signalling: Facts['signalling'];
   readonly certificate: 'verified' | 'not verified' | 'none';
   /** Why nothing protects the call; null where something does. */
@@ -80,8 +96,9 @@ export function diagnose(facts: Facts): Diagnosis {
     ...{ verdict, page: pageOf(verdict) },
     protected: why === undefined,
     protection,
-    policies: underPolicies(protection),
+    policies: underPolicies(protection, signalling),
     suite: facts.suite ?? null,
+    srtp: (facts.suite !== undefined && facts.srtp) || null,
     signalling,
     certificate: !hasCertificate(facts.transport) ? 'none' : facts.isInsecure ? 'not verified' : 'verified',
     why: why ?? null,
@@ -100,39 +117,49 @@ export function describeDiagnosis(diagnosis: Diagnosis, facts: Facts): string {
     describeProtection(diagnosis, facts),
     describePolicies(diagnosis),
     describeNat(diagnosis),
+    ...describeMove(diagnosis),
     describeRoundTrip(diagnosis),
     `more: ${diagnosis.page}`,
   ].join('\n');
 }
 
 /** protocol.md 7. */
-function underPolicies(protection: Protection): Diagnosis['policies'] {
+function underPolicies(protection: Protection, signalling: Facts['signalling']): Diagnosis['policies'] {
   switch (protection) {
     case 'latch':
     case 'direct':
+    case 'srtp':
       return { require: protection, prefer: protection, legacy: protection };
-    case 'ice':
-      return { require: 'refused', prefer: protection, legacy: protection };
+    case 'ice': {
+      const isRefused = signalling === 'clear';
+      return { require: isRefused ? 'refused' : protection, prefer: protection, legacy: protection };
+    }
     case 'legacy':
     case 'none':
       return { require: 'refused', prefer: 'none', legacy: 'legacy' };
   }
 }
 
-type Flaw = 'legacy' | 'none' | 'unanswered' | 'insecure' | 'clear';
+type Flaw = 'legacy' | 'none' | 'unanswered' | 'forgeable' | 'insecure' | 'clear';
 
 /** The first thing for which nothing protects the call; undefined where something does. */
-function flawOf({ protection, signalling, isInsecure, isVerified }: Facts): Flaw | undefined {
+function flawOf({ protection, signalling, isInsecure, isVerified, srtp }: Facts): Flaw | undefined {
   if (protection === 'legacy' || protection === 'none') return protection;
+  if (srtp && (srtp.forgeryHeard || srtp.strangerFollowed)) return 'forgeable';
   if (!isVerified) return 'unanswered';
   if (isInsecure) return 'insecure';
   return signalling === 'clear' ? 'clear' : undefined;
 }
 
 function whyNot(flaw: Flaw, facts: Facts): string {
-  const { protection, transport, signalling, media = 'its media address' } = facts;
-  const name = protection === 'ice' ? 'ICE' : 'latch';
+  const { protection, transport, signalling, media = 'its media address', srtp } = facts;
+  const name = NAMES[protection];
   const proof = protection === 'ice' ? 'check' : 'challenge';
+  if (flaw === 'forgeable')
+    return srtp?.strangerFollowed
+      ? 'SRTP is spoken, but media went to a port that had sent nothing under our key'
+      : 'SRTP is spoken, but what was not under our key came back as media';
+  if (flaw === 'none' && srtp) return "the server's answer has no a=crypto that fits ours";
   if (flaw === 'legacy' || flaw === 'none') {
     const lacks =
       signalling === 'clear'
@@ -142,12 +169,16 @@ function whyNot(flaw: Flaw, facts: Facts): string {
       ? lacks
       : `${lacks}. Its media goes to wherever media comes from: ours came to a port that no SDP had named`;
   }
+  if (flaw === 'unanswered' && protection === 'srtp')
+    return `SRTP was agreed on, but nothing under the server's key came back: UDP to or from ${media} is lost or blocked, or the room says nothing (sip:echo@… does)`;
   if (flaw === 'unanswered')
     return `${name} was agreed on, but no ${proof} of the server's was answered: UDP to or from ${media} is lost or blocked`;
   if (flaw === 'insecure')
     return `${name} is spoken, but the certificate was not verified (--insecure): whoever sits in between can read the key`;
   return `${name} is spoken, but its key went over signalling that anybody can read`;
 }
+
+const NAMES = { latch: 'latch', ice: 'ICE', srtp: 'SRTP', legacy: 'nothing', none: 'nothing' } as const;
 
 function describeProtection(
   { why, suite, certificate, protection, verdict }: Diagnosis,
@@ -158,7 +189,13 @@ function describeProtection(
     signalling === 'loopback'
       ? `${transport.toUpperCase()} that does not leave this machine`
       : `${transport.toUpperCase()}, the certificate ${certificate}`;
-  const what = protection === 'ice' ? 'the checks of ICE' : `latch with ${suite ?? 'an unnamed suite'}`;
+  const named = suite ?? 'an unnamed suite';
+  const what =
+    protection === 'ice'
+      ? 'the checks of ICE'
+      : protection === 'srtp'
+        ? `packets under our key of SRTP, ${named}`
+        : `latch with ${named}`;
   return `protected (${protection}): ${what}, its key exchanged over ${hop}`;
 }
 
@@ -185,6 +222,17 @@ function describeNat({ signalled, mapping, nat }: Diagnosis): string {
     case 'both':
       return `NAT: changes address and port; ${seen}`;
   }
+}
+
+/** Of a phone with SRTP: whether it is found at another port. */
+function describeMove({ srtp, protection }: Diagnosis): string[] {
+  if (!srtp || protection !== 'srtp') return [];
+  const { followedMs } = srtp;
+  return [
+    followedMs === null
+      ? 'rebinding: not followed; from another port we were not sent anything any more'
+      : `rebinding: followed; media came to another port ${followedMs.toFixed(0)} ms after our first packet from there`,
+  ];
 }
 
 function describeRoundTrip({ roundTripMs, sent, received }: Diagnosis): string {

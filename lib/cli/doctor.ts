@@ -12,11 +12,13 @@ import type { Facts } from './diagnosis.js';
 import { addOptions } from './option-table.js';
 import { Failure } from '../phone/failure.js';
 import { bindSocket } from '../phone/local-address.js';
+import { probeSrtp } from './srtp-probe.js';
 import { startTerminal } from './terminal.js';
 import type { CallTerms } from './terminal.js';
 import type { Terminal } from '../phone/terminal.js';
 
 interface DoctorOptions extends TrustOptions {
+  readonly srtp?: boolean;
   readonly duration?: number;
 }
 
@@ -48,7 +50,7 @@ async function examine(uriText: string, options: DoctorOptions): Promise<void> {
   if (isInsecure) warnInsecure();
   const deadline = new Deadline(duration * 1000);
   try {
-    const facts = await call(calling, deadline);
+    const facts = options.srtp ? await callWithSrtp(calling, deadline) : await call(calling, deadline);
     const diagnosis = diagnose(facts);
     console.log(options.json ? JSON.stringify(diagnosis) : describeDiagnosis(diagnosis, facts));
     if (!diagnosis.protected) process.exitCode = EXIT_UNPROTECTED;
@@ -101,6 +103,27 @@ async function call(calling: CallTerms, deadline: Deadline): Promise<Facts> {
     ...{ signalled, mapping, nat, sent, received },
     protection: !isUnprotected ? kind : isBlind ? 'legacy' : 'none',
     media: media && formatAddress(media),
+  };
+}
+
+/** Calls as a phone that has SRTP with keys in its SDP alone. Throws a Failure where there was no call. */
+async function callWithSrtp(calling: CallTerms, deadline: Deadline): Promise<Facts> {
+  const { uri, isInsecure = false } = calling;
+  const giving = new AbortController();
+  const probe = await deadline.before(probeSrtp(calling, giving.signal));
+  if (!probe) {
+    giving.abort();
+    const seconds = deadline.ms / 1000;
+    throw new Failure(`${uri.host}:${uri.port}: no end after ${seconds} s`, EXIT_UNPROTECTED, 'timeout');
+  }
+  const { signalling, suite, media, signalled, sent, received, roundTripsMs, ...seen } = probe;
+  const { isForgeryHeard: forgeryHeard, isStrangerFollowed: strangerFollowed, followedMs } = seen;
+  return {
+    ...{ transport: uri.transport, signalling, isInsecure, suite, isVerified: received > 0, roundTripsMs },
+    ...{ signalled, mapping: null, nat: null, sent, received },
+    protection: suite === undefined ? 'none' : 'srtp',
+    media: media && formatAddress(media),
+    srtp: { forgeryHeard, strangerFollowed, followedMs },
   };
 }
 

@@ -37,6 +37,7 @@ describe('the diagnosis', () => {
       protection: 'latch',
       policies: { require: 'latch', prefer: 'latch', legacy: 'latch' },
       suite: 'HMAC-SHA-256',
+      srtp: null,
       signalling: 'encrypted',
       certificate: 'verified',
       why: null,
@@ -106,7 +107,8 @@ describe('the diagnosis', () => {
 
   const policies: readonly [Facts['protection'], Diagnosis['policies'], RegExp][] = [
     ['latch', { require: 'latch', prefer: 'latch', legacy: 'latch' }, /all serve such a peer alike/],
-    ['ice', { require: 'refused', prefer: 'ice', legacy: 'ice' }, /require refuses .*; prefer and legacy/],
+    ['ice', { require: 'ice', prefer: 'ice', legacy: 'ice' }, /all serve such a peer alike/],
+    ['srtp', { require: 'srtp', prefer: 'srtp', legacy: 'srtp' }, /all serve such a peer alike/],
     ['legacy', { require: 'refused', prefer: 'none', legacy: 'legacy' }, /legacy latches blindly/],
     ['none', { require: 'refused', prefer: 'none', legacy: 'legacy' }, /prefer speaks with the address/],
   ];
@@ -116,6 +118,58 @@ describe('the diagnosis', () => {
       const diagnosis = diagnose(facts);
       assert.deepEqual(diagnosis.policies, expected);
       assert.match(describeDiagnosis(diagnosis, facts), line);
+    });
+
+  it('tells that require refuses ICE over clear signalling', () => {
+    const facts: Facts = { ...good, protection: 'ice', transport: 'udp', signalling: 'clear' };
+    assert.equal(diagnose(facts).policies.require, 'refused');
+    assert.match(describeDiagnosis(diagnose(facts), facts), /require refuses .*; prefer and legacy/);
+  });
+
+  const followed = { forgeryHeard: false, strangerFollowed: false, followedMs: 21.4 };
+  const withSrtp = (srtp: Facts['srtp'], more: Partial<Facts> = {}): Facts => ({
+    ...{ ...good, ...bare, protection: 'srtp', isVerified: true, suite: 'AES_CM_128_HMAC_SHA1_80' },
+    ...(srtp && { srtp }),
+    ...more,
+  });
+
+  it('is protected by packets under a key of SRTP, and tells whether another port is followed', () => {
+    for (const [srtp, line] of [
+      [followed, /^rebinding: followed; media came to another port 21 ms after/m],
+      [{ ...followed, followedMs: null }, /^rebinding: not followed/m],
+    ] as const) {
+      const facts = withSrtp(srtp);
+      const diagnosis = diagnose(facts);
+      assert.deepEqual([diagnosis.verdict, diagnosis.protected, diagnosis.srtp], ['srtp', true, srtp]);
+      assert.match(
+        describeDiagnosis(diagnosis, facts),
+        /^protected \(srtp\): packets under our key of SRTP, AES/,
+      );
+      assert.match(describeDiagnosis(diagnosis, facts), line);
+    }
+  });
+
+  for (const [name, facts, verdict, why] of [
+    ['a stranger is sent media', withSrtp({ ...followed, strangerFollowed: true }), 'forgeable', /to a port/],
+    ['a forgery is heard', withSrtp({ ...followed, forgeryHeard: true }), 'forgeable', /not under our key/],
+    ['nothing comes back', withSrtp(followed, { isVerified: false }), 'unanswered', /under the server's key/],
+    [
+      'nobody vouches for the server',
+      withSrtp(followed, { isInsecure: true }),
+      'insecure',
+      /^SRTP .*--insecure/,
+    ],
+    [
+      'the server has no key',
+      withSrtp(followed, { protection: 'none', suite: undefined }),
+      'none',
+      /no a=crypto that fits ours/,
+    ],
+  ] as const)
+    it(`is not by SRTP where ${name}`, () => {
+      const diagnosis = diagnose(facts);
+      assert.deepEqual([diagnosis.verdict, diagnosis.protected], [verdict, false]);
+      assert.match(diagnosis.why ?? '', why);
     });
 
   const nats: readonly [Partial<Facts>, RegExp][] = [

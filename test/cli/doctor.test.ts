@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import type { Diagnosis } from '../../lib/cli/diagnosis.js';
+import type { SipRequest } from '../../lib/sip/index.js';
 import { IcePhone, readServerCheck } from '../support/ice-phone.js';
 import { PlainServer } from './plain-server.js';
 import { CommandProcess, ServerProcess } from './server-process.js';
@@ -120,10 +121,7 @@ describe('latchkey doctor', () => {
       protection,
       'protected (ice): the checks of ICE, its key exchanged over UDP that does not leave this machine',
     );
-    assert.equal(
-      policies,
-      'policies: require refuses such a peer with 488; prefer and legacy serve it with ICE',
-    );
+    assert.equal(policies, 'policies: require, prefer and legacy all serve such a peer alike');
     assert.match(nat ?? '', /^NAT: none; the server sees 127\.0\.0\.1:\d+, as signalled$/);
     assert.match(roundTrip ?? '', /^round trip: [\d.]+ ms; \d+ packets sent, \d{2,} received$/);
   });
@@ -150,6 +148,48 @@ describe('latchkey doctor', () => {
     assert.match(outcome.stdout, /^not protected \(legacy\): .*wherever media comes from/);
     assert.match(outcome.stdout, /legacy latches blindly/);
     assert.equal(calls, 2);
+  });
+
+  it('says what a server does for a phone with SRTP alone: it goes by the key, and follows the phone', async () => {
+    const shown = await examine(
+      uri('tls'),
+      '--ca',
+      String(server.listening['certificate']),
+      '--srtp',
+      '--json',
+    );
+    assert.equal(shown.code, 0, shown.stderr);
+    const { verdict, protection, suite, srtp, received } = JSON.parse(shown.stdout) as Diagnosis;
+    assert.deepEqual([verdict, protection, suite], ['srtp', 'srtp', 'AES_CM_128_HMAC_SHA1_80']);
+    assert.ok(srtp && !srtp.forgeryHeard && !srtp.strangerFollowed, shown.stdout);
+    assert.ok(srtp.followedMs !== null && srtp.followedMs < 500, shown.stdout);
+    assert.ok(received > 60, shown.stdout);
+    assert.ok(!/inline:/.test(shown.stdout + shown.stderr));
+  });
+
+  it('finds out that a server with SRTP goes by where packets come from and not by their key', async () => {
+    const other = await PlainServer.start();
+    other.isBlind = true;
+    // An echo under its sender's own key.
+    const keyOf = (invite: SipRequest) => /a=crypto:1 .*/.exec(invite.content ?? '')?.[0] ?? '';
+    other.onInvite = (invite) => other.answer(invite, keyOf(invite));
+    const blind = await examine(other.uri('echo'), '--srtp', '--json');
+    other.onInvite = (invite) => other.answer(invite);
+    const keyless = await examine(other.uri('echo'), '--srtp', '--json');
+    other.close();
+    assert.deepEqual([blind.code, keyless.code], [1, 1]);
+    assert.equal((JSON.parse(blind.stdout) as Diagnosis).verdict, 'forgeable', blind.stdout);
+    assert.equal((JSON.parse(keyless.stdout) as Diagnosis).verdict, 'none', keyless.stdout);
+  });
+
+  it('ends within its --duration with SRTP too', async () => {
+    const ringing = await PlainServer.start();
+    ringing.onInvite = (invite) => ringing.respond(invite, 180);
+    const beganMs = performance.now();
+    const waiting = await examine(ringing.uri('echo'), '--srtp', '--duration', '1', '--json');
+    ringing.close();
+    assert.equal((JSON.parse(waiting.stdout) as Diagnosis).verdict, 'timeout', waiting.stderr);
+    assert.ok(performance.now() - beganMs < 8000);
   });
 
   it('takes bad options for that', async () => {
