@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileNative, NATIVE_SOURCE } from './native.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name) => join(root, 'node_modules', name);
@@ -41,6 +42,7 @@ const [name, ...options] = process.argv.slice(2);
 
 const tasks = {
   build: [],
+  'build:native': [node('.ci/native.mjs')],
   start: [node(join(root, 'dist/lib/cli/main.js'), 'demo')],
   // Whoever names files or folders gets these and nothing else, slow ones included.
   test: [options.some(isTest) ? mocha() : mocha('--parallel', '--jobs', '2', ...slowTests, ...unitTests)],
@@ -148,7 +150,7 @@ async function install() {
 
 async function build(step) {
   const stamp = join(root, 'dist/.built');
-  const inputs = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const inputs = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', NATIVE_SOURCE];
   for (const folder of ['lib', 'plugins'])
     for (const file of readdirSync(join(root, folder), { recursive: true }))
       if (file.endsWith('.ts')) inputs.push(join(folder, file));
@@ -166,6 +168,11 @@ async function build(step) {
   );
   if (status === 0) {
     cpSync(join(root, page), join(next, page), { recursive: true });
+    const trouble = compileNative('host', next);
+    if (trouble)
+      console.error(
+        `latchkey: datagrams go one by one: the addon that batches them is not built: ${trouble}`,
+      );
     writeFileSync(join(next, '.built'), print);
     // Aside first: others may be about to run it, and a removal takes its time.
     const old = `${next}.old`;

@@ -10,6 +10,8 @@ export type {
   DatagramSource,
   SendCallback,
 } from './net/datagram-socket.js';
+export { openSocket, whyNoBatch } from './net/open-socket.js';
+export type { Io, OpenSocketOptions } from './net/open-socket.js';
 export type { FetchedKeys, FetchFailure, KeyFetches } from './net/key-fetch.js';
 export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.js';
 export type { FetchKey, LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';

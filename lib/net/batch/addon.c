@@ -1,0 +1,605 @@
+/*
+ * Batched UDP for one Node process, as a Node-API addon without dependencies: recvmmsg, sendmmsg and UDP_SEGMENT, and one epoll for
+ * all sockets, so that a wake-up costs one look however many there are. It knows no packet, no peer and no rule: whose a datagram is
+ * and where it goes is decided in TypeScript (batch-socket.ts, which has the layout of the tables).
+ *
+ * Nothing here keeps a JavaScript object beyond a call, but for the tables and the one callback.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <node_api.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of libuv, which every Node exports, what is needed here; its header is not part of Node-API's. The number is that of its ABI, 1.x. */
+typedef struct uv_loop_s uv_loop_t;
+typedef struct uv_handle_s uv_handle_t;
+enum { UV_POLL_TYPE = 8, UV_READABLE_EVENT = 1 };
+extern size_t uv_handle_size(int type);
+extern int uv_poll_init(uv_loop_t *, void *, int);
+extern int uv_poll_start(void *, int, void (*)(void *, int, int));
+extern int uv_poll_stop(void *);
+extern void uv_close(void *, void (*)(uv_handle_t *));
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+enum { MEMINFO_WORDS = 9, MEMINFO_DROPS = 8 };
+
+enum {
+  /* Datagrams taken at a time. */
+  RECEIVED_MAX = 64,
+  /* The most that a datagram can be. Memory that none has reached is never touched, so this costs addresses only; the rest keeps slots
+     from falling on the same lines of the cache. */
+  DATAGRAM_MAX = 65536,
+  SLOT_BYTES = DATAGRAM_MAX + 4096 + 320,
+  /* Messages given to `send` at a time, and to the kernel by one call. */
+  SENT_MAX = 1024,
+  MESSAGES_MAX = 256,
+  /* Sockets that one wake-up tells of; the others are told of by the next. */
+  READY_MAX = 256,
+  /* Segments of one UDP_SEGMENT message (the kernel's limit), the bytes of all, and the largest that is surely sent whole. */
+  SEGMENTS_MAX = 64,
+  SEGMENTED_BYTES_MAX = 64000,
+  SEGMENT_BYTES_MAX = 1400,
+  /* Destinations of one `send` are found by hash: a power of two above SENT_MAX. */
+  HASH_SIZE = 2048,
+  /* Words of an entry in the tables. */
+  RECEIVED_WORDS = 8,
+  SENT_WORDS = 8,
+};
+
+struct io {
+  napi_env env;
+  napi_ref on_ready;
+  napi_async_context context;
+  napi_async_cleanup_hook_handle cleanup;
+  void *poll;
+  bool is_polling;
+  int epoll;
+  int64_t gather_ns;
+  /* Datagrams that the last wake-up brought: few mean that waiting a little would gather more. */
+  int last_taken;
+  uint32_t *received;
+  uint32_t *ready;
+  napi_ref tables[2];
+  /* The table of the `send` that is under way. */
+  uint32_t *sent;
+  /* The socket takes nothing more in this `send`. */
+  bool is_full;
+  uint8_t *slots;
+  struct mmsghdr in[RECEIVED_MAX];
+  struct iovec in_bytes[RECEIVED_MAX];
+  struct sockaddr_storage in_names[RECEIVED_MAX];
+  struct mmsghdr out[MESSAGES_MAX];
+  struct iovec out_bytes[SENT_MAX];
+  struct sockaddr_storage out_names[MESSAGES_MAX];
+  union {
+    struct cmsghdr header;
+    uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+  } out_control[MESSAGES_MAX];
+  /* Of each message on its way to the kernel: the first of its entries, and how many there are. */
+  uint16_t run_first[MESSAGES_MAX];
+  uint16_t run_length[MESSAGES_MAX];
+  /* Entries by destination: the first and the last of each, the next of each. */
+  int16_t hash[HASH_SIZE];
+  int16_t first[SENT_MAX];
+  int16_t last[SENT_MAX];
+  int16_t next[SENT_MAX];
+  struct { uint8_t *bytes; size_t size; } packets[SENT_MAX];
+};
+
+static int32_t int_of(napi_env env, napi_value value) {
+  int32_t result = 0;
+  napi_get_value_int32(env, value, &result);
+  return result;
+}
+
+static napi_value to_int(napi_env env, int64_t value) {
+  napi_value result;
+  napi_create_int64(env, value, &result);
+  return result;
+}
+
+static struct io *begin(napi_env env, napi_callback_info info, size_t count, napi_value *arguments) {
+  struct io *io;
+  size_t given = count;
+  napi_get_cb_info(env, info, &given, arguments, NULL, NULL);
+  napi_get_instance_data(env, (void **)&io);
+  if (given < count) {
+    napi_throw_type_error(env, NULL, "too few arguments");
+    return NULL;
+  }
+  return io;
+}
+
+/* The entry's address words, as they stand in a sockaddr. */
+static socklen_t write_name(struct sockaddr_storage *name, bool is_ipv6, const uint32_t *entry) {
+  if (is_ipv6) {
+    struct sockaddr_in6 *ip = (struct sockaddr_in6 *)name;
+    memset(ip, 0, sizeof *ip);
+    ip->sin6_family = AF_INET6;
+    ip->sin6_port = htons((uint16_t)entry[1]);
+    memcpy(&ip->sin6_addr, entry + 2, 16);
+    ip->sin6_scope_id = entry[6];
+    return sizeof *ip;
+  }
+  struct sockaddr_in *ip = (struct sockaddr_in *)name;
+  memset(ip, 0, sizeof *ip);
+  ip->sin_family = AF_INET;
+  ip->sin_port = htons((uint16_t)entry[1]);
+  memcpy(&ip->sin_addr, entry + 2, 4);
+  return sizeof *ip;
+}
+
+/* open(isIpv6, address, port, zone, receiveBufferBytes): a descriptor, bound; or the system's code, negative. */
+static napi_value open_socket(napi_env env, napi_callback_info info) {
+  napi_value arguments[5];
+  struct io *io = begin(env, info, 5, arguments);
+  if (!io) return NULL;
+  bool is_ipv6 = int_of(env, arguments[0]) != 0;
+  void *address;
+  size_t size;
+  napi_get_typedarray_info(env, arguments[1], NULL, &size, &address, NULL, NULL);
+  if (size != (is_ipv6 ? 16 : 4)) {
+    napi_throw_type_error(env, NULL, "an address of the wrong size");
+    return NULL;
+  }
+  uint32_t entry[SENT_WORDS] = {0};
+  entry[1] = (uint32_t)int_of(env, arguments[2]);
+  memcpy(entry + 2, address, size);
+  entry[6] = (uint32_t)int_of(env, arguments[3]);
+  int fd = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return to_int(env, -errno);
+  int on = 1;
+  if (is_ipv6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  int receive_bytes = int_of(env, arguments[4]);
+  /* The kernel gives what it may; the forced form, for root, goes beyond rmem_max. */
+  if (receive_bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes))
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+  struct sockaddr_storage name;
+  socklen_t name_size = write_name(&name, is_ipv6, entry);
+  struct epoll_event event = {.events = 0, .data.u32 = (uint32_t)fd};
+  if (bind(fd, (struct sockaddr *)&name, name_size) == 0 && epoll_ctl(io->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+    return to_int(env, fd);
+  int code = errno;
+  close(fd);
+  return to_int(env, -code);
+}
+
+/* port(fd): where it is bound. */
+static napi_value port_of(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  if (!begin(env, info, 1, arguments)) return NULL;
+  struct sockaddr_in6 name;
+  socklen_t size = sizeof name;
+  if (getsockname(int_of(env, arguments[0]), (struct sockaddr *)&name, &size)) return to_int(env, 0);
+  /* At the same place in both families. */
+  return to_int(env, ntohs(name.sin6_port));
+}
+
+static void on_event(void *, int, int);
+
+/* listen(): the sockets' datagrams are told of from now on, and the process stays alive for them; false for neither. */
+static napi_value listen_sockets(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  struct io *io = begin(env, info, 1, arguments);
+  if (!io) return NULL;
+  bool is_on = int_of(env, arguments[0]) != 0;
+  if (is_on != io->is_polling) {
+    if (is_on) uv_poll_start(io->poll, UV_READABLE_EVENT, on_event);
+    else uv_poll_stop(io->poll);
+    io->is_polling = is_on;
+  }
+  return NULL;
+}
+
+/* watch(fd, events): 0 nothing, 1 what arrives, 2 room to send, 3 both. */
+static napi_value watch_socket(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  struct io *io = begin(env, info, 2, arguments);
+  if (!io) return NULL;
+  int fd = int_of(env, arguments[0]);
+  int wanted = int_of(env, arguments[1]);
+  struct epoll_event event = {.data.u32 = (uint32_t)fd};
+  event.events = (wanted & 1 ? EPOLLIN : 0) | (wanted & 2 ? EPOLLOUT : 0);
+  epoll_ctl(io->epoll, EPOLL_CTL_MOD, fd, &event);
+  return NULL;
+}
+
+/* close(fd) */
+static napi_value close_socket(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  if (!begin(env, info, 1, arguments)) return NULL;
+  close(int_of(env, arguments[0]));
+  return NULL;
+}
+
+/* drops(fd): datagrams that the kernel has thrown away for want of room, since the socket was opened. */
+static napi_value drops_of(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  if (!begin(env, info, 1, arguments)) return NULL;
+  uint32_t memory[MEMINFO_WORDS] = {0};
+  socklen_t size = sizeof memory;
+  getsockopt(int_of(env, arguments[0]), SOL_SOCKET, SO_MEMINFO, memory, &size);
+  return to_int(env, memory[MEMINFO_DROPS]);
+}
+
+/* zone(name): the number of an interface, 0 where there is none. */
+static napi_value zone_of(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  if (!begin(env, info, 1, arguments)) return NULL;
+  char name[IF_NAMESIZE + 1] = {0};
+  size_t size;
+  if (napi_get_value_string_utf8(env, arguments[0], name, sizeof name, &size) != napi_ok) return to_int(env, 0);
+  return to_int(env, if_nametoindex(name));
+}
+
+/* zoneName(number): the name of an interface, empty where there is none. */
+static napi_value zone_name_of(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  if (!begin(env, info, 1, arguments)) return NULL;
+  char name[IF_NAMESIZE] = {0};
+  if_indextoname((unsigned)int_of(env, arguments[0]), name);
+  napi_value result;
+  napi_create_string_latin1(env, name, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
+/*
+ * receive(fd): how many datagrams were taken, 0 where there are none; their bytes wait in the slots for `copy`. The table has an entry
+ * for each: size, port, four words of the address, the zone, nothing.
+ */
+static napi_value receive_batch(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  struct io *io = begin(env, info, 1, arguments);
+  if (!io) return NULL;
+  int fd = int_of(env, arguments[0]);
+  for (int i = 0; i < RECEIVED_MAX; i++) io->in[i].msg_hdr.msg_namelen = sizeof io->in_names[0];
+  int count;
+  do count = recvmmsg(fd, io->in, RECEIVED_MAX, MSG_DONTWAIT, NULL);
+  while (count < 0 && errno == EINTR);
+  if (count < 0) {
+    if (errno == EAGAIN) return to_int(env, 0);
+    return to_int(env, -errno);
+  }
+  for (int i = 0; i < count; i++) {
+    uint32_t *entry = io->received + i * RECEIVED_WORDS;
+    const struct sockaddr_in6 *name = (const struct sockaddr_in6 *)&io->in_names[i];
+    entry[0] = io->in[i].msg_len;
+    entry[1] = ntohs(name->sin6_port);
+    if (name->sin6_family == AF_INET6) {
+      memcpy(entry + 2, &name->sin6_addr, 16);
+      entry[6] = name->sin6_scope_id;
+    } else memcpy(entry + 2, &((const struct sockaddr_in *)name)->sin_addr, 4);
+  }
+  return to_int(env, count);
+}
+
+/* copy(block, offset, count): the bytes of what `receive` has taken, one after another. There must be room. */
+static napi_value copy_received(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  struct io *io = begin(env, info, 3, arguments);
+  if (!io) return NULL;
+  uint8_t *block;
+  size_t size;
+  napi_get_typedarray_info(env, arguments[0], NULL, &size, (void **)&block, NULL, NULL);
+  size_t at = (size_t)int_of(env, arguments[1]);
+  int count = int_of(env, arguments[2]);
+  for (int i = 0; i < count && i < RECEIVED_MAX; i++) {
+    size_t length = io->received[i * RECEIVED_WORDS];
+    if (length > DATAGRAM_MAX || at + length > size) {
+      napi_throw_range_error(env, NULL, "no room in the block");
+      return NULL;
+    }
+    memcpy(block + at, io->in_bytes[i].iov_base, length);
+    at += length;
+  }
+  return NULL;
+}
+
+static bool is_same_destination(const uint32_t *one, const uint32_t *other) {
+  return memcmp(one + 1, other + 1, 6 * sizeof *one) == 0;
+}
+
+/* Sorts the entries by destination, each destination's in their order. The number of destinations. */
+static int sort_by_destination(struct io *io, int count) {
+  memset(io->hash, -1, sizeof io->hash);
+  int destinations = 0;
+  for (int i = 0; i < count; i++) {
+    const uint32_t *entry = io->sent + i * SENT_WORDS;
+    uint32_t key = (entry[1] * 0x9e3779b1u) ^ (entry[2] * 0x85ebca6bu) ^ (entry[5] * 0xc2b2ae35u);
+    uint32_t slot = (key ^ key >> 16) % HASH_SIZE;
+    while (io->hash[slot] >= 0 &&
+           !is_same_destination(io->sent + io->first[io->hash[slot]] * SENT_WORDS, entry))
+      slot = (slot + 1) % HASH_SIZE;
+    int16_t destination = io->hash[slot];
+    io->next[i] = -1;
+    if (destination < 0) {
+      io->hash[slot] = destination = (int16_t)destinations++;
+      io->first[destination] = (int16_t)i;
+    } else io->next[io->last[destination]] = (int16_t)i;
+    io->last[destination] = (int16_t)i;
+  }
+  return destinations;
+}
+
+/* How many of the entries from `entry` on can be one message: all of one size, but for the last, which may be shorter. */
+static int run_from(struct io *io, int entry) {
+  size_t size = io->packets[io->sent[entry * SENT_WORDS]].size;
+  if (size == 0 || size > SEGMENT_BYTES_MAX) return 1;
+  int length = 1;
+  for (int i = io->next[entry]; i >= 0 && length < SEGMENTS_MAX; i = io->next[i]) {
+    size_t other = io->packets[io->sent[i * SENT_WORDS]].size;
+    if (other == 0 || other > size || (length + 1) * size > SEGMENTED_BYTES_MAX) break;
+    length++;
+    if (other < size) break;
+  }
+  return length;
+}
+
+/* Puts a run of entries into one message. The number of iovecs in use. */
+static int write_message(struct io *io, int message, int entry, int length, int bytes_at, bool is_ipv6) {
+  struct msghdr *header = &io->out[message].msg_hdr;
+  memset(header, 0, sizeof *header);
+  header->msg_name = &io->out_names[message];
+  header->msg_namelen = write_name(&io->out_names[message], is_ipv6, io->sent + entry * SENT_WORDS);
+  header->msg_iov = io->out_bytes + bytes_at;
+  header->msg_iovlen = (size_t)length;
+  io->run_first[message] = (uint16_t)entry;
+  io->run_length[message] = (uint16_t)length;
+  if (length > 1) {
+    header->msg_control = &io->out_control[message];
+    header->msg_controllen = sizeof io->out_control[message].bytes;
+    struct cmsghdr *control = CMSG_FIRSTHDR(header);
+    control->cmsg_level = IPPROTO_UDP;
+    control->cmsg_type = UDP_SEGMENT;
+    control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+    uint16_t size = (uint16_t)io->packets[io->sent[entry * SENT_WORDS]].size;
+    memcpy(CMSG_DATA(control), &size, sizeof size);
+  }
+  for (int i = 0; i < length; i++, entry = io->next[entry]) {
+    io->out_bytes[bytes_at + i].iov_base = io->packets[io->sent[entry * SENT_WORDS]].bytes;
+    io->out_bytes[bytes_at + i].iov_len = io->packets[io->sent[entry * SENT_WORDS]].size;
+  }
+  return bytes_at + length;
+}
+
+static void tell_run(struct io *io, int message, int code) {
+  int entry = io->run_first[message];
+  for (int i = 0; i < io->run_length[message]; i++, entry = io->next[entry]) io->sent[entry * SENT_WORDS + 7] = (uint32_t)code;
+}
+
+/* One by one what could not be sent as segments: a path or a device that does not take them. */
+static void send_apart(struct io *io, int fd, int message) {
+  struct msghdr whole = io->out[message].msg_hdr;
+  int entry = io->run_first[message];
+  for (size_t i = 0; i < whole.msg_iovlen; i++, entry = io->next[entry]) {
+    struct msghdr one = whole;
+    one.msg_iov = whole.msg_iov + i;
+    one.msg_iovlen = 1;
+    one.msg_control = NULL;
+    one.msg_controllen = 0;
+    ssize_t sent;
+    do sent = sendmsg(fd, &one, 0);
+    while (sent < 0 && errno == EINTR);
+    io->sent[entry * SENT_WORDS + 7] = sent < 0 ? (uint32_t)errno : 0;
+  }
+}
+
+/* Gives messages to the kernel; what became of each entry stands in its last word. False: it took no segments. */
+static bool give(struct io *io, int fd, int messages) {
+  bool takes_segments = true;
+  if (io->is_full) {
+    for (int i = 0; i < messages; i++) tell_run(io, i, EAGAIN);
+    return true;
+  }
+  for (int at = 0; at < messages;) {
+    int sent = sendmmsg(fd, io->out + at, (unsigned)(messages - at), 0);
+    if (sent > 0) {
+      for (int i = 0; i < sent; i++) tell_run(io, at + i, 0);
+      at += sent;
+      continue;
+    }
+    if (errno == EINTR) continue;
+    bool is_apart = io->run_length[at] > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE);
+    if (is_apart) {
+      if (errno == EIO) takes_segments = false;
+      send_apart(io, fd, at);
+    } else tell_run(io, at, errno);
+    /* The rest comes after it, or not at all: nothing overtakes. */
+    if (errno == EAGAIN && !is_apart) {
+      for (int i = at + 1; i < messages; i++) tell_run(io, i, EAGAIN);
+      io->is_full = true;
+      break;
+    }
+    at++;
+  }
+  return takes_segments;
+}
+
+/*
+ * send(fd, isIpv6, packets, packetCount, table, count, takesSegments): sends the entries of the table: number of the packet, port, four
+ * words of the address, zone; the eighth word becomes 0 or the system's code. 1 where segments may be sent, 0 where they may not.
+ */
+static napi_value send_batch(napi_env env, napi_callback_info info) {
+  napi_value arguments[7];
+  struct io *io = begin(env, info, 7, arguments);
+  if (!io) return NULL;
+  int fd = int_of(env, arguments[0]);
+  bool is_ipv6 = int_of(env, arguments[1]) != 0;
+  int packets = int_of(env, arguments[3]);
+  size_t words;
+  napi_get_typedarray_info(env, arguments[4], NULL, &words, (void **)&io->sent, NULL, NULL);
+  int count = int_of(env, arguments[5]);
+  bool takes_segments = int_of(env, arguments[6]) != 0;
+  if (packets < 0 || packets > SENT_MAX || count < 0 || count > SENT_MAX || words < (size_t)count * SENT_WORDS) {
+    napi_throw_range_error(env, NULL, "too many at a time");
+    return NULL;
+  }
+  for (int i = 0; i < packets; i++) {
+    napi_value packet;
+    napi_get_element(env, arguments[2], (uint32_t)i, &packet);
+    if (napi_get_typedarray_info(env, packet, NULL, &io->packets[i].size, (void **)&io->packets[i].bytes, NULL, NULL)) {
+      napi_throw_type_error(env, NULL, "a packet is no bytes");
+      return NULL;
+    }
+  }
+  for (int i = 0; i < count; i++)
+    if (io->sent[i * SENT_WORDS] >= (uint32_t)packets) {
+      napi_throw_range_error(env, NULL, "no such packet");
+      return NULL;
+    }
+  io->is_full = false;
+  int destinations = sort_by_destination(io, count);
+  int messages = 0;
+  int bytes_at = 0;
+  for (int destination = 0; destination < destinations; destination++) {
+    for (int entry = io->first[destination]; entry >= 0;) {
+      int length = takes_segments ? run_from(io, entry) : 1;
+      bytes_at = write_message(io, messages++, entry, length, bytes_at, is_ipv6);
+      for (int i = 0; i < length; i++) entry = io->next[entry];
+      if (messages == MESSAGES_MAX) {
+        if (!give(io, fd, messages)) takes_segments = false;
+        messages = bytes_at = 0;
+      }
+    }
+  }
+  if (!give(io, fd, messages)) takes_segments = false;
+  return to_int(env, takes_segments);
+}
+
+/* Something has arrived, or there is room: JavaScript is told which sockets, all at once. */
+static void on_event(void *handle, int status, int events) {
+  (void)status, (void)events;
+  struct io *io = *(struct io **)handle;
+  if (io->gather_ns > 0 && io->last_taken < RECEIVED_MAX) {
+    struct timespec wait = {.tv_nsec = io->gather_ns};
+    nanosleep(&wait, NULL);
+  }
+  struct epoll_event ready[READY_MAX];
+  int count = epoll_wait(io->epoll, ready, READY_MAX, 0);
+  if (count <= 0) return;
+  for (int i = 0; i < count; i++) {
+    io->ready[2 * i] = ready[i].data.u32;
+    io->ready[2 * i + 1] = (ready[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP) ? 1 : 0) | (ready[i].events & EPOLLOUT ? 2 : 0);
+  }
+  napi_handle_scope scope;
+  napi_open_handle_scope(io->env, &scope);
+  napi_value global, function, argument, result;
+  napi_get_global(io->env, &global);
+  napi_get_reference_value(io->env, io->on_ready, &function);
+  napi_create_int32(io->env, count, &argument);
+  /* What it throws is an uncaught exception, as from any callback. */
+  if (napi_make_callback(io->env, io->context, global, function, 1, &argument, &result) == napi_pending_exception) {
+    napi_value error;
+    napi_get_and_clear_last_exception(io->env, &error);
+    napi_fatal_exception(io->env, error);
+  } else if (napi_get_value_int32(io->env, result, &io->last_taken) != napi_ok) io->last_taken = RECEIVED_MAX;
+  napi_close_handle_scope(io->env, scope);
+}
+
+/* gather(microseconds): how long a wake-up waits for more while little arrives; 0: not at all. */
+static napi_value set_gather(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  struct io *io = begin(env, info, 1, arguments);
+  if (!io) return NULL;
+  io->gather_ns = 1000ll * int_of(env, arguments[0]);
+  return NULL;
+}
+
+static void on_closed(uv_handle_t *handle) {
+  struct io *io = *(struct io **)handle;
+  napi_async_cleanup_hook_handle cleanup = io->cleanup;
+  close(io->epoll);
+  munmap(io->slots, (size_t)RECEIVED_MAX * SLOT_BYTES);
+  free(io->poll);
+  free(io);
+  napi_remove_async_cleanup_hook(cleanup);
+}
+
+static void on_exit_of_env(napi_async_cleanup_hook_handle cleanup, void *data) {
+  struct io *io = data;
+  io->cleanup = cleanup;
+  uv_close(io->poll, on_closed);
+}
+
+/* start(onReady, received, ready): once a process or worker. */
+static napi_value start(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  struct io *io = begin(env, info, 3, arguments);
+  if (!io) return NULL;
+  uint32_t **tables[] = {&io->received, &io->ready};
+  size_t words[] = {RECEIVED_MAX * RECEIVED_WORDS, 2 * READY_MAX};
+  for (int i = 0; i < 2; i++) {
+    size_t length;
+    napi_get_typedarray_info(env, arguments[1 + i], NULL, &length, (void **)tables[i], NULL, NULL);
+    if (length < words[i]) {
+      napi_throw_range_error(env, NULL, "a table is too short");
+      return NULL;
+    }
+    napi_create_reference(env, arguments[1 + i], 1, &io->tables[i]);
+  }
+  napi_create_reference(env, arguments[0], 1, &io->on_ready);
+  napi_value resource, name;
+  napi_create_object(env, &resource);
+  napi_create_string_latin1(env, "LATCHKEY_BATCH", NAPI_AUTO_LENGTH, &name);
+  napi_async_init(env, resource, name, &io->context);
+  return NULL;
+}
+
+static napi_value define(napi_env env, napi_value exports) {
+  struct io *io = calloc(1, sizeof *io);
+  uv_loop_t *loop;
+  if (!io || napi_get_uv_event_loop(env, &loop) != napi_ok) return NULL;
+  io->env = env;
+  io->slots = mmap(NULL, (size_t)RECEIVED_MAX * SLOT_BYTES, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  io->epoll = epoll_create1(EPOLL_CLOEXEC);
+  /* The first word of a libuv handle is the user's. */
+  io->poll = calloc(1, uv_handle_size(UV_POLL_TYPE));
+  if (io->slots == MAP_FAILED || io->epoll < 0 || !io->poll || uv_poll_init(loop, io->poll, io->epoll)) {
+    napi_throw_error(env, NULL, "no memory or descriptors");
+    return NULL;
+  }
+  *(struct io **)io->poll = io;
+  for (int i = 0; i < RECEIVED_MAX; i++) {
+    io->in_bytes[i].iov_base = io->slots + (size_t)i * SLOT_BYTES;
+    io->in_bytes[i].iov_len = DATAGRAM_MAX;
+    io->in[i].msg_hdr.msg_iov = &io->in_bytes[i];
+    io->in[i].msg_hdr.msg_iovlen = 1;
+    io->in[i].msg_hdr.msg_name = &io->in_names[i];
+  }
+  napi_set_instance_data(env, io, NULL, NULL);
+  napi_add_async_cleanup_hook(env, on_exit_of_env, io, NULL);
+  struct {
+    const char *name;
+    napi_callback function;
+  } functions[] = {
+      {"start", start},         {"open", open_socket},   {"port", port_of},         {"listen", listen_sockets},
+      {"watch", watch_socket},  {"close", close_socket}, {"drops", drops_of},       {"zone", zone_of},
+      {"zoneName", zone_name_of}, {"receive", receive_batch}, {"copy", copy_received}, {"send", send_batch},
+      {"gather", set_gather},
+  };
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+    napi_value function;
+    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].function, NULL, &function);
+    napi_set_named_property(env, exports, functions[i].name, function);
+  }
+  return exports;
+}
+
+NAPI_MODULE_INIT() { return define(env, exports); }

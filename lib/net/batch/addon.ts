@@ -1,0 +1,62 @@
+// The addon that batches system calls (addon.c), if there is one for this machine. It is optional: without it node:dgram does the
+// same, one datagram at a time.
+import { createRequire } from 'node:module';
+
+/** Layout of the tables that are shared with addon.c, and its bounds. */
+export const RECEIVED_MAX = 64;
+export const SENT_MAX = 1024;
+export const READY_MAX = 256;
+/** Words of an entry: the fields of a datagram that was received, or is to be sent. */
+export const ENTRY_WORDS = 8;
+
+/** What addon.c exports; what stands there is not repeated here. Codes of the system's are negative. */
+export interface Addon {
+  start(onReady: (count: number) => number, received: Uint32Array, ready: Uint32Array): void;
+  open(isIpv6: 0 | 1, address: Uint8Array, port: number, zone: number, receiveBufferBytes: number): number;
+  port(fd: number): number;
+  listen(isOn: 0 | 1): void;
+  watch(fd: number, events: number): void;
+  close(fd: number): void;
+  drops(fd: number): number;
+  zone(name: string): number;
+  zoneName(zone: number): string;
+  receive(fd: number): number;
+  copy(block: Uint8Array, offset: number, count: number): void;
+  send(
+    fd: number,
+    isIpv6: 0 | 1,
+    packets: readonly Uint8Array[],
+    packetCount: number,
+    table: Uint32Array,
+    count: number,
+    takesSegments: 0 | 1,
+  ): number;
+  gather(microseconds: number): void;
+}
+
+/** Beside this file where the package is built; from the sources, where the build has put it. */
+const PLACES = ['./', '../../../dist/lib/net/batch/'];
+
+let found: { readonly addon: Addon } | { readonly reason: string } | undefined;
+
+/** The addon, or why there is none. Looked for once. */
+export function findAddon(): { readonly addon: Addon } | { readonly reason: string } {
+  found ??= load();
+  return found;
+}
+
+function load(): { readonly addon: Addon } | { readonly reason: string } {
+  const { platform, arch } = process;
+  if (platform !== 'linux') return { reason: `there is none for ${platform}` };
+  const require = createRequire(import.meta.url);
+  const reasons: string[] = [];
+  for (const name of [`${platform}-${arch}.node`, `${platform}-musl-${arch}.node`])
+    for (const place of PLACES) {
+      try {
+        return { addon: require(place + name) as Addon };
+      } catch (error) {
+        reasons.push(error instanceof Error ? error.message.split('\n', 1).join() : String(error));
+      }
+    }
+  return { reason: reasons.join('; ') };
+}
