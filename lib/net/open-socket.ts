@@ -1,14 +1,14 @@
 // Opens the UDP sockets that media goes through: batched where the machine has the addon (batch/), by node:dgram else. It looks up no
 // names and shares no port.
 import { createSocket } from 'node:dgram';
-import type { Socket } from 'node:dgram';
 import { checkOptions, LatchkeyError, option } from '../core/index.js';
 import type { OptionRules } from '../core/index.js';
 import { parseIp } from '../wire/index.js';
 import { findAddon } from './batch/addon.js';
 import { BatchLoop } from './batch/batch-loop.js';
 import { BatchSocket, errorOf } from './batch/batch-socket.js';
-import type { BindableSocket } from './datagram-socket.js';
+import type { DatagramSocket } from './datagram-socket.js';
+import { DgramSocket } from './dgram-socket.js';
 
 /**
  * How datagrams go between the process and the kernel: `batch` many at a time, by an addon that the package has for Linux; `dgram`
@@ -55,7 +55,7 @@ export function whyNoBatch(): string | undefined {
  * @throws LatchkeyError LATCHKEY_LISTEN with the reason, where `io` is `batch` and the machine has no addon
  * @throws Error of the system's, such as EADDRINUSE, where the address cannot be bound
  */
-export async function openSocket(options: OpenSocketOptions): Promise<BindableSocket> {
+export async function openSocket(options: OpenSocketOptions): Promise<DatagramSocket> {
   checkOptions('openSocket', options, RULES);
   const { address, io = 'auto' } = options;
   if (io === 'dgram') return openDgram(options);
@@ -79,7 +79,11 @@ function openBatch(
   return new BatchSocket(loop, fd, isIpv6, address);
 }
 
-async function openDgram({ address, port = 0, receiveBufferBytes }: OpenSocketOptions): Promise<Socket> {
+async function openDgram({
+  address,
+  port = 0,
+  receiveBufferBytes,
+}: OpenSocketOptions): Promise<DatagramSocket> {
   const isIpv6 = address.includes(':');
   const socket = createSocket({
     type: isIpv6 ? 'udp6' : 'udp4',
@@ -95,7 +99,7 @@ async function openDgram({ address, port = 0, receiveBufferBytes }: OpenSocketOp
       socket.removeAllListeners('error');
       // A refused datagram is no reason to end a process; sessions count their own.
       socket.on('error', () => undefined);
-      resolve(socket);
+      resolve(DgramSocket.of(socket));
     });
   });
 }
