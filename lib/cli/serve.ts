@@ -75,7 +75,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
           latchSip(sip, latchkey, { limits, trustedProxies: options.proxies, ...terminated }),
       }),
       listen: { address, udp, tcp, tls, ws, wss, clientCa, origins: options.origins, ...pemOf(certificate) },
-      ...{ advertise, admission, media: options.media },
+      ...{ advertise, admission, media: options.media, io: options.io, gatherMs: options.gatherMs },
       srtp: srtp === 'require' ? srtp : 'accept',
     });
     const { faults, tell } = tellFaults(server);

@@ -41,6 +41,12 @@ export interface DatagramSocket {
   /** Where it is bound; undefined before that and once it is closed. */
   readonly local: TransportAddress | undefined;
 
+  /**
+   * Datagrams that the kernel has thrown away since the socket was opened, because nobody took them in time; 0 once it is closed.
+   * Left out where it cannot be known, as with node:dgram.
+   */
+  readonly kernelDrops?: number;
+
   /** Hands what arrives to this receiver in place of the one before; undefined: to nobody, as it was at first. */
   receive(receiver: DatagramReceiver | undefined): void;
 

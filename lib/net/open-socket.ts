@@ -24,6 +24,12 @@ export interface OpenSocketOptions {
   readonly port?: number;
   /** `auto` unless given. */
   readonly io?: Io;
+  /**
+   * How long a wake-up of the process waits for more datagrams while few arrive, in milliseconds, to 0.5. It saves a fifth or more of the
+   * CPU that small numbers of calls cost, and adds as much to the way of each packet, and to everything else that the process does. It
+   * holds for all batched sockets of the process: the last that was given counts. Nothing unless given.
+   */
+  readonly gatherMs?: number;
   /** Bytes asked of the kernel for what nobody has taken yet; what it gives is its own choice. Its default unless given. */
   readonly receiveBufferBytes?: number;
 }
@@ -32,11 +38,17 @@ const PORT_MAX = 65_535;
 /** What the kernel can be asked for. */
 const BUFFER_MAX = 0x3fff_ffff;
 const IPV6_BYTES = 16;
+const GATHER_MAX_MS = 0.5;
 
+export const GATHER_RULE = option.of(
+  `a number of milliseconds from 0 to ${GATHER_MAX_MS}`,
+  (value) => typeof value === 'number' && value >= 0 && value <= GATHER_MAX_MS,
+);
 const RULES: OptionRules<OpenSocketOptions> = {
   address: option.required(option.ipAddress),
   port: option.wholeNumber(0, PORT_MAX),
   io: option.oneOf(IOS),
+  gatherMs: GATHER_RULE,
   receiveBufferBytes: option.wholeNumber(0, BUFFER_MAX),
 };
 
@@ -62,6 +74,7 @@ export async function openSocket(options: OpenSocketOptions): Promise<DatagramSo
   const found = findAddon();
   if ('addon' in found) {
     batchLoop ??= new BatchLoop(found.addon);
+    if (options.gatherMs !== undefined) found.addon.gather(Math.round(1000 * options.gatherMs));
     return openBatch(batchLoop, options);
   }
   if (io === 'auto') return openDgram(options);

@@ -134,7 +134,10 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
 
   get counters(): ServerCounters {
     const { gate, bounds } = this.#signalling?.counters ?? {};
-    return { ...this.#record.counters, gate: gate ?? { refused: {}, answered: 0 }, bounds: bounds ?? {} };
+    const sockets = (this.#media ?? []).flatMap((place) => [place?.media, place?.shared]);
+    const kernelDrops = sockets.reduce((sum, one) => sum + (one?.kernelDrops ?? 0), 0);
+    const signalling = { gate: gate ?? { refused: {}, answered: 0 }, bounds: bounds ?? {} };
+    return { ...this.#record.counters, kernelDrops, ...signalling };
   }
 
   snapshot(): ServerSnapshot {
@@ -265,7 +268,7 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
   async #openPlace({ address, advertise }: ListenPlace): Promise<SeatPlace> {
     const given = this.#options.media;
     if ('lend' in given) return { advertise, media: given };
-    const { media, shared } = await openMedia(address, given);
+    const { media, shared } = await openMedia(address, given, this.#options.io);
     this.#closers.push(() => media.close());
     if (shared) this.#closers.push(() => shared.close());
     return { advertise, media, shared };

@@ -1,10 +1,7 @@
 // The UDP sockets for media: one pair that all calls share, or a pair of its own for each call. It binds, lends and takes
 // back; what goes through a socket is the session's business.
-import { createSocket } from 'node:dgram';
-import type { Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
-import { LatchkeyError } from '../index.js';
-import type { BindableSocket } from '../index.js';
+import { LatchkeyError, openSocket } from '../index.js';
+import type { BindableSocket, DatagramSocket, OpenSocketOptions } from '../index.js';
 
 /** 0: none; 'auto': a free one of the system's choosing. */
 export type ListenPort = number | 'auto';
@@ -36,6 +33,8 @@ export interface MediaSockets<Pair extends MediaPair = MediaPair> {
   readonly ports: string;
   /** A pair for one call; undefined where all are taken. */
   lend(): Promise<Pair | undefined>;
+  /** Datagrams that the kernel threw away since the start, where that is known. */
+  readonly kernelDrops?: number;
   close(): void;
 }
 
@@ -47,8 +46,14 @@ export interface OpenMedia {
   readonly shared?: MediaSockets | undefined;
 }
 
+/** How they are opened, and where. */
+interface Place {
+  readonly address: string;
+  readonly io: Pick<OpenSocketOptions, 'io' | 'gatherMs'>;
+}
+
 /** As they are opened here. */
-type DgramPair = MediaPair & { readonly rtp: Socket; readonly rtcp: Socket };
+type OpenedPair = MediaPair & { readonly rtp: DatagramSocket; readonly rtcp: DatagramSocket };
 
 /** Bursts of hundreds of calls arrive on one shared socket between two turns of the loop. */
 const SHARED_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -56,35 +61,42 @@ const SHARED_BUFFER_BYTES = 4 * 1024 * 1024;
 const ATTEMPTS_MAX = 64;
 
 /** Opens what can be opened before the first call. Throws LATCHKEY_LISTEN where the shared port cannot be had. */
-export async function openMedia(address: string, ports: MediaPorts): Promise<OpenMedia> {
-  if (ports.kind !== 'split') return { media: await openMediaSockets(address, ports) };
-  const shared = await openShared(address, ports.port);
-  return { media: new RangeSockets(address, ports), shared };
+export async function openMedia(
+  address: string,
+  ports: MediaPorts,
+  io: Place['io'] = {},
+): Promise<OpenMedia> {
+  if (ports.kind !== 'split') return { media: await openMediaSockets(address, ports, io) };
+  const shared = await openShared({ address, io }, ports.port);
+  return { media: new RangeSockets({ address, io }, ports), shared };
 }
 
 /** As `openMedia`, of one kind. */
 export async function openMediaSockets(
   address: string,
   ports: Exclude<MediaPorts, { kind: 'split' }>,
-): Promise<MediaSockets<DgramPair>> {
-  return ports.kind === 'shared' ? openShared(address, ports.port) : new RangeSockets(address, ports);
+  io: Place['io'] = {},
+): Promise<MediaSockets<OpenedPair>> {
+  return ports.kind === 'shared'
+    ? openShared({ address, io }, ports.port)
+    : new RangeSockets({ address, io }, ports);
 }
 
-async function openShared(address: string, port: ListenPort): Promise<MediaSockets<DgramPair>> {
-  let pair: DgramPair | undefined;
+async function openShared(place: Place, port: ListenPort): Promise<MediaSockets<OpenedPair>> {
+  let pair: OpenedPair | undefined;
   if (port === 'auto') {
     for (let attempt = 0; attempt < ATTEMPTS_MAX && !pair; attempt++) {
-      const probe = await bind(address, 0);
-      const found = probe.address().port;
-      await new Promise<void>((resolve) => probe.close(() => resolve()));
-      if (found < 65535) pair = await bindPair(address, found, SHARED_BUFFER_BYTES).catch(() => undefined);
+      const probe = await bind(place, 0);
+      const found = probe.local?.port ?? 0;
+      probe.close();
+      if (found < 65535) pair = await bindPair(place, found, SHARED_BUFFER_BYTES).catch(() => undefined);
     }
     if (!pair) throw new LatchkeyError('LATCHKEY_LISTEN', 'media auto: no two free ports in a row');
   } else {
-    pair = await bindPair(address, port, SHARED_BUFFER_BYTES).catch((error: NodeJS.ErrnoException) => {
+    pair = await bindPair(place, port, SHARED_BUFFER_BYTES).catch((error: NodeJS.ErrnoException) => {
       throw new LatchkeyError(
         'LATCHKEY_LISTEN',
-        `media ${port}: cannot bind ${address}, ports ${port} and ${port + 1}: ${reasonOf(error)}`,
+        `media ${port}: cannot bind ${place.address}, ports ${port} and ${port + 1}: ${reasonOf(error)}`,
       );
     });
   }
@@ -92,27 +104,31 @@ async function openShared(address: string, port: ListenPort): Promise<MediaSocke
   return {
     ports: String(rtpPort),
     lend: () => Promise.resolve({ rtp, rtcp, rtpPort, isShared: true, release: () => undefined }),
+    get kernelDrops() {
+      return dropsOf(pair);
+    },
     close: release,
   };
 }
 
-class RangeSockets implements MediaSockets<DgramPair> {
+class RangeSockets implements MediaSockets<OpenedPair> {
   readonly ports: string;
-  readonly #address: string;
+  readonly #place: Place;
   readonly #first: number;
   readonly #count: number;
-  readonly #lent = new Map<number, DgramPair | undefined>();
+  readonly #lent = new Map<number, OpenedPair | undefined>();
   #next = 0;
+  #dropsBefore = 0;
   #isClosed = false;
 
-  constructor(address: string, { low, high }: { low: number; high: number }) {
+  constructor(place: Place, { low, high }: { low: number; high: number }) {
     this.ports = `${low}-${high}`;
-    this.#address = address;
+    this.#place = place;
     this.#first = low + (low % 2);
     this.#count = Math.floor((high - this.#first + 1) / 2);
   }
 
-  async lend(): Promise<DgramPair | undefined> {
+  async lend(): Promise<OpenedPair | undefined> {
     // Round and round: a port just given back rests, while the last call's stragglers still arrive there.
     for (let tries = 0, seen = 0; tries < ATTEMPTS_MAX && seen < this.#count; seen++) {
       const port = this.#first + 2 * this.#next;
@@ -120,7 +136,7 @@ class RangeSockets implements MediaSockets<DgramPair> {
       if (this.#lent.has(port)) continue;
       tries++;
       this.#lent.set(port, undefined);
-      const pair = await bindPair(this.#address, port).catch(() => undefined);
+      const pair = await bindPair(this.#place, port).catch(() => undefined);
       if (pair && !this.#isClosed) return this.#lend(port, pair);
       this.#lent.delete(port);
       pair?.release();
@@ -128,17 +144,25 @@ class RangeSockets implements MediaSockets<DgramPair> {
     return undefined;
   }
 
+  get kernelDrops(): number {
+    return [...this.#lent.values()].reduce(
+      (sum, pair) => sum + (pair ? dropsOf(pair) : 0),
+      this.#dropsBefore,
+    );
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const pair of [...this.#lent.values()]) pair?.release();
   }
 
-  #lend(port: number, pair: DgramPair): DgramPair {
+  #lend(port: number, pair: OpenedPair): OpenedPair {
     const lent = {
       ...pair,
       release: () => {
         if (this.#lent.get(port) !== lent) return;
         this.#lent.delete(port);
+        this.#dropsBefore += dropsOf(pair);
         pair.release();
       },
     };
@@ -147,10 +171,10 @@ class RangeSockets implements MediaSockets<DgramPair> {
   }
 }
 
-async function bindPair(address: string, rtpPort: number, bufferBytes?: number): Promise<DgramPair> {
-  const rtp = await bind(address, rtpPort, bufferBytes);
+async function bindPair(place: Place, rtpPort: number, bufferBytes?: number): Promise<OpenedPair> {
+  const rtp = await bind(place, rtpPort, bufferBytes);
   try {
-    const rtcp = await bind(address, rtpPort + 1);
+    const rtcp = await bind(place, rtpPort + 1);
     let isOpen = true;
     const release = () => {
       if (!isOpen) return;
@@ -165,25 +189,17 @@ async function bindPair(address: string, rtpPort: number, bufferBytes?: number):
   }
 }
 
-function bind(address: string, port: number, recvBufferSize?: number): Promise<Socket> {
-  const isIpv6 = isIPv6(address);
-  const socket = createSocket({
-    type: isIpv6 ? 'udp6' : 'udp4',
-    ipv6Only: isIpv6,
-    ...(recvBufferSize !== undefined && { recvBufferSize }),
+function bind({ address, io }: Place, port: number, receiveBufferBytes?: number): Promise<DatagramSocket> {
+  return openSocket({
+    address,
+    ...io,
+    port,
+    ...(receiveBufferBytes !== undefined && { receiveBufferBytes }),
   });
-  return new Promise((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.bind({ address, port, exclusive: true }, () => {
-      socket.removeAllListeners('error');
-      // A refused datagram is no reason to end a process; sessions count their own.
-      socket.on('error', () => undefined);
-      resolve(socket);
-    });
-  });
+}
+
+function dropsOf({ rtp, rtcp }: OpenedPair): number {
+  return (rtp.kernelDrops ?? 0) + (rtcp.kernelDrops ?? 0);
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {

@@ -2,8 +2,8 @@
 import { isIP, isIPv6 } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { SecureContextOptions } from 'node:tls';
-import { checkOptions, LatchkeyError, option, refuseOption as refuse } from '../index.js';
-import type { Latchkey, LatchkeyOptions, OptionRules } from '../index.js';
+import { checkOptions, GATHER_RULE, IOS, LatchkeyError, option, refuseOption as refuse } from '../index.js';
+import type { Latchkey, LatchkeyOptions, OpenSocketOptions, OptionRules } from '../index.js';
 import type { RoomsOptions } from '../room/index.js';
 import { isAddressRange, isLoopback } from '../sip/index.js';
 import type { AdmissionOptions, ListenOptions, ListenRenewal, SipSignalling } from '../sip/index.js';
@@ -59,6 +59,8 @@ const RULES: OptionRules<DistributionServerOptions> = {
     option.record(ADMISSION_RULES)(name, value);
   },
   media: (_name, value) => checkMedia(value as MediaPorts | MediaSockets),
+  io: option.oneOf(IOS),
+  gatherMs: GATHER_RULE,
   rooms: option.record(ROOMS_RULES),
   srtp: option.oneOf(['accept', 'require']),
 };
@@ -85,6 +87,7 @@ export interface CheckedServerOptions {
   readonly places: Places;
   readonly admission: AdmissionOptions;
   readonly media: MediaPorts | MediaSockets;
+  readonly io: Pick<OpenSocketOptions, 'io' | 'gatherMs'>;
   readonly rooms: RoomsOptions;
   readonly srtp: 'accept' | 'require';
 }
@@ -93,6 +96,7 @@ export interface CheckedServerOptions {
 export function checkServerOptions(given: DistributionServerOptions = {}): CheckedServerOptions {
   checkOptions('createDistributionServer', given, RULES);
   const { latchkey = {}, signalling, media = DEFAULT_MEDIA, rooms = {}, srtp = 'accept' } = given;
+  const { io = 'auto', gatherMs } = given;
   const listen = checkListen(given.listen);
   const places = checkPlaces(given);
   if (places.length > 1 && 'lend' in media)
@@ -103,6 +107,7 @@ export function checkServerOptions(given: DistributionServerOptions = {}): Check
   return {
     ...{ latchkey, signalling, listen, places, admission },
     ...{ media, rooms, srtp },
+    io: { io, ...(gatherMs !== undefined && { gatherMs }) },
   };
 }
 

@@ -78,7 +78,7 @@ export class ServerRecord {
     if (session && this.#answered.has(session)) this.noteAnswer(session);
   }
 
-  get counters(): Omit<ServerCounters, 'gate' | 'bounds'> {
+  get counters(): Omit<ServerCounters, 'gate' | 'bounds' | 'kernelDrops'> {
     const distribution: Distribution = { ...this.#departed, dropped: { ...this.#departed.dropped } };
     for (const leg of this.#rooms.legs) add(distribution, leg.counters);
     const protections = { ...this.#protections };

@@ -4,6 +4,7 @@
  */
 import type { EventEmitter } from 'node:events';
 import type {
+  Io,
   ComponentId,
   Counters,
   LatchEvent,
@@ -87,6 +88,10 @@ export interface DistributionServerOptions {
    * the others. Or sockets of your own. Default 40000 to 49999.
    */
   readonly media?: MediaPorts | MediaSockets | undefined;
+  /** How media goes between the process and the kernel: see `openSocket`. Not for sockets of your own. Default `'auto'`. */
+  readonly io?: Io | undefined;
+  /** See `openSocket`. */
+  readonly gatherMs?: number | undefined;
   readonly rooms?: RoomsOptions | undefined;
   /**
    * `'require'`: calls whose media is not SRTP are refused. Calls have it where their session makes keys (`latchSip` with
@@ -225,6 +230,8 @@ export interface ServerCounters extends Counters {
   readonly protections: Readonly<Record<string, number>>;
   /** What the rooms took, gave and dropped of what latch let through. */
   readonly distribution: LegCounters;
+  /** Datagrams of media that the kernel threw away because the server did not take them in time; of batched sockets alone. */
+  readonly kernelDrops: number;
   /** Streams that were to have ports of the range, and share one since all of those were lent. */
   readonly rangeFull: number;
   /** By where they happened: a short list. */

@@ -387,7 +387,7 @@ describe('latchkey/server', () => {
     await phone.rtp(1);
     await server.close({ graceMs: 50 });
     const pair = await sockets.lend();
-    assert.equal(pair?.rtp.address().port, pair?.rtpPort);
+    assert.equal(pair?.rtp.local?.port, pair?.rtpPort);
     latchkey.createSession({ signalling: 'clear' }).close();
     assert.equal(latchkey.listenerCount('event'), 0);
     assert.deepEqual([signalling.listenerCount('session'), signalling.listenerCount('fault')], [0, 0]);
@@ -496,7 +496,7 @@ describe('latchkey/server', () => {
     [null, /createDistributionServer.* accepts an object of options; it is null/],
     [
       { polcy: 1 },
-      /has no option "polcy": it has latchkey, signalling, listen, advertise, admission, media, rooms/,
+      /has no option "polcy": it has latchkey, signalling, listen, advertise, admission, media, io, gatherMs, rooms/,
     ],
     [{ latchkey: 'yes' }, /"latchkey"/],
     [{ latchkey: { policy: 'never' } }, /"policy"/],

@@ -43,7 +43,6 @@ export class BatchSocket implements DatagramSocket {
     return this.#local;
   }
 
-  /** Datagrams that the kernel has thrown away because nobody took them in time, since the socket was opened. */
   get kernelDrops(): number {
     return this.#local === undefined ? 0 : this.loop.addon.drops(this.fd);
   }
