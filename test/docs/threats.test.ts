@@ -16,13 +16,24 @@ describe('docs: threats.md', () => {
   });
 
   it('has each promise once, in order, with what is not promised', () => {
-    const parts = page.split(/^### /m).slice(1);
+    const [, promises = ''] = page.split('## The eleven promises');
+    const parts = promises.split(/^## /m)[0]!.split(/^### /m).slice(1);
     assert.deepEqual(
       parts.map((part) => /^P\d+/.exec(part)?.[0]),
       PROMISES,
     );
     for (const part of parts)
       for (const label of ['- Why:', '- Test:', '- Not promised:']) assert.ok(part.includes(label));
+  });
+
+  it('says of each kind of protection what such a client gets', () => {
+    const [, union = ''] = /export type EndProtection = (.*);/.exec(readText('lib/core/events.ts')) ?? [];
+    const kinds = [...union.matchAll(/'(\w+)'/g)].map(([, kind = '']) => kind);
+    assert.ok(kinds.length > 4);
+    const [, part = ''] = page.split('### What each kind of client gets');
+    const cells = [...part.split(/^## /m)[0]!.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell = '']) => cell);
+    const listed = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, kind = '']) => kind));
+    assert.deepEqual(listed.filter((kind) => kind !== 'protection').sort(), [...kinds].sort());
   });
 
   for (const promise of PROMISES)
