@@ -390,6 +390,7 @@ describe('agreements that cannot be carried out', () => {
       says: /rtcp/,
     },
     { name: 'no word on media', agreement: { ...none, expectsMedia: undefined }, says: /expectsMedia/ },
+    { name: 'a hold that is no yes or no', agreement: { ...none, isHeld: 'sendonly' }, says: /isHeld/ },
   ];
   for (const {
     name,

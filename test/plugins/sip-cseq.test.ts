@@ -34,11 +34,12 @@ describe("CSeqs of an application's dialog", () => {
 
   const received = () => phone.requests.map((request) => `${seqOf(request)} ${request.method}`);
 
-  /** The session has been silent: the plugin asks. Fulfilled when the phone has the question. */
+  /** The session has been silent: the plugin asks. Fulfilled when the session has been told of the answer. */
   async function ask(session: Session | undefined): Promise<void> {
-    const isAsked = once(arrivals, 'OPTIONS');
+    assert.ok(session);
+    const told = new Promise((resolve) => (session.asked = resolve));
     (session as unknown as EventEmitter).emit('silent', { type: 'silent' });
-    await isAsked;
+    assert.equal(await told, 'answered');
   }
 
   /** A call of the application's that is up, as its tags and Call-ID are known to it. */

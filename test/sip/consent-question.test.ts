@@ -48,12 +48,12 @@ class HeldPhone {
   constructor(
     readonly clock: sinon.SinonFakeTimers,
     readonly streams = 1,
-    maxSilenceMs = 60_000,
+    held: readonly [theirs: string, ours: string] = ['inactive', 'inactive'],
   ) {
     this.#voices = Array.from({ length: streams }, (_, at) => new SrtpVoice(MASTER, 0x1000 + at));
     this.#calls = new Calls(
       this.latchkey,
-      { ringingMs: 200_000, maxSilenceMs },
+      { ringingMs: 200_000, maxSilenceMs: 60_000 },
       {
         onSession: (session) => {
           for (let at = 0; at < streams; at++)
@@ -64,9 +64,9 @@ class HeldPhone {
       },
     );
     for (let at = 0; at < streams; at++) this.network.open(PHONE.address, PHONE.port + 2 * at);
-    this.#invite('sendrecv');
+    this.invite('sendrecv', 'sendrecv');
     this.talk();
-    this.#invite('inactive');
+    this.invite(...held);
     this.heldMs = clock.now;
   }
 
@@ -126,11 +126,11 @@ class HeldPhone {
     this.latchkey.close();
   }
 
-  #invite(direction: string): void {
-    const invite = this.#request('INVITE', ++this.#seq, describeMedia(PHONE, this.streams, direction));
+  invite(theirs: string, ours: string): void {
+    const invite = this.#request('INVITE', ++this.#seq, describeMedia(PHONE, this.streams, theirs));
     assert.equal(this.#calls.receiveRequest(invite, FLOW, 'encrypted', this.#stack), undefined);
     const dialog = this.#calls.dialogOf(invite)!;
-    dialog.respond(invite, { status: 200, content: describeMedia(SERVER, this.streams, direction) });
+    dialog.respond(invite, { status: 200, content: describeMedia(SERVER, this.streams, ours) });
     this.#localTag = dialog.localTag;
     this.#calls.receiveRequest(this.#request('ACK', this.#seq), FLOW, 'encrypted', this.#stack);
   }
@@ -181,6 +181,34 @@ describe('8.2.5: a phone on hold is asked in its dialog', () => {
       const atMs = phone.asked.map((one) => Math.round(one.atMs / 1000));
       assert.deepEqual(atMs, [15, 25, 35, 45, 55, 65, 75, 85, 95, 105, 115, 125, 135, 145, 155, 165, 175]);
     });
+
+  for (const held of [
+    ['sendonly', 'recvonly'],
+    ['recvonly', 'sendonly'],
+    ['sendrecv', 'sendonly'],
+    ['sendrecv', 'inactive'],
+  ] as const)
+    it(`8.2.5: on hold is, too, who says ${held[0]} where we say ${held[1]}: phones send music then, or nothing`, async () => {
+      phone = new HeldPhone(clock, 1, held);
+      await phone.wait(180);
+      assert.deepEqual([phone.count('expired'), phone.asked.length, phone.ended.length], [0, 17, 0]);
+    });
+
+  it('8.2.5: after the hold its last answer counts on: it need not have sent before the call is resumed', async () => {
+    phone = new HeldPhone(clock, 1, ['sendonly', 'recvonly']);
+    await phone.wait(60);
+    phone.invite('sendrecv', 'sendrecv');
+    await phone.wait(2);
+    assert.equal(phone.count('expired'), 0);
+    phone.talk();
+    assert.deepEqual([phone.count('expired'), phone.count('verified')], [0, 1]);
+  });
+
+  it('8.2.5: who is to talk and does not is asked nothing, and has expired after 30 s', async () => {
+    phone = new HeldPhone(clock, 1, ['sendrecv', 'sendrecv']);
+    await phone.wait(31);
+    assert.deepEqual([phone.count('expired'), phone.asked.length], [1, 0]);
+  });
 
   it('8.2.5: the question is an OPTIONS in the dialog, by the flow that the phone came by, each with the next CSeq', async () => {
     phone = new HeldPhone(clock);

@@ -102,7 +102,8 @@ function checkIceHalf(name: 'own' | 'peer', { ufrag, pwd }: IceHalf): void {
   if (length < 22 || length > 256) refuse(`${name}.pwd has 22 to 256 bytes`);
 }
 
-function checkMedia({ remote, rtcp, expectsMedia, advertised, srtp }: MediaTerms, call: AgreeingCall): void {
+function checkMedia(media: MediaTerms, call: AgreeingCall): void {
+  const { remote, rtcp, expectsMedia, isHeld = false, advertised, srtp } = media;
   if (srtp) {
     checkSrtpKeys(srtp, call);
     if (!srtp.own)
@@ -113,6 +114,7 @@ function checkMedia({ remote, rtcp, expectsMedia, advertised, srtp }: MediaTerms
   if (rtcp?.sharesPort !== undefined && typeof rtcp.sharesPort !== 'boolean')
     refuse('rtcp.sharesPort is true or false');
   if (typeof expectsMedia !== 'boolean') refuse('expectsMedia is true or false');
+  if (typeof isHeld !== 'boolean') refuse('isHeld is true or false');
   if (advertised !== undefined && typeof advertised !== 'string') refuse('advertised is an IP address');
 }
 

@@ -18,6 +18,11 @@ export interface MediaTerms {
     { readonly remote?: TransportAddress | undefined; readonly sharesPort?: boolean | undefined } | undefined;
   /** The peer said that it sends media: then its silence means something (protocol.md 6.4). */
   readonly expectsMedia: boolean;
+  /**
+   * One side holds the call: the peer said that it only sends, and phones then send music or nothing (RFC 3264 8.4), or we said that we do
+   * not listen. Its silence means nothing then, whatever `expectsMedia` says (protocol.md 8.2.5).
+   */
+  readonly isHeld?: boolean | undefined;
   /** Our own IP address as the peer was told it: it says which private addresses are near (protocol.md 5.7). */
   readonly advertised?: string | undefined;
   /**

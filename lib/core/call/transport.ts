@@ -173,6 +173,7 @@ export class Transport {
   #protect(protection: Protection, media: MediaTerms, nowMs: number, rtcpProtection = protection): void {
     const rtp = this.component(1);
     rtp.expectsMedia = media.expectsMedia;
+    rtp.isHeld = media.isHeld === true;
     const isShared = protection.kind === 'ice' && media.rtcp?.sharesPort === true;
     rtp.sharing.host(isShared ? this.component(2) : undefined, nowMs);
     const cover = media.srtp && this.#keysOf(media.srtp);

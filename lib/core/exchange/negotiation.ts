@@ -214,11 +214,13 @@ function rtcpOf(stance: Stance, local: SdpMedia, remote: SdpMedia, kind: Terms['
 
 function mediaTerms(local: SdpMedia, remote: SdpMedia, { hasMux, port }: RtcpTerms): MediaTerms {
   const { direction, rtcp } = remote;
+  const isListening = local.direction === 'sendrecv' || local.direction === 'recvonly';
   const hasRtcp = isRtp(local) && !(hasMux && remote.rtcpMux);
   return {
     remote: usable(remote.address, remote.port),
     rtcp: hasRtcp ? { remote: usable(rtcp.address, rtcp.port), sharesPort: port === local.port } : undefined,
     expectsMedia: direction === 'sendrecv' || direction === 'sendonly',
+    ...((direction === 'sendonly' || !isListening) && { isHeld: true }),
   };
 }
 

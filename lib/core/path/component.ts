@@ -66,6 +66,7 @@ export class Component implements VerifierHost, ProverHost {
   readonly counters: Counters = createCounters();
   signalled: TransportAddress | undefined;
   expectsMedia = false;
+  isHeld = false;
   lastSentMs = -Infinity;
   lastArrivedMs = -Infinity;
   agreedMs = -Infinity;

@@ -8,7 +8,7 @@ const ASK_EVERY_MS = 10_000;
 export interface SrtpConsentState {
   /** When something authentic last came. */
   readonly heardMs: number;
-  /** It need not send: it only listens, or one side is on hold. */
+  /** It need not send: it only listens, or one side holds the call. */
   readonly mayBeSilent: boolean;
   /** When the peer last answered a question in the dialog; -Infinity before the first answer. */
   readonly answeredMs: number;
@@ -31,8 +31,9 @@ export function consentDueMs(state: SrtpConsentState): number {
 }
 
 function expiryMs({ heardMs, mayBeSilent, answeredMs, isAsked }: SrtpConsentState): number {
-  if (!mayBeSilent) return heardMs + EXPIRY_MS;
-  return isAsked ? Math.max(heardMs, answeredMs) + EXPIRY_MS : Infinity;
+  if (mayBeSilent && !isAsked) return Infinity;
+  // After a hold its last answer counts on: the peer need not have sent before it is resumed.
+  return Math.max(heardMs, answeredMs) + EXPIRY_MS;
 }
 
 function askMs({ heardMs, mayBeSilent, toldMs }: SrtpConsentState): number {

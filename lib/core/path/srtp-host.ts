@@ -17,6 +17,8 @@ export interface SrtpHost {
   readonly signalled: TransportAddress | undefined;
   /** The peer said that it sends media. */
   readonly expectsMedia: boolean;
+  /** One side holds the call. */
+  readonly isHeld: boolean;
   /** The IP address is one of the peer's signalling, or of its description where 5.7 allows that (protocol.md 8). */
   isHome(address: string): boolean;
   /** Payload goes over this path, and the address is this session's. */

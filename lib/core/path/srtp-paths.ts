@@ -387,10 +387,10 @@ export class SrtpPaths {
   }
 
   #consentOf({ lastMs, remote }: SrtpSource): SrtpConsentState {
-    const { expectsMedia, signalled, session } = this.host;
+    const { expectsMedia, isHeld, signalled, session } = this.host;
     return {
       heardMs: Math.max(lastMs, this.keys.heardMs(remote.address)),
-      mayBeSilent: !expectsMedia || signalled === undefined,
+      mayBeSilent: !expectsMedia || isHeld || signalled === undefined,
       answeredMs: this.#answeredMs,
       isAsked: session.lastQuestion !== undefined,
       toldMs: this.#askToldMs,

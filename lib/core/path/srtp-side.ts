@@ -22,6 +22,7 @@ interface SrtpComponent<Owner> {
   readonly random: Random;
   readonly signalled: TransportAddress | undefined;
   readonly expectsMedia: boolean;
+  readonly isHeld: boolean;
   readonly ports: readonly Port<Owner>[];
   unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined;
   routed(path: Path): RoutedPath<Owner> | undefined;
@@ -69,6 +70,10 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
 
   get expectsMedia(): boolean {
     return this.owner.expectsMedia;
+  }
+
+  get isHeld(): boolean {
+    return this.owner.isHeld;
   }
 
   /** Another protection is in force. The same keys, or later ones of the same stream, go on with the paths that there are. */
