@@ -1,9 +1,12 @@
 # A cable with a length: what goes in at one tap comes out at the other after so many milliseconds, in both directions and in
-# order. For kernels without netem. It loses and changes nothing.
-# Arguments: two names of tap devices, milliseconds. Says "ready" when both ends are open.
-import collections
+# order; or, with jitter, after up to so many more, each at random, so that packets overtake each other. For kernels without
+# netem. It loses and changes nothing.
+# Arguments: two names of tap devices, milliseconds, milliseconds of jitter. Says "ready" when both ends are open.
 import fcntl
+import heapq
+import itertools
 import os
+import random
 import select
 import struct
 import sys
@@ -19,18 +22,19 @@ def open_tap(name):
     return tap
 
 
-def carry(ends, delay):
-    queue = collections.deque()
+def carry(ends, delay, jitter):
+    queue, number = [], itertools.count()
     while True:
         wait = max(0, queue[0][0] - time.monotonic()) if queue else None
         for end in select.select(ends, [], [], wait)[0]:
             other = ends[1] if end == ends[0] else ends[0]
+            due = time.monotonic() + delay + random.uniform(0, jitter)
             try:
-                queue.append((time.monotonic() + delay, other, os.read(end, FRAME_BYTES)))
+                heapq.heappush(queue, (due, next(number), other, os.read(end, FRAME_BYTES)))
             except BlockingIOError:
                 pass
         while queue and queue[0][0] <= time.monotonic():
-            _, end, frame = queue.popleft()
+            _, _, end, frame = heapq.heappop(queue)
             try:
                 os.write(end, frame)
             except OSError:
@@ -40,4 +44,4 @@ def carry(ends, delay):
 os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # a cable is never late
 ends = [open_tap(name) for name in sys.argv[1:3]]
 print("ready", flush=True)
-carry(ends, float(sys.argv[3]) / 1000)
+carry(ends, *(float(ms) / 1000 for ms in sys.argv[3:5]))

@@ -25,6 +25,8 @@ export interface Line {
   readonly lossPercent?: number;
   /** In each direction: a round trip is twice that. */
   readonly delayMs?: number;
+  /** How much more it may be, at random, where there is a delay: packets overtake each other. */
+  readonly jitterMs?: number;
 }
 
 /** Why there can be no lab here; undefined where there can. In CI there is no such reason: then it is an error. */
@@ -76,7 +78,7 @@ export class Lab {
   }
 
   /** What the cable of a host does to packets. Fulfilled when it does so. */
-  async line(host: HostName, { lossPercent, delayMs }: Line): Promise<void> {
+  async line(host: HostName, { lossPercent, delayMs, jitterMs = 0 }: Line): Promise<void> {
     const [inside, port] = [this.#host(host).on, `to-${host}`];
     const at = {
       port,
@@ -85,7 +87,7 @@ export class Lab {
       spawn: (...command: readonly string[]) => this.spawn(inside, ...command),
     };
     if (lossPercent !== undefined) losePackets(at, lossPercent);
-    if (delayMs !== undefined) await delayPort(at, delayMs);
+    if (delayMs !== undefined) await delayPort(at, delayMs, jitterMs);
   }
 
   /** The address of a host; of a NAT the external one. */

@@ -30,9 +30,13 @@ export function losePackets({ port, run }: SwitchPort, percent: number): void {
 
 /**
  * Delays packets in each direction, once and for good, by a program of ours between port and switch: not every kernel has
- * netem.
+ * netem. With jitter each is delayed by up to so much more.
  */
-export async function delayPort({ port, bridge, run, spawn }: SwitchPort, delayMs: number): Promise<void> {
+export async function delayPort(
+  { port, bridge, run, spawn }: SwitchPort,
+  delayMs: number,
+  jitterMs: number,
+): Promise<void> {
   const [near, far, between] = [`n-${port}`, `f-${port}`, `b-${port}`];
   const steps = [
     ...[near, far].map((name) => `ip tuntap add dev ${name} mode tap`),
@@ -42,7 +46,7 @@ export async function delayPort({ port, bridge, run, spawn }: SwitchPort, delayM
     `ip link set ${port} master ${between}`,
   ];
   run('sh', '-ec', steps.join('\n'));
-  const child = spawn('python3', DELAY_LINE, near, far, String(delayMs));
+  const child = spawn('python3', DELAY_LINE, near, far, String(delayMs), String(jitterMs));
   if (!child.stdout) throw new Error('a child with a pipe has one');
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   if (!said.toString().startsWith('ready')) throw new Error(`the delay line says ${said.toString()}`);

@@ -19,9 +19,9 @@ const PHONES = { baresip, linphonec: linphone } as const;
 const AHEAD_MS = 4;
 /** He comes before the phone calls, or at the moment of the rebinding. */
 type Coming = 'before the call' | 'at the rebinding';
-const BEFORE_MS = 3000;
+const BEFORE_MS = 2000;
 /** After a conflict a phone that moves is followed 2 s later; and he is there a while longer. */
-const REBOUND_MS = 4000;
+const REBOUND_MS = 3500;
 /** Where reports tell: the phone's and those of the other party come every five seconds or so. */
 const REPORTED_MS = 26_000;
 /** The call outlasts what is looked at. */
@@ -29,7 +29,7 @@ const MARGIN_S = 10;
 /** Of the packets of a second. */
 const MOST = 0.8;
 const isWhole = process.env.LATCHKEY_LAB === 'all';
-const AFTER_MS = 3500;
+const AFTER_MS = 3200;
 
 interface Plan {
   readonly phone: keyof typeof PHONES;
