@@ -1,11 +1,12 @@
 // P10: nobody can downgrade a call from latch to less without the verifier's policy allowing it and an event saying so.
 import assert from 'node:assert/strict';
-import type { EngineOptions, Policy } from '../../lib/core/index.js';
-import { VerifierBench } from '../support/engine-bench.js';
+import { SRTP_SUITES, type EngineOptions, type Policy } from '../../lib/core/index.js';
+import { EngineBench, VerifierBench } from '../support/engine-bench.js';
 import { attacks } from '../support/attacker.js';
 import { itOnGrid } from '../support/matrix.js';
 import { suites } from '../support/oracle.js';
 import { BlindScene, LatchScene } from '../support/scene.js';
+import { cryptoLine } from '../support/sdes-offers.js';
 import { makeSdp } from '../support/session-description.js';
 
 const home = { address: '198.51.100.7', port: 20_000 };
@@ -29,7 +30,56 @@ const stripped = (peer: VerifierBench): string =>
     .filter((line) => !line.startsWith('a=latch'))
     .join('\r\n');
 
+/** What a peer brings, best first (protocol.md 8). */
+const KINDS = {
+  latch: [`a=latch:1 longenoughtag1 ${Buffer.alloc(32, 0x42).toString('base64url')} suites=AES-256`],
+  ice: ['a=ice-ufrag:abcd', `a=ice-pwd:${'p'.repeat(22)}`],
+  srtp: [
+    cryptoLine(
+      1,
+      SRTP_SUITES.find(({ name }) => name === 'AES_CM_128_HMAC_SHA1_80')!,
+      7,
+    ),
+  ],
+  none: [],
+} as const;
+const pairs = Object.keys(KINDS).flatMap((from, i, all) => all.slice(i + 1).map((to) => [from, to]));
+
 describe('P10: no call is downgraded in silence', () => {
+  for (const policy of ['require', 'prefer', 'legacy'] as const)
+    for (const [from, to] of pairs as [keyof typeof KINDS, keyof typeof KINDS][])
+      it(`${policy}, from ${from} to ${to}`, () => {
+        const bench = new EngineBench({ policy });
+        const session = bench.engine.createSession({ signalling: 'encrypted', srtp: 'terminate' });
+        const offer = (kind: keyof typeof KINDS) =>
+          session.setRemote(
+            makeSdp({
+              address: signalled.address,
+              media: [{ port: 5004, isMuxed: true, lines: [...KINDS[kind]] }],
+            }),
+            bench.nowMs,
+            'offer',
+          );
+        const answer = () =>
+          session.setLocal(
+            makeSdp({ address: '203.0.113.1', media: [{ port: 40_000, isMuxed: true }] }),
+            bench.nowMs,
+            'answer',
+          );
+        assert.ok(offer(from).accepted);
+        answer();
+        assert.equal(session.protection, from);
+        const verdict = offer(to);
+        if (verdict.accepted) answer();
+        bench.drain();
+        const lesser = { require: 'rejected', prefer: 'none', legacy: 'legacy' } as const;
+        const allowed = to === 'none' ? lesser[policy] : to;
+        assert.equal(verdict.accepted, allowed !== 'rejected');
+        assert.equal(session.protection, allowed === 'rejected' ? from : allowed);
+        const told = bench.eventsOf('downgraded').map((event) => event.type === 'downgraded' && event.to);
+        assert.deepEqual(told, [allowed]);
+      });
+
   for (const suite of suites) {
     it(`require: a re-offer without latch is rejected, and nothing changes [${suite}]`, () => {
       const peer = latched('require', suite);
