@@ -109,7 +109,7 @@ ${CITED}
 
 As root on Debian 12, with \`iproute2 nftables conntrack procps tcpdump python3 rtpengine-daemon\`:
 
-    npm run compare                  # about ${Math.ceil(tookS / 60)} minutes; writes this page
+    npm run compare -- --runs ${runs}      # about ${Math.ceil(tookS / 60)} minutes; writes this page
     npm run compare -- --runs 1      # a look at it; writes nothing
     RTPENGINE=PATH npm run compare   # another build; prints the page
 `;
