@@ -356,14 +356,11 @@ export class MixedCalls {
   receive(bytes: Uint8Array, source: TransportAddress): MixedCall | undefined {
     const key = keyOf(source);
     this.#budgets.noteReceived(key, bytes.length);
-    const owners = this.#noteProtected(bytes, source);
+    this.#noteProtected(bytes, source);
     this.#challenged = [];
     if (!this.holderOf(key) && !this.claimantOf(key)) this.strayMs = this.nowMs;
     const component = this.engine.handleDatagram(this.port, bytes, source.address, source.port, this.nowMs);
     const call = component && this.#byComponent.get(component);
-    // What goes to another call has not reached it.
-    for (const owner of owners)
-      if (call === undefined || call === owner) owner.srtp?.reachedFrom.set(key, this.nowMs);
     if (component && !call) throw new MixedViolation('delivered to a component of nobody');
     this.#judgeEvents();
     this.#noteMappings();
@@ -383,13 +380,12 @@ export class MixedCalls {
   }
 
   /** What comes from a phone with SRTP, from whoever has copied it: it may show where somebody receives (protocol.md 8.2.4). */
-  #noteProtected(bytes: Uint8Array, { address, port }: TransportAddress): readonly MixedCall[] {
+  #noteProtected(bytes: Uint8Array, { address, port }: TransportAddress): void {
     const key = keyOf({ address, port });
-    return this.#open.filter((call) => {
+    for (const call of this.#open) {
       const made = call.srtp?.noteCome(bytes, key, this.nowMs);
       if (made?.answers === key) call.reported.add(address);
-      return made !== undefined;
-    });
+    }
   }
 
   /** What an honest phone with SRTP has sent last, and attackers have read. */
@@ -518,7 +514,7 @@ export class MixedCalls {
   }
 
   /** The path of a phone with SRTP is where packets of its own making have come from: the address is its own from then on (5.1, 8.2). */
-  #judgeSrtpPath(call: MixedCall, { heardFrom, reachedFrom }: SrtpPeer): void {
+  #judgeSrtpPath(call: MixedCall, { heardFrom }: SrtpPeer): void {
     const { mapping: key } = call;
     if (key === undefined) return;
     if (!heardFrom.has(key))
@@ -527,10 +523,10 @@ export class MixedCalls {
       );
     call.proven.set(key, this.nowMs);
     this.proofs++;
-    // Another may have proven it while this one was on trial: then it stays that one's.
+    // Nobody is asked, so it takes the address from none who has proven it and may be there still.
     const last = this.#lastProof.get(key);
     const isAnothers = last && last.call !== call && last.call.isOpen && last.call.isProving;
-    if (!isAnothers || last.atMs <= (reachedFrom.get(key) ?? -Infinity))
+    if (!isAnothers || !(last.call.isVerified(key, this.nowMs) || last.call.mayTake(key, this.nowMs)))
       this.#lastProof.set(key, { call, atMs: this.nowMs });
   }
 
@@ -846,11 +842,14 @@ export class MixedCalls {
   }
 }
 
-/** Of two that have the address by their word alone: the one whose signalling comes from there, else the earlier (protocol.md 5.1). */
+/**
+ * Of two that have the address by their word alone: the one whose signalling comes from there, or of which it is known that it receives
+ * there, else the earlier (protocol.md 5.1).
+ */
 function isBetterClaim(call: MixedCall, than: MixedCall, key: string): boolean {
   const ip = key.slice(0, key.indexOf('|'));
-  const isHome = call.home === ip;
-  return isHome === (than.home === ip) ? call.claimedMs < than.claimedMs : isHome;
+  const isBacked = (one: MixedCall): boolean => one.home === ip || one.isShown(ip);
+  return isBacked(call) === isBacked(than) ? call.claimedMs < than.claimedMs : isBacked(call);
 }
 
 /** What we send says for which call. */

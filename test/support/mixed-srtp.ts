@@ -44,8 +44,6 @@ export class SrtpPeer {
   readonly terminates: boolean;
   /** When a packet of the phone's own making last came from an address, whoever sent it. */
   readonly heardFrom = new Map<string, number>();
-  /** And when it reached this call, and not another that has the address. */
-  readonly reachedFrom = new Map<string, number>();
   /** The last packet. */
   last: Uint8Array | undefined;
   readonly #suite: string;
