@@ -1,5 +1,5 @@
 // The part of the benchmark that moves media: trial by trial, and its tables on the console.
-import { compileNative } from './native.js';
+import type { NativePrograms } from './native.js';
 import { costOf, lossOf, measureTrial, ratioOf } from './rounds.js';
 import type { RoundsOptions, TrialResult } from './rounds.js';
 import { median } from './statistics.js';
@@ -9,13 +9,18 @@ import { allVariants } from './variants.js';
 const YARDSTICK = 'c';
 
 export interface MediaOptions extends Pick<RoundsOptions, 'rounds' | 'warmMs' | 'measureMs'> {
+  readonly programs: NativePrograms;
   readonly trials: readonly Trial[];
   /** Only these, besides the yardstick. */
   readonly only?: readonly string[] | undefined;
 }
 
-export async function measureMedia({ trials, only, ...timing }: MediaOptions): Promise<TrialResult[]> {
-  const programs = compileNative();
+export async function measureMedia({
+  programs,
+  trials,
+  only,
+  ...timing
+}: MediaOptions): Promise<TrialResult[]> {
   const all = allVariants(programs);
   const results: TrialResult[] = [];
   for (const trial of trials) {

@@ -11,7 +11,7 @@ import { sdpFor, sdpOf } from '../net/call.js';
 import { PEERS_ADDRESS, peerCount, portOf } from './load.js';
 import type { Load } from './load.js';
 import { cryptoLineOf } from './srtp-packets.js';
-import type { Ask, NodeMode, Told } from './variant-process.js';
+import type { Ask, NodeIo, NodeMode, Told } from './variant-process.js';
 import { end } from './native-variant.js';
 import type { Forwarder, Variant } from './variant.js';
 
@@ -25,7 +25,7 @@ export interface NodeVariant {
   readonly name: string;
   readonly title: string;
   readonly mode: NodeMode;
-  readonly io: 'dgram' | 'batch';
+  readonly io: NodeIo;
 }
 
 export function nodeVariant({ name, title, mode, io }: NodeVariant): Variant {

@@ -13,9 +13,9 @@ export interface Trial {
   readonly variants: readonly string[];
 }
 
-const FLAT = ['c', 'c-gso', 'dgram', 'bind', 'room'];
-const PEERS = ['c', 'dgram', 'room', 'rtpengine', 'coturn'];
-const GROWTH = ['c', 'dgram', 'room'];
+const FLAT = ['c', 'c-gso', 'dgram', 'room', 'room-batch'];
+const PEERS = ['c', 'dgram', 'room', 'room-batch', 'room-gather', 'rtpengine'];
+const GROWTH = ['c', 'dgram', 'room', 'room-batch'];
 /** Sessions, of which two make a call. */
 export const GROWTH_SESSIONS = [10, 100, 1000, 10_000] as const;
 
@@ -24,7 +24,7 @@ export const TRIALS: readonly Trial[] = [
     name: 'one-to-one',
     title: '8 calls two ways, 172 bytes, flat out',
     load: calls(8),
-    variants: [...FLAT, 'guard'],
+    variants: [...FLAT, 'bind', 'guard'],
   },
   {
     name: 'one-to-one-1200',
@@ -34,7 +34,6 @@ export const TRIALS: readonly Trial[] = [
   },
   { name: 'one-to-ten', title: '4 rooms, one to 10, flat out', load: fanOut(10, 4), variants: FLAT },
   { name: 'one-to-fifty', title: '2 rooms, one to 50, flat out', load: fanOut(50, 2), variants: FLAT },
-  { name: 'calls-500', title: '500 calls two ways, flat out', load: calls(500), variants: GROWTH },
   ...[100, 500, 1000, 2000].map((count) => ({
     name: `paced-${count}`,
     title: `${count.toLocaleString('en')} calls two ways, 50 packets a second each way`,
@@ -45,13 +44,13 @@ export const TRIALS: readonly Trial[] = [
     name: 'srtp',
     title: 'SRTP to SRTP, 8 calls two ways, flat out',
     load: calls(8, { isSrtp: true }),
-    variants: ['c', 'room', 'rtpengine'],
+    variants: ['c', 'room', 'room-batch', 'rtpengine'],
   },
   {
     name: 'srtp-paced',
     title: 'SRTP to SRTP, 100 calls two ways, 50 packets a second each way',
     load: calls(100, { isSrtp: true, rate: PACED }),
-    variants: ['c', 'room', 'rtpengine'],
+    variants: ['c', 'room', 'room-batch', 'rtpengine'],
   },
   {
     name: 'flood',

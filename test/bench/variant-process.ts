@@ -14,9 +14,11 @@ import { PEERS_ADDRESS, SERVER_ADDRESS, routesOf } from './load.js';
 import type { Load } from './load.js';
 
 export type NodeMode = 'dgram' | 'guard' | 'bind' | 'room';
+/** `gather`: batched, and a wake-up waits for more, 0.5 ms at most. */
+export type NodeIo = 'dgram' | 'batch' | 'gather';
 /** What is asked of it. Offers are those of the next peers, in the order of all. */
 export type Ask =
-  | { readonly kind: 'open'; readonly mode: NodeMode; readonly io: 'dgram' | 'batch'; readonly load: Load }
+  | { readonly kind: 'open'; readonly mode: NodeMode; readonly io: NodeIo; readonly load: Load }
   | { readonly kind: 'call'; readonly offers: readonly string[] }
   | { readonly kind: 'memory' };
 export type Told =
@@ -28,16 +30,24 @@ export type Told =
   | { readonly kind: 'failed'; readonly why: string };
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
+const GATHER_MS = 0.5;
 /** Participants of one room; more than these watch it. */
 const LEGS_MAX = 50;
 
 const load = (entry: string): Promise<unknown> =>
   import(pathToFileURL(join(here, 'dist/lib', entry, 'index.js')).href);
 
+interface Opener {
+  openSocket?(options: object): Promise<BindableSocket>;
+}
+
 /** The one place that knows what is under a port. */
-async function openSocket(io: 'dgram' | 'batch'): Promise<BindableSocket> {
-  if (io === 'batch') throw new Error('this latchkey has no batched sockets');
-  return openDgram();
+async function openSocket(io: NodeIo): Promise<BindableSocket> {
+  if (io === 'dgram') return openDgram();
+  const latchkey = (await load('.')) as Opener;
+  if (!latchkey.openSocket) throw new Error('this latchkey has no batched sockets');
+  const options = { address: SERVER_ADDRESS, io: 'batch', receiveBufferBytes: BUFFER_BYTES };
+  return latchkey.openSocket({ ...options, ...(io === 'gather' && { gatherMs: GATHER_MS }) });
 }
 
 async function openDgram(): Promise<Socket> {

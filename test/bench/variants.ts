@@ -13,6 +13,8 @@ export function allVariants(programs: NativePrograms): readonly Variant[] {
     nodeVariant({ name: 'guard', title: 'guarded dgram', mode: 'guard', io: 'dgram' }),
     nodeVariant({ name: 'bind', title: '`bind` and a fan-out by hand', mode: 'bind', io: 'dgram' }),
     nodeVariant({ name: 'room', title: '`latchkey/room` on dgram', mode: 'room', io: 'dgram' }),
+    nodeVariant({ name: 'room-batch', title: '`latchkey/room`, batched', mode: 'room', io: 'batch' }),
+    nodeVariant({ name: 'room-gather', title: '`latchkey/room`, gathering', mode: 'room', io: 'gather' }),
     rtpengineVariant,
   ];
 }
