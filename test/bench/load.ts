@@ -22,7 +22,9 @@ export interface Load {
   readonly rate: number;
   /** In and out, with a key of its own for each peer. */
   readonly isSrtp?: boolean;
-  /** Forged packets a second besides. */
+  /** Of rooms in Node: a port for each peer, in place of one for all. */
+  readonly isPortEach?: boolean;
+  /** Forged packets a second besides, all at the port of the first call. */
   readonly flood?: number;
 }
 

@@ -39,11 +39,11 @@ export function nodeVariant({ name, title, mode, io }: NodeVariant): Variant {
     async start(load) {
       const child = new VariantProcess();
       try {
-        const { port } = await child.ask({ kind: 'open', mode, io, load }, 'open');
+        const { ports } = await child.ask({ kind: 'open', mode, io, load }, 'open');
         const provedAtMs = performance.now();
         if (load.isSrtp) await callWithKeys(child, load);
         else if (mode !== 'dgram') await prove(child, load);
-        return child.forwarder(port, mode === 'dgram' || load.isSrtp ? Infinity : provedAtMs + CONSENT_MS);
+        return child.forwarder(ports, mode === 'dgram' || load.isSrtp ? Infinity : provedAtMs + CONSENT_MS);
       } catch (error) {
         await child.close();
         throw error;
@@ -86,11 +86,11 @@ class VariantProcess {
     });
   }
 
-  forwarder(port: number, openUntilMs: number): Forwarder {
+  forwarder(ports: readonly number[], openUntilMs: number): Forwarder {
     return {
       openUntilMs,
       pid: this.#child.pid ?? 0,
-      ports: [port],
+      ports,
       memory: async () => (await this.ask({ kind: 'memory' }, 'memory')).bytes,
       close: () => this.close(),
     };

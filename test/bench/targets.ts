@@ -52,7 +52,7 @@ export const TARGETS: readonly Target[] = [
       ratio('srtp-paced', 'room-batch', 'rtpengine')(of) ?? ratio('srtp-paced', 'room', 'rtpengine')(of),
   },
   {
-    what: 'genuine packets lost under a flood, percent more than C loses',
+    what: 'genuine packets lost under a flood, a port per stream: percent more than C loses',
     most: 0,
     read: (of) => floodLoss(of, 'room-batch') ?? floodLoss(of, 'room'),
   },
@@ -69,9 +69,9 @@ export const TARGETS: readonly Target[] = [
   },
 ];
 
-/** Percent of the genuine packets, beyond what is lost by the C forwarder in the same round. */
+/** Percent of the genuine packets, beyond what the C forwarder, with one port, loses in the same round. */
 function floodLoss(of: Measured, variant: string): Spread | undefined {
-  const samples = find(of, 'flood')?.samples;
+  const samples = find(of, 'flood-ports')?.samples;
   const [own, others] = [samples?.get(variant), samples?.get('c')];
   if (!own || !others) return undefined;
   return spreadOf(own.map((one, i) => 100 * (lossOf(one) - (others[i] ? lossOf(others[i]) : 0))));

@@ -58,6 +58,13 @@ export const TRIALS: readonly Trial[] = [
     load: calls(100, { rate: PACED, flood: 100_000 }),
     variants: GROWTH,
   },
+  {
+    name: 'flood-ports',
+    title:
+      '100 calls, each peer with a port of the room’s, beside 100,000 forged packets a second at one of them',
+    load: calls(100, { rate: PACED, flood: 100_000, isPortEach: true }),
+    variants: ['c', 'room', 'room-batch'],
+  },
   ...GROWTH_SESSIONS.map((sessions) => ({
     name: `growth-${sessions}`,
     title: `${sessions.toLocaleString('en')} sessions on one port, flat out`,

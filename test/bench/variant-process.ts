@@ -10,7 +10,7 @@ import type { BindableSocket, Session } from '../../lib/index.js';
 import type * as RoomEntry from '../../lib/room/index.js';
 import type { Leg, LegStream } from '../../lib/room/index.js';
 import { here } from './checkout.js';
-import { PEERS_ADDRESS, SERVER_ADDRESS, routesOf } from './load.js';
+import { PEERS_ADDRESS, SERVER_ADDRESS, peerCount, routesOf } from './load.js';
 import type { Load } from './load.js';
 
 export type NodeMode = 'dgram' | 'guard' | 'bind' | 'room';
@@ -22,7 +22,7 @@ export type Ask =
   | { readonly kind: 'call'; readonly offers: readonly string[] }
   | { readonly kind: 'memory' };
 export type Told =
-  | { readonly kind: 'open'; readonly port: number }
+  | { readonly kind: 'open'; readonly ports: readonly number[] }
   | { readonly kind: 'answers'; readonly answers: readonly string[] }
   /** Every path of those called so far is proved. */
   | { readonly kind: 'verified' }
@@ -59,7 +59,8 @@ async function openDgram(): Promise<Socket> {
 
 /** Takes the peers as they come, and forwards between them. */
 interface Server {
-  readonly port: number;
+  /** One for all, or one for each peer. */
+  readonly ports: readonly number[];
   /** The answer to the offer of the next peer. */
   call(peer: number, offer: string): string;
 }
@@ -69,14 +70,19 @@ async function openServer({ mode, io, load: what }: Extract<Ask, { kind: 'open' 
     case 'dgram': {
       const socket = await openDgram();
       forward(socket, what);
-      return { port: socket.address().port, call: () => '' };
+      return { ports: [socket.address().port], call: () => '' };
     }
     case 'guard':
       return openGuarded(what);
     case 'bind':
       return openBound(await openSocket(io), what);
     case 'room':
-      return openRoom(await openSocket(io), what);
+      return openRoom(
+        await Promise.all(
+          Array.from({ length: what.isPortEach ? peerCount(what) : 1 }, () => openSocket(io)),
+        ),
+        what,
+      );
   }
 }
 
@@ -101,7 +107,7 @@ async function openGuarded(what: Load): Promise<Server> {
   const session = await newSession(what);
   forward(socket, what);
   return {
-    port: socket.address().port,
+    ports: [socket.address().port],
     call(_, offer) {
       const one = watched(session());
       accept(one, offer);
@@ -115,17 +121,17 @@ async function openGuarded(what: Load): Promise<Server> {
 async function openBound(socket: BindableSocket, what: Load): Promise<Server> {
   const session = await newSession(what);
   const port = localPort(socket);
-  const ports: Root.MediaPort[] = [];
+  const bound: Root.MediaPort[] = [];
   return {
-    port,
+    ports: [port],
     call(peer, offer) {
       const one = watched(session());
       accept(one, offer);
       const own = one.bind(socket);
-      ports[peer] = own;
+      bound[peer] = own;
       const first = peer - (peer % what.peers);
       own.on('packet', (bytes) => {
-        for (let to = first; to < first + what.peers; to++) if (to !== peer) ports[to]?.send(bytes);
+        for (let to = first; to < first + what.peers; to++) if (to !== peer) bound[to]?.send(bytes);
       });
       return one.setLocal(localOf(offer, port));
     },
@@ -133,19 +139,20 @@ async function openBound(socket: BindableSocket, what: Load): Promise<Server> {
 }
 
 /** As lib/server does it, without its signalling. */
-async function openRoom(socket: BindableSocket, what: Load): Promise<Server> {
+async function openRoom(sockets: readonly BindableSocket[], what: Load): Promise<Server> {
   const session = await newSession(what);
   const { answerOffer, createRooms } = (await load('room')) as typeof RoomEntry;
   const rooms = createRooms();
-  const port = localPort(socket);
+  const ports = sockets.map(localPort);
   const speakers = new Map<string, Leg>();
   return {
-    port,
+    ports,
     call(peer, offer) {
+      const [socket, rtpPort] = [sockets[peer % sockets.length]!, ports[peer % ports.length]!];
       const one = watched(session());
       accept(one, offer);
       const srtp = what.isSrtp === true ? 'require' : 'off';
-      const answer = answerOffer(offer, { address: SERVER_ADDRESS, rtpPort: port, rtcpMux: true, srtp });
+      const answer = answerOffer(offer, { address: SERVER_ADDRESS, rtpPort, rtcpMux: true, srtp });
       if (!answer.ok) throw new Error(answer.warning);
       const streams = answer.streams.map((stream): LegStream => ({ stream, rtp: one.bind(socket) }));
       const name = `room ${Math.floor(peer / what.peers)}`;
@@ -201,7 +208,7 @@ async function handle(ask: Ask): Promise<void> {
   switch (ask.kind) {
     case 'open':
       server = await openServer(ask);
-      return tell({ kind: 'open', port: server.port });
+      return tell({ kind: 'open', ports: server.ports });
     case 'call':
       return tell({
         kind: 'answers',
