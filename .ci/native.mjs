@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-export const NATIVE_SOURCE = join('lib', 'net', 'batch', 'addon.c');
+export const NATIVE_SOURCES = ['addon.c', 'srtp.c'].map((file) => join('lib', 'net', 'batch', file));
 const OUTPUT = join('lib', 'net', 'batch');
 const FLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-fvisibility=hidden'];
 
@@ -25,7 +25,13 @@ export function compileNative(target, dist) {
   const { include_dir: headers } = createRequire(import.meta.url)('node-api-headers');
   const folder = join(dist, OUTPUT);
   mkdirSync(folder, { recursive: true });
-  const args = [...FLAGS, `-I${headers}`, join(root, NATIVE_SOURCE), '-o', join(folder, file)];
+  const args = [
+    ...FLAGS,
+    `-I${headers}`,
+    ...NATIVE_SOURCES.map((file) => join(root, file)),
+    '-o',
+    join(folder, file),
+  ];
   const { error, status, stderr } = spawnSync(compiler, args, { encoding: 'utf8' });
   if (error) return `there is no compiler: ${error.message}`;
   return status === 0 ? undefined : `${compiler} does not compile it:\n${stderr}`;
@@ -38,7 +44,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       ? compileNative(target, join(root, 'dist'))
       : `one of ${Object.keys(TARGETS).join(', ')}`;
     console.error(
-      `latchkey: ${NATIVE_SOURCE} for ${target}: ${trouble ?? `dist/${OUTPUT}/${TARGETS[target].file}`}`,
+      `latchkey: the addon for ${target}: ${trouble ?? `dist/${OUTPUT}/${TARGETS[target].file}`}`,
     );
     if (trouble) process.exitCode = 1;
   }

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileNative, NATIVE_SOURCE } from './native.mjs';
+import { compileNative, NATIVE_SOURCES } from './native.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name) => join(root, 'node_modules', name);
@@ -150,7 +150,7 @@ async function install() {
 
 async function build(step) {
   const stamp = join(root, 'dist/.built');
-  const inputs = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', NATIVE_SOURCE];
+  const inputs = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', ...NATIVE_SOURCES];
   for (const folder of ['lib', 'plugins'])
     for (const file of readdirSync(join(root, folder), { recursive: true }))
       if (file.endsWith('.ts')) inputs.push(join(folder, file));

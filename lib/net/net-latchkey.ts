@@ -13,7 +13,7 @@ import { Loop } from './loop.js';
 import type { LoopOutput } from './loop.js';
 import { NetSession } from './net-session.js';
 import { createNodeRandom, nodeCrypto } from './node-crypto.js';
-import { nodeSrtpCrypto } from './node-srtp-crypto.js';
+import { fastSrtpCrypto } from './node-srtp-crypto.js';
 import { checkLatchkeyOptions, checkSessionOptions } from './options.js';
 import type { CheckedOptions, LatchkeyOptions, SessionOptions } from './options.js';
 import type { Session } from './session.js';
@@ -154,5 +154,5 @@ export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
   const checked = checkLatchkeyOptions(options);
   const { directTarget, ...rest } = checked;
   const engineOptions = directTarget === undefined ? rest : { ...rest, isDirectTarget: directTarget };
-  return new NetLatchkey(new Engine(engineOptions, nodeCrypto, createNodeRandom(), nodeSrtpCrypto), checked);
+  return new NetLatchkey(new Engine(engineOptions, nodeCrypto, createNodeRandom(), fastSrtpCrypto), checked);
 }

@@ -1,9 +1,11 @@
 // SRTP's ciphers, made of node:crypto. A block cipher is set up once for a key, and then costs a call for each packet.
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Aead, SrtpCrypto } from '../srtp/index.js';
+import { nativeTransform } from './batch/native-transform.js';
 
 const TAG_SIZE_BYTES = 16;
 
+/** By node:crypto alone, on every machine. */
 export const nodeSrtpCrypto: SrtpCrypto = {
   aesBlocks(key) {
     const cipher = createCipheriv(`aes-${8 * key.length}-ecb`, key, null).setAutoPadding(false);
@@ -35,3 +37,6 @@ export const nodeSrtpCrypto: SrtpCrypto = {
     };
   },
 };
+
+/** By the addon where there is one, which takes a third of the time. */
+export const fastSrtpCrypto: SrtpCrypto = { ...nodeSrtpCrypto, transform: nativeTransform };

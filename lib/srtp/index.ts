@@ -13,4 +13,6 @@ export {
   type TaggedPacket,
 } from './srtp-receiver.js';
 export { SrtpSender, type ProtectRefusal } from './srtp-sender.js';
-export type { PacketKind } from './transform.js';
+export type { SessionKeys } from './session-keys.js';
+export type { PacketKind, PacketPlace, Transform } from './transform.js';
+export { allocatePacket } from './packet-pool.js';

@@ -27,7 +27,12 @@ export function createTransform(crypto: SrtpCrypto, master: MasterKey, kind: Pac
   const { suite, key, salt } = master;
   if (key.length !== suite.keySizeBytes || salt.length !== suite.saltSizeBytes)
     throw new LatchkeyError('LATCHKEY_OPTION', `the key of ${suite.name} has not its size`);
-  const keys = deriveSessionKeys(crypto, suite, { masterKey: key, masterSalt: salt }, kind);
+  const keys = deriveSessionKeys(crypto.aesBlocks, suite, { masterKey: key, masterSalt: salt }, kind);
+  const fast = crypto.transform?.(suite, keys, kind);
+  if (fast) {
+    for (const one of Object.values(keys) as Uint8Array[]) one.fill(0);
+    return fast;
+  }
   if (suite.kind === 'gcm') return new GcmTransform(crypto, keys, kind);
   const tagSizeBytes = kind === 'rtp' ? suite.rtpTagSizeBytes : suite.rtcpTagSizeBytes;
   return new CounterModeTransform(crypto, keys, kind, tagSizeBytes);

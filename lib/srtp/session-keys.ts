@@ -1,6 +1,5 @@
 // From a master key to the keys that packets are protected with (RFC 3711 4.3, RFC 6188 section 4, RFC 7714 section 11), without a key
 // derivation rate: each is derived once.
-import type { SrtpCrypto } from './srtp-crypto.js';
 import type { SrtpSuite } from './suites.js';
 
 /** One direction of one master key, as RTP or as RTCP. */
@@ -15,12 +14,12 @@ const AUTH_KEY_SIZE_BYTES = 20;
 const FIRST_LABEL = { rtp: 0, rtcp: 3 } as const;
 
 export function deriveSessionKeys(
-  crypto: SrtpCrypto,
+  aesBlocks: (key: Uint8Array) => (blocks: Uint8Array) => Uint8Array,
   suite: SrtpSuite,
   { masterKey, masterSalt }: { readonly masterKey: Uint8Array; readonly masterSalt: Uint8Array },
   kind: 'rtp' | 'rtcp',
 ): SessionKeys {
-  const encrypt = crypto.aesBlocks(masterKey);
+  const encrypt = aesBlocks(masterKey);
   const derive = (label: number, sizeBytes: number): Uint8Array => {
     const blocks = new Uint8Array(16 * Math.ceil(sizeBytes / 16));
     for (let at = 0; at < blocks.length; at += 16) {

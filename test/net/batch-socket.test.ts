@@ -33,6 +33,10 @@ class FakeKernel {
     receive: () => 0,
     copy: () => undefined,
     gather: () => undefined,
+    srtpNew: () => undefined,
+    srtpSeal: () => false,
+    srtpOpen: () => false,
+    srtpForget: () => undefined,
     send: (_fd, _isIpv6, packets, _packetCount, table, count) => {
       for (let entry = 0; entry < count; entry++) {
         const at = entry * ENTRY_WORDS;

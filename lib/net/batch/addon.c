@@ -561,6 +561,9 @@ static napi_value start(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* srtp.c */
+extern void define_srtp(napi_env env, napi_value exports);
+
 static napi_value define(napi_env env, napi_value exports) {
   struct io *io = calloc(1, sizeof *io);
   uv_loop_t *loop;
@@ -599,6 +602,7 @@ static napi_value define(napi_env env, napi_value exports) {
     napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].function, NULL, &function);
     napi_set_named_property(env, exports, functions[i].name, function);
   }
+  define_srtp(env, exports);
   return exports;
 }
 

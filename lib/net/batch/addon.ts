@@ -9,7 +9,10 @@ export const READY_MAX = 256;
 /** Words of an entry: the fields of a datagram that was received, or is to be sent. */
 export const ENTRY_WORDS = 8;
 
-/** What addon.c exports; what stands there is not repeated here. Codes of the system's are negative. */
+/** Keys of SRTP, which JavaScript cannot read. */
+export type SrtpContext = object & { readonly srtpContext: never };
+
+/** What addon.c and srtp.c export; what stands there is not repeated here. Codes of the system's are negative. */
 export interface Addon {
   start(onReady: (count: number) => number, received: Uint32Array, ready: Uint32Array): void;
   open(isIpv6: 0 | 1, address: Uint8Array, port: number, zone: number, receiveBufferBytes: number): number;
@@ -32,6 +35,33 @@ export interface Addon {
     takesSegments: 0 | 1,
   ): number;
   gather(microseconds: number): void;
+  srtpNew(
+    isGcm: 0 | 1,
+    isRtcp: 0 | 1,
+    tagSizeBytes: number,
+    cipherKey: Uint8Array,
+    authKey: Uint8Array,
+    salt: Uint8Array,
+  ): SrtpContext | undefined;
+  srtpSeal(
+    context: SrtpContext,
+    packet: Uint8Array,
+    into: Uint8Array,
+    clearSizeBytes: number,
+    ssrc: number,
+    index: number,
+    mki: Uint8Array,
+  ): boolean;
+  srtpOpen(
+    context: SrtpContext,
+    sealed: Uint8Array,
+    into: Uint8Array,
+    clearSizeBytes: number,
+    ssrc: number,
+    index: number,
+    mkiSizeBytes: number,
+  ): boolean;
+  srtpForget(context: SrtpContext): void;
 }
 
 /** Beside this file where the package is built; from the sources, where the build has put it. */

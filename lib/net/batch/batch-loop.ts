@@ -3,7 +3,6 @@
 import type { Datagram, DatagramSource } from '../datagram-socket.js';
 import { ENTRY_WORDS, READY_MAX, RECEIVED_MAX } from './addon.js';
 import type { Addon } from './addon.js';
-import type { BatchSocket } from './batch-socket.js';
 import { DestinationTable } from './destination-table.js';
 import { SourceTable } from './source-table.js';
 
@@ -16,10 +15,22 @@ const BATCHES_MAX = 4;
 /** What arrives is copied into a block of this size, until it is full: 800 packets of voice. */
 const BLOCK_BYTES = 128 * 1024;
 
+/** A socket of the loop's. */
+export interface BatchedSocket {
+  readonly isIpv6: boolean;
+  /** Somebody takes what arrives. */
+  readonly isReceiving: boolean;
+  onBatch(batch: readonly Datagram[]): void;
+  /** Nothing could be received. */
+  onRefused(code: number): void;
+  /** The kernel has room again. */
+  onRoom(): void;
+}
+
 export class BatchLoop {
   readonly destinations: DestinationTable;
   readonly #sources: SourceTable;
-  readonly #sockets = new Map<number, BatchSocket>();
+  readonly #sockets = new Map<number, BatchedSocket>();
   readonly #received = new Uint32Array(RECEIVED_MAX * ENTRY_WORDS);
   readonly #ready = new Uint32Array(READY_MAX * 2);
   readonly #datagrams = Array.from({ length: RECEIVED_MAX }, () => new Arrived());
@@ -33,7 +44,7 @@ export class BatchLoop {
     addon.start((count) => this.#onReady(count), this.#received, this.#ready);
   }
 
-  add(fd: number, socket: BatchSocket): void {
+  add(fd: number, socket: BatchedSocket): void {
     this.#sockets.set(fd, socket);
     if (this.#sockets.size === 1) this.addon.listen(1);
   }
@@ -56,7 +67,7 @@ export class BatchLoop {
     return taken;
   }
 
-  #receive(fd: number, socket: BatchSocket): number {
+  #receive(fd: number, socket: BatchedSocket): number {
     let taken = 0;
     for (let batches = 0; batches < BATCHES_MAX && socket.isReceiving; batches++) {
       const count = this.addon.receive(fd);

@@ -5,7 +5,7 @@ import type { TransportAddress } from '../../wire/index.js';
 import type { Datagram, DatagramReceiver, DatagramSocket, SendCallback } from '../datagram-socket.js';
 import { ENTRY_WORDS, SENT_MAX } from './addon.js';
 import { ARRIVALS, ROOM } from './batch-loop.js';
-import type { BatchLoop } from './batch-loop.js';
+import type { BatchedSocket, BatchLoop } from './batch-loop.js';
 
 /** Entries that a socket has room for at first: most calls on a port of their own never send more in a turn. */
 const FIRST_ENTRIES = 16;
@@ -15,7 +15,7 @@ const EAGAIN = 11;
 const ENOBUFS = 105;
 const EAFNOSUPPORT = 97;
 
-export class BatchSocket implements DatagramSocket {
+export class BatchSocket implements DatagramSocket, BatchedSocket {
   #local: TransportAddress | undefined;
   #receiver: DatagramReceiver | undefined;
   /** What waits to be sent: packets, each once in a row however many it goes to, and for each datagram an entry. */
@@ -97,17 +97,14 @@ export class BatchSocket implements DatagramSocket {
     if (receiver) process.nextTick(() => receiver.onClose());
   }
 
-  /** For the loop: a batch has arrived. */
   onBatch(batch: readonly Datagram[]): void {
     this.#receiver?.onBatch(batch);
   }
 
-  /** For the loop: nothing could be received. */
   onRefused(code: number): void {
     this.#receiver?.onError(errorOf(code, 'recvmmsg'));
   }
 
-  /** For the loop: the kernel has room again. */
   onRoom(): void {
     if (!this.#isFull) return;
     this.#isFull = false;

@@ -1,0 +1,293 @@
+/*
+ * The ciphers of SRTP for one packet a call, with the OpenSSL that Node exports: what lib/srtp does with counter-mode.ts and gcm.ts, byte
+ * for byte, at a third of the cost. Which number a packet has, whether it has come before and what follows from its tag is decided
+ * there. Keys stay in the context until `srtpForget`, or until nobody holds it.
+ *
+ *    counter mode    RTP: header | encrypted | MKI | tag             RTCP: header | encrypted | E, index | MKI | tag
+ *    GCM             RTP: header | encrypted, tag | MKI              RTCP: header | encrypted, tag | E, index | MKI
+ */
+#include <node_api.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of OpenSSL 3, as declared in its headers, which are not part of Node-API's. Weak: a Node without them loads the rest of the addon. */
+#define WEAK __attribute__((weak))
+typedef struct evp_cipher_st EVP_CIPHER;
+typedef struct evp_cipher_ctx_st EVP_CIPHER_CTX;
+typedef struct {
+  uint32_t state[5], bits_low, bits_high, data[16], count;
+} SHA_CTX;
+enum { SET_IV_LENGTH = 0x9, GET_TAG = 0x10, SET_TAG = 0x11 };
+extern WEAK const EVP_CIPHER *EVP_aes_128_ctr(void), *EVP_aes_192_ctr(void), *EVP_aes_256_ctr(void);
+extern WEAK const EVP_CIPHER *EVP_aes_128_gcm(void), *EVP_aes_256_gcm(void);
+extern WEAK EVP_CIPHER_CTX *EVP_CIPHER_CTX_new(void);
+extern WEAK void EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *);
+extern WEAK int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *, int, int, void *);
+extern WEAK int EVP_CipherInit_ex(EVP_CIPHER_CTX *, const EVP_CIPHER *, void *, const uint8_t *, const uint8_t *, int);
+extern WEAK int EVP_CipherUpdate(EVP_CIPHER_CTX *, uint8_t *, int *, const uint8_t *, int);
+extern WEAK int EVP_CipherFinal_ex(EVP_CIPHER_CTX *, uint8_t *, int *);
+extern WEAK int SHA1_Init(SHA_CTX *), SHA1_Update(SHA_CTX *, const void *, size_t), SHA1_Final(uint8_t *, SHA_CTX *);
+extern WEAK int CRYPTO_memcmp(const void *, const void *, size_t);
+extern WEAK void OPENSSL_cleanse(void *, size_t);
+
+enum { SHA1_BYTES = 20, SHA1_BLOCK = 64, GCM_TAG = 16, GCM_NONCE = 12, INDEX_BYTES = 4, SALT_MAX = 14 };
+
+struct srtp {
+  bool is_gcm, is_rtcp;
+  size_t tag_size;
+  EVP_CIPHER_CTX *cipher;
+  /* The states after the key's block, inside and outside. */
+  SHA_CTX inner, outer;
+  uint8_t salt[16];
+};
+
+/* What one call is about. */
+struct packet {
+  const uint8_t *bytes;
+  size_t size;
+  uint8_t *out;
+  size_t out_size;
+  size_t clear_size;
+  uint32_t ssrc;
+  uint64_t index;
+  size_t mki_size;
+};
+
+static void write_u32(uint8_t *at, uint32_t value) {
+  at[0] = (uint8_t)(value >> 24), at[1] = (uint8_t)(value >> 16), at[2] = (uint8_t)(value >> 8), at[3] = (uint8_t)value;
+}
+
+static void drop(napi_env env, void *data, void *hint) {
+  (void)env, (void)hint;
+  struct srtp *srtp = data;
+  EVP_CIPHER_CTX_free(srtp->cipher);
+  OPENSSL_cleanse(srtp, sizeof *srtp);
+  free(srtp);
+}
+
+static void start_hmac(SHA_CTX *state, const uint8_t *key, size_t size, uint8_t pad) {
+  uint8_t block[SHA1_BLOCK];
+  memset(block, pad, sizeof block);
+  for (size_t i = 0; i < size; i++) block[i] ^= key[i];
+  SHA1_Init(state);
+  SHA1_Update(state, block, sizeof block);
+  OPENSSL_cleanse(block, sizeof block);
+}
+
+static bool bytes_of(napi_env env, napi_value value, uint8_t **bytes, size_t *size) {
+  return napi_get_typedarray_info(env, value, NULL, size, (void **)bytes, NULL, NULL) == napi_ok;
+}
+
+/* srtpNew(isGcm, isRtcp, tagSize, cipherKey, authKey, salt): a context; undefined where this Node has no such cipher. */
+static napi_value srtp_new(napi_env env, napi_callback_info info) {
+  napi_value arguments[6], external;
+  size_t count = 6;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  int32_t is_gcm, is_rtcp, tag_size;
+  uint8_t *key, *auth, *salt;
+  size_t key_size, auth_size, salt_size;
+  if (count < 6 || napi_get_value_int32(env, arguments[0], &is_gcm) || napi_get_value_int32(env, arguments[1], &is_rtcp) ||
+      napi_get_value_int32(env, arguments[2], &tag_size) || !bytes_of(env, arguments[3], &key, &key_size) ||
+      !bytes_of(env, arguments[4], &auth, &auth_size) || !bytes_of(env, arguments[5], &salt, &salt_size) ||
+      salt_size > SALT_MAX || auth_size > SHA1_BLOCK || tag_size < 0 || tag_size > SHA1_BYTES) {
+    napi_throw_type_error(env, NULL, "no key of SRTP");
+    return NULL;
+  }
+  if (!EVP_CIPHER_CTX_new || !EVP_CipherInit_ex || !SHA1_Update || !CRYPTO_memcmp) return NULL;
+  const EVP_CIPHER *cipher = is_gcm ? (key_size == 16 ? EVP_aes_128_gcm() : key_size == 32 ? EVP_aes_256_gcm() : NULL)
+                             : key_size == 16 ? EVP_aes_128_ctr()
+                             : key_size == 24 ? EVP_aes_192_ctr()
+                             : key_size == 32 ? EVP_aes_256_ctr()
+                                              : NULL;
+  struct srtp *srtp = calloc(1, sizeof *srtp);
+  if (!cipher || !srtp || !(srtp->cipher = EVP_CIPHER_CTX_new()) ||
+      !EVP_CipherInit_ex(srtp->cipher, cipher, NULL, key, NULL, 1)) {
+    if (srtp && srtp->cipher) EVP_CIPHER_CTX_free(srtp->cipher);
+    free(srtp);
+    return NULL;
+  }
+  srtp->is_gcm = is_gcm, srtp->is_rtcp = is_rtcp, srtp->tag_size = (size_t)tag_size;
+  memcpy(srtp->salt, salt, salt_size);
+  start_hmac(&srtp->inner, auth, auth_size, 0x36);
+  start_hmac(&srtp->outer, auth, auth_size, 0x5c);
+  napi_create_external(env, srtp, drop, NULL, &external);
+  return external;
+}
+
+static struct srtp *begin(napi_env env, napi_callback_info info, napi_value *arguments, struct packet *packet) {
+  size_t count = 7;
+  struct srtp *srtp;
+  double index;
+  uint32_t clear_size, mki_size;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  if (count < 7 || napi_get_value_external(env, arguments[0], (void **)&srtp) ||
+      !bytes_of(env, arguments[1], (uint8_t **)&packet->bytes, &packet->size) ||
+      !bytes_of(env, arguments[2], &packet->out, &packet->out_size) ||
+      napi_get_value_uint32(env, arguments[3], &clear_size) || napi_get_value_uint32(env, arguments[4], &packet->ssrc) ||
+      napi_get_value_double(env, arguments[5], &index)) {
+    napi_throw_type_error(env, NULL, "no packet of SRTP");
+    return NULL;
+  }
+  if (napi_get_value_uint32(env, arguments[6], &mki_size)) mki_size = 0;
+  packet->clear_size = clear_size;
+  packet->index = (uint64_t)index;
+  packet->mki_size = mki_size;
+  return srtp;
+}
+
+static napi_value answer(napi_env env, bool is_right) {
+  napi_value result;
+  napi_get_boolean(env, is_right, &result);
+  return result;
+}
+
+/* RFC 3711 4.1.1: the salt, with SSRC and index over it; the last two bytes count blocks. */
+static void counter_of(const struct srtp *srtp, const struct packet *packet, uint8_t *counter) {
+  memcpy(counter, srtp->salt, 16);
+  for (int i = 0; i < 4; i++) counter[4 + i] ^= (uint8_t)(packet->ssrc >> (24 - 8 * i));
+  for (int i = 0; i < 6; i++) counter[8 + i] ^= (uint8_t)(packet->index >> (40 - 8 * i));
+}
+
+/* RFC 7714 sections 8.1 and 9.1. */
+static void nonce_of(const struct srtp *srtp, const struct packet *packet, uint8_t *nonce) {
+  memcpy(nonce, srtp->salt, GCM_NONCE);
+  for (int i = 0; i < 4; i++) nonce[2 + i] ^= (uint8_t)(packet->ssrc >> (24 - 8 * i));
+  for (int i = 0; i < 6; i++) nonce[6 + i] ^= (uint8_t)(packet->index >> (40 - 8 * i));
+}
+
+static bool crypt(struct srtp *srtp, const struct packet *packet, size_t end) {
+  uint8_t counter[16];
+  int size;
+  counter_of(srtp, packet, counter);
+  memmove(packet->out, packet->bytes, packet->clear_size);
+  return EVP_CipherInit_ex(srtp->cipher, NULL, NULL, NULL, counter, 1) &&
+         EVP_CipherUpdate(srtp->cipher, packet->out + packet->clear_size, &size, packet->bytes + packet->clear_size,
+                          (int)(end - packet->clear_size));
+}
+
+/* HMAC-SHA1 over the first bytes; of RTP over the roll-over counter too, which is in no packet (RFC 3711 4.2). */
+static void tag_of(const struct srtp *srtp, const struct packet *packet, const uint8_t *bytes, size_t size, uint8_t *tag) {
+  SHA_CTX state = srtp->inner;
+  SHA1_Update(&state, bytes, size);
+  if (!srtp->is_rtcp) {
+    uint8_t roll_over[4];
+    write_u32(roll_over, (uint32_t)(packet->index >> 16));
+    SHA1_Update(&state, roll_over, sizeof roll_over);
+  }
+  SHA1_Final(tag, &state);
+  state = srtp->outer;
+  SHA1_Update(&state, tag, SHA1_BYTES);
+  SHA1_Final(tag, &state);
+}
+
+static bool crypt_gcm(struct srtp *srtp, const struct packet *packet, size_t clear_size, size_t end, const uint8_t *index,
+                      bool is_sealing, uint8_t *tag) {
+  uint8_t nonce[GCM_NONCE];
+  int size;
+  nonce_of(srtp, packet, nonce);
+  if (!EVP_CipherInit_ex(srtp->cipher, NULL, NULL, NULL, nonce, is_sealing)) return false;
+  if (!EVP_CipherUpdate(srtp->cipher, NULL, &size, packet->bytes, (int)clear_size)) return false;
+  if (index && !EVP_CipherUpdate(srtp->cipher, NULL, &size, index, INDEX_BYTES)) return false;
+  memmove(packet->out, packet->bytes, clear_size);
+  if (end > clear_size &&
+      !EVP_CipherUpdate(srtp->cipher, packet->out + clear_size, &size, packet->bytes + clear_size, (int)(end - clear_size)))
+    return false;
+  if (!is_sealing && !EVP_CIPHER_CTX_ctrl(srtp->cipher, SET_TAG, GCM_TAG, tag)) return false;
+  uint8_t rest[16];
+  if (!EVP_CipherFinal_ex(srtp->cipher, rest, &size)) return false;
+  return !is_sealing || EVP_CIPHER_CTX_ctrl(srtp->cipher, GET_TAG, GCM_TAG, tag);
+}
+
+/* srtpSeal(context, packet, into, clearSize, ssrc, index, mki): `into` is of the size of what is made. True where it was made. */
+static napi_value srtp_seal(napi_env env, napi_callback_info info) {
+  napi_value arguments[7];
+  struct packet packet = {0};
+  struct srtp *srtp = begin(env, info, arguments, &packet);
+  if (!srtp) return NULL;
+  uint8_t *mki = NULL;
+  size_t mki_size = 0;
+  bytes_of(env, arguments[6], &mki, &mki_size);
+  size_t index_size = srtp->is_rtcp ? INDEX_BYTES : 0;
+  if (packet.clear_size > packet.size || packet.out_size != packet.size + srtp->tag_size + index_size + mki_size)
+    return answer(env, false);
+  uint8_t index[INDEX_BYTES];
+  write_u32(index, 0x80000000u | (uint32_t)packet.index);
+  uint8_t *at = packet.out + packet.size;
+  uint8_t tag[SHA1_BYTES];
+  if (srtp->is_gcm) {
+    if (!crypt_gcm(srtp, &packet, packet.clear_size, packet.size, srtp->is_rtcp ? index : NULL, true, at))
+      return answer(env, false);
+    memcpy(at + GCM_TAG, index, index_size);
+    if (mki_size) memcpy(at + GCM_TAG + index_size, mki, mki_size);
+    return answer(env, true);
+  }
+  if (!crypt(srtp, &packet, packet.size)) return answer(env, false);
+  memcpy(at, index, index_size);
+  tag_of(srtp, &packet, packet.out, packet.size + index_size, tag);
+  if (mki_size) memcpy(at + index_size, mki, mki_size);
+  memcpy(at + index_size + mki_size, tag, srtp->tag_size);
+  return answer(env, true);
+}
+
+/*
+ * srtpOpen(context, sealed, into, clearSize, ssrc, index, mkiSize): true where the tag is right. `into` gets the packet in clear; where it is
+ * empty, counter mode looks at the tag alone.
+ */
+static napi_value srtp_open(napi_env env, napi_callback_info info) {
+  napi_value arguments[7];
+  struct packet packet = {0};
+  struct srtp *srtp = begin(env, info, arguments, &packet);
+  if (!srtp) return NULL;
+  size_t index_size = srtp->is_rtcp ? INDEX_BYTES : 0;
+  size_t trailer = srtp->tag_size + index_size + packet.mki_size;
+  if (packet.size < trailer + packet.clear_size) return answer(env, false);
+  size_t end = packet.size - trailer;
+  bool is_opening = packet.out_size > 0;
+  if (is_opening && packet.out_size != end) return answer(env, false);
+  if (srtp->is_gcm) {
+    const uint8_t *index = packet.bytes + packet.size - packet.mki_size - index_size;
+    bool is_clear = srtp->is_rtcp && !(index[0] & 0x80);
+    uint8_t tag[GCM_TAG];
+    memcpy(tag, packet.bytes + end, GCM_TAG);
+    return answer(env, is_opening && crypt_gcm(srtp, &packet, is_clear ? end : packet.clear_size, end,
+                                               srtp->is_rtcp ? index : NULL, false, tag));
+  }
+  uint8_t tag[SHA1_BYTES];
+  tag_of(srtp, &packet, packet.bytes, end + index_size, tag);
+  if (CRYPTO_memcmp(tag, packet.bytes + packet.size - srtp->tag_size, srtp->tag_size)) return answer(env, false);
+  if (!is_opening) return answer(env, true);
+  if (srtp->is_rtcp && !(packet.bytes[end] & 0x80)) {
+    memcpy(packet.out, packet.bytes, end);
+    return answer(env, true);
+  }
+  return answer(env, crypt(srtp, &packet, end));
+}
+
+/* srtpForget(context): overwrites its keys; nothing can be made or opened with it any more. */
+static napi_value srtp_forget(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  size_t count = 1;
+  struct srtp *srtp;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  if (count < 1 || napi_get_value_external(env, arguments[0], (void **)&srtp)) return NULL;
+  static const uint8_t nothing[32];
+  const EVP_CIPHER *cipher = srtp->is_gcm ? EVP_aes_256_gcm() : EVP_aes_256_ctr();
+  EVP_CipherInit_ex(srtp->cipher, cipher, NULL, nothing, NULL, 1);
+  OPENSSL_cleanse(&srtp->inner, sizeof srtp->inner + sizeof srtp->outer);
+  OPENSSL_cleanse(srtp->salt, sizeof srtp->salt);
+  return NULL;
+}
+
+void define_srtp(napi_env env, napi_value exports) {
+  struct {
+    const char *name;
+    napi_callback function;
+  } functions[] = {{"srtpNew", srtp_new}, {"srtpSeal", srtp_seal}, {"srtpOpen", srtp_open}, {"srtpForget", srtp_forget}};
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+    napi_value function;
+    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].function, NULL, &function);
+    napi_set_named_property(env, exports, functions[i].name, function);
+  }
+}
