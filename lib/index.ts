@@ -10,6 +10,7 @@ export type {
   DatagramSource,
   SendCallback,
 } from './net/datagram-socket.js';
+export { datagramSocketOf } from './net/dgram-socket.js';
 export { GATHER_RULE, IOS, openSocket, whyNoBatch } from './net/open-socket.js';
 export type { Io, OpenSocketOptions } from './net/open-socket.js';
 export type { FetchedKeys, FetchFailure, KeyFetches } from './net/key-fetch.js';

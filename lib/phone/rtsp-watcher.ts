@@ -81,7 +81,11 @@ export class RtspWatcher extends EventEmitter<RtspWatcherEvents> {
   #base = '';
   #keepAlive: NodeJS.Timeout | undefined;
   #isOver = false;
-  #stop: (() => void) | undefined;
+  #stop!: () => void;
+  /** Whoever asks for it, and however early. */
+  readonly #stopped = new Promise<'us'>((resolve) => {
+    this.#stop = () => resolve('us');
+  });
 
   constructor(options: RtspWatcherOptions) {
     super();
@@ -115,7 +119,7 @@ export class RtspWatcher extends EventEmitter<RtspWatcherEvents> {
 
   /** Ends it; idempotent. */
   stop(): void {
-    this.#stop?.();
+    this.#stop();
   }
 
   /** Moves all media to new ports of this machine, as a phone does that goes from Wi-Fi to mobile data. */
@@ -278,10 +282,9 @@ export class RtspWatcher extends EventEmitter<RtspWatcherEvents> {
 
   async #end(): Promise<'us' | 'server'> {
     const { durationMs } = this.#options;
-    const stopped = new Promise<'us'>((resolve) => (this.#stop = () => resolve('us')));
     const timer = durationMs === undefined ? undefined : setTimeout(() => this.stop(), durationMs);
     const closed = this.#link?.closed.then(() => 'server' as const);
-    const by = await Promise.race([stopped, ...(closed ? [closed] : [])]);
+    const by = await Promise.race([this.#stopped, ...(closed ? [closed] : [])]);
     clearTimeout(timer);
     if (by === 'us') {
       for (const { reporter } of this.#sections) reporter?.stop();

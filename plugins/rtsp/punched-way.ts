@@ -1,8 +1,9 @@
 // A stream over UDP without latch: a pair of ports that only this player was told, and the punch rule on each (lib/rtsp/punch.ts). It sends to
 // no address that a message names.
 import { EventEmitter } from 'node:events';
-import { Socket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
+import { datagramSocketOf } from '../../lib/index.js';
+import type { Datagram, DatagramReceiver, DatagramSocket } from '../../lib/index.js';
 import type { RoomPort } from '../../lib/room/index.js';
 import { Punch } from '../../lib/rtsp/index.js';
 import type { PunchState, TransportChoice } from '../../lib/rtsp/index.js';
@@ -13,29 +14,18 @@ import type { Way } from './way.js';
 /** A first byte of RTP or RTCP (RFC 7983); a shorter packet is none of the two. */
 const BYTES_MIN = 8;
 
-export class PunchedPort extends EventEmitter implements RoomPort {
-  readonly #socket: Socket;
+export class PunchedPort extends EventEmitter implements RoomPort, DatagramReceiver {
+  readonly #socket: DatagramSocket;
   readonly #punch: Punch;
   readonly #onHeard: () => void;
-  readonly #onMessage = (bytes: Buffer, source: { readonly address: string; readonly port: number }) => {
-    const nowMs = performance.now();
-    // Any packet shows a port: players send RTP without a payload, or bytes at random.
-    if (!this.#punch.handlePacket(source, nowMs)) return;
-    const kind = classifyPacket(bytes);
-    if (bytes.length < BYTES_MIN || (kind !== 'rtp' && kind !== 'rtcp')) {
-      this.#punch.dropped++;
-      return;
-    }
-    this.#onHeard();
-    this.emit('packet', bytes, source, kind, nowMs);
-  };
+  #isUnflushed = false;
 
-  constructor(socket: Socket, peer: string, onHeard: () => void) {
+  constructor(socket: DatagramSocket, peer: string, onHeard: () => void) {
     super();
     this.#socket = socket;
     this.#punch = new Punch(peer);
     this.#onHeard = onHeard;
-    socket.on('message', this.#onMessage);
+    socket.receive(this);
   }
 
   get state(): PunchState {
@@ -46,17 +36,50 @@ export class PunchedPort extends EventEmitter implements RoomPort {
     return this.#punch.dropped;
   }
 
+  onBatch(batch: readonly Datagram[]): void {
+    const nowMs = performance.now();
+    for (const datagram of batch) this.#handle(datagram, nowMs);
+  }
+
+  /** What the system refuses says nothing that could be acted on: who does not hear asks again, or goes. */
+  onError(): void {
+    this.#punch.dropped++;
+  }
+
+  onClose(): void {
+    this.removeAllListeners('packet');
+  }
+
   send(bytes: Uint8Array): boolean {
     const { state } = this;
     if (state.is !== 'named') return false;
     const { address, port } = state.source;
-    // What the system refuses says nothing that could be acted on: who does not hear asks again, or goes.
     this.#socket.send(bytes, port, address, () => undefined);
+    if (!this.#isUnflushed) {
+      this.#isUnflushed = true;
+      // With all that the room has for it in this turn.
+      queueMicrotask(() => {
+        this.#isUnflushed = false;
+        this.#socket.flush();
+      });
+    }
     return true;
   }
 
   close(): void {
-    this.#socket.off('message', this.#onMessage);
+    this.#socket.receive(undefined);
+  }
+
+  #handle({ bytes, source }: Datagram, nowMs: number): void {
+    // Any packet shows a port: players send RTP without a payload, or bytes at random.
+    if (!this.#punch.handlePacket(source, nowMs)) return;
+    const kind = classifyPacket(bytes);
+    if (bytes.length < BYTES_MIN || (kind !== 'rtp' && kind !== 'rtcp')) {
+      this.#punch.dropped++;
+      return;
+    }
+    this.#onHeard();
+    this.emit('packet', bytes, source, kind, nowMs);
   }
 }
 
@@ -76,10 +99,11 @@ export class PunchedWay implements Way {
     isRecord: boolean,
     onHeard: () => void,
   ): PunchedWay | undefined {
-    const { rtp, rtcp, isShared } = lent.pair;
-    if (isShared === true || !(rtp instanceof Socket) || !(rtcp instanceof Socket)) return undefined;
-    const ports = [rtp, rtcp].map((socket) => new PunchedPort(socket, peer, onHeard));
-    return new PunchedWay(lent, ports as [PunchedPort, PunchedPort], { clientPorts, isRecord });
+    const { isShared } = lent.pair;
+    const [rtp, rtcp] = [datagramSocketOf(lent.pair.rtp), datagramSocketOf(lent.pair.rtcp)];
+    if (isShared === true || !rtp || !rtcp) return undefined;
+    const ports = [new PunchedPort(rtp, peer, onHeard), new PunchedPort(rtcp, peer, onHeard)] as const;
+    return new PunchedWay(lent, ports, { clientPorts, isRecord });
   }
 
   private constructor(

@@ -40,6 +40,8 @@ describe('the options of serve', () => {
     assert.deepEqual(options, {
       listen: ['127.0.0.1'],
       advertise: ['127.0.0.1'],
+      io: 'auto',
+      gatherMs: 0,
       udp: 5060,
       tcp: 5060,
       tls: 5061,

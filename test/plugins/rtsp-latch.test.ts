@@ -124,6 +124,8 @@ describe('rtsp: UDP with latch', () => {
     const heard: Buffer[] = [];
     port.on('packet', (bytes) => heard.push(bytes));
     await until(() => session.streams[0]?.hasProven === true, 'no proof');
+    const isVerified = ({ streams }: Session) => streams[0]?.mapping !== undefined;
+    await until(() => [...server.latchkey.sessions.values()].some(isVerified), 'not verified');
     camera.receive(rtp(A, 1));
     await until(() => heard.length === 1, 'nothing was heard');
     port.rebind(await bound());
