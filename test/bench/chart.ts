@@ -22,7 +22,9 @@ const RIGHT = 70;
 const ROW = 22;
 const TITLE = 34;
 const PLOT_HEIGHT = 260;
-const SERIES = 6;
+const SERIES = 8;
+/** Of a label from the one above, at least. */
+const LABEL_HEIGHT = 16;
 
 const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
@@ -31,12 +33,12 @@ const STYLE = `
   .grid { stroke: #d1d9e0; }
   .spread { stroke: #1f2328; stroke-width: 1.5; }
   .line { fill: none; stroke-width: 2.5; }
-  ${colours(['#6e7781', '#0969da', '#bc4c00', '#1a7f37', '#8250df', '#bf3989'])}
+  ${colours(['#6e7781', '#0969da', '#bc4c00', '#1a7f37', '#8250df', '#bf3989', '#9a6700', '#1b7c83'])}
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc; }
     .grid { stroke: #3d444d; }
     .spread { stroke: #f0f6fc; }
-    ${colours(['#9198a1', '#4493f8', '#db6d28', '#3fb950', '#ab7df8', '#db61a2'])}
+    ${colours(['#9198a1', '#4493f8', '#db6d28', '#3fb950', '#ab7df8', '#db61a2', '#d29922', '#39c5cf'])}
   }`;
 
 /** Horizontal bars in groups, each with the least and the most of its rounds. All have one scale from 0. */
@@ -78,7 +80,7 @@ function barOf(bar: Bar, y: number, toX: (value: number) => number, series: numb
 /** Lines over an axis of powers of ten, from 0 up. */
 export function lineChart(title: string, axis: string, lines: readonly Line[]): string {
   const points = lines.flatMap((line) => line.points);
-  const [left, right] = [60, WIDTH - 180];
+  const [left, right] = [60, WIDTH - 190];
   const xs = points.map(({ x }) => Math.log10(x));
   const [lowest, highest] = [Math.min(...xs), Math.max(...xs)];
   const most = niceAbove(Math.max(0, ...points.map(({ y }) => y)));
@@ -95,14 +97,25 @@ export function lineChart(title: string, axis: string, lines: readonly Line[]): 
   );
   const drawn = lines.map((line, i) => {
     const path = line.points.map(({ x, y }) => `${toX(x)} ${toY(y)}`).join('L');
-    const last = line.points.at(-1);
-    const label = last
-      ? `<text x="${toX(last.x) + 8}" y="${toY(last.y) + 4}">${escaped(line.label)}</text>`
-      : '';
-    return `<path class="line stroke${i % SERIES}" d="M${path}"/>${label}`;
+    return `<path class="line stroke${i % SERIES}" d="M${path}"/>`;
   });
+  const labels = apart(
+    lines.map(({ label, points }) => ({ label, y: toY(points.at(-1)?.y ?? 0) })),
+    ({ label, y }) => `<text x="${right + 8}" y="${y + 4}">${escaped(label)}</text>`,
+  );
   const under = `<text x="${(left + right) / 2}" y="${toY(0) + 42}" text-anchor="middle">${escaped(axis)}</text>`;
-  return svg(title, toY(0) + 54, [...grid, ...marks, ...drawn, under]);
+  return svg(title, toY(0) + 54, [...grid, ...marks, ...drawn, ...labels, under]);
+}
+
+/** From below up, each as far from the one under it as it needs to be read. */
+function apart<T extends { readonly y: number }>(all: readonly T[], draw: (one: T) => string): string[] {
+  let under = Infinity;
+  return [...all]
+    .sort((a, b) => b.y - a.y)
+    .map((one) => {
+      under = Math.min(one.y, under - LABEL_HEIGHT);
+      return draw({ ...one, y: under });
+    });
 }
 
 function svg(title: string, height: number, parts: readonly string[]): string {

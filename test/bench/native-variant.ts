@@ -10,7 +10,7 @@ import type { Variant } from './variant.js';
 export function nativeVariant(programs: NativePrograms, io: 'mmsg' | 'gso'): Variant {
   return {
     name: io === 'gso' ? 'c-gso' : 'c',
-    title: io === 'gso' ? 'C with UDP_SEGMENT' : 'C, recvmmsg and sendmmsg',
+    title: io === 'gso' ? 'C with UDP_SEGMENT' : 'C, recvmmsg, sendmmsg',
     // SRTP it passes on untouched.
     whyNot: () => undefined,
     async start(load) {

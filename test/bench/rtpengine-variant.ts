@@ -23,7 +23,7 @@ export function rtpengineVersion(): string | undefined {
 
 export const rtpengineVariant: Variant = {
   name: 'rtpengine',
-  title: `rtpengine ${rtpengineVersion() ?? ''}, userspace, one thread`,
+  title: 'rtpengine, userspace, one thread',
   whyNot({ peers }) {
     if (rtpengineVersion() === undefined)
       return 'not found (Debian package rtpengine-daemon, or RTPENGINE=PATH)';

@@ -60,8 +60,7 @@ export const TRIALS: readonly Trial[] = [
   },
   {
     name: 'flood-ports',
-    title:
-      '100 calls, each peer with a port of the room’s, beside 100,000 forged packets a second at one of them',
+    title: '100 calls, a port per stream, beside 100,000 forged packets a second at one of them',
     load: calls(100, { rate: PACED, flood: 100_000, isPortEach: true }),
     variants: ['c', 'room', 'room-batch'],
   },
