@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { here } from './checkout.js';
+import { coturnVersion } from './coturn-variant.js';
 import { rtpengineVersion } from './rtpengine-variant.js';
 
 export interface Run {
@@ -22,6 +23,7 @@ export function conditionsOf({ date, tookS, load }: Run): [string, string][] {
     ['kernel', `Linux ${release()}, ${system ?? 'unknown'}`],
     ['compiler', firstLine('cc', ['--version'])],
     ['rtpengine', rtpengineVersion() ?? 'none'],
+    ['coturn', coturnVersion() ?? 'none'],
     ['load average', `${load[0].toFixed(1)} before, ${load[1].toFixed(1)} after`],
   ];
 }

@@ -96,6 +96,24 @@ describe('the generator and the forwarder in C', () => {
     }
   });
 
+  it('sends and takes ChannelData as a client of TURN', async () => {
+    const socket = await openServer();
+    const [client, peer] = [portOf(0), portOf(1)];
+    socket.on('message', (bytes, { port }) => {
+      const head = Buffer.of(0x40, 0, bytes.length >> 8, bytes.length & 0xff);
+      if (port === peer) return socket.send(Buffer.concat([head, bytes]), client, PEERS_ADDRESS);
+      assert.deepEqual([bytes.readUInt16BE(0), bytes.readUInt16BE(2)], [0x4000, bytes.length - 4]);
+      socket.send(bytes.subarray(4), peer, PEERS_ADDRESS);
+    });
+    try {
+      const forwarder = { pid: process.pid, ports: [socket.address().port], isTurn: true };
+      const report = await measureTraffic(programs, calls(1, { rate: 200 }), forwarder, TIMING);
+      assert.ok(report.sent > 0 && report.delivered === report.due, JSON.stringify(report));
+    } finally {
+      socket.close();
+    }
+  });
+
   it('fails where the forwarder is gone', async () => {
     await assert.rejects(
       measureTraffic(programs, calls(1), { pid: 2 ** 30, ports: [9] }, TIMING),

@@ -58,7 +58,7 @@ export function parseTraffic(line: string): TrafficReport {
 export async function measureTraffic(
   programs: NativePrograms,
   load: Load,
-  { pid, ports }: Pick<Forwarder, 'pid' | 'ports'>,
+  { pid, ports, isTurn }: Pick<Forwarder, 'pid' | 'ports' | 'isTurn'>,
   { warmMs, measureMs }: Timing,
   packets?: string,
 ): Promise<TrafficReport> {
@@ -66,7 +66,13 @@ export async function measureTraffic(
   const args = {
     ...{ from: `${PEERS_ADDRESS}:${portOf(0)}`, to: SERVER_ADDRESS, bytes, rate: load.rate },
     ...{ rooms: load.rooms, peers: load.peers, speakers: load.speakers },
-    ...{ warm: warmMs, measure: measureMs, pid, ...(packets !== undefined && { packets }) },
+    ...{
+      warm: warmMs,
+      measure: measureMs,
+      pid,
+      turn: isTurn ? 1 : 0,
+      ...(packets !== undefined && { packets }),
+    },
   };
   const flood = startFlood(programs, load, ports, warmMs + measureMs);
   const child = spawn(

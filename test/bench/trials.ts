@@ -14,7 +14,7 @@ export interface Trial {
 }
 
 const FLAT = ['c', 'c-gso', 'dgram', 'room', 'room-batch'];
-const PEERS = ['c', 'dgram', 'room', 'room-batch', 'room-gather', 'rtpengine'];
+const PEERS = ['c', 'dgram', 'room', 'room-batch', 'room-gather', 'rtpengine', 'coturn'];
 const GROWTH = ['c', 'dgram', 'room', 'room-batch'];
 /** Sessions, of which two make a call. */
 export const GROWTH_SESSIONS = [10, 100, 1000, 10_000] as const;

@@ -6,6 +6,8 @@ export interface Forwarder {
   readonly pid: number;
   /** Where it takes media: one for each speaker, or one for all. */
   readonly ports: readonly number[];
+  /** The first peer of each room is a client of TURN. */
+  readonly isTurn?: boolean;
   /** By `performance.now()`: until then every path stays open without an answer; forever unless set. */
   readonly openUntilMs?: number;
   /** Resident bytes after a collection of garbage, where it has any. */

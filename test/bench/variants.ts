@@ -1,4 +1,5 @@
 // All ways to forward that are measured. One more is one more line here.
+import { coturnVariant } from './coturn-variant.js';
 import type { NativePrograms } from './native.js';
 import { nativeVariant } from './native-variant.js';
 import { nodeVariant } from './node-variant.js';
@@ -16,5 +17,6 @@ export function allVariants(programs: NativePrograms): readonly Variant[] {
     nodeVariant({ name: 'room-batch', title: '`latchkey/room`, batched', mode: 'room', io: 'batch' }),
     nodeVariant({ name: 'room-gather', title: '`latchkey/room`, gathering', mode: 'room', io: 'gather' }),
     rtpengineVariant,
+    coturnVariant,
   ];
 }

@@ -12,6 +12,7 @@
  *   warm=MS            flat out before anything is measured, whatever the rate is
  *   measure=MS         how long is measured
  *   pid=N              the forwarder
+ *   turn=1             the first peer of each room is a TURN client: what it sends and takes is ChannelData (RFC 8656 section 12.4)
  *   packets=FILE       ready-made packets (SRTP): `bytes` each, as many for every speaker, speaker by speaker
  *
  * One thread sends and takes. What is told of a packet is found by its SSRC and sequence number, so that its payload may be anything.
@@ -39,6 +40,9 @@
 #define BATCH 64
 #define BYTES_MAX 2048
 #define BUFFER_BYTES (4 << 20)
+/* Of ChannelData: the number of the one channel that each client has, and the length of what follows. */
+#define CHANNEL 0x4000
+#define CHANNEL_BYTES 4
 #define SSRC_FIRST 0x10000000u
 /* Send times that are remembered of each speaker: more than are ever under way flat out, and 5 s of a paced one. */
 #define TIMES 256
@@ -68,7 +72,7 @@ struct peer {
 };
 
 static const char *from_address = "127.0.0.1", *to_address = "127.0.0.1", *packets_file;
-static long from_port, rooms = 1, peers = 2, speakers = 2, bytes = 172, rate, window = 256, warm_ms, measure_ms = 1000, pid;
+static long from_port, rooms = 1, peers = 2, speakers = 2, bytes = 172, rate, window = 256, warm_ms, measure_ms = 1000, pid, turn;
 
 static struct speaker *all_speakers;
 static struct peer *all_peers;
@@ -110,7 +114,7 @@ static int is_key(const char *argument, const char *key, const char **value) {
 static void read_arguments(int count, char **arguments) {
   static const struct { const char *key; long *number; } numbers[] = {
     {"rooms", &rooms}, {"peers", &peers}, {"speakers", &speakers}, {"bytes", &bytes}, {"rate", &rate},
-    {"window", &window}, {"warm", &warm_ms}, {"measure", &measure_ms}, {"pid", &pid},
+    {"window", &window}, {"warm", &warm_ms}, {"measure", &measure_ms}, {"pid", &pid}, {"turn", &turn},
   };
   for (int i = 1; i < count; i++) {
     const char *value;
@@ -216,9 +220,14 @@ static int64_t forwarder_cpu_ns(void) {
 
 /* ---- sending ---- */
 
+static int is_turn_client(long peer_index) {
+  return turn && peer_index % peers == 0;
+}
+
 /* False: of its ready-made packets no more may be sent. */
 static int send_one(long index, int64_t at_ns) {
   static uint8_t made[BYTES_MAX];
+  uint16_t channel[2] = {htons(CHANNEL), htons((uint16_t)bytes)};
   struct speaker *speaker = &all_speakers[index];
   uint32_t sequence = speaker->sent;
   const uint8_t *packet = made;
@@ -236,7 +245,10 @@ static int send_one(long index, int64_t at_ns) {
   speaker->sent++;
   outstanding += copies;
   /* A full buffer of the forwarder drops silently; what the kernel refuses here (an ICMP error of before) counts as lost too. */
-  if (send(speaker->fd, packet, (size_t)bytes, 0) < 0 && errno == EBADF) fail("send: %s", strerror(errno));
+  struct iovec parts[2] = {{channel, sizeof channel}, {(void *)packet, (size_t)bytes}};
+  int skipped = is_turn_client(index / speakers * peers + index % speakers) ? 0 : 1;
+  struct msghdr message = {.msg_iov = parts + skipped, .msg_iovlen = (size_t)(2 - skipped)};
+  if (sendmsg(speaker->fd, &message, 0) < 0 && errno == EBADF) fail("send: %s", strerror(errno));
   return 1;
 }
 
@@ -264,6 +276,10 @@ static double latency_us(double part) {
 
 static void take_packet(long peer_index, const uint8_t *packet, size_t length, int64_t at_ns) {
   uint32_t ssrc;
+  if (is_turn_client(peer_index) && length > CHANNEL_BYTES) {
+    packet += CHANNEL_BYTES;
+    length -= CHANNEL_BYTES;
+  }
   /* RTP of payload type 0 alone: a forwarder's own questions and reports are not what is counted. */
   if (length < 12 || packet[0] >> 6 != 2 || (packet[1] & 0x7f) != 0) return;
   memcpy(&ssrc, packet + 8, sizeof ssrc);
