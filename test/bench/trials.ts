@@ -78,6 +78,6 @@ export const TRIALS: readonly Trial[] = [
 export const QUICK_TRIALS: readonly Trial[] = ['one-to-one', 'one-to-ten', 'paced-100'].flatMap((name) =>
   TRIALS.filter((trial) => trial.name === name).map((trial) => ({
     ...trial,
-    variants: ['c', 'dgram', 'room'],
+    variants: ['c', 'dgram', 'room', 'room-batch'],
   })),
 );
