@@ -1,10 +1,14 @@
 // What is put on a forwarder: who is in which room, who speaks, and how fast. Peers are told apart by their ports, all at one
 // address of loopback that nobody else uses, so that 10,000 of them are in nobody's way.
 
-export const PEERS_ADDRESS = '127.6.0.1';
-export const SERVER_ADDRESS = '127.6.0.2';
+/** Of this process and those that it starts: tests and another benchmark may run at the same time. */
+const NETWORK =
+  (process.env.LATCHKEY_BENCH_NETWORK ??= `127.${64 + ((process.pid >> 8) & 127)}.${process.pid & 255}`);
+
+export const PEERS_ADDRESS = `${NETWORK}.1`;
+export const SERVER_ADDRESS = `${NETWORK}.2`;
 /** Whoever sends from here is in no call. */
-export const STRANGER_ADDRESS = '127.6.0.3';
+export const STRANGER_ADDRESS = `${NETWORK}.3`;
 /** Below those that Linux gives to whoever asks for any. */
 const FIRST_PORT = 20_000;
 export const SSRC_FIRST = 0x1000_0000;

@@ -91,7 +91,7 @@ class VariantProcess {
       openUntilMs,
       pid: this.#child.pid ?? 0,
       ports,
-      memory: async () => (await this.ask({ kind: 'memory' }, 'memory')).bytes,
+      memory: async () => (await this.ask({ kind: 'memory' }, 'memory')).memory,
       close: () => this.close(),
     };
   }

@@ -8,12 +8,12 @@ import { writeSrtpPackets } from './srtp-packets.js';
 import { measureTraffic } from './traffic.js';
 import type { Timing, TrafficReport } from './traffic.js';
 import type { Trial } from './trials.js';
-import type { Variant } from './variant.js';
+import type { Memory, Variant } from './variant.js';
 
 export interface Sample {
   readonly report: TrafficReport;
-  /** Resident, before any media; of those in Node. */
-  readonly memoryBytes?: number;
+  /** Before any media; of those in Node. */
+  readonly memory?: Memory;
 }
 
 export interface TrialResult {
@@ -92,12 +92,12 @@ async function measure(
   const { load } = trial;
   const forwarder = await variant.start(load);
   try {
-    const memoryBytes = await forwarder.memory?.();
+    const memory = await forwarder.memory?.();
     const report = await measureTraffic(programs, load, forwarder, { ...timing, ...trial.timing }, packets);
     if (performance.now() > (forwarder.openUntilMs ?? Infinity))
       throw new Error('consent ran out before the end: this machine is too slow for so many calls');
     if (report.arrived === 0) throw new Error('nothing came through');
-    return { report, ...(memoryBytes !== undefined && { memoryBytes }) };
+    return { report, ...(memory && { memory }) };
   } finally {
     await forwarder.close();
   }

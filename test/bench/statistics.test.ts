@@ -51,6 +51,16 @@ describe('the statistics of the benchmark', () => {
     for (const { read } of TARGETS) assert.equal(read({ trials: [] }), undefined);
   });
 
+  it('reads what a session takes off two processes', () => {
+    const memory = (name: string, resident: number): TrialResult => ({
+      ...result(name, {}),
+      samples: new Map([['bind', [{ ...sample({}), memory: { resident, heap: 0 } }]]]),
+    });
+    const trials = [memory('growth-100', 1e6), memory('growth-10000', 1e6 + 9900 * 2048)];
+    const target = TARGETS.find(({ what }) => what.startsWith('resident memory of a session,'));
+    assert.equal(target?.read({ trials })?.median, 2);
+  });
+
   it('reads what must be shown off the trials', () => {
     const trials = [
       result('one-to-one', { c: [1e6, 1e6], dgram: [4e6, 4e6], guard: [5e6, 5e6] }),
@@ -59,6 +69,7 @@ describe('the statistics of the benchmark', () => {
     ];
     const read = (what: RegExp) => TARGETS.find((target) => what.test(target.what))?.read({ trials });
     assert.equal(read(/guarded dgram/)?.median, 1.25);
+    assert.equal(read(/^resident memory of a session,/), undefined);
     assert.equal(read(/among 10,000/)?.median, 1.5);
   });
 });

@@ -3,6 +3,7 @@ import type { TrialResult } from './rounds.js';
 import { costOf, lossOf, ratioOf } from './rounds.js';
 import { spreadOf } from './statistics.js';
 import type { Spread } from './statistics.js';
+import type { Memory } from './variant.js';
 
 export interface Measured {
   readonly trials: readonly TrialResult[];
@@ -61,7 +62,13 @@ export const TARGETS: readonly Target[] = [
     most: 1.3,
     read: (of) => growth(of, 'room-batch') ?? growth(of, 'room'),
   },
-  { what: 'resident memory of a session, KB', most: 6, read: memoryOfSession },
+  { what: 'resident memory of a session, KB', most: 6, read: memoryOf('bind', 'resident') },
+  { what: 'of these on the heap, KB', most: 6, read: memoryOf('bind', 'heap') },
+  {
+    what: 'resident memory of a session with its place in a room of two, KB',
+    most: 6,
+    read: memoryOf('room', 'resident'),
+  },
   {
     what: 'a cycle of consent to two createHmac',
     most: 4,
@@ -83,12 +90,14 @@ function growth(of: Measured, variant: string): Spread | undefined {
   return spreadOf(many.flatMap((one, i) => (few[i] ? [costOf(one) / costOf(few[i])] : [])));
 }
 
-/** What 9,900 more sessions add to the process. */
-function memoryOfSession(of: Measured): Spread | undefined {
-  const [few, many] = [100, 10_000].map((count) => find(of, `growth-${count}`)?.samples.get('room'));
-  if (!few || !many) return undefined;
-  const added = many.map((one, i) => (one.memoryBytes ?? NaN) - (few[i]?.memoryBytes ?? NaN));
-  return spreadOf(added.map((bytes) => bytes / 9900 / 1024));
+/** What each of 9,900 more sessions adds to the process, in KB. */
+function memoryOf(variant: string, part: keyof Memory): (of: Measured) => Spread | undefined {
+  return (of) => {
+    const [few, many] = [100, 10_000].map((count) => find(of, `growth-${count}`)?.samples.get(variant));
+    if (!few || !many) return undefined;
+    const added = many.map((one, i) => (one.memory?.[part] ?? NaN) - (few[i]?.memory?.[part] ?? NaN));
+    return spreadOf(added.map((bytes) => bytes / 9900 / 1024));
+  };
 }
 
 function find({ trials }: Measured, name: string): TrialResult | undefined {

@@ -70,7 +70,8 @@ export const TRIALS: readonly Trial[] = [
     load: calls(sessions / 2),
     // So that each of 10,000 has spoken more than once before.
     timing: { warmMs: 1500 },
-    variants: GROWTH,
+    // Sessions without rooms: of these two their memory is told.
+    variants: sessions === 100 || sessions === 10_000 ? [...GROWTH, 'bind'] : GROWTH,
   })),
 ];
 

@@ -12,6 +12,7 @@ import type { Leg, LegStream } from '../../lib/room/index.js';
 import { here } from './checkout.js';
 import { PEERS_ADDRESS, SERVER_ADDRESS, peerCount, routesOf } from './load.js';
 import type { Load } from './load.js';
+import type { Memory } from './variant.js';
 
 export type NodeMode = 'dgram' | 'guard' | 'bind' | 'room';
 /** `gather`: batched, and a wake-up waits for more, 0.5 ms at most. */
@@ -26,7 +27,7 @@ export type Told =
   | { readonly kind: 'answers'; readonly answers: readonly string[] }
   /** Every path of those called so far is proved. */
   | { readonly kind: 'verified' }
-  | { readonly kind: 'memory'; readonly bytes: number }
+  | { readonly kind: 'memory'; readonly memory: Memory }
   | { readonly kind: 'failed'; readonly why: string };
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -197,6 +198,12 @@ function localPort(socket: BindableSocket): number {
   return socket.address().port;
 }
 
+function memoryInUse(): Memory {
+  globalThis.gc?.();
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+  return { resident: rss, heap: heapUsed + arrayBuffers };
+}
+
 function tell(message: Told): void {
   process.send?.(message);
 }
@@ -215,8 +222,7 @@ async function handle(ask: Ask): Promise<void> {
         answers: ask.offers.map((offer) => server?.call(nextPeer++, offer) ?? ''),
       });
     case 'memory':
-      globalThis.gc?.();
-      return tell({ kind: 'memory', bytes: process.memoryUsage.rss() });
+      return tell({ kind: 'memory', memory: memoryInUse() });
   }
 }
 

@@ -1,6 +1,13 @@
 // One way to forward media, started anew for each measurement. What they have in common, and nothing of how they do it.
 import type { Load } from './load.js';
 
+/** Of a process, in bytes. */
+export interface Memory {
+  readonly resident: number;
+  /** Of these, objects and buffers that are in use. */
+  readonly heap: number;
+}
+
 /** A forwarder that runs, in a process of its own, and to which every peer's path is open. */
 export interface Forwarder {
   readonly pid: number;
@@ -10,8 +17,8 @@ export interface Forwarder {
   readonly isTurn?: boolean;
   /** By `performance.now()`: until then every path stays open without an answer; forever unless set. */
   readonly openUntilMs?: number;
-  /** Resident bytes after a collection of garbage, where it has any. */
-  memory?(): Promise<number>;
+  /** After a collection of garbage, where it has any. */
+  memory?(): Promise<Memory>;
   /** Fulfilled when it is gone, and with it what it had still to send. */
   close(): Promise<void>;
 }
