@@ -114,6 +114,20 @@ describe('the generator and the forwarder in C', () => {
     }
   });
 
+  it('knows a flood from one that is too slow to be one', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const load = calls(1, { rate: 100 });
+    const forwarder = await nativeVariant(programs, 'mmsg').start(load);
+    try {
+      const report = await measureTraffic(programs, { ...load, flood: 1000 }, forwarder, TIMING);
+      assert.equal(report.delivered, report.due);
+      const impossible = measureTraffic(programs, { ...load, flood: 1e9 }, forwarder, TIMING);
+      await assert.rejects(impossible, /the flood came to/);
+    } finally {
+      await forwarder.close();
+    }
+  });
+
   it('fails where the forwarder is gone', async () => {
     await assert.rejects(
       measureTraffic(programs, calls(1), { pid: 2 ** 30, ports: [9] }, TIMING),

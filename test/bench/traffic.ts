@@ -42,8 +42,8 @@ const NUMBERS = [
   ...['seconds', 'sent', 'due', 'delivered', 'arrived', 'reordered', 'duplicates', 'strange'],
   ...['worstSpeakerLost', 'stalls', 'lagMs', 'cpuNs'],
 ] as const;
-/** How long a flood goes on before and after what is measured. */
-const FLOOD_MARGIN_MS = 1000;
+/** A flood ends by itself so long after what is measured. */
+const FLOOD_MARGIN_MS = 5000;
 
 /** Throws on anything but one whole report. */
 export function parseTraffic(line: string): TrafficReport {
@@ -85,14 +85,27 @@ export async function measureTraffic(
     text(child.stdout),
     once(child, 'close') as Promise<[number | null]>,
   ]);
-  flood?.kill();
+  await flood?.end();
   if (status !== 0) throw new Error('the generator failed');
   return parseTraffic(said);
 }
 
-/** Forged packets at the port of the first call. */
+/** Of the packets a second that were asked for: a flood that is slower is none. */
+const FLOOD_LEAST = 0.9;
+
+/** Forged packets at the port of the first call. `end` throws where they were fewer than asked. */
 function startFlood(programs: NativePrograms, { flood }: Load, ports: readonly number[], ms: number) {
   if (flood === undefined) return undefined;
-  const args = [STRANGER_ADDRESS, SERVER_ADDRESS, ports[0], flood, ms + 2 * FLOOD_MARGIN_MS].map(String);
-  return spawn(programs.flood, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const args = [STRANGER_ADDRESS, SERVER_ADDRESS, ports[0], flood, ms + FLOOD_MARGIN_MS].map(String);
+  const child = spawn(programs.flood, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = Promise.all([text(child.stdout), once(child, 'close')]);
+  return {
+    async end(): Promise<void> {
+      child.kill();
+      const [said] = await ended;
+      if (said === '') throw new Error('no flood: a raw socket is for root alone');
+      if (Number(said) < FLOOD_LEAST * flood)
+        throw new Error(`the flood came to ${said.trim()} packets a second`);
+    },
+  };
 }

@@ -1,6 +1,6 @@
 /*
  * A stranger who floods one port with forged RTP: evenly paced, from one address and a random port for each packet, by a raw socket,
- * so only for root. Prints how many packets went out.
+ * so only for root. Prints how many packets went out a second, when its time is over or it is told to end (SIGTERM).
  *
  *   flood FROM TO PORT RATE MS
  */
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,13 @@ struct packet {
   struct udphdr udp;
   uint8_t payload[PAYLOAD_BYTES];
 };
+
+static volatile sig_atomic_t is_over;
+
+static void end(int number) {
+  (void)number;
+  is_over = 1;
+}
 
 static int64_t now_ns(void) {
   struct timespec time;
@@ -48,6 +56,7 @@ int main(int count, char **arguments) {
     return 1;
   }
   prctl(PR_SET_TIMERSLACK, 1);
+  signal(SIGTERM, end);
   for (int i = 0; i < AT_ONCE_MAX; i++) {
     packets[i].ip = (struct iphdr){
       .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP, .saddr = from.s_addr, .daddr = to.sin_addr.s_addr,
@@ -62,7 +71,7 @@ int main(int count, char **arguments) {
   double gap_ns = 1e9 / atof(arguments[4]);
   int64_t began_ns = now_ns(), until_ns = began_ns + atol(arguments[5]) * 1000000LL;
   uint64_t sent = 0, chance = 0x2545f4914f6cdd1du;
-  for (int64_t at_ns = began_ns; at_ns < until_ns; at_ns = now_ns()) {
+  for (int64_t at_ns = began_ns; at_ns < until_ns && !is_over; at_ns = now_ns()) {
     int due = 0;
     for (; due < AT_ONCE_MAX && began_ns + (int64_t)((double)(sent + (uint64_t)due) * gap_ns) <= at_ns; due++) {
       /* xorshift64 */
@@ -80,6 +89,6 @@ int main(int count, char **arguments) {
     struct timespec pause = {0, (long)(gap_ns < 1e6 ? gap_ns : 1e6)};
     nanosleep(&pause, NULL);
   }
-  printf("%llu\n", (unsigned long long)sent);
+  printf("%.0f\n", (double)sent * 1e9 / (double)(now_ns() - began_ns));
   return 0;
 }
