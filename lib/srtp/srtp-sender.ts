@@ -1,14 +1,15 @@
 // Protects what we send under one master key of ours: RTP and RTCP of any streams. A number of a stream is used once: the same number
-// with other content would show both (RFC 3711 9.1), so it is refused.
+// with other content would show both (RFC 3711 9.1) and, in GCM, the key of the tags (RFC 7714 10.1), so it is refused.
 import { readUint16 } from '../wire/big-endian.js';
 import { readRtcpSsrc } from '../wire/rtcp.js';
 import { readRtpSsrc } from '../wire/rtp.js';
+import { isSameBytes } from '../wire/same-bytes.js';
 import { createTransform, lifetimeOf, type MasterKey } from './master-key.js';
 import { guessRollOver, SEQUENCES } from './packet-index.js';
 import { ReplayWindow } from './replay-window.js';
 import { rtpHeaderSize } from './rtp-header.js';
 import type { SrtpCrypto } from './srtp-crypto.js';
-import type { Transform } from './transform.js';
+import type { PacketPlace, Transform } from './transform.js';
 
 /**
  * Why a packet is not sent: it is no packet; its number was used before; the key has served its time, and a new one is needed; or there
@@ -19,6 +20,15 @@ export type ProtectRefusal = 'malformed' | 'repeated' | 'expired' | 'streams';
 /** A stream that is forgotten could be begun again with the same numbers, so none is: new ones are refused. */
 const MAX_STREAMS = 4096;
 const RTCP_HEADER_SIZE_BYTES = 8;
+/** Who sends to several takes it from one packet to the next, or from one batch to the next. */
+const MAX_RECENT = 256;
+
+/** In clear, as it was given. */
+interface SentPacket {
+  readonly packet: Uint8Array;
+  readonly ssrc: number;
+  readonly index: number;
+}
 
 export class SrtpSender {
   readonly #rtp: Transform;
@@ -26,9 +36,16 @@ export class SrtpSender {
   readonly #mki: Uint8Array;
   #lifetimes: { readonly rtp: number; readonly rtcp: number };
   readonly #streams = new Map<number, ReplayWindow>();
+  /** The last of RTP that were protected while this was shared. */
+  readonly #recent: SentPacket[] = [];
   #rtpCount = 0;
   /** The next number of RTCP: one count for all SSRCs does what RFC 3711 3.4 asks of each. */
   #rtcpIndex = 0;
+  /**
+   * Several peers have this key and get the same packets: one of RTP that was protected lately may be asked for again, as long as it is the
+   * same byte for byte. What comes out is the same too, and shows nothing.
+   */
+  isShared = false;
 
   /** The key's bytes are read here and not kept. */
   constructor(crypto: SrtpCrypto, master: MasterKey) {
@@ -48,11 +65,15 @@ export class SrtpSender {
     const stream = this.#streams.get(ssrc) ?? this.#open(ssrc);
     if (!stream) return 'streams';
     const rollOver = stream.highest < 0 ? 0 : guessRollOver(sequence, stream.highest);
-    const index = rollOver * SEQUENCES + sequence;
-    if (stream.has(index)) return 'repeated';
-    stream.add(index);
-    this.#rtpCount++;
-    return this.#rtp.seal(packet, { clearSizeBytes, ssrc, index }, this.#mki);
+    const place = { clearSizeBytes, ssrc, index: rollOver * SEQUENCES + sequence };
+    if (stream.has(place.index)) {
+      if (!this.#isRecent(packet, place)) return 'repeated';
+    } else {
+      stream.add(place.index);
+      this.#rtpCount++;
+      this.#note(packet, place);
+    }
+    return this.#rtp.seal(packet, place, this.#mki);
   }
 
   /** The compound packet protected, a new array. */
@@ -72,6 +93,18 @@ export class SrtpSender {
     this.#rtp.forget();
     this.#rtcp.forget();
     this.#lifetimes = { rtp: 0, rtcp: 0 };
+    this.#recent.length = 0;
+  }
+
+  /** Whoever is left alone may still be behind the others: what is kept goes one by one then. */
+  #note(packet: Uint8Array, { ssrc, index }: PacketPlace): void {
+    if (this.isShared) this.#recent.push({ packet: new Uint8Array(packet), ssrc, index });
+    if (!this.isShared || this.#recent.length > MAX_RECENT) this.#recent.shift();
+  }
+
+  #isRecent(packet: Uint8Array, { ssrc, index }: PacketPlace): boolean {
+    const recent = this.#recent.findLast((one) => one.index === index && one.ssrc === ssrc);
+    return recent !== undefined && isSameBytes(recent.packet, packet);
   }
 
   #open(ssrc: number): ReplayWindow | undefined {

@@ -117,6 +117,50 @@ describe('rule 8.2.1: the numbers of packets', () => {
     sealed(protecting.protectRtp(rtp(4)));
   });
 
+  it('a sender that is shared protects a packet again, byte for byte the same, and none of 256 packets ago', () => {
+    const protecting = sender(MASTER);
+    const early = rtp(1);
+    sealed(protecting.protectRtp(early));
+    protecting.isShared = true;
+    assert.equal(protecting.protectRtp(early), 'repeated', 'it was not shared then');
+    const packet = rtp(2);
+    const once = sealed(protecting.protectRtp(packet));
+    assert.deepEqual(sealed(protecting.protectRtp(Uint8Array.from(packet))), once);
+    // Who gives a packet may use its memory again.
+    packet[20]! ^= 1;
+    assert.equal(protecting.protectRtp(packet), 'repeated');
+    packet[20]! ^= 1;
+    sealed(protecting.protectRtp(rtp(2, 5)));
+    assert.equal(protecting.protectRtp(rtp(2, 5, 'cd'.repeat(16))), 'repeated');
+    for (let number = 3; number < 257; number++) sealed(protecting.protectRtp(rtp(number)));
+    assert.deepEqual(sealed(protecting.protectRtp(packet)), once);
+    sealed(protecting.protectRtp(rtp(257)));
+    assert.equal(protecting.protectRtp(packet), 'repeated');
+    assert.deepEqual(sealed(protecting.protectRtp(rtp(2, 5))).length, once.length);
+  });
+
+  it('no longer shared, it still protects again what was sent while it was, and keeps nothing new', () => {
+    const protecting = sender(MASTER);
+    protecting.isShared = true;
+    for (const number of [1, 2]) sealed(protecting.protectRtp(rtp(number)));
+    protecting.isShared = false;
+    for (const number of [1, 2]) sealed(protecting.protectRtp(rtp(number)));
+    for (const number of [3, 4]) {
+      sealed(protecting.protectRtp(rtp(number)));
+      assert.equal(protecting.protectRtp(rtp(number)), 'repeated');
+      assert.equal(protecting.protectRtp(rtp(number - 2)), 'repeated');
+    }
+    protecting.forget();
+    assert.deepEqual([protecting.protectRtp(rtp(5)), protecting.protectRtcp(rtcp())], ['expired', 'expired']);
+  });
+
+  it('what is protected again is no further packet of the lifetime', () => {
+    const protecting = sender(masterKey('AES_CM_128_HMAC_SHA1_80', { lifetimePackets: 2 }));
+    protecting.isShared = true;
+    for (const number of [1, 1, 1, 2]) sealed(protecting.protectRtp(rtp(number)));
+    assert.equal(protecting.protectRtp(rtp(3)), 'expired');
+  });
+
   it('a window knows what a set knows', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 200 }), (numbers) => {

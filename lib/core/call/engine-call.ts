@@ -8,6 +8,7 @@ import { randomBytes } from '../crypto.js';
 import { LatchkeyError } from '../errors.js';
 import { natBetween, type ComponentId, type DowngradedTo } from '../events.js';
 import type { Component, ComponentContext } from '../path/component.js';
+import type { SrtpKey } from '../proof/srtp-terms.js';
 import type { Agreement } from './agreement.js';
 import { checkAgreement } from './agreement-check.js';
 import { bestOf, lostBetween, standingOf, type Lost } from './downgrade.js';
@@ -164,6 +165,11 @@ export class EngineCall implements CallHandle {
       if (sharing.isGuest) continue;
       for (const port of ports) this.component(media, component).addPort(port, nowMs);
     }
+  }
+
+  /** Of a fork of `other`: both have offered these keys of ours, and what either sends under them counts for both. */
+  forkKeys(other: EngineCall, media: number, offered: readonly SrtpKey[]): void {
+    this.#transport(media).forkFrom(other.#transport(media), offered);
   }
 
   /** Whether `agree` would take it; changes nothing. Throws LATCHKEY_OPTION, LATCHKEY_CLOSED. */

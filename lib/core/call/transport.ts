@@ -10,10 +10,11 @@ import { forgetGeneration, type Generation } from '../proof/generation.js';
 import { copyIceHalf, isSameIceHalf, type IceGeneration, type IceTerms } from '../proof/ice-generation.js';
 import type { Protection } from '../proof/protection.js';
 import type { Secret } from '../proof/secret.js';
+import { OwnSenders } from '../proof/own-senders.js';
 import { SrtpKeys } from '../proof/srtp-keys.js';
 import type { Agreement, IceAgreement, LegacyAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
 import { srtpTermsOf } from './agreement.js';
-import type { SrtpTerms } from '../proof/srtp-terms.js';
+import type { SrtpKey, SrtpTerms } from '../proof/srtp-terms.js';
 import { standingOf, type Standing } from './downgrade.js';
 
 /** A generation, and by what another pair of halves is told from its own. */
@@ -28,6 +29,8 @@ export class Transport {
   #former: Generation | undefined;
   #ice: IceGeneration | undefined;
   #srtp: SrtpKeys | undefined;
+  /** Beyond `#srtp`: a key that was offered may come into use when there has been none for a while. Undefined: we have no ciphers. */
+  #ownSenders: OwnSenders | undefined;
   #standing: Standing | undefined;
   /** Our offer is pending, with this tag in it if it has one. */
   #awaited: { readonly tag: string | undefined } | undefined;
@@ -37,7 +40,10 @@ export class Transport {
     private readonly place: CallPlace,
     readonly media: number,
     private readonly context: ComponentContext,
-  ) {}
+  ) {
+    const { crypto, srtpCrypto } = context;
+    this.#ownSenders = srtpCrypto && new OwnSenders(crypto, srtpCrypto);
+  }
 
   get components(): Iterable<Component> {
     return this.#components.values();
@@ -60,6 +66,11 @@ export class Transport {
       if (this.#awaited) component.awaitAnswer(this.#awaited.tag);
     }
     return component;
+  }
+
+  /** It takes another answer to the offer that `other` has sent, with these keys of ours in it. Before anything is agreed on here. */
+  forkFrom(other: Transport, offered: readonly SrtpKey[]): void {
+    this.#ownSenders = other.#ownSenders?.fork(offered);
   }
 
   /** An offer of ours is out: hellos that name its tag are kept until the agreement comes (protocol.md 4). */
@@ -114,6 +125,7 @@ export class Transport {
     for (const component of this.#components.values()) component.close(nowMs);
     this.#forgetGenerations();
     this.#forgetSrtp();
+    this.#ownSenders?.forget();
   }
 
   /** The generation in force where both halves are those of before, else a new one (protocol.md 2). */
@@ -159,7 +171,7 @@ export class Transport {
 
   #keysOf(terms: SrtpTerms): SrtpKeys | undefined {
     const { crypto, srtpCrypto } = this.context;
-    if (srtpCrypto) this.#srtp ??= new SrtpKeys(crypto, srtpCrypto);
+    if (srtpCrypto && this.#ownSenders) this.#srtp ??= new SrtpKeys(crypto, srtpCrypto, this.#ownSenders);
     this.#srtp?.agree(terms);
     return this.#srtp;
   }

@@ -74,6 +74,11 @@ export class Halves {
     return this.#srtpKeys.get(suite);
   }
 
+  /** All of ours that we have told and not left. */
+  get srtpKeys(): readonly SrtpKey[] {
+    return [...this.#srtpKeys].map(([suite, keyAndSalt]) => ({ suite, keyAndSalt }));
+  }
+
   /** All of its keys are of ours: the line is one that we have written. */
   isOwnSrtp(crypto: Crypto, keys: readonly CryptoKey[]): boolean {
     const own = [...this.#srtpKeys.values()];

@@ -231,6 +231,7 @@ export class SdpSession {
     for (const [media, halves] of this.#halves) {
       fork.#halves.set(media, halves.fork());
       fork.#call.awaitAnswer(media, halves.own?.tag);
+      fork.#call.forkKeys(this.#call, media, halves.srtpKeys);
     }
     for (const [media, terms] of this.#rtcp) fork.#rtcp.set(media, terms);
     fork.#call.attachLike(this.#call, this.#context.nowMs);

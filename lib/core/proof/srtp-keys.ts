@@ -3,16 +3,17 @@
 import type { PacketClass } from '../../wire/index.js';
 import {
   SrtpReceiver,
-  SrtpSender,
   type HeardBefore,
   type PacketKind,
   type ProtectRefusal,
   type SrtpCrypto,
   type SrtpRefusal,
+  type SrtpSender,
   type TaggedPacket,
 } from '../../srtp/index.js';
 import type { Crypto } from '../crypto.js';
-import { copySrtpKey, masterKeyOf, type SrtpKey, type SrtpTerms } from './srtp-terms.js';
+import type { OwnSenders } from './own-senders.js';
+import { copySrtpKey, isSameSrtpKey, masterKeyOf, type SrtpKey, type SrtpTerms } from './srtp-terms.js';
 
 /** protocol.md 8.2.6. */
 const FORMER_KEPT_MS = 5000;
@@ -88,7 +89,7 @@ export class SrtpKeys {
   #peer: KeySet | undefined;
   #former: KeySet | undefined;
   #formerUntilMs = Infinity;
-  #own: { readonly key: SrtpKey; readonly sender: SrtpSender } | undefined;
+  #own: SrtpSender | undefined;
   #decrypts: boolean | undefined;
   #receiverCount = 0;
   /** Where the last packet that counted came from, on either component. */
@@ -99,6 +100,7 @@ export class SrtpKeys {
   constructor(
     private readonly crypto: Crypto,
     private readonly srtpCrypto: SrtpCrypto,
+    private readonly senders: OwnSenders,
   ) {}
 
   /** We protect and decrypt; else the application does. */
@@ -163,8 +165,8 @@ export class SrtpKeys {
   /** The packet as it goes out: a new array. */
   seal(bytes: Uint8Array, kind: PacketClass): Uint8Array | ProtectRefusal {
     if (!this.#own) return 'expired';
-    if (kind === 'rtp') return this.#own.sender.protectRtp(bytes);
-    return kind === 'rtcp' ? this.#own.sender.protectRtcp(bytes) : 'malformed';
+    if (kind === 'rtp') return this.#own.protectRtp(bytes);
+    return kind === 'rtcp' ? this.#own.protectRtcp(bytes) : 'malformed';
   }
 
   /** Nothing is authentic any more, and nothing can be protected. */
@@ -177,9 +179,10 @@ export class SrtpKeys {
 
   /** The same key of ours goes on where it was: its numbers must not be used twice (RFC 3711 9.1). */
   #agreeOwn(own: SrtpKey | undefined): void {
-    if (own && this.#own && this.#isSameKey(this.#own.key, own)) return;
+    const sender = own && this.senders.use(own);
+    if (sender === this.#own) return;
     this.#forgetOwn();
-    if (own) this.#own = { key: copySrtpKey(own), sender: new SrtpSender(this.srtpCrypto, masterKeyOf(own)) };
+    this.#own = sender;
   }
 
   /** The peer has gone back: what it has sent under that key before is known still. */
@@ -197,21 +200,11 @@ export class SrtpKeys {
   }
 
   #forgetOwn(): void {
-    this.#own?.key.keyAndSalt.forget();
-    this.#own?.sender.forget();
+    if (this.#own) this.senders.leave(this.#own);
     this.#own = undefined;
   }
 
   #isSame({ keys }: KeySet, { peer }: SrtpTerms): boolean {
-    return keys.length === peer.length && keys.every((key, at) => this.#isSameKey(key, peer[at]!));
-  }
-
-  #isSameKey(a: SrtpKey, b: SrtpKey): boolean {
-    return (
-      a.suite === b.suite &&
-      a.lifetimePackets === b.lifetimePackets &&
-      a.mki?.join() === b.mki?.join() &&
-      this.crypto.equal(a.keyAndSalt.reveal(), b.keyAndSalt.reveal())
-    );
+    return keys.length === peer.length && keys.every((key, at) => isSameSrtpKey(this.crypto, key, peer[at]!));
   }
 }

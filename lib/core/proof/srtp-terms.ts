@@ -2,6 +2,7 @@
 // them what judges and protects packets.
 import { LatchkeyError } from '../errors.js';
 import type { MasterKey, SrtpSuite } from '../../srtp/index.js';
+import type { Crypto } from '../crypto.js';
 import type { Secret } from './secret.js';
 
 /** One key, as one side told it: what that side protects with it is judged with it at the other. */
@@ -31,6 +32,15 @@ const MAX_MKI_SIZE_BYTES = 128;
 
 export function copySrtpKey({ keyAndSalt, mki, ...rest }: SrtpKey): SrtpKey {
   return { ...rest, keyAndSalt: keyAndSalt.copy(), ...(mki && { mki: Uint8Array.from(mki) }) };
+}
+
+export function isSameSrtpKey(crypto: Crypto, a: SrtpKey, b: SrtpKey): boolean {
+  return (
+    a.suite === b.suite &&
+    a.lifetimePackets === b.lifetimePackets &&
+    a.mki?.join() === b.mki?.join() &&
+    crypto.equal(a.keyAndSalt.reveal(), b.keyAndSalt.reveal())
+  );
 }
 
 /** For the moment in which it is read: it has the bytes themselves. */
