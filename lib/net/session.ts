@@ -93,7 +93,9 @@ export interface Session extends EventEmitter<LatchEvents> {
 
   /**
    * For a further answer to your pending offer, from another fork of the call (a second dialog): a session of its own, with
-   * its own keys and paths, that takes that answer in its `setRemote`. Bind or guard the same socket for it.
+   * its own keys and paths, that takes that answer in its `setRemote`. Bind or guard the same socket for it. With SRTP of ours all forks have
+   * our keys out of the offer: an RTP packet that went to one goes to another only byte for byte the same, and any other with its number is
+   * dropped as `srtpSend`.
    * @throws LatchkeyError LATCHKEY_STATE where no offer of yours is pending
    * @throws LatchkeyError LATCHKEY_CLOSED
    */

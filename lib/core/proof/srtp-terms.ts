@@ -20,7 +20,8 @@ export interface SrtpTerms {
   /** What the peer protects with: one key; or up to eight of one suite, each with an MKI of its own. */
   readonly peer: readonly SrtpKey[];
   /**
-   * What we protect with, and then we decrypt too: the application has its packets in clear. Absent: the application does both itself,
+   * What we protect with, and then we decrypt too: the application has its packets in clear. One call has it and no other, nor has had it: its
+   * numbers would be used twice (RFC 3711 9.1). Absent: the application does both itself,
    * packets pass as they are, and the peer's key only says where it is.
    */
   readonly own?: SrtpKey | undefined;
