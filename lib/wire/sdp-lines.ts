@@ -112,17 +112,6 @@ export function stripLatch(text: string): string {
   return text.includes('a=latch') ? spliceLines(text, new Map()) : text;
 }
 
-/** `text` without those lines of `a=crypto` whose value is one of ours; all else stays byte for byte. */
-export function stripCrypto(text: string, isOurs: (value: string) => boolean): string {
-  if (!text.includes('a=crypto:')) return text;
-  const valueAt = 'a=crypto:'.length;
-  return spliceLines(
-    text,
-    new Map(),
-    (all, line) => isAttribute(all, line, 'crypto') && isOurs(all.slice(line.start + valueAt, line.end)),
-  );
-}
-
 /** Likewise without keys for SRTP (RFC 4568): what may be logged, and what is left of a description that came in clear to a call set up otherwise. */
 export function stripKeys(text: string): string {
   if (!text.includes('a=crypto')) return stripLatch(text);

@@ -101,6 +101,45 @@ describe('8.1: what a description says of RTCP', () => {
     );
   });
 
+  it('our own lines in what the application hands back are no ICE of its own: the text is the same', () => {
+    const cases: readonly Exchange[] = [
+      { hasMux: true },
+      { hasMux: true, said: { isMuxed: true } },
+      {},
+      { bound: [1, 2], rtcpPort: 45_001 },
+      { said: { rtcpPort: 41_000 } },
+    ];
+    for (const exchange of cases) {
+      const { session, bench } = sessionOf(exchange);
+      assert.ok(session.setRemote(theirs(exchange), bench.nowMs).accepted);
+      const answer = session.setLocal(ours(exchange), bench.nowMs);
+      assert.equal(session.setLocal(answer, bench.nowMs, 'answer'), answer);
+      assert.equal(session.protection, 'ice');
+      const offer = session.setLocal(ours(exchange), bench.nowMs, 'offer');
+      assert.equal(session.setLocal(offer, bench.nowMs, 'offer'), offer);
+      assert.equal(session.setLocal(answer, bench.nowMs, 'offer'), offer);
+      assert.ok(session.setRemote(theirs(exchange), bench.nowMs).accepted);
+      assert.equal(session.protection, 'ice');
+    }
+  });
+
+  it("with ICE of its own beside ours the section is the application's, as ever", () => {
+    const { session, bench } = sessionOf({});
+    const offer = session.setLocal(ours({}), bench.nowMs);
+    const both = offer + new IcePhone('own').lines.map((line) => `${line}\r\n`).join('');
+    assert.equal(session.setLocal(both, bench.nowMs, 'offer'), both);
+    const own = makeSdp({
+      address: SERVER.address,
+      media: [
+        {
+          port: SERVER.port,
+          lines: [...new IcePhone('own').lines, 'a=candidate:1 1 UDP 1 192.0.2.1 9 typ host'],
+        },
+      ],
+    });
+    assert.equal(session.setLocal(own, bench.nowMs, 'offer'), own);
+  });
+
   it('to a peer without ICE nothing of it is said', () => {
     const { session, bench } = sessionOf({});
     assert.ok(

@@ -110,14 +110,13 @@ export function offerLines(
     const own = halves.ownForOffer(random, isVerifier, kid);
     lines.push(...latchLines(own, { suitesText: suites.join(',') }, keepaliveS));
   }
-  if (hasIce)
-    lines.push(...iceLines(halves.iceForOffer(random), media, rtcp.port), ...rtcpLines(rtcp, media));
+  if (hasIce) lines.push(...iceLines(halves.iceForOffer(random), media, rtcp.port), ...rtcpLines(rtcp));
   return { lines, rtcp };
 }
 
 /** Without a word of ours. */
 function asWritten({ rtcpMux: hasMux }: SdpMedia): RtcpTerms {
-  return { hasMux, isMuxOurs: false, port: undefined };
+  return { hasMux, isMuxOurs: false, port: undefined, isPortOurs: false };
 }
 
 /** What our answer says of one section. */
@@ -130,7 +129,7 @@ export function answerLines(
     case 'latch':
       return [...lines, ...latchLines(agreement.own, { suite: agreement.suite }, keepaliveS)];
     case 'ice':
-      return [...lines, ...iceLines(agreement.own, local, rtcp.port), ...rtcpLines(rtcp, local)];
+      return [...lines, ...iceLines(agreement.own, local, rtcp.port), ...rtcpLines(rtcp)];
     case 'srtp':
     case 'none':
     case 'legacy':

@@ -10,6 +10,8 @@ export interface RtcpTerms {
   readonly isMuxOurs: boolean;
   /** Where component 2 is; undefined where there is none. */
   readonly port: number | undefined;
+  /** We have put it there. */
+  readonly isPortOurs: boolean;
 }
 
 /** What the session knows besides. */
@@ -20,6 +22,9 @@ export interface RtcpSockets {
   readonly isMuxOurs: boolean;
 }
 
+/** Without a word of ours. */
+const NO_RTCP: RtcpTerms = { hasMux: false, isMuxOurs: false, port: undefined, isPortOurs: false };
+
 /** Datagrams of another kind (`m=application`) have one component. */
 export function isRtp({ protocol }: Pick<SdpMedia, 'protocol'>): boolean {
   return /\bRTP\b/i.test(protocol);
@@ -27,28 +32,31 @@ export function isRtp({ protocol }: Pick<SdpMedia, 'protocol'>): boolean {
 
 /** For an answer of ours to this section of an offer. */
 export function answeredRtcp(local: SdpMedia, offered: SdpMedia, sockets: RtcpSockets): RtcpTerms {
-  if (!isRtp(local)) return { hasMux: false, isMuxOurs: false, port: undefined };
-  if (offered.rtcpMux) return { hasMux: true, isMuxOurs: !local.rtcpMux, port: undefined };
-  return { hasMux: false, isMuxOurs: false, port: portOf(local, sockets) };
+  if (!isRtp(local)) return NO_RTCP;
+  if (offered.rtcpMux) return { ...NO_RTCP, hasMux: true, isMuxOurs: !local.rtcpMux };
+  return { ...NO_RTCP, ...portOf(local, sockets) };
 }
 
 /** For an offer of ours. */
 export function offeredRtcp(local: SdpMedia, sockets: RtcpSockets): RtcpTerms {
-  if (!isRtp(local)) return { hasMux: false, isMuxOurs: false, port: undefined };
+  if (!isRtp(local)) return NO_RTCP;
   const isMuxOurs = sockets.isMuxOurs && !local.rtcpMux;
-  return { hasMux: local.rtcpMux || isMuxOurs, isMuxOurs, port: portOf(local, sockets) };
+  return { hasMux: local.rtcpMux || isMuxOurs, isMuxOurs, ...portOf(local, sockets) };
 }
 
 /**
  * Where nobody listens on a port of its own, component 2 is at that of RTP: without any candidate for it some phones give up on
  * ICE as a whole. A port that the application has named is one that it knows of.
  */
-function portOf(local: SdpMedia, { boundPort }: RtcpSockets): number {
-  return local.hasRtcpLine ? local.rtcp.port : (boundPort ?? local.port);
+function portOf(
+  local: SdpMedia,
+  { boundPort }: RtcpSockets,
+): { readonly port: number; readonly isPortOurs: boolean } {
+  const port = local.hasRtcpLine ? local.rtcp.port : (boundPort ?? local.port);
+  return { port, isPortOurs: port !== local.rtcp.port };
 }
 
 /** What the description has to say of it beside its own lines. */
-export function rtcpLines({ isMuxOurs, port }: RtcpTerms, local: SdpMedia): string[] {
-  const isNamed = port === undefined || port === local.rtcp.port;
-  return [...(isNamed ? [] : [`a=rtcp:${port}`]), ...(isMuxOurs ? ['a=rtcp-mux'] : [])];
+export function rtcpLines({ isMuxOurs, isPortOurs, port }: RtcpTerms): string[] {
+  return [...(isPortOurs ? [`a=rtcp:${port}`] : []), ...(isMuxOurs ? ['a=rtcp-mux'] : [])];
 }

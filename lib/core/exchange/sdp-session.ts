@@ -12,8 +12,6 @@ import {
   type SdpMedia,
   type SectionKey,
 } from '../../wire/index.js';
-import { parseCrypto } from '../../wire/crypto-attribute.js';
-import { stripCrypto } from '../../wire/sdp-lines.js';
 import type { OpenAgreement } from '../call/agreement.js';
 import type { CallOptions, CallProtection, StreamStatus } from '../call/call-handle.js';
 import type { EngineCall } from '../call/engine-call.js';
@@ -39,6 +37,7 @@ import {
   type Planned,
 } from './negotiation.js';
 import { NamedKeys } from './named-keys.js';
+import { withoutOwnLines } from './own-lines.js';
 import { refusedTarget } from './refused-target.js';
 import type { RtcpSockets, RtcpTerms } from './rtcp-terms.js';
 import type { Stance } from './stance.js';
@@ -157,10 +156,9 @@ export class SdpSession {
   setLocal(text: string, nowMs: number, type?: SdpType): string {
     this.#begin(nowMs);
     if (typeof text !== 'string') throw new LatchkeyError('LATCHKEY_SDP', 'the description is no text');
-    const parsed = parseSdp(
-      stripCrypto(text, (value) => this.#isOurCrypto(value)),
-      this.#context.options.sdpLimits,
-    );
+    const told = { halves: this.#halves, rtcp: this.#rtcp };
+    const bare = withoutOwnLines(text, told, this.#context.crypto);
+    const parsed = parseSdp(bare, this.#context.options.sdpLimits);
     if (!parsed.ok) throw new LatchkeyError('LATCHKEY_SDP', parsed.error.message);
     const isAnswer = (type ?? (this.#state === 'have-remote-offer' ? 'answer' : 'offer')) === 'answer';
     return isAnswer ? this.#makeAnswer(parsed.value, nowMs) : this.#makeOffer(parsed.value);
@@ -251,13 +249,6 @@ export class SdpSession {
     this.#offer = undefined;
   }
 
-  /** One of the lines that we have added, and not a key of the application's own (protocol.md 8.2). */
-  #isOurCrypto(value: string): boolean {
-    const parsed = parseCrypto(value);
-    const { crypto } = this.#context;
-    return parsed.ok && [...this.#halves.values()].some((one) => one.isOwnSrtp(crypto, parsed.value.keys));
-  }
-
   #makeOffer(sdp: Sdp): string {
     if (this.#state === 'have-remote-offer') {
       throw new LatchkeyError(
@@ -272,7 +263,7 @@ export class SdpSession {
       const offered = offerLines(halves, media, this.#stance(true), this.#context);
       lines.set(media.index, offered.lines);
       this.#rtcp.set(media.index, offered.rtcp);
-      if (halves.ownIce) lines.set('session', ICE_SESSION_LINES);
+      if (halves.ownIce && !media.ice) lines.set('session', ICE_SESSION_LINES);
       this.#call.awaitAnswer(media.index, halves.own?.tag);
     }
     this.#offer = { sdp, isOurs: true };

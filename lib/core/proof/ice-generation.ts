@@ -57,6 +57,11 @@ export function componentOfPriority(priority: number): 1 | 2 {
 
 export const ICE_SESSION_LINES: readonly string[] = ['a=ice-lite'];
 
+/** A candidate of ours, at whatever address. */
+export const HOST_CANDIDATE = new RegExp(
+  `^a=candidate:1 (?:1 UDP ${hostPriority(1)}|2 UDP ${hostPriority(2)}) \\S+ \\d+ typ host$`,
+);
+
 /**
  * The lines of one section: our half, and a host candidate a component, at the address that the section names.
  *
