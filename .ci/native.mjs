@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export const NATIVE_SOURCES = ['addon.c', 'srtp.c'].map((file) => join('lib', 'net', 'batch', file));
 const OUTPUT = join('lib', 'net', 'batch');
 const FLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-fvisibility=hidden'];
+// A system or a Node that lacks what the file needs does not load it, instead of ending the process at the first call.
+const LINKED = ['-Wl,-z,now', '-Wl,-z,relro', '-Wl,-z,noexecstack'];
 
 /** Compilers by target, and the file that each makes. musl's cannot be loaded by the Node of a glibc system: it is untested. */
 const TARGETS = {
@@ -27,6 +29,7 @@ export function compileNative(target, dist) {
   mkdirSync(folder, { recursive: true });
   const args = [
     ...FLAGS,
+    ...LINKED,
     `-I${headers}`,
     ...NATIVE_SOURCES.map((file) => join(root, file)),
     '-o',

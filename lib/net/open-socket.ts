@@ -52,8 +52,6 @@ const RULES: OptionRules<OpenSocketOptions> = {
   receiveBufferBytes: option.wholeNumber(0, BUFFER_MAX),
 };
 
-let batchLoop: BatchLoop | undefined;
-
 /** Why `batch` cannot be had in this process; undefined where it can. */
 export function whyNoBatch(): string | undefined {
   const found = findAddon();
@@ -73,9 +71,8 @@ export async function openSocket(options: OpenSocketOptions): Promise<DatagramSo
   if (io === 'dgram') return openDgram(options);
   const found = findAddon();
   if ('addon' in found) {
-    batchLoop ??= new BatchLoop(found.addon);
     if (options.gatherMs !== undefined) found.addon.gather(Math.round(1000 * options.gatherMs));
-    return openBatch(batchLoop, options);
+    return openBatch(BatchLoop.of(found.addon), options);
   }
   if (io === 'auto') return openDgram(options);
   throw new LatchkeyError('LATCHKEY_LISTEN', `${address} by the batch: no addon: ${found.reason}`);

@@ -152,6 +152,20 @@ describe('net: the table of senders', () => {
     assert.deepEqual(table.find(words(1, 1), 0, false), first);
   });
 
+  it('senders that somebody has chosen cost what others cost', () => {
+    // Of one network: 64 bits are for whoever has it to choose.
+    const chosen = (i: number) => Uint32Array.from([7, 0xb80d0120, 0, i, i << 1, 0]);
+    const others = (i: number) => Uint32Array.from([7, 0xb80d0120, 0, 0, i, 0]);
+    const costOf = (senders: (i: number) => Uint32Array) => {
+      const table = new SourceTable(() => '');
+      const before = performance.now();
+      for (let i = 0; i < 30_000; i++) table.find(senders(i), 0, true);
+      return performance.now() - before;
+    };
+    costOf(others);
+    assert.ok(costOf(chosen) < 10 * costOf(others));
+  });
+
   it('reads IPv6, with the name of the interface where there is one', () => {
     const table = new SourceTable((zone) => (zone === 2 ? 'eth0' : ''));
     const bytes = Uint8Array.from([0xfe, 0x80, ...new Array<number>(13).fill(0), 1]);

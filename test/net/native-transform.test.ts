@@ -101,6 +101,11 @@ describe('net: SRTP by the addon', () => {
           const bytes = fast.seal(packetOf(kind, 40), place, new Uint8Array(0));
           fast.forget();
           assert.equal(fast.open(bytes, place, 0), undefined);
+          // Nothing goes out under a key of zeros.
+          assert.throws(
+            () => fast.seal(packetOf(kind, 40), place, new Uint8Array(0)),
+            /could not be encrypted/,
+          );
         });
       });
 

@@ -262,6 +262,35 @@ for (const io of ['dgram', 'batch'] as const satisfies readonly Io[])
       await once(worker, 'message');
       await worker.terminate();
     });
+
+    it('a worker that is ended leaves no port behind, whatever arrives there', async () => {
+      const entry = new URL('../../lib/index.ts', import.meta.url).href;
+      const code = `
+        import('tsx/esm/api').then(async ({ tsImport }) => {
+          const { openSocket } = await tsImport('${entry}', '${entry}');
+          const socket = await openSocket({ address: '127.0.0.1', io: '${io}' });
+          socket.receive({ onBatch() {}, onError() {}, onClose() {} });
+          require('node:worker_threads').parentPort.postMessage(socket.local.port);
+        });`;
+      const from = await open();
+      const flood = setInterval(() => {
+        for (let i = 0; i < 100; i++) from.send(Buffer.alloc(172), port, '127.0.0.1', () => undefined);
+        from.flush();
+      }, 1);
+      let port = 9;
+      try {
+        for (let round = 0; round < 3; round++) {
+          const worker = new Worker(code, { eval: true });
+          [port] = (await once(worker, 'message')) as [number];
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          await worker.terminate();
+          await open({ port });
+          opened.pop()?.close();
+        }
+      } finally {
+        clearInterval(flood);
+      }
+    });
   });
 
 describe('net: sockets by the batch', () => {
@@ -287,6 +316,46 @@ describe('net: sockets by the batch', () => {
     assert.ok(Math.max(...receiver.batchSizes) > 1);
     from.close();
     to.close();
+  });
+
+  it('a sender is one and the same, whatever came by IPv6 in between', async () => {
+    const sockets = await Promise.all(
+      ['127.0.0.1', '127.0.0.1', '::1', '::1'].map((address) => openSocket({ address, io: 'batch' })),
+    );
+    const [from4, to4, from6, to6] = sockets as [
+      DatagramSocket,
+      DatagramSocket,
+      DatagramSocket,
+      DatagramSocket,
+    ];
+    const [by4, by6] = [new Receiver(), new Receiver()];
+    to4.receive(by4);
+    to6.receive(by6);
+    await send(from4, Buffer.from('1'), localOf(to4));
+    await by4.until(1);
+    await send(from6, Buffer.from('2'), localOf(to6));
+    await by6.until(1);
+    await send(from4, Buffer.from('3'), localOf(to4));
+    const [first, second] = await by4.until(2);
+    assert.ok(first && second);
+    assert.equal(first.source, second.source);
+    for (const socket of sockets) socket.close();
+  });
+
+  it('a second copy of the modules disturbs none of the first', async () => {
+    const copy = (await import(new URL('../../lib/net/open-socket.ts?copy', import.meta.url).href)) as {
+      openSocket: typeof openSocket;
+    };
+    assert.notEqual(copy.openSocket, openSocket);
+    const [to, from] = [
+      await openSocket({ address: '127.0.0.1', io: 'batch' }),
+      await copy.openSocket({ address: '127.0.0.1', io: 'batch' }),
+    ];
+    const receiver = new Receiver();
+    to.receive(receiver);
+    await send(from, Buffer.from('heard'), localOf(to));
+    await receiver.until(1);
+    for (const socket of [to, from]) socket.close();
   });
 
   it('auto takes it', async () => {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +40,12 @@ extern void uv_close(void *, void (*)(uv_handle_t *));
 #endif
 enum { MEMINFO_WORDS = 9, MEMINFO_DROPS = 8 };
 
+#ifdef __GLIBC__
+/* Of glibc alone: musl, which takes any libc.so.6 for itself, does not load a file that was made for glibc. */
+extern const char *gnu_get_libc_version(void);
+__attribute__((used)) static const char *(*const made_for_glibc)(void) = gnu_get_libc_version;
+#endif
+
 enum {
   /* Datagrams taken at a time. */
   RECEIVED_MAX = 64,
@@ -56,10 +63,13 @@ enum {
   SEGMENTED_BYTES_MAX = 64000,
   SEGMENT_BYTES_MAX = 1400,
   /* Destinations of one `send` are found by hash: a power of two above SENT_MAX. */
-  HASH_SIZE = 2048,
+  HASH_BITS = 11,
+  HASH_SIZE = 1 << HASH_BITS,
   /* Words of an entry in the tables. */
   RECEIVED_WORDS = 8,
   SENT_WORDS = 8,
+  /* The words of an entry that say where: from the port to the zone. */
+  WHERE_WORDS = 6,
 };
 
 struct io {
@@ -70,6 +80,10 @@ struct io {
   void *poll;
   bool is_polling;
   int epoll;
+  /* By descriptor, whether it is a socket that was opened here and not closed: the others are nobody's business here, and these end
+     with the environment. */
+  bool *is_open;
+  int open_size;
   int64_t gather_ns;
   /* Datagrams that the last wake-up brought: few mean that waiting a little would gather more. */
   int last_taken;
@@ -94,6 +108,8 @@ struct io {
   /* Of each message on its way to the kernel: the first of its entries, and how many there are. */
   uint16_t run_first[MESSAGES_MAX];
   uint16_t run_length[MESSAGES_MAX];
+  /* Random, so that strangers cannot choose addresses that fall on one slot. */
+  uint64_t hash_keys[WHERE_WORDS];
   /* Entries by destination: the first and the last of each, the next of each. */
   int16_t hash[HASH_SIZE];
   int16_t first[SENT_MAX];
@@ -126,6 +142,44 @@ static struct io *begin(napi_env env, napi_callback_info info, size_t count, nap
   return io;
 }
 
+/* The same for what needs the tables. */
+static struct io *begin_started(napi_env env, napi_callback_info info, size_t count, napi_value *arguments) {
+  struct io *io = begin(env, info, count, arguments);
+  if (!io || io->on_ready) return io;
+  napi_throw_error(env, NULL, "it has not been started");
+  return NULL;
+}
+
+/* The elements of a typed array of this kind; NULL, and thrown, for anything else. Of none and of a detached one there are 0. */
+static void *elements_of(napi_env env, napi_value value, napi_typedarray_type wanted, size_t *count) {
+  static char none;
+  napi_typedarray_type type;
+  void *elements;
+  if (napi_get_typedarray_info(env, value, &type, count, &elements, NULL, NULL) != napi_ok || type != wanted) {
+    napi_throw_type_error(env, NULL, "an array of another kind");
+    return NULL;
+  }
+  return elements ? elements : &none;
+}
+
+/* The descriptor, where it is one of ours; otherwise -1, which the system refuses. */
+static int socket_of(const struct io *io, int fd) {
+  return fd >= 0 && fd < io->open_size && io->is_open[fd] ? fd : -1;
+}
+
+/* False: no memory. */
+static bool keep_open(struct io *io, int fd) {
+  if (fd >= io->open_size) {
+    int size = 2 * fd + 64;
+    bool *grown = realloc(io->is_open, (size_t)size * sizeof *grown);
+    if (!grown) return false;
+    memset(grown + io->open_size, 0, (size_t)(size - io->open_size) * sizeof *grown);
+    io->is_open = grown;
+    io->open_size = size;
+  }
+  return io->is_open[fd] = true;
+}
+
 /* The entry's address words, as they stand in a sockaddr. */
 static socklen_t write_name(struct sockaddr_storage *name, bool is_ipv6, const uint32_t *entry) {
   if (is_ipv6) {
@@ -151,9 +205,9 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
   struct io *io = begin(env, info, 5, arguments);
   if (!io) return NULL;
   bool is_ipv6 = int_of(env, arguments[0]) != 0;
-  void *address;
   size_t size;
-  napi_get_typedarray_info(env, arguments[1], NULL, &size, &address, NULL, NULL);
+  const uint8_t *address = elements_of(env, arguments[1], napi_uint8_array, &size);
+  if (!address) return NULL;
   if (size != (is_ipv6 ? 16 : 4)) {
     napi_throw_type_error(env, NULL, "an address of the wrong size");
     return NULL;
@@ -173,7 +227,8 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
   struct sockaddr_storage name;
   socklen_t name_size = write_name(&name, is_ipv6, entry);
   struct epoll_event event = {.events = 0, .data.u32 = (uint32_t)fd};
-  if (bind(fd, (struct sockaddr *)&name, name_size) == 0 && epoll_ctl(io->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+  if (bind(fd, (struct sockaddr *)&name, name_size) == 0 && epoll_ctl(io->epoll, EPOLL_CTL_ADD, fd, &event) == 0 &&
+      keep_open(io, fd))
     return to_int(env, fd);
   int code = errno;
   close(fd);
@@ -183,10 +238,11 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
 /* port(fd): where it is bound. */
 static napi_value port_of(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
-  if (!begin(env, info, 1, arguments)) return NULL;
+  struct io *io = begin(env, info, 1, arguments);
+  if (!io) return NULL;
   struct sockaddr_in6 name;
   socklen_t size = sizeof name;
-  if (getsockname(int_of(env, arguments[0]), (struct sockaddr *)&name, &size)) return to_int(env, 0);
+  if (getsockname(socket_of(io, int_of(env, arguments[0])), (struct sockaddr *)&name, &size)) return to_int(env, 0);
   /* At the same place in both families. */
   return to_int(env, ntohs(name.sin6_port));
 }
@@ -196,7 +252,7 @@ static void on_event(void *, int, int);
 /* listen(): the sockets' datagrams are told of from now on, and the process stays alive for them; false for neither. */
 static napi_value listen_sockets(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
-  struct io *io = begin(env, info, 1, arguments);
+  struct io *io = begin_started(env, info, 1, arguments);
   if (!io) return NULL;
   bool is_on = int_of(env, arguments[0]) != 0;
   if (is_on != io->is_polling) {
@@ -212,7 +268,7 @@ static napi_value watch_socket(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   struct io *io = begin(env, info, 2, arguments);
   if (!io) return NULL;
-  int fd = int_of(env, arguments[0]);
+  int fd = socket_of(io, int_of(env, arguments[0]));
   int wanted = int_of(env, arguments[1]);
   struct epoll_event event = {.data.u32 = (uint32_t)fd};
   event.events = (wanted & 1 ? EPOLLIN : 0) | (wanted & 2 ? EPOLLOUT : 0);
@@ -223,18 +279,25 @@ static napi_value watch_socket(napi_env env, napi_callback_info info) {
 /* close(fd) */
 static napi_value close_socket(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
-  if (!begin(env, info, 1, arguments)) return NULL;
-  close(int_of(env, arguments[0]));
+  struct io *io = begin(env, info, 1, arguments);
+  if (!io) return NULL;
+  int fd = socket_of(io, int_of(env, arguments[0]));
+  if (fd < 0) return NULL;
+  /* First of all, since a child that is being started may hold a copy, and epoll would go on telling of it. */
+  epoll_ctl(io->epoll, EPOLL_CTL_DEL, fd, NULL);
+  io->is_open[fd] = false;
+  close(fd);
   return NULL;
 }
 
 /* drops(fd): datagrams that the kernel has thrown away for want of room, since the socket was opened. */
 static napi_value drops_of(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
-  if (!begin(env, info, 1, arguments)) return NULL;
+  struct io *io = begin(env, info, 1, arguments);
+  if (!io) return NULL;
   uint32_t memory[MEMINFO_WORDS] = {0};
   socklen_t size = sizeof memory;
-  getsockopt(int_of(env, arguments[0]), SOL_SOCKET, SO_MEMINFO, memory, &size);
+  getsockopt(socket_of(io, int_of(env, arguments[0])), SOL_SOCKET, SO_MEMINFO, memory, &size);
   return to_int(env, memory[MEMINFO_DROPS]);
 }
 
@@ -265,9 +328,9 @@ static napi_value zone_name_of(napi_env env, napi_callback_info info) {
  */
 static napi_value receive_batch(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
-  struct io *io = begin(env, info, 1, arguments);
+  struct io *io = begin_started(env, info, 1, arguments);
   if (!io) return NULL;
-  int fd = int_of(env, arguments[0]);
+  int fd = socket_of(io, int_of(env, arguments[0]));
   for (int i = 0; i < RECEIVED_MAX; i++) io->in[i].msg_hdr.msg_namelen = sizeof io->in_names[0];
   int count;
   do count = recvmmsg(fd, io->in, RECEIVED_MAX, MSG_DONTWAIT, NULL);
@@ -284,7 +347,11 @@ static napi_value receive_batch(napi_env env, napi_callback_info info) {
     if (name->sin6_family == AF_INET6) {
       memcpy(entry + 2, &name->sin6_addr, 16);
       entry[6] = name->sin6_scope_id;
-    } else memcpy(entry + 2, &((const struct sockaddr_in *)name)->sin_addr, 4);
+    } else {
+      /* What an IPv6 sender left there would make another sender of this one, or that one. */
+      memset(entry + 2, 0, 5 * sizeof *entry);
+      memcpy(entry + 2, &((const struct sockaddr_in *)name)->sin_addr, 4);
+    }
   }
   return to_int(env, count);
 }
@@ -292,16 +359,16 @@ static napi_value receive_batch(napi_env env, napi_callback_info info) {
 /* copy(block, offset, count): the bytes of what `receive` has taken, one after another. There must be room. */
 static napi_value copy_received(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
-  struct io *io = begin(env, info, 3, arguments);
+  struct io *io = begin_started(env, info, 3, arguments);
   if (!io) return NULL;
-  uint8_t *block;
   size_t size;
-  napi_get_typedarray_info(env, arguments[0], NULL, &size, (void **)&block, NULL, NULL);
+  uint8_t *block = elements_of(env, arguments[0], napi_uint8_array, &size);
+  if (!block) return NULL;
   size_t at = (size_t)int_of(env, arguments[1]);
   int count = int_of(env, arguments[2]);
   for (int i = 0; i < count && i < RECEIVED_MAX; i++) {
     size_t length = io->received[i * RECEIVED_WORDS];
-    if (length > DATAGRAM_MAX || at + length > size) {
+    if (length > DATAGRAM_MAX || at > size || length > size - at) {
       napi_throw_range_error(env, NULL, "no room in the block");
       return NULL;
     }
@@ -312,7 +379,14 @@ static napi_value copy_received(napi_env env, napi_callback_info info) {
 }
 
 static bool is_same_destination(const uint32_t *one, const uint32_t *other) {
-  return memcmp(one + 1, other + 1, 6 * sizeof *one) == 0;
+  return memcmp(one + 1, other + 1, WHERE_WORDS * sizeof *one) == 0;
+}
+
+/* Multilinear hashing: for keys that nobody knows, any two destinations meet as seldom as chance has it. */
+static uint32_t slot_of(const struct io *io, const uint32_t *entry) {
+  uint64_t sum = 0;
+  for (int i = 0; i < WHERE_WORDS; i++) sum += io->hash_keys[i] * entry[1 + i];
+  return (uint32_t)(sum >> (64 - HASH_BITS));
 }
 
 /* Sorts the entries by destination, each destination's in their order. The number of destinations. */
@@ -321,8 +395,7 @@ static int sort_by_destination(struct io *io, int count) {
   int destinations = 0;
   for (int i = 0; i < count; i++) {
     const uint32_t *entry = io->sent + i * SENT_WORDS;
-    uint32_t key = (entry[1] * 0x9e3779b1u) ^ (entry[2] * 0x85ebca6bu) ^ (entry[5] * 0xc2b2ae35u);
-    uint32_t slot = (key ^ key >> 16) % HASH_SIZE;
+    uint32_t slot = slot_of(io, entry);
     while (io->hash[slot] >= 0 &&
            !is_same_destination(io->sent + io->first[io->hash[slot]] * SENT_WORDS, entry))
       slot = (slot + 1) % HASH_SIZE;
@@ -383,31 +456,37 @@ static void tell_run(struct io *io, int message, int code) {
   for (int i = 0; i < io->run_length[message]; i++, entry = io->next[entry]) io->sent[entry * SENT_WORDS + 7] = (uint32_t)code;
 }
 
+/* 0, or the system's code. */
+static int send_one(int fd, const struct msghdr *message) {
+  ssize_t sent;
+  do sent = sendmsg(fd, message, 0);
+  while (sent < 0 && errno == EINTR);
+  return sent < 0 ? errno : 0;
+}
+
 /* One by one what could not be sent as segments: a path or a device that does not take them. */
 static void send_apart(struct io *io, int fd, int message) {
-  struct msghdr whole = io->out[message].msg_hdr;
+  struct msghdr one = io->out[message].msg_hdr;
+  one.msg_iovlen = 1;
+  one.msg_control = NULL;
+  one.msg_controllen = 0;
   int entry = io->run_first[message];
-  for (size_t i = 0; i < whole.msg_iovlen; i++, entry = io->next[entry]) {
-    struct msghdr one = whole;
-    one.msg_iov = whole.msg_iov + i;
-    one.msg_iovlen = 1;
-    one.msg_control = NULL;
-    one.msg_controllen = 0;
-    ssize_t sent;
-    do sent = sendmsg(fd, &one, 0);
-    while (sent < 0 && errno == EINTR);
-    io->sent[entry * SENT_WORDS + 7] = sent < 0 ? (uint32_t)errno : 0;
+  for (int i = 0; i < io->run_length[message]; i++, one.msg_iov++, entry = io->next[entry]) {
+    int code = io->is_full ? EAGAIN : send_one(fd, &one);
+    if (code == EAGAIN) io->is_full = true;
+    io->sent[entry * SENT_WORDS + 7] = (uint32_t)code;
   }
 }
 
 /* Gives messages to the kernel; what became of each entry stands in its last word. False: it took no segments. */
 static bool give(struct io *io, int fd, int messages) {
   bool takes_segments = true;
-  if (io->is_full) {
-    for (int i = 0; i < messages; i++) tell_run(io, i, EAGAIN);
-    return true;
-  }
   for (int at = 0; at < messages;) {
+    /* The rest comes after it, or not at all: nothing overtakes. */
+    if (io->is_full) {
+      tell_run(io, at++, EAGAIN);
+      continue;
+    }
     int sent = sendmmsg(fd, io->out + at, (unsigned)(messages - at), 0);
     if (sent > 0) {
       for (int i = 0; i < sent; i++) tell_run(io, at + i, 0);
@@ -415,17 +494,14 @@ static bool give(struct io *io, int fd, int messages) {
       continue;
     }
     if (errno == EINTR) continue;
-    bool is_apart = io->run_length[at] > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE);
-    if (is_apart) {
+    if (errno == EAGAIN) {
+      io->is_full = true;
+      continue;
+    }
+    if (io->run_length[at] > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
       if (errno == EIO) takes_segments = false;
       send_apart(io, fd, at);
     } else tell_run(io, at, errno);
-    /* The rest comes after it, or not at all: nothing overtakes. */
-    if (errno == EAGAIN && !is_apart) {
-      for (int i = at + 1; i < messages; i++) tell_run(io, i, EAGAIN);
-      io->is_full = true;
-      break;
-    }
     at++;
   }
   return takes_segments;
@@ -439,24 +515,28 @@ static napi_value send_batch(napi_env env, napi_callback_info info) {
   napi_value arguments[7];
   struct io *io = begin(env, info, 7, arguments);
   if (!io) return NULL;
-  int fd = int_of(env, arguments[0]);
+  int fd = socket_of(io, int_of(env, arguments[0]));
   bool is_ipv6 = int_of(env, arguments[1]) != 0;
   int packets = int_of(env, arguments[3]);
-  size_t words;
-  napi_get_typedarray_info(env, arguments[4], NULL, &words, (void **)&io->sent, NULL, NULL);
   int count = int_of(env, arguments[5]);
   bool takes_segments = int_of(env, arguments[6]) != 0;
-  if (packets < 0 || packets > SENT_MAX || count < 0 || count > SENT_MAX || words < (size_t)count * SENT_WORDS) {
+  if (packets < 0 || packets > SENT_MAX || count < 0 || count > SENT_MAX) {
     napi_throw_range_error(env, NULL, "too many at a time");
     return NULL;
   }
+  /* The pointers hold until this returns: the array keeps its packets, and no JavaScript runs that could detach one. */
   for (int i = 0; i < packets; i++) {
     napi_value packet;
-    napi_get_element(env, arguments[2], (uint32_t)i, &packet);
-    if (napi_get_typedarray_info(env, packet, NULL, &io->packets[i].size, (void **)&io->packets[i].bytes, NULL, NULL)) {
-      napi_throw_type_error(env, NULL, "a packet is no bytes");
-      return NULL;
-    }
+    if (napi_get_element(env, arguments[2], (uint32_t)i, &packet) != napi_ok) return NULL;
+    io->packets[i].bytes = elements_of(env, packet, napi_uint8_array, &io->packets[i].size);
+    if (!io->packets[i].bytes) return NULL;
+  }
+  size_t words;
+  io->sent = elements_of(env, arguments[4], napi_uint32_array, &words);
+  if (!io->sent) return NULL;
+  if (words < (size_t)count * SENT_WORDS) {
+    napi_throw_range_error(env, NULL, "a table is too short");
+    return NULL;
   }
   for (int i = 0; i < count; i++)
     if (io->sent[i * SENT_WORDS] >= (uint32_t)packets) {
@@ -499,7 +579,8 @@ static void on_event(void *handle, int status, int events) {
   }
   napi_handle_scope scope;
   napi_open_handle_scope(io->env, &scope);
-  napi_value global, function, argument, result;
+  /* Of a worker that is being ended there is no result. */
+  napi_value global, function, argument, result = NULL;
   napi_get_global(io->env, &global);
   napi_get_reference_value(io->env, io->on_ready, &function);
   napi_create_int32(io->env, count, &argument);
@@ -521,13 +602,21 @@ static napi_value set_gather(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* All that it holds. Sockets that nobody has closed too: a worker that is ended leaves no port behind. */
+static void release(struct io *io) {
+  for (int fd = 0; fd < io->open_size; fd++)
+    if (io->is_open[fd]) close(fd);
+  free(io->is_open);
+  if (io->epoll >= 0) close(io->epoll);
+  if (io->slots != MAP_FAILED) munmap(io->slots, (size_t)RECEIVED_MAX * SLOT_BYTES);
+  free(io->poll);
+  free(io);
+}
+
 static void on_closed(uv_handle_t *handle) {
   struct io *io = *(struct io **)handle;
   napi_async_cleanup_hook_handle cleanup = io->cleanup;
-  close(io->epoll);
-  munmap(io->slots, (size_t)RECEIVED_MAX * SLOT_BYTES);
-  free(io->poll);
-  free(io);
+  release(io);
   napi_remove_async_cleanup_hook(cleanup);
 }
 
@@ -542,11 +631,16 @@ static napi_value start(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
   struct io *io = begin(env, info, 3, arguments);
   if (!io) return NULL;
+  if (io->on_ready) {
+    napi_throw_error(env, NULL, "it has been started");
+    return NULL;
+  }
   uint32_t **tables[] = {&io->received, &io->ready};
   size_t words[] = {RECEIVED_MAX * RECEIVED_WORDS, 2 * READY_MAX};
   for (int i = 0; i < 2; i++) {
     size_t length;
-    napi_get_typedarray_info(env, arguments[1 + i], NULL, &length, (void **)tables[i], NULL, NULL);
+    *tables[i] = elements_of(env, arguments[1 + i], napi_uint32_array, &length);
+    if (!*tables[i]) return NULL;
     if (length < words[i]) {
       napi_throw_range_error(env, NULL, "a table is too short");
       return NULL;
@@ -566,15 +660,21 @@ extern void define_srtp(napi_env env, napi_value exports);
 
 static napi_value define(napi_env env, napi_value exports) {
   struct io *io = calloc(1, sizeof *io);
+  if (!io) {
+    napi_throw_error(env, NULL, "no memory");
+    return NULL;
+  }
   uv_loop_t *loop;
-  if (!io || napi_get_uv_event_loop(env, &loop) != napi_ok) return NULL;
   io->env = env;
   io->slots = mmap(NULL, (size_t)RECEIVED_MAX * SLOT_BYTES, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   io->epoll = epoll_create1(EPOLL_CLOEXEC);
   /* The first word of a libuv handle is the user's. */
   io->poll = calloc(1, uv_handle_size(UV_POLL_TYPE));
-  if (io->slots == MAP_FAILED || io->epoll < 0 || !io->poll || uv_poll_init(loop, io->poll, io->epoll)) {
+  if (io->slots == MAP_FAILED || io->epoll < 0 || !io->poll ||
+      getrandom(io->hash_keys, sizeof io->hash_keys, 0) != sizeof io->hash_keys ||
+      napi_get_uv_event_loop(env, &loop) != napi_ok || uv_poll_init(loop, io->poll, io->epoll)) {
+    release(io);
     napi_throw_error(env, NULL, "no memory or descriptors");
     return NULL;
   }

@@ -1,6 +1,9 @@
 // The addon that batches system calls (addon.c), if there is one for this machine. It is optional: without it node:dgram does the
 // same, one datagram at a time.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** Layout of the tables that are shared with addon.c, and its bounds. */
 export const RECEIVED_MAX = 64;
@@ -9,11 +12,15 @@ export const READY_MAX = 256;
 /** Words of an entry: the fields of a datagram that was received, or is to be sent. */
 export const ENTRY_WORDS = 8;
 
+export const LOOP = Symbol.for('latchkey.batch-loop');
+
 /** Keys of SRTP, which JavaScript cannot read. */
 export type SrtpContext = object & { readonly srtpContext: never };
 
 /** What addon.c and srtp.c export; what stands there is not repeated here. Codes of the system's are negative. */
 export interface Addon {
+  /** The one that was started (batch-loop.ts): a second copy of the modules gets the same file, and so the same addon. */
+  [LOOP]?: unknown;
   start(onReady: (count: number) => number, received: Uint32Array, ready: Uint32Array): void;
   open(isIpv6: 0 | 1, address: Uint8Array, port: number, zone: number, receiveBufferBytes: number): number;
   port(fd: number): number;
@@ -67,26 +74,38 @@ export interface Addon {
 /** Beside this file where the package is built; from the sources, where the build has put it. */
 const PLACES = ['./', '../../../dist/lib/net/batch/'];
 
-let found: { readonly addon: Addon } | { readonly reason: string } | undefined;
+type Found = { readonly addon: Addon } | { readonly reason: string };
+
+let found: Found | undefined;
 
 /** The addon, or why there is none. Looked for once. */
-export function findAddon(): { readonly addon: Addon } | { readonly reason: string } {
+export function findAddon(): Found {
   found ??= load();
   return found;
 }
 
-function load(): { readonly addon: Addon } | { readonly reason: string } {
+/** What was made for another libc or machine is refused by the loader of the system, and what lacks anything too. */
+function load(): Found {
   const { platform, arch } = process;
   if (platform !== 'linux') return { reason: `there is none for ${platform}` };
   const require = createRequire(import.meta.url);
-  const reasons: string[] = [];
-  for (const name of [`${platform}-${arch}.node`, `${platform}-musl-${arch}.node`])
+  const names = [`${platform}-${arch}.node`, `${platform}-musl-${arch}.node`];
+  const reasons = new Set<string>();
+  for (const name of names)
     for (const place of PLACES) {
+      const path = fileURLToPath(new URL(place + name, import.meta.url));
+      if (!existsSync(path)) continue;
       try {
-        return { addon: require(place + name) as Addon };
+        return { addon: require(path) as Addon };
       } catch (error) {
-        reasons.push(error instanceof Error ? error.message.split('\n', 1).join() : String(error));
+        reasons.add(`${name}: ${reasonOf(error, path)}`);
       }
     }
-  return { reason: reasons.join('; ') };
+  return { reason: [...reasons].join('; ') || `there is no ${names[0]}` };
+}
+
+/** Without the folders of whoever runs it. */
+function reasonOf(error: unknown, path: string): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1);
+  return line.replaceAll(`${path}: `, '').replaceAll(dirname(path) + sep, '');
 }

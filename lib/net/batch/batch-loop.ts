@@ -1,7 +1,7 @@
 // All batched sockets of a process: one look at the kernel tells which of them have something, and what they have comes by the batch.
 // It hands on and judges nothing.
 import type { Datagram, DatagramSource } from '../datagram-socket.js';
-import { ENTRY_WORDS, READY_MAX, RECEIVED_MAX } from './addon.js';
+import { ENTRY_WORDS, LOOP, READY_MAX, RECEIVED_MAX } from './addon.js';
 import type { Addon } from './addon.js';
 import { DestinationTable } from './destination-table.js';
 import { SourceTable } from './source-table.js';
@@ -37,6 +37,11 @@ export class BatchLoop {
   readonly #batch: Datagram[] = [];
   #block = new ArrayBuffer(0);
   #blockAt = 0;
+
+  /** The addon's, started where it has none yet. */
+  static of(addon: Addon): BatchLoop {
+    return (addon[LOOP] ??= new BatchLoop(addon)) as BatchLoop;
+  }
 
   constructor(readonly addon: Addon) {
     this.#sources = new SourceTable((zone) => addon.zoneName(zone));

@@ -1,5 +1,6 @@
 // Senders by the words of their addresses, as the kernel writes them: one object for each, so that a datagram from a known sender
 // builds no string. Bounded: a flood of senders costs each of them a string, as it does without this table.
+import { randomBytes } from 'node:crypto';
 import { formatIp } from '../../wire/index.js';
 import type { DatagramSource } from '../datagram-socket.js';
 
@@ -8,12 +9,19 @@ const LEAST_SLOTS = 1024;
 const MOST_SLOTS = 65_536;
 /** Port, four of the address, zone. */
 const KEY_WORDS = 6;
+/** Of IPv4: the others are 0, and add nothing. */
+const IPV4_KEY_WORDS = 2;
+/** Of each word the lower half and the upper. */
+const HALVES = 2 * KEY_WORDS;
+const HALF_BITS = 16;
 
 export class SourceTable {
   #slots = 0;
   #keys = new Uint32Array(0);
   #sources: (DatagramSource | undefined)[] = [];
   #count = 0;
+  /** Random, so that strangers cannot choose addresses that fall on one slot. */
+  readonly #factors = new Int32Array(new Uint8Array(randomBytes(4 * HALVES)).buffer);
 
   /** @param zoneName Tells the name of an interface by its number. */
   constructor(private readonly zoneName: (zone: number) => string) {
@@ -23,7 +31,11 @@ export class SourceTable {
   /** The sender whose port, address and zone stand in the table from this word on. Of IPv4 the last four words are 0. */
   find(table: Uint32Array, at: number, isIpv6: boolean): DatagramSource {
     const keys = this.#keys;
-    for (let slot = this.#slotOf(table, at); ; slot = (slot + 1) & (this.#slots - 1)) {
+    for (
+      let slot = this.#slotOf(table, at, isIpv6 ? KEY_WORDS : IPV4_KEY_WORDS);
+      ;
+      slot = (slot + 1) & (this.#slots - 1)
+    ) {
       const source = this.#sources[slot];
       if (source === undefined) return this.#add(slot, table, at, isIpv6);
       const key = slot * KEY_WORDS;
@@ -39,12 +51,16 @@ export class SourceTable {
     }
   }
 
-  #slotOf(table: Uint32Array, at: number): number {
-    const mixed =
-      Math.imul(table[at]!, 0x9e3779b1) ^
-      Math.imul(table[at + 1]! ^ (table[at + 2]! << 1), 0x85ebca6b) ^
-      Math.imul(table[at + 4]! ^ (table[at + 3]! << 1), 0xc2b2ae35);
-    return (mixed ^ (mixed >>> 15)) & (this.#slots - 1);
+  /** Multilinear hashing: for factors that nobody knows, any two senders meet as seldom as chance has it. */
+  #slotOf(table: Uint32Array, at: number, words: number): number {
+    const factors = this.#factors;
+    let sum = 0;
+    for (let word = 0; word < words; word++) {
+      const value = table[at + word]!;
+      sum = (sum + Math.imul(factors[2 * word]!, value & 0xffff)) | 0;
+      sum = (sum + Math.imul(factors[2 * word + 1]!, value >>> HALF_BITS)) | 0;
+    }
+    return (sum >>> HALF_BITS) & (this.#slots - 1);
   }
 
   #add(slot: number, table: Uint32Array, at: number, isIpv6: boolean): DatagramSource {
@@ -67,7 +83,7 @@ export class SourceTable {
     for (const [index, source] of sources.entries()) {
       if (source === undefined) continue;
       const words = keys.subarray(index * KEY_WORDS, (index + 1) * KEY_WORDS);
-      let slot = this.#slotOf(words, 0);
+      let slot = this.#slotOf(words, 0, KEY_WORDS);
       while (this.#sources[slot] !== undefined) slot = (slot + 1) & (this.#slots - 1);
       this.#put(slot, words, source);
       this.#count++;

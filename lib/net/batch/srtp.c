@@ -33,10 +33,14 @@ extern WEAK int CRYPTO_memcmp(const void *, const void *, size_t);
 extern WEAK void OPENSSL_cleanse(void *, size_t);
 
 enum { SHA1_BYTES = 20, SHA1_BLOCK = 64, GCM_TAG = 16, GCM_NONCE = 12, INDEX_BYTES = 4, SALT_MAX = 14 };
+/* An index has 48 bits (RFC 3711 3.3.1); OpenSSL takes sizes as int, and no datagram is larger. */
+enum { PACKET_MAX = 1 << 20 };
+static const double INDEX_END = 281474976710656.0;
 
 struct srtp {
   bool is_gcm, is_rtcp;
   size_t tag_size;
+  /* NULL once the keys are forgotten. */
   EVP_CIPHER_CTX *cipher;
   /* The states after the key's block, inside and outside. */
   SHA_CTX inner, outer;
@@ -91,7 +95,7 @@ static napi_value srtp_new(napi_env env, napi_callback_info info) {
   if (count < 6 || napi_get_value_int32(env, arguments[0], &is_gcm) || napi_get_value_int32(env, arguments[1], &is_rtcp) ||
       napi_get_value_int32(env, arguments[2], &tag_size) || !bytes_of(env, arguments[3], &key, &key_size) ||
       !bytes_of(env, arguments[4], &auth, &auth_size) || !bytes_of(env, arguments[5], &salt, &salt_size) ||
-      salt_size > SALT_MAX || auth_size > SHA1_BLOCK || tag_size < 0 || tag_size > SHA1_BYTES) {
+      salt_size > SALT_MAX || auth_size > SHA1_BLOCK || tag_size < 0 || tag_size > SHA1_BYTES || (is_gcm && tag_size != GCM_TAG)) {
     napi_throw_type_error(env, NULL, "no key of SRTP");
     return NULL;
   }
@@ -126,7 +130,8 @@ static struct srtp *begin(napi_env env, napi_callback_info info, napi_value *arg
       !bytes_of(env, arguments[1], (uint8_t **)&packet->bytes, &packet->size) ||
       !bytes_of(env, arguments[2], &packet->out, &packet->out_size) ||
       napi_get_value_uint32(env, arguments[3], &clear_size) || napi_get_value_uint32(env, arguments[4], &packet->ssrc) ||
-      napi_get_value_double(env, arguments[5], &index)) {
+      napi_get_value_double(env, arguments[5], &index) || !(index >= 0 && index < INDEX_END) ||
+      packet->size > PACKET_MAX) {
     napi_throw_type_error(env, NULL, "no packet of SRTP");
     return NULL;
   }
@@ -206,6 +211,7 @@ static napi_value srtp_seal(napi_env env, napi_callback_info info) {
   struct packet packet = {0};
   struct srtp *srtp = begin(env, info, arguments, &packet);
   if (!srtp) return NULL;
+  if (!srtp->cipher) return answer(env, false);
   uint8_t *mki = NULL;
   size_t mki_size = 0;
   bytes_of(env, arguments[6], &mki, &mki_size);
@@ -240,6 +246,7 @@ static napi_value srtp_open(napi_env env, napi_callback_info info) {
   struct packet packet = {0};
   struct srtp *srtp = begin(env, info, arguments, &packet);
   if (!srtp) return NULL;
+  if (!srtp->cipher) return answer(env, false);
   size_t index_size = srtp->is_rtcp ? INDEX_BYTES : 0;
   size_t trailer = srtp->tag_size + index_size + packet.mki_size;
   if (packet.size < trailer + packet.clear_size) return answer(env, false);
@@ -272,9 +279,8 @@ static napi_value srtp_forget(napi_env env, napi_callback_info info) {
   struct srtp *srtp;
   napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
   if (count < 1 || napi_get_value_external(env, arguments[0], (void **)&srtp)) return NULL;
-  static const uint8_t nothing[32];
-  const EVP_CIPHER *cipher = srtp->is_gcm ? EVP_aes_256_gcm() : EVP_aes_256_ctr();
-  EVP_CipherInit_ex(srtp->cipher, cipher, NULL, nothing, NULL, 1);
+  EVP_CIPHER_CTX_free(srtp->cipher);
+  srtp->cipher = NULL;
   OPENSSL_cleanse(&srtp->inner, sizeof srtp->inner + sizeof srtp->outer);
   OPENSSL_cleanse(srtp->salt, sizeof srtp->salt);
   return NULL;
