@@ -1,7 +1,7 @@
-// Compiles the addon of lib/net/batch: `node .ci/native.mjs [host|arm64|musl]…`. Optional by nature: where it is missing, node:dgram does
-// its work. One file serves every Node from 20 on, since it uses Node-API alone.
+// Compiles the addon of lib/net/batch: `node .ci/native.mjs [host|arm64|musl]…`, which fails by any warning. Optional by nature: where it is
+// missing, node:dgram does its work. One file serves every Node from 20 on, since it uses Node-API alone.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 export const NATIVE_SOURCES = ['addon.c', 'srtp.c'].map((file) => join('lib', 'net', 'batch', file));
 const OUTPUT = join('lib', 'net', 'batch');
-const FLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-fvisibility=hidden'];
+const FLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-shared', '-fPIC', '-fvisibility=hidden'];
 // A system or a Node that lacks what the file needs does not load it, instead of ending the process at the first call.
 const LINKED = ['-Wl,-z,now', '-Wl,-z,relro', '-Wl,-z,noexecstack'];
 
@@ -21,30 +21,38 @@ const TARGETS = {
 };
 
 /** @returns what stands in the way, in one line; undefined where the file is made. */
-export function compileNative(target, dist) {
+export function compileNative(target, dist, ...flags) {
   if (process.platform !== 'linux') return `it is for Linux, and this is ${process.platform}`;
   const { compiler, file } = TARGETS[target];
   const { include_dir: headers } = createRequire(import.meta.url)('node-api-headers');
-  const folder = join(dist, OUTPUT);
-  mkdirSync(folder, { recursive: true });
+  const made = join(dist, OUTPUT, file);
+  mkdirSync(join(dist, OUTPUT), { recursive: true });
+  // Under another name until it is whole: somebody may be about to load it.
+  const next = `${made}.${process.pid}`;
   const args = [
     ...FLAGS,
     ...LINKED,
+    ...flags,
     `-I${headers}`,
     ...NATIVE_SOURCES.map((file) => join(root, file)),
     '-o',
-    join(folder, file),
+    next,
   ];
   const { error, status, stderr } = spawnSync(compiler, args, { encoding: 'utf8' });
-  if (error) return `there is no compiler: ${error.message}`;
-  return status === 0 ? undefined : `${compiler} does not compile it:\n${stderr}`;
+  if (status === 0) {
+    renameSync(next, made);
+    return undefined;
+  }
+  rmSync(next, { force: true });
+  if (error) return `there is no ${compiler}: ${error.message}`;
+  return `${compiler} does not compile it, and ends with ${status}\n${stderr}`.trimEnd();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const targets = process.argv.slice(2);
   for (const target of targets.length > 0 ? targets : ['host']) {
     const trouble = TARGETS[target]
-      ? compileNative(target, join(root, 'dist'))
+      ? compileNative(target, join(root, 'dist'), '-Werror')
       : `one of ${Object.keys(TARGETS).join(', ')}`;
     console.error(
       `latchkey: the addon for ${target}: ${trouble ?? `dist/${OUTPUT}/${TARGETS[target].file}`}`,

@@ -49,6 +49,7 @@ const tasks = {
   'test:quick': [mocha('--parallel', '--jobs', '2', ...quickTests)],
   // What fails soonest and is mended soonest comes first.
   check: [
+    node('.ci/native.mjs'),
     tsc('-p', '.'),
     tsc('--noEmit', '-p', 'lib/core'),
     node(bin('prettier/bin/prettier.cjs'), '--check', '.'),
@@ -171,7 +172,7 @@ async function build(step) {
     const trouble = compileNative('host', next);
     if (trouble)
       console.error(
-        `latchkey: datagrams go one by one: the addon that batches them is not built: ${trouble}`,
+        `latchkey: datagrams go one by one, until npm run build:native: the addon that batches them is not built: ${trouble}`,
       );
     writeFileSync(join(next, '.built'), print);
     // Aside first: others may be about to run it, and a removal takes its time.
