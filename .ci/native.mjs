@@ -2,7 +2,6 @@
 // missing, node:dgram does its work. One file serves every Node from 20 on, since it uses Node-API alone.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,7 +23,6 @@ const TARGETS = {
 export function compileNative(target, dist, ...flags) {
   if (process.platform !== 'linux') return `it is for Linux, and this is ${process.platform}`;
   const { compiler, file } = TARGETS[target];
-  const { include_dir: headers } = createRequire(import.meta.url)('node-api-headers');
   const made = join(dist, OUTPUT, file);
   mkdirSync(join(dist, OUTPUT), { recursive: true });
   // Under another name until it is whole: somebody may be about to load it.
@@ -33,7 +31,7 @@ export function compileNative(target, dist, ...flags) {
     ...FLAGS,
     ...LINKED,
     ...flags,
-    `-I${headers}`,
+    `-I${join(root, 'node_modules', 'node-api-headers', 'include')}`,
     ...NATIVE_SOURCES.map((file) => join(root, file)),
     '-o',
     next,

@@ -2,7 +2,7 @@
 // `npm pack` says last.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { root } from '../docs/repository.js';
@@ -19,7 +19,8 @@ describe('the first run', function () {
   };
 
   it('tells that it installs and builds, and how far it is', () => {
-    cpSync(join(root, '.ci/ready.mjs'), join(folder, '.ci/ready.mjs'));
+    for (const name of ['.ci/ready.mjs', '.ci/native.mjs', 'lib/net/batch/addon.c', 'lib/net/batch/srtp.c'])
+      cpSync(join(root, name), join(folder, name));
     write('package.json', '{"type":"module"}');
     write('package-lock.json', '{"packages":{"":{},"node_modules/typescript":{},"node_modules/b":{}}}');
     for (const name of ['lib/a.ts', 'plugins/watch/page/b.js', 'tsconfig.json', 'tsconfig.build.json'])
@@ -37,14 +38,14 @@ describe('the first run', function () {
       ${wait}
       writeFileSync('node_modules/.package-lock.json', '');`,
     );
-    const env = { ...process.env, npm_execpath: join(folder, 'npm.js') };
+    const env = { ...process.env, npm_execpath: join(folder, 'npm.js'), CC: 'none-such' };
     const { status, stderr, stdout } = spawnSync(process.execPath, ['.ci/ready.mjs', 'build'], {
       ...{ cwd: folder, env, encoding: 'utf8' },
     });
     assert.deepEqual([status, stdout], [0, ''], stderr);
     assert.match(
       stderr,
-      /^latchkey: 1 of 2, installing .*: 2 packages.*\nlatchkey: installing, 5 s: 1 of 2 packages are here\nlatchkey: 2 of 2, building 5 files.*\nlatchkey: building, 5 s\n$/,
+      /^latchkey: 1 of 2, installing .*: 2 packages.*\nlatchkey: installing, 5 s: 1 of 2 packages are here\nlatchkey: 2 of 2, building 7 files.*\nlatchkey: building, 5 s\nlatchkey: datagrams go one by one, .*: there is no none-such: .*\n$/,
     );
   });
 
@@ -57,5 +58,16 @@ describe('the first run', function () {
     assert.match(name, /^latchkey-.*\.tgz$/);
     const { stdout: files } = spawnSync('tar', ['tzf', join(folder, name)], { encoding: 'utf8' });
     assert.match(files, /^package\/dist\/lib\/cli\/main\.js$/m);
+    assert.match(files, /^package\/dist\/lib\/net\/batch\/linux-\w+\.node$/m);
+  });
+
+  it('npm pack makes no package without the addon', () => {
+    const env = { ...process.env, CC: 'none-such' };
+    const { status, output } = spawnSync('npm', ['pack', '--pack-destination', folder], {
+      ...{ cwd: root, env, encoding: 'utf8' },
+    });
+    assert.notEqual(status, 0);
+    assert.match(output.join(''), /the addon for host: there is no none-such/);
+    assert.deepEqual(readdirSync(folder), []);
   });
 });
