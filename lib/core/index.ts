@@ -16,6 +16,7 @@ export { PEER_TRANSPORTS, QUESTION_OUTCOMES } from './call-place.js';
 export type { AskedQuestion, CallPlace, PeerTransport, QuestionOutcome, Signalling } from './call-place.js';
 export { Component } from './path/component.js';
 export type { ComponentPort as Port } from './path/component.js';
+export { RouteHint } from './route/port.js';
 export type { Protection } from './proof/protection.js';
 export type { DirectTargetRule, EngineOptions, FindKey, Policy, Role } from './context.js';
 export { addCounters, createCounters, DROP_REASONS } from './counters.js';

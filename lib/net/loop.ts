@@ -1,7 +1,7 @@
 // The one loop that drives the engine: it holds the only timer, feeds what arrives, and after every call drains
 // what the engine has to say. It refuses to be broken: no listener and no fault of ours escapes it.
 import { performance } from 'node:perf_hooks';
-import type { Component, Delivery, Engine, LatchEvent, Port, Transmit } from '../core/index.js';
+import type { Component, Delivery, Engine, LatchEvent, Port, RouteHint, Transmit } from '../core/index.js';
 import type { PacketClass, TransportAddress } from '../wire/index.js';
 
 export interface LoopOutput {
@@ -67,6 +67,8 @@ export class Loop {
   /**
    * One datagram of the turn. Gives the component whose application it is for, or undefined: it goes no further. What the
    * engine had to say before is given out then: an application that is handed a packet knows all that led to it.
+   *
+   * @param hint Of a source that the socket has one object for.
    */
   receive(
     port: Port,
@@ -74,9 +76,14 @@ export class Loop {
     address: string,
     remotePort: number,
     kind: PacketClass,
+    hint?: RouteHint<Component>,
   ): Component | undefined {
     try {
-      const component = this.engine.handleDatagram(port, bytes, address, remotePort, this.#turnMs, kind);
+      let component = hint && this.engine.handleHinted(port, bytes, hint, this.#turnMs, kind);
+      if (component === undefined) {
+        component = this.engine.handleDatagram(port, bytes, address, remotePort, this.#turnMs, kind);
+        if (hint && component) port.hint(hint, address, remotePort);
+      }
       // Payload mostly leaves nothing to say, and then no timer has come nearer either.
       if (component === undefined || this.#speak()) this.#isDrainDue = true;
       return component;

@@ -10,7 +10,8 @@ import type { CountersSnapshot } from './counters.js';
 import type { BindableSocket, DatagramSource, SendCallback } from './datagram-socket.js';
 import { datagramSocketOf } from './dgram-socket.js';
 import type { MediaPort, MediaPortEvents } from './media-port.js';
-import type { Consumer, SharedSocket, SharedSockets } from './shared-socket.js';
+import type { Consumer } from './consumer.js';
+import type { SharedSocket, SharedSockets } from './shared-socket.js';
 import { isConnected } from './socket-address.js';
 import { SteadyEmitter } from './steady-emitter.js';
 

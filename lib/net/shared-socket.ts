@@ -4,7 +4,8 @@ import type { RemoteInfo } from 'node:dgram';
 import { createCounters, LatchkeyError } from '../core/index.js';
 import type { Component, Counters, Delivery, Port } from '../core/index.js';
 import { classifyPacket } from '../wire/index.js';
-import type { PacketClass, TransportAddress } from '../wire/index.js';
+import type { TransportAddress } from '../wire/index.js';
+import type { Consumer } from './consumer.js';
 import type {
   BindableSocket,
   Datagram,
@@ -14,15 +15,10 @@ import type {
   SendCallback,
 } from './datagram-socket.js';
 import { datagramSocketOf, DgramSocket } from './dgram-socket.js';
+import { KnownSource } from './known-source.js';
+import type { SourceHint } from './known-source.js';
 import type { Flushable, Loop } from './loop.js';
 import { SocketAddresses } from './socket-address.js';
-
-/** Takes what the engine accepted for one component. */
-export interface Consumer {
-  /** True where somebody heard it. */
-  deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean;
-  onSocketClosed(): void;
-}
 
 /** A guard on a socket: it calls `receiveOne` of the socket's SharedSocket, and has the way to send past itself. */
 export interface Feed extends Pick<DatagramSocket, 'send'> {
@@ -116,6 +112,8 @@ export class SharedSocket implements DatagramReceiver, Flushable {
   /** The only one, where there is only one: spares the look-up per packet. */
   #onlyComponent: Component | undefined;
   #onlyConsumer: Consumer | undefined;
+  /** Rises when somebody comes or goes. */
+  #version = 0;
   /** Set while a guard feeds us: then we do not listen ourselves. */
   #feed: Feed | undefined;
   #isListening = false;
@@ -210,10 +208,22 @@ export class SharedSocket implements DatagramReceiver, Flushable {
     const kind = classifyPacket(bytes);
     const address = this.addresses.received(source.address, source.port);
     if (address === undefined) return this.#drop();
-    const component = this.loop.receive(this.port, bytes, address, source.port, kind);
+    const hint = KnownSource.hintOf(source);
+    const component = this.loop.receive(this.port, bytes, address, source.port, kind, hint);
     if (component === undefined) return false;
-    if (component === this.#onlyComponent) return this.#onlyConsumer?.deliver(bytes, source, kind) ?? false;
-    return this.#consumers.get(component)?.deliver(bytes, source, kind) ?? false;
+    return this.#consumerOf(component, hint)?.deliver(bytes, source, kind) ?? false;
+  }
+
+  #consumerOf(component: Component, hint: SourceHint | undefined): Consumer | undefined {
+    if (hint === undefined)
+      return component === this.#onlyComponent ? this.#onlyConsumer : this.#consumers.get(component);
+    if (hint.socket !== this || hint.version !== this.#version || hint.component !== component) {
+      hint.socket = this;
+      hint.version = this.#version;
+      hint.component = component;
+      hint.consumer = this.#consumers.get(component);
+    }
+    return hint.consumer;
   }
 
   /** It is no peer's, though the engine, which sees no zones, would take it for one's. */
@@ -283,6 +293,7 @@ export class SharedSocket implements DatagramReceiver, Flushable {
   }
 
   #findOnly(): void {
+    this.#version++;
     const [first] = this.#consumers.size === 1 ? this.#consumers : [];
     this.#onlyComponent = first?.[0];
     this.#onlyConsumer = first?.[1];

@@ -2,8 +2,9 @@
  * One transport of a participant: a port, or two, and the m= sections that run over it. It tells the room what came
  * in and for which section, and sends what the room has for it; who hears whom is the room's business.
  */
-import { readRtpPayloadType } from '../wire/rtp.js';
 import type { PacketClass } from '../wire/packet-class.js';
+import { sendTo } from './inlet.js';
+import type { Inlet, Outlet } from './inlet.js';
 import type { Leg, LegTally } from './leg.js';
 import { renameRtcp } from './rtcp-renaming.js';
 import type { LinkPorts, PacketListener, RoomPort } from './room-port.js';
@@ -21,6 +22,8 @@ export interface LinkStream {
 /** A section of a participant on its link, and what a payload type means there. */
 export type LinkTrack = Track<Link>;
 export type LinkSent = Sent<Link>;
+export type LinkInlet = Inlet<Link>;
+export type LinkOutlet = Outlet<Link>;
 
 /** Whose link it is. */
 export interface LinkOwner extends Leg {
@@ -30,7 +33,7 @@ export interface LinkOwner extends Leg {
 /** What a link reports to: the room. */
 export interface LinkHost {
   /** `atMs`: when it came, where the port knows. */
-  handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array, atMs: number | undefined): void;
+  handleRtp(link: Link, bytes: Uint8Array, atMs: number | undefined): void;
   handleRtcp(link: Link, bytes: Uint8Array): void;
   /** RTCP to the participant goes to another address than before. */
   handleReportsDue(link: Link): void;
@@ -40,11 +43,16 @@ export interface LinkHost {
 export class Link {
   readonly leg: LinkOwner;
   readonly ports: LinkPorts;
-  readonly swaps = new SsrcSwaps();
+  readonly swaps: SsrcSwaps;
   readonly #host: LinkHost;
   readonly #onPacket: PacketListener = (bytes, _source, kind, atMs) => this.#handlePacket(bytes, kind, atMs);
   readonly #onRtpMoved = (): void => this.#handleMoved(this.ports.rtp);
   readonly #onRtcpMoved = (): void => this.#handleMoved(this.ports.rtcp);
+  /** The way of its last packet through the room, and those of others of its streams. For the room. */
+  inlet: LinkInlet | undefined;
+  readonly inlets = new Map<number, LinkInlet>();
+  /** The ways that lead here. For the room. */
+  outlets: LinkOutlet[] = [];
   #tracks: readonly LinkTrack[] = [];
   #sends: readonly (LinkSent | undefined)[] = [];
   #data: LinkTrack | undefined;
@@ -53,6 +61,7 @@ export class Link {
 
   constructor(host: LinkHost, leg: LinkOwner, ports: LinkPorts) {
     this.#host = host;
+    this.swaps = new SsrcSwaps(() => this.outlets.forEach((outlet) => outlet.respell()));
     this.leg = leg;
     this.ports = ports;
     ports.rtp.on('packet', this.#onPacket);
@@ -79,7 +88,6 @@ export class Link {
     this.#tracks = streams.map(({ stream, speaker }) => new Track(this, stream, speaker));
     for (const track of this.#tracks) {
       const same = before.find(({ stream }) => stream.channel === track.stream.channel);
-      track.currentSource = same?.currentSource;
       track.hasMissed = same?.hasMissed === true;
     }
     this.#data = this.#tracks.find(({ stream }) => !stream.isRtp);
@@ -95,6 +103,16 @@ export class Link {
     this.ports.rtcp?.off('packet', this.#onPacket);
     this.ports.rtp.off('reportsDue', this.#onRtpMoved);
     this.ports.rtcp?.off('reportsDue', this.#onRtcpMoved);
+  }
+
+  /** What a payload type means here; undefined, and counted, where nobody has agreed on it. */
+  sentAs(payloadType: number): LinkSent | undefined {
+    const sent = this.#sends[payloadType];
+    const { dropped } = this.leg.tally;
+    if (sent?.track.stream.isSending === true) return sent;
+    if (sent === undefined && this.#tracks.some(({ stream }) => stream.isSending)) dropped.payloadType++;
+    else dropped.direction++;
+    return undefined;
   }
 
   /** Whether there is a section here for the channel, that listens; with undefined, for any. */
@@ -115,7 +133,7 @@ export class Link {
 
   /** Sends one packet of media; true where it went out. */
   send(bytes: Uint8Array): boolean {
-    const isSent = this.#send(this.ports.rtp, bytes);
+    const isSent = sendTo(this.ports.rtp, bytes, this.leg.tally);
     if (isSent) this.leg.tally.sent++;
     return isSent;
   }
@@ -128,7 +146,7 @@ export class Link {
       return;
     }
     const renamed = this.swaps.isEmpty ? bytes : renameRtcp(bytes, this.swaps);
-    if (this.#send(this.#rtcpPort, renamed)) tally.rtcpSent++;
+    if (sendTo(this.#rtcpPort, renamed, tally)) tally.rtcpSent++;
   }
 
   get #rtcpPort(): RoomPort | undefined {
@@ -139,40 +157,17 @@ export class Link {
     if (port === this.#rtcpPort) this.#host.handleReportsDue(this);
   }
 
-  /** A port that throws must not keep the packet from the others, so nothing is thrown from here. */
-  #send(port: RoomPort | undefined, bytes: Uint8Array): boolean {
-    const { dropped } = this.leg.tally;
-    try {
-      if (port?.send(bytes) === true) return true;
-      dropped.noPath++;
-    } catch {
-      dropped.portError++;
-    }
-    return false;
-  }
-
   /** RTCP is taken on either port: some send it multiplexed without asking, and the port has proven who sends. */
   #handlePacket(bytes: Uint8Array, kind: PacketClass, atMs: number | undefined): void {
-    const { tally } = this.leg;
-    if (this.#data !== undefined) {
-      this.#host.handleData(this.#data, bytes);
-      return;
-    }
+    if (this.#data !== undefined) return this.#host.handleData(this.#data, bytes);
     switch (kind) {
-      case 'rtp': {
-        const payloadType = readRtpPayloadType(bytes);
-        const sent = this.#sends[payloadType];
-        if (sent !== undefined) this.#host.handleRtp(sent, payloadType, bytes, atMs);
-        else if (this.#tracks.some(({ stream }) => stream.isSending)) tally.dropped.payloadType++;
-        else tally.dropped.direction++;
-        break;
-      }
+      case 'rtp':
+        return this.#host.handleRtp(this, bytes, atMs);
       case 'rtcp':
-        tally.rtcpReceived++;
-        this.#host.handleRtcp(this, bytes);
-        break;
+        this.leg.tally.rtcpReceived++;
+        return this.#host.handleRtcp(this, bytes);
       default:
-        tally.dropped.notRtp++;
+        this.leg.tally.dropped.notRtp++;
     }
   }
 }

@@ -33,7 +33,10 @@ export class Reception {
   #expectedBefore = 0;
   #lostBefore = 0;
   #expectedRestart = -1;
-  #transit = NaN;
+  /** RFC 3550 appendix A.8, in whole numbers of 32 bits: the engine keeps those in the object itself. */
+  #transit = 0;
+  #hasTransit = false;
+  /** Sixteen times the jitter. */
   #jitter = 0;
   #clockRate = 0;
 
@@ -46,18 +49,19 @@ export class Reception {
   handle(packet: Uint8Array, clockRate: number, nowMs: number): void {
     this.#noteSequence(readUint16(packet, 2));
     if (clockRate === 0) return;
-    const transit = (nowMs * clockRate) / 1000 - readUint32(packet, 4);
-    const difference = Math.abs(transit - this.#transit);
+    const transit = (((nowMs * clockRate) / 1000) | 0) - (readUint32(packet, 4) | 0);
+    const difference = Math.abs((transit - this.#transit) | 0);
     // Two codecs of one source count different ticks.
-    if (difference < MAX_JUMP && clockRate === this.#clockRate)
-      this.#jitter += (difference - this.#jitter) / 16;
-    this.#transit = transit;
+    if (this.#hasTransit && difference < MAX_JUMP && clockRate === this.#clockRate)
+      this.#jitter += difference - ((this.#jitter + 8) >> 4);
+    this.#hasTransit = true;
+    this.#transit = transit | 0;
     this.#clockRate = clockRate;
   }
 
   get statistics(): ReceivedStatistics {
     const expected = this.#packets === 0 ? 0 : this.#cycles + this.#highest - this.#base + 1;
-    const jitterMs = this.#clockRate === 0 ? 0 : (this.#jitter * 1000) / this.#clockRate;
+    const jitterMs = this.#clockRate === 0 ? 0 : (this.#jitter / 16) * (1000 / this.#clockRate);
     return {
       packets: this.#packets,
       expected: this.#expectedBefore + expected,

@@ -4,13 +4,14 @@
  * the same turn in which it came in.
  */
 import { readRtcpSsrc } from '../wire/rtcp.js';
-import { readRtpSsrc } from '../wire/rtp.js';
+import { readRtpPayloadType, readRtpSsrc } from '../wire/rtp.js';
 import { commonCodec } from './common-codec.js';
 import { kindOf } from './formats.js';
 import type { Format } from './formats.js';
 import { KeyFrames } from './key-frames.js';
 import type { LegOptions, WatchOptions } from './leg.js';
-import type { Link, LinkSent, LinkTrack } from './link.js';
+import { Inlet, Outlet } from './inlet.js';
+import type { Link, LinkInlet, LinkOutlet, LinkSent, LinkTrack } from './link.js';
 import { Participant } from './participant.js';
 import type { ParticipantHost } from './participant.js';
 import { encodeGoodbye } from './rtcp-goodbye.js';
@@ -57,10 +58,14 @@ export const LEGS_MAX = 50;
 export const VIEWERS_MAX = 200;
 
 const NOBODY: readonly LinkTrack[] = [];
+const PAYLOAD_TYPES = 128;
+/** Ways of one transport that are kept: those of its streams and of their events. Who has more finds them anew. */
+const INLETS_MAX = 64;
 
 export class Room implements ParticipantHost {
   readonly name: string;
   readonly #options: RoomOptions;
+  readonly #taps: ReadonlySet<Tap>;
   readonly #sources: Sources<Link>;
   readonly #keyFrames: KeyFrames;
   readonly #ledger = new ReportLedger();
@@ -70,11 +75,14 @@ export class Room implements ParticipantHost {
   #viewers: readonly Participant[] = [];
   #tracks: ReadonlyMap<string, readonly LinkTrack[]> = new Map();
   #preference: readonly Format[] = [];
+  /** Rises with all that changes where packets go, and how they read there. */
+  #version = 0;
 
   constructor(options: RoomOptions) {
     const { name, random, nowMs } = options;
     this.name = name;
     this.#options = options;
+    this.#taps = options.taps;
     this.#sources = new Sources(random);
     const cname = `room-${random().toString(36)}`;
     this.#keyFrames = new KeyFrames({ ssrc: this.#sources.reserve(), cname, nowMs });
@@ -167,35 +175,28 @@ export class Room implements ParticipantHost {
     if (!isViewer) this.#options.onLeft(leg);
   }
 
-  /** The packet path: two fields of the header and a comparison or two per listener; no copy where nothing differs. */
-  handleRtp(sent: LinkSent, payloadType: number, bytes: Uint8Array, atMs: number | undefined): void {
-    const { track: from } = sent;
-    const { link, stream } = from;
-    const { dropped } = link.leg.tally;
-    if (!stream.isSending) {
-      dropped.direction++;
-      return;
+  /** The packet path: two fields of the header tell its way, which is known; no copy where nothing differs. */
+  handleRtp(link: Link, bytes: Uint8Array, atMs: number | undefined): void {
+    const payloadType = readRtpPayloadType(bytes);
+    const ssrc = readRtpSsrc(bytes);
+    let { inlet } = link;
+    if (
+      inlet?.payloadType !== payloadType ||
+      inlet.ssrc !== ssrc ||
+      inlet.version !== this.#version ||
+      inlet.isStale
+    ) {
+      inlet = link.inlet = this.#inletOf(link, payloadType, ssrc);
+      if (inlet === undefined) return;
     }
-    const ownSsrc = readRtpSsrc(bytes);
-    let source = from.currentSource;
-    if (source?.ownSsrc !== ownSsrc || source.owner !== link) {
-      source = from.currentSource = this.#sources.claim(ownSsrc, link);
-      if (source === undefined) {
-        dropped.ssrcConflict++;
-        return;
-      }
-      source.channel = stream.channel;
-    }
-    link.leg.tally.received++;
-    const { isEcho } = this.#options;
-    source.reception.handle(bytes, sent.clockRate, this.#timeOf(atMs));
+    inlet.tally.received++;
+    inlet.reception.handle(bytes, inlet.clockRate, this.#timeOf(atMs));
     let copy: Uint8Array | undefined;
     let last: Spelling | undefined;
-    for (const to of this.#tracks.get(stream.channel) ?? NOBODY) {
-      if ((to.link.leg === link.leg) !== isEcho || !to.isOf(link.leg)) continue;
-      const spelling = to.stream.isListening ? to.spell(sent, payloadType, source) : undefined;
+    for (const to of inlet.outlets) {
+      const { spelling } = to;
       if (spelling === undefined) {
-        to.link.leg.tally.dropped[to.stream.isListening ? 'payloadType' : 'direction']++;
+        to.drop();
       } else if (spelling === AS_IT_IS) {
         this.#deliver(to, bytes);
       } else {
@@ -204,8 +205,47 @@ export class Room implements ParticipantHost {
         this.#deliver(to, copy);
       }
     }
-    if (source.isKeyFrameDue) this.#keyFrames.ask(source);
-    if (this.#options.taps.size > 0) this.#tapPacket(sent, source, bytes, this.#timeOf(atMs));
+    if (inlet.isSeen && inlet.source.isKeyFrameDue) this.#keyFrames.ask(inlet.source);
+    if (this.#taps.size > 0) this.#tapPacket(inlet.sent, inlet.source, bytes, this.#timeOf(atMs));
+  }
+
+  /** The way of such packets through the room; undefined, and counted, where there is none. */
+  #inletOf(link: Link, payloadType: number, ssrc: number): LinkInlet | undefined {
+    const sent = link.sentAs(payloadType);
+    if (sent === undefined) return undefined;
+    const key = ssrc * PAYLOAD_TYPES + payloadType;
+    const known = link.inlets.get(key);
+    if (known?.version === this.#version && !known.isStale) return known;
+    const source = this.#sources.claim(ssrc, link);
+    if (source === undefined) {
+      link.leg.tally.dropped.ssrcConflict++;
+      return undefined;
+    }
+    source.channel = sent.track.stream.channel;
+    if (link.inlets.size === INLETS_MAX) link.inlets.clear();
+    const inlet = new Inlet(
+      sent,
+      payloadType,
+      source,
+      this.#outletsOf(sent, payloadType, source),
+      this.#version,
+    );
+    link.inlets.set(key, inlet);
+    source.inlets.push(inlet);
+    return inlet;
+  }
+
+  #outletsOf(sent: LinkSent, payloadType: number, source: Source<Link>): LinkOutlet[] {
+    const { leg } = sent.track.link;
+    const { isEcho } = this.#options;
+    const outlets: LinkOutlet[] = [];
+    for (const to of this.#tracks.get(sent.track.stream.channel) ?? NOBODY) {
+      if ((to.link.leg === leg) !== isEcho || !to.isOf(leg)) continue;
+      const outlet = new Outlet(to, sent, payloadType, source);
+      to.link.outlets.push(outlet);
+      outlets.push(outlet);
+    }
+    return outlets;
   }
 
   handleData(from: LinkTrack, bytes: Uint8Array): void {
@@ -257,16 +297,16 @@ export class Room implements ParticipantHost {
 
   #tapPacket({ track, format }: LinkSent, { ssrc }: Source<Link>, bytes: Uint8Array, atMs: number): void {
     const { link, stream } = track;
-    for (const tap of this.#options.taps) tap.onPacket(link.leg, { bytes, ssrc, format, stream, atMs });
+    for (const tap of this.#taps) tap.onPacket(link.leg, { bytes, ssrc, format, stream, atMs });
   }
 
   #tapReports(from: Link, senderReports: RtcpRouting<Link>['senderReports']): void {
-    if (this.#options.taps.size === 0) return;
+    if (this.#taps.size === 0) return;
     const atMs = this.#options.nowMs();
     for (const [ssrc, bytes] of senderReports) {
       if (this.#sources.find(ssrc)?.owner !== from) continue;
       const report = { bytes, ssrc, ...readSenderTime(bytes), atMs };
-      for (const tap of this.#options.taps) tap.onReport?.(from.leg, report);
+      for (const tap of this.#taps) tap.onReport?.(from.leg, report);
     }
   }
 
@@ -289,8 +329,11 @@ export class Room implements ParticipantHost {
     }
   }
 
-  #deliver(to: LinkTrack, packet: Uint8Array): void {
-    const isSent = to.link.send(packet);
+  #deliver(outlet: LinkOutlet, packet: Uint8Array): void {
+    const isSent = outlet.send(packet);
+    if (isSent === outlet.hasSent) return;
+    outlet.hasSent = isSent;
+    const to = outlet.track;
     if (isSent !== to.hasMissed) return;
     to.hasMissed = !isSent;
     if (!isSent) return;
@@ -340,10 +383,13 @@ export class Room implements ParticipantHost {
   }
 
   #sortTracks(): void {
+    this.#version++;
     const tracks = new Map<string, LinkTrack[]>();
     for (const track of [...this.#legs, ...this.#viewers].flatMap(tracksOf)) {
       const { channel } = track.stream;
       tracks.set(channel, [...(tracks.get(channel) ?? []), track]);
+      track.link.inlets.clear();
+      track.link.outlets = [];
     }
     this.#tracks = tracks;
   }

@@ -32,6 +32,8 @@ export interface Source<Owner> {
   isKeyFrameDue: boolean;
   keyFrameAskedMs: number;
   keyFramesAsked: number;
+  /** Ways of its packets through the room, which end with it. */
+  readonly inlets: { isStale: boolean }[];
 }
 
 /**
@@ -117,7 +119,7 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
   #add(ssrc: number, ownSsrc: number, owner: Owner): Source<Owner> {
     const source: Source<Owner> = {
       ...{ ssrc, ownSsrc, owner, reception: new Reception(), hasSaidBye: false },
-      ...{ isKeyFrameDue: false, keyFrameAskedMs: -Infinity, keyFramesAsked: 0 },
+      ...{ isKeyFrameDue: false, keyFrameAskedMs: -Infinity, keyFramesAsked: 0, inlets: [] },
     };
     const own = this.#byOwner.get(owner) ?? [];
     own.push(source);
@@ -132,6 +134,7 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
     this.#bySsrc.delete(source.ssrc);
     source.owner?.swaps.remove(source.ownSsrc);
     source.owner = undefined;
+    for (const inlet of source.inlets) inlet.isStale = true;
   }
 
   #fresh(owner: Owner | undefined): number {

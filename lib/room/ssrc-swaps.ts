@@ -6,6 +6,8 @@
 export class SsrcSwaps {
   readonly #pairs = new Map<number, number>();
 
+  constructor(private readonly onChanged: () => void = () => undefined) {}
+
   /** Nearly always: then every number is its own. */
   get isEmpty(): boolean {
     return this.#pairs.size === 0;
@@ -23,12 +25,15 @@ export class SsrcSwaps {
   /** Neither may be in a pair yet. */
   add(one: number, other: number): void {
     this.#pairs.set(one, other).set(other, one);
+    this.onChanged();
   }
 
   /** Takes back the pair that the number is in. */
   remove(ssrc: number): void {
     const other = this.#pairs.get(ssrc);
     this.#pairs.delete(ssrc);
-    if (other !== undefined) this.#pairs.delete(other);
+    if (other === undefined) return;
+    this.#pairs.delete(other);
+    this.onChanged();
   }
 }

@@ -35,8 +35,6 @@ export class Track<On extends Carrier> {
   readonly speaker: unknown;
   /** By payload type. */
   readonly sends: readonly (Sent<On> | undefined)[];
-  /** The source of the last packet, to spare a look-up. */
-  currentSource: Source<On> | undefined;
   /** Packets of others were lost for lack of a path: whoever begins to see needs a key frame. */
   hasMissed = false;
   readonly #identities: readonly (string | undefined)[];

@@ -141,7 +141,7 @@ describe('net: the table of senders', () => {
     assert.equal(new Set(first).size, 20_000);
     for (const [i, source] of first.entries())
       assert.equal(table.find(words(i & 0xffff, 0x0100007f + i), 0, false), source);
-    assert.deepEqual(first[0], { address: '127.0.0.1', port: 0 });
+    assert.deepEqual({ ...first[0] }, { address: '127.0.0.1', port: 0 });
   });
 
   it('forgets all when there are too many, and goes on', () => {
@@ -170,8 +170,8 @@ describe('net: the table of senders', () => {
     const table = new SourceTable((zone) => (zone === 2 ? 'eth0' : ''));
     const bytes = Uint8Array.from([0xfe, 0x80, ...new Array<number>(13).fill(0), 1]);
     const entry = (zone: number) => Uint32Array.from([5000, ...new Uint32Array(bytes.buffer), zone]);
-    assert.deepEqual(table.find(entry(2), 0, true), { address: 'fe80::1%eth0', port: 5000 });
-    assert.deepEqual(table.find(entry(3), 0, true), { address: 'fe80::1%3', port: 5000 });
-    assert.deepEqual(table.find(entry(0), 0, true), { address: 'fe80::1', port: 5000 });
+    assert.deepEqual({ ...table.find(entry(2), 0, true) }, { address: 'fe80::1%eth0', port: 5000 });
+    assert.deepEqual({ ...table.find(entry(3), 0, true) }, { address: 'fe80::1%3', port: 5000 });
+    assert.deepEqual({ ...table.find(entry(0), 0, true) }, { address: 'fe80::1', port: 5000 });
   });
 });

@@ -1,5 +1,6 @@
 // One bound socket's view of the sessions behind it: whose a datagram is. The same tables serve a port per stream and one
 // port for all sessions. It judges nothing, and does not care who its owners are: the engine's are components.
+import { normaliseIp } from '../../wire/index.js';
 import type { TransportAddress } from '../../wire/index.js';
 import { Seekers } from './seekers.js';
 
@@ -11,6 +12,22 @@ export interface Route<Owner> {
   readonly isProven: boolean;
   /** Of a claim that nothing has proven: its IP address is its signalling's source, or somebody is known to receive there. */
   readonly isBacked: boolean;
+  /** What is to be cleared when this is no route any more. */
+  hint?: RouteHint<Owner> | undefined;
+}
+
+/**
+ * What is kept for one source by whoever has an object for each: the route that its last datagram took, so that the next needs no look-up.
+ * It is for one address and port. The port clears it as soon as the route is another, so it keeps nothing alive.
+ */
+export class RouteHint<Owner> {
+  port: Port<Owner> | undefined = undefined;
+  route: Route<Owner> | undefined = undefined;
+
+  clear(): void {
+    this.port = undefined;
+    this.route = undefined;
+  }
 }
 
 /** An SSRC stays with its component while that goes on accepting it, with pauses of no more than this (protocol.md 5.1). */
@@ -46,6 +63,16 @@ export class Port<Owner> {
     return this.#routes.get(port)?.get(address);
   }
 
+  /** Keeps with the source which route there is from it now. */
+  hint(hint: RouteHint<Owner>, address: string, port: number): void {
+    const route = this.route(normaliseIp(address), port);
+    if (!route) return;
+    if (route.hint !== hint) route.hint?.clear();
+    route.hint = hint;
+    hint.port = this;
+    hint.route = route;
+  }
+
   /** The owner has proven the address: it belongs to the session that verified it last (protocol.md 5.1). */
   proveRoute(remote: TransportAddress, owner: Owner, untilMs: number): void {
     const holder = this.route(remote.address, remote.port);
@@ -78,7 +105,9 @@ export class Port<Owner> {
   removeRoute(remote: TransportAddress, owner: Owner): void {
     this.#unwait(remote, owner);
     const addresses = this.#routes.get(remote.port);
-    if (addresses?.get(remote.address)?.owner !== owner) return;
+    const present = addresses?.get(remote.address);
+    if (!addresses || present?.owner !== owner) return;
+    present.hint?.clear();
     addresses.delete(remote.address);
     if (addresses.size === 0) this.#routes.delete(remote.port);
     const waiting = this.#waiting.get(addressKey(remote));
@@ -91,6 +120,7 @@ export class Port<Owner> {
   #setRoute(remote: TransportAddress, route: Route<Owner>): void {
     let addresses = this.#routes.get(remote.port);
     if (!addresses) this.#routes.set(remote.port, (addresses = new Map<string, Route<Owner>>()));
+    addresses.get(remote.address)?.hint?.clear();
     addresses.set(remote.address, route);
   }
 

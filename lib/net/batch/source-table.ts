@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { formatIp } from '../../wire/index.js';
 import type { DatagramSource } from '../datagram-socket.js';
+import { KnownSource } from '../known-source.js';
 
 /** Powers of two. At half of the most everybody is forgotten, and is met again. */
 const LEAST_SLOTS = 1024;
@@ -102,6 +103,6 @@ export class SourceTable {
     const zone = words[5] ?? 0;
     const bytes = new Uint8Array(words.buffer, words.BYTES_PER_ELEMENT, isIpv6 ? 16 : 4);
     const suffix = isIpv6 && zone !== 0 ? `%${this.zoneName(zone) || zone}` : '';
-    return { address: formatIp(bytes) + suffix, port };
+    return new KnownSource(formatIp(bytes) + suffix, port);
   }
 }

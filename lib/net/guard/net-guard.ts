@@ -7,7 +7,7 @@ import type { CountersSnapshot } from '../counters.js';
 import type { DatagramSource } from '../datagram-socket.js';
 import type { Guard } from './guard.js';
 import type { GuardLayer } from './guard-layer.js';
-import type { Consumer } from '../shared-socket.js';
+import type { Consumer } from '../consumer.js';
 
 export interface GuardSite {
   readonly media: number;

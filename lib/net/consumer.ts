@@ -1,0 +1,9 @@
+// Who takes what the engine accepted for one component at a socket: a media port, or a guard.
+import type { PacketClass } from '../wire/index.js';
+import type { DatagramSource } from './datagram-socket.js';
+
+export interface Consumer {
+  /** True where somebody heard it. */
+  deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean;
+  onSocketClosed(): void;
+}

@@ -1,0 +1,33 @@
+// A sender that a socket has one object for, as batched ones do: with it is kept where its last datagram went, so that the next one of a call
+// costs no look-up. Nobody who is handed the sender sees that.
+import { RouteHint } from '../core/index.js';
+import type { Component } from '../core/index.js';
+import type { Consumer } from './consumer.js';
+import type { DatagramSource } from './datagram-socket.js';
+
+export class SourceHint extends RouteHint<Component> {
+  /** To whom a socket gave what was accepted for a component, while nobody has come to that socket or gone. */
+  socket: object | undefined = undefined;
+  version = -1;
+  component: Component | undefined = undefined;
+  consumer: Consumer | undefined = undefined;
+
+  override clear(): void {
+    super.clear();
+    this.socket = this.component = this.consumer = undefined;
+  }
+}
+
+export class KnownSource implements DatagramSource {
+  readonly #hint = new SourceHint();
+
+  constructor(
+    readonly address: string,
+    readonly port: number,
+  ) {}
+
+  /** What is kept with it; undefined for a sender of node:dgram, which is a new object each time. */
+  static hintOf(source: DatagramSource): SourceHint | undefined {
+    return #hint in source ? source.#hint : undefined;
+  }
+}
