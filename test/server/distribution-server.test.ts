@@ -334,7 +334,9 @@ describe('latchkey/server', () => {
     assert.equal(own.flushes, flushes + 1);
     const { sends, paths } = server.snapshot().calls[0] ?? {};
     // All at once, though their timestamps are 20 ms apart: a sixteenth of 20, of what is left of that, and of 40.
-    const jitterMs = [20, 20, 40].reduce((jitter, late) => jitter + (late - jitter) / 16, 0);
+    // In whole ticks, 8 a millisecond, as RFC 3550 A.8 has it.
+    const jitter = [160, 160, 320].reduce((sum, late) => sum + late - ((sum + 8) >> 4), 0);
+    const jitterMs = jitter / 16 / 8;
     assert.deepEqual(sends, [{ ssrc: 0x1234, channel: 'audio', packets: 4, expected: 5, lost: 1, jitterMs }]);
     assert.deepEqual(paths?.[0]?.local, at);
     await server.close();
