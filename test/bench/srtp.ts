@@ -1,9 +1,8 @@
 // SRTP by itself, beside what node:crypto takes for the same bytes in the same run: a persistent cipher over as many blocks (AES in ECB), and
 // createHmac over the packet.
 import { createCipheriv, createHmac, randomBytes } from 'node:crypto';
-import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { SrtpReceiver, SrtpSender, srtpSuite } from '../../lib/srtp/index.js';
-import type { MasterKey } from '../../lib/srtp/index.js';
+import type { MasterKey, SrtpCrypto } from '../../lib/srtp/index.js';
 import { median } from './statistics.js';
 
 /** G.711 of 20 ms. */
@@ -27,8 +26,8 @@ export interface SrtpCost {
 }
 
 /** The middle of so many rounds, in each of which all take their turn. */
-export function measureSrtp(name: string, rounds: number): SrtpCost {
-  const run = new SrtpRun(name);
+export function measureSrtp(name: string, crypto: SrtpCrypto, rounds: number): SrtpCost {
+  const run = new SrtpRun(name, crypto);
   run.round();
   const seen = Array.from({ length: rounds }, () => run.round());
   const middle = (of: (one: Round) => number) => median(seen.map(of));
@@ -51,12 +50,12 @@ class SrtpRun {
   readonly #packet = randomBytes(PACKET_BYTES);
   #sequence = 0;
 
-  constructor(name: string) {
+  constructor(name: string, crypto: SrtpCrypto) {
     const suite = srtpSuite(name);
     if (!suite) throw new Error(`no suite is called ${name}`);
     this.#master = { suite, key: randomBytes(suite.keySizeBytes), salt: randomBytes(suite.saltSizeBytes) };
-    this.#sender = new SrtpSender(nodeSrtpCrypto, this.#master);
-    this.#receiver = new SrtpReceiver(nodeSrtpCrypto, this.#master, { decrypts: true });
+    this.#sender = new SrtpSender(crypto, this.#master);
+    this.#receiver = new SrtpReceiver(crypto, this.#master, { decrypts: true });
     this.#packet[0] = 0x80;
   }
 

@@ -149,7 +149,7 @@ describe('net: the addon, called as nobody calls it', () => {
       addon.watch(number, 3);
       assert.equal(addon.port(number), 0);
       assert.equal(addon.drops(number), 0);
-      assert.ok(addon.receive(number) < 0);
+      assert.ok(addon.receive(number, new Uint8Array(0), 0) < 0);
     }
     assert.ok(fstatSync(other).size > 0);
     closeSync(other);
@@ -180,20 +180,26 @@ describe('net: the addon, called as nobody calls it', () => {
     const table = entry(0, addon.port(fd), new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!);
     assert.equal(addon.send(fd, 0, [gone], 1, table, 1, 1), 1);
     assert.equal(table[7], 0);
-    assert.equal(addon.receive(fd), 1);
     const block = new Uint8Array(10);
-    addon.copy(block, 10, 1);
+    assert.equal(addon.receive(fd, block, 10), 1);
     assert.deepEqual(block, new Uint8Array(10));
   });
 
   it('copies nothing beyond the block', () => {
     const table = entry(0, addon.port(fd), new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!);
+    const block = new Uint8Array(10);
+    for (const at of [5, 11, -1, -6, 2 ** 31]) {
+      addon.send(fd, 0, [packet], 1, table, 1, 1);
+      assert.equal(addon.receive(fd, block, at), 1);
+      assert.deepEqual(block, new Uint8Array(10), 'it waits where there is no room');
+    }
+    assert.throws(() => addon.copy(new Uint8Array(5), 1), RangeError);
+    assert.throws(() => addon.copy([] as unknown as Uint8Array, 1), TypeError);
+    addon.copy(block.subarray(4), 1);
+    assert.equal(Buffer.from(block.subarray(4)).toString(), 'packet');
     addon.send(fd, 0, [packet], 1, table, 1, 1);
-    assert.equal(addon.receive(fd), 1);
-    for (const at of [5, 11, -1, -6, 2 ** 31])
-      assert.throws(() => addon.copy(new Uint8Array(10), at, 1), RangeError);
-    assert.throws(() => addon.copy([] as unknown as Uint8Array, 0, 1), TypeError);
-    addon.copy(new Uint8Array(6), 0, 1);
+    assert.equal(addon.receive(fd, block, 1), 1);
+    assert.equal(Buffer.from(block.subarray(1, 7)).toString(), 'packet');
   });
 
   it('opens no address of the wrong size, and starts once', () => {

@@ -95,6 +95,8 @@ struct io {
   /* The socket takes nothing more in this `send`. */
   bool is_full;
   uint8_t *slots;
+  /* Entries that the last batch has used. */
+  int in_used;
   struct mmsghdr in[RECEIVED_MAX];
   struct iovec in_bytes[RECEIVED_MAX];
   struct sockaddr_storage in_names[RECEIVED_MAX];
@@ -110,8 +112,9 @@ struct io {
   uint16_t run_length[MESSAGES_MAX];
   /* Random, so that strangers cannot choose addresses that fall on one slot. */
   uint64_t hash_keys[WHERE_WORDS];
-  /* Entries by destination: the first and the last of each, the next of each. */
+  /* Entries by destination: the slot, the first and the last of each, the next of each. All slots are -1 between two calls. */
   int16_t hash[HASH_SIZE];
+  uint16_t slot[SENT_MAX];
   int16_t first[SENT_MAX];
   int16_t last[SENT_MAX];
   int16_t next[SENT_MAX];
@@ -322,16 +325,24 @@ static napi_value zone_name_of(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* The bytes of what was received, one after another. */
+static void copy_to(struct io *io, uint8_t *at, int count) {
+  for (int i = 0; i < count; at += io->in[i].msg_len, i++) memcpy(at, io->in_bytes[i].iov_base, io->in[i].msg_len);
+}
+
 /*
- * receive(fd): how many datagrams were taken, 0 where there are none; their bytes wait in the slots for `copy`. The table has an entry
- * for each: size, port, four words of the address, the zone, nothing.
+ * receive(fd, block, offset): how many datagrams were taken, 0 where there are none. Their bytes are in the block from there on, one after
+ * another, if there was room for all; else they wait for `copy`. The table has an entry for each: size, port, four words of the address,
+ * the zone, nothing.
  */
 static napi_value receive_batch(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
-  struct io *io = begin_started(env, info, 1, arguments);
+  napi_value arguments[3];
+  struct io *io = begin_started(env, info, 3, arguments);
   if (!io) return NULL;
   int fd = socket_of(io, int_of(env, arguments[0]));
-  for (int i = 0; i < RECEIVED_MAX; i++) io->in[i].msg_hdr.msg_namelen = sizeof io->in_names[0];
+  /* Only what the last batch has changed. */
+  for (int i = 0; i < io->in_used; i++) io->in[i].msg_hdr.msg_namelen = sizeof io->in_names[0];
+  io->in_used = 0;
   int count;
   do count = recvmmsg(fd, io->in, RECEIVED_MAX, MSG_DONTWAIT, NULL);
   while (count < 0 && errno == EINTR);
@@ -339,6 +350,13 @@ static napi_value receive_batch(napi_env env, napi_callback_info info) {
     if (errno == EAGAIN) return to_int(env, 0);
     return to_int(env, -errno);
   }
+  io->in_used = count;
+  size_t size, needed = 0;
+  uint8_t *block = elements_of(env, arguments[1], napi_uint8_array, &size);
+  if (!block) return NULL;
+  size_t at = (size_t)int_of(env, arguments[2]);
+  for (int i = 0; i < count; i++) needed += io->in[i].msg_len;
+  if (at <= size && needed <= size - at) copy_to(io, block + at, count);
   for (int i = 0; i < count; i++) {
     uint32_t *entry = io->received + i * RECEIVED_WORDS;
     const struct sockaddr_in6 *name = (const struct sockaddr_in6 *)&io->in_names[i];
@@ -356,25 +374,22 @@ static napi_value receive_batch(napi_env env, napi_callback_info info) {
   return to_int(env, count);
 }
 
-/* copy(block, offset, count): the bytes of what `receive` has taken, one after another. There must be room. */
+/* copy(block, count): the same bytes, where there was no room in the block that `receive` was given. */
 static napi_value copy_received(napi_env env, napi_callback_info info) {
-  napi_value arguments[3];
-  struct io *io = begin_started(env, info, 3, arguments);
+  napi_value arguments[2];
+  struct io *io = begin_started(env, info, 2, arguments);
   if (!io) return NULL;
-  size_t size;
+  size_t size, needed = 0;
   uint8_t *block = elements_of(env, arguments[0], napi_uint8_array, &size);
   if (!block) return NULL;
-  size_t at = (size_t)int_of(env, arguments[1]);
-  int count = int_of(env, arguments[2]);
-  for (int i = 0; i < count && i < RECEIVED_MAX; i++) {
-    size_t length = io->received[i * RECEIVED_WORDS];
-    if (length > DATAGRAM_MAX || at > size || length > size - at) {
-      napi_throw_range_error(env, NULL, "no room in the block");
-      return NULL;
-    }
-    memcpy(block + at, io->in_bytes[i].iov_base, length);
-    at += length;
+  int count = int_of(env, arguments[1]);
+  if (count < 0 || count > io->in_used) count = io->in_used;
+  for (int i = 0; i < count; i++) needed += io->in[i].msg_len;
+  if (needed > size) {
+    napi_throw_range_error(env, NULL, "no room in the block");
+    return NULL;
   }
+  copy_to(io, block, count);
   return NULL;
 }
 
@@ -391,7 +406,6 @@ static uint32_t slot_of(const struct io *io, const uint32_t *entry) {
 
 /* Sorts the entries by destination, each destination's in their order. The number of destinations. */
 static int sort_by_destination(struct io *io, int count) {
-  memset(io->hash, -1, sizeof io->hash);
   int destinations = 0;
   for (int i = 0; i < count; i++) {
     const uint32_t *entry = io->sent + i * SENT_WORDS;
@@ -403,10 +417,12 @@ static int sort_by_destination(struct io *io, int count) {
     io->next[i] = -1;
     if (destination < 0) {
       io->hash[slot] = destination = (int16_t)destinations++;
+      io->slot[destination] = (uint16_t)slot;
       io->first[destination] = (int16_t)i;
     } else io->next[io->last[destination]] = (int16_t)i;
     io->last[destination] = (int16_t)i;
   }
+  for (int destination = 0; destination < destinations; destination++) io->hash[io->slot[destination]] = -1;
   return destinations;
 }
 
@@ -679,6 +695,8 @@ static napi_value define(napi_env env, napi_value exports) {
     return NULL;
   }
   *(struct io **)io->poll = io;
+  memset(io->hash, -1, sizeof io->hash);
+  io->in_used = RECEIVED_MAX;
   for (int i = 0; i < RECEIVED_MAX; i++) {
     io->in_bytes[i].iov_base = io->slots + (size_t)i * SLOT_BYTES;
     io->in_bytes[i].iov_len = DATAGRAM_MAX;

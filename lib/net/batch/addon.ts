@@ -30,8 +30,8 @@ export interface Addon {
   drops(fd: number): number;
   zone(name: string): number;
   zoneName(zone: number): string;
-  receive(fd: number): number;
-  copy(block: Uint8Array, offset: number, count: number): void;
+  receive(fd: number, block: Uint8Array, offset: number): number;
+  copy(block: Uint8Array, count: number): void;
   send(
     fd: number,
     isIpv6: 0 | 1,

@@ -36,6 +36,7 @@ export class BatchLoop {
   readonly #datagrams = Array.from({ length: RECEIVED_MAX }, () => new Arrived());
   readonly #batch: Datagram[] = [];
   #block = new ArrayBuffer(0);
+  #bytes = new Uint8Array(0);
   #blockAt = 0;
 
   /** The addon's, started where it has none yet. */
@@ -75,7 +76,7 @@ export class BatchLoop {
   #receive(fd: number, socket: BatchedSocket): number {
     let taken = 0;
     for (let batches = 0; batches < BATCHES_MAX && socket.isReceiving; batches++) {
-      const count = this.addon.receive(fd);
+      const count = this.addon.receive(fd, this.#bytes, this.#blockAt);
       if (count < 0) socket.onRefused(-count);
       if (count <= 0) break;
       taken += count;
@@ -92,9 +93,10 @@ export class BatchLoop {
     for (let i = 0; i < count; i++) size += received[i * ENTRY_WORDS]!;
     if (this.#blockAt + size > this.#block.byteLength) {
       this.#block = new ArrayBuffer(Math.max(BLOCK_BYTES, size));
+      this.#bytes = new Uint8Array(this.#block);
       this.#blockAt = 0;
+      this.addon.copy(this.#bytes, count);
     }
-    this.addon.copy(new Uint8Array(this.#block), this.#blockAt, count);
     this.#batch.length = 0;
     for (let i = 0; i < count; i++) {
       const at = i * ENTRY_WORDS;
