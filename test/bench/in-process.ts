@@ -1,4 +1,5 @@
 // What runs in this process alone: the core, SRTP, and replay beside tshark.
+import { fastSrtpCrypto, nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import type { EngineRow } from './document.js';
 import {
   bytesPerSession,
@@ -42,10 +43,15 @@ export function measureInProcess(rounds: number, onRow: (row: EngineRow) => void
     bytes === undefined ? 'no gc' : `${bytes.toFixed(0)} bytes`,
     'heap of the engine',
   );
-  for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM']) {
-    const cost = measureSrtp(suite, rounds);
+  const ways = [
+    ['by the addon', fastSrtpCrypto],
+    ['without it', nodeSrtpCrypto],
+  ] as const;
+  const suites = ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM'];
+  for (const [suite, [way, crypto]] of suites.flatMap((one) => ways.map((each) => [one, each] as const))) {
+    const cost = measureSrtp(suite, crypto, rounds);
     const plain = 'createHmac and AES of as many bytes, CPU per packet of 172';
-    row(`SRTP, ${suite}`, `${cost.plain.toFixed(1)} µs`, plain);
+    row(`SRTP, ${suite}, ${way}`, `${cost.plain.toFixed(1)} µs`, plain);
     row('  protect', `${cost.protect.toFixed(1)} µs`, `${cost.protectRatio.toFixed(3)} of it`);
     row('  unprotect', `${cost.unprotect.toFixed(1)} µs`, `${cost.unprotectRatio.toFixed(3)} of it`);
   }
