@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-export const NATIVE_SOURCES = ['addon.c', 'srtp.c'].map((file) => join('lib', 'net', 'batch', file));
+export const NATIVE_SOURCES = ['addon.c', 'srtp.c', 'mac.c'].map((file) => join('lib', 'net', 'batch', file));
 const OUTPUT = join('lib', 'net', 'batch');
 const FLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-shared', '-fPIC', '-fvisibility=hidden'];
 // A system or a Node that lacks what the file needs does not load it, instead of ending the process at the first call.

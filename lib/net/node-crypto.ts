@@ -2,10 +2,11 @@
 // which it arrives. No key is kept here, and none is ever put into an error.
 import { createCipheriv, createHash, createHmac, randomFillSync, timingSafeEqual } from 'node:crypto';
 import type { Crypto, Random } from '../core/index.js';
+import { nativeHmac } from './batch/native-hmac.js';
 
 export const nodeCrypto: Crypto = {
-  hmacSha1: (key, data) => createHmac('sha1', key).update(data).digest(),
-  hmacSha256: (key, data) => createHmac('sha256', key).update(data).digest(),
+  hmacSha1: (key, data) => nativeHmac(key, data, 20) ?? createHmac('sha1', key).update(data).digest(),
+  hmacSha256: (key, data) => nativeHmac(key, data, 32) ?? createHmac('sha256', key).update(data).digest(),
   sha256: (data) => createHash('sha256').update(data).digest(),
   aes256Block,
   // The lengths are public; only the content must not show in the time that it takes.

@@ -37,6 +37,7 @@ class FakeKernel {
     srtpSeal: () => false,
     srtpOpen: () => false,
     srtpForget: () => undefined,
+    hmac: () => false,
     send: (_fd, _isIpv6, packets, _packetCount, table, count) => {
       for (let entry = 0; entry < count; entry++) {
         const at = entry * ENTRY_WORDS;

@@ -673,6 +673,8 @@ static napi_value start(napi_env env, napi_callback_info info) {
 
 /* srtp.c */
 extern void define_srtp(napi_env env, napi_value exports);
+/* mac.c */
+extern void define_mac(napi_env env, napi_value exports);
 
 static napi_value define(napi_env env, napi_value exports) {
   struct io *io = calloc(1, sizeof *io);
@@ -721,6 +723,7 @@ static napi_value define(napi_env env, napi_value exports) {
     napi_set_named_property(env, exports, functions[i].name, function);
   }
   define_srtp(env, exports);
+  define_mac(env, exports);
   return exports;
 }
 

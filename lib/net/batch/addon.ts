@@ -69,6 +69,7 @@ export interface Addon {
     mkiSizeBytes: number,
   ): boolean;
   srtpForget(context: SrtpContext): void;
+  hmac(key: Uint8Array, message: Uint8Array, digest: Uint8Array): boolean;
 }
 
 /** Beside this file where the package is built; from the sources, where the build has put it. */
