@@ -8,9 +8,9 @@ import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createLatchkey } from '../../lib/index.js';
 import { sdpFor, sdpOf } from '../net/call.js';
-import { PEERS_ADDRESS, peerCount, portOf } from './load.js';
+import { PEERS_ADDRESS, peerCount, portOf, SERVER_ADDRESS, speakersOf } from './load.js';
 import type { Load } from './load.js';
-import { cryptoLineOf } from './srtp-packets.js';
+import { cryptoLineOf, greetingsOf } from './srtp-packets.js';
 import type { Ask, NodeIo, NodeMode, Told } from './variant-process.js';
 import { end } from './native-variant.js';
 import type { Forwarder, Variant } from './variant.js';
@@ -41,7 +41,7 @@ export function nodeVariant({ name, title, mode, io }: NodeVariant): Variant {
       try {
         const { ports } = await child.ask({ kind: 'open', mode, io, load }, 'open');
         const provedAtMs = performance.now();
-        if (load.isSrtp) await callWithKeys(child, load);
+        if (load.isSrtp) await callWithKeys(child, load, ports);
         else if (mode !== 'dgram') await prove(child, load);
         return child.forwarder(ports, mode === 'dgram' || load.isSrtp ? Infinity : provedAtMs + CONSENT_MS);
       } catch (error) {
@@ -128,11 +128,20 @@ async function prove(child: VariantProcess, load: Load): Promise<void> {
 }
 
 /** Who holds SRTP keys proves its path with its first packet. */
-async function callWithKeys(child: VariantProcess, load: Load): Promise<void> {
+async function callWithKeys(child: VariantProcess, load: Load, ports: readonly number[]): Promise<void> {
   const offers = Array.from({ length: peerCount(load) }, (_, peer) =>
     sdpFor(PEERS_ADDRESS, portOf(peer), { lines: [cryptoLineOf(peer)] }).replace('RTP/AVP', 'RTP/SAVP'),
   );
+  const [port = 0] = ports;
   await child.ask({ kind: 'call', offers }, 'answers');
+  const speakers = new Set(speakersOf(load));
+  for (let peer = 0; peer < peerCount(load); peer++) {
+    if (speakers.has(peer)) continue;
+    const socket = await bound(portOf(peer));
+    for (const packet of greetingsOf(load, peer)) socket.send(packet, port, SERVER_ADDRESS);
+    await new Promise(setImmediate);
+    await closed(socket);
+  }
 }
 
 async function bound(port: number): Promise<Socket> {

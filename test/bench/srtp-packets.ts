@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { SrtpSender, srtpSuite } from '../../lib/srtp/index.js';
-import { SSRC_FIRST, speakersOf } from './load.js';
+import { peerCount, SSRC_FIRST, speakersOf } from './load.js';
 import type { Load } from './load.js';
 
 const KEY_BYTES = 16;
@@ -57,6 +57,13 @@ export function writeSrtpPackets(load: Load, each: number): PacketFile {
   for (const [index, peer] of speakersOf(load).entries()) writeSync(file, packetsOf(load, index, peer, each));
   closeSync(file);
   return { path, close: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Packets of a peer who only listens: they show where he is, as what every phone sends does. With short tags it takes three. */
+export function greetingsOf(load: Load, peer: number): Buffer[] {
+  const bytes = packetsOf(load, peerCount(load) + peer, peer, 3);
+  const size = bytes.length / 3;
+  return [0, 1, 2].map((i) => bytes.subarray(i * size, (i + 1) * size));
 }
 
 function packetsOf({ bytes }: Load, index: number, peer: number, each: number): Buffer {

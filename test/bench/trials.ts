@@ -47,6 +47,12 @@ export const TRIALS: readonly Trial[] = [
     variants: ['c', 'room', 'room-batch', 'rtpengine'],
   },
   {
+    name: 'srtp-one-to-fifty',
+    title: 'SRTP to SRTP, a room, one to 50, flat out',
+    load: { ...fanOut(50, 1), isSrtp: true },
+    variants: ['c', 'room', 'room-batch'],
+  },
+  {
     name: 'srtp-paced',
     title: 'SRTP to SRTP, 100 calls two ways, 50 packets a second each way',
     load: calls(100, { isSrtp: true, rate: PACED }),

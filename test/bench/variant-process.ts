@@ -152,6 +152,8 @@ async function openRoom(sockets: readonly BindableSocket[], what: Load): Promise
       const [socket, rtpPort] = [sockets[peer % sockets.length]!, ports[peer % ports.length]!];
       const one = watched(session());
       accept(one, offer);
+      // As with a phone whose TLS connection stands.
+      one.shown(PEERS_ADDRESS);
       const srtp = what.isSrtp === true ? 'require' : 'off';
       const answer = answerOffer(offer, { address: SERVER_ADDRESS, rtpPort, rtcpMux: true, srtp });
       if (!answer.ok) throw new Error(answer.warning);
