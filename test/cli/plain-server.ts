@@ -8,6 +8,7 @@ import type { SipHeaders, SipRequest, SipResponse } from '../../lib/sip/index.js
 import type { PackageStack, SipPackage } from '../../plugins/sip/index.js';
 import { classifyPacket, parseSdp } from '../../lib/wire/index.js';
 import type { TransportAddress } from '../../lib/wire/index.js';
+import { freePort } from '../support/free-port.js';
 
 const sip = createRequire(import.meta.url)('sip') as SipPackage;
 const LOOPBACK = '127.0.0.1';
@@ -45,15 +46,9 @@ export class PlainServer {
 
   static async start(): Promise<PlainServer> {
     const media = createSocket('udp4');
-    const probe = createSocket('udp4');
-    for (const socket of [media, probe]) {
-      socket.bind(0, LOOPBACK);
-      await once(socket, 'listening');
-    }
-    const { port } = probe.address();
-    probe.close();
-    await once(probe, 'close');
-    return new PlainServer(port, media);
+    media.bind(0, LOOPBACK);
+    await once(media, 'listening');
+    return new PlainServer(await freePort(), media);
   }
 
   private constructor(

@@ -15,7 +15,7 @@ import { FakePort, rtp, streamWith } from '../room/participants.js';
 import { controlsOf, RtspTalker, sessionOf } from './rtsp-client.js';
 
 const A = 0xa0000001;
-const SHARED = 46_398;
+const SHARED = 22_398;
 
 describe('rtsp: UDP with latch', () => {
   let server: DistributionServer;
@@ -27,7 +27,7 @@ describe('rtsp: UDP with latch', () => {
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
-    server = createDistributionServer({ media: { kind: 'split', port: SHARED, low: 46_400, high: 46_499 } });
+    server = createDistributionServer({ media: { kind: 'split', port: SHARED, low: 22_400, high: 22_499 } });
     await server.start();
     service = latchRtsp({ server, listen: { rtsp: 'auto' } });
     const port = (await service.start()).rtsp[0]?.port ?? 0;

@@ -1,8 +1,7 @@
 // Two ends of a call over the real package and real loopback sockets, for the tests of plugins/sip.
+import { freePort } from '../support/free-port.js';
 import { createRequire } from 'node:module';
-import { once } from 'node:events';
 import dgram from 'node:dgram';
-import net from 'node:net';
 import { generate } from 'selfsigned';
 import { createLatchkey } from '../../lib/index.js';
 import type { Latchkey, LatchkeyOptions } from '../../lib/index.js';
@@ -47,14 +46,7 @@ export async function createCertificate(altNames?: { type: number; value?: strin
   return certificate;
 }
 
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+export { freePort };
 
 export interface Sent {
   readonly message: SipMessage;
