@@ -25,8 +25,6 @@ export class Inlet<On extends Carrier> {
   readonly tally: LegTally;
   /** Pictures: somebody may wait for a key frame. */
   readonly isSeen: boolean;
-  /** Its source was forgotten. */
-  isStale = false;
 
   constructor(
     readonly sent: Sent<On>,
@@ -47,30 +45,20 @@ export class Inlet<On extends Carrier> {
 /** One of those who are to have the packets of an inlet. */
 export class Outlet<On extends Carrier> {
   /** How they read there. Undefined: not at all. */
-  spelling: Spelling | undefined;
+  readonly spelling: Spelling | undefined;
   /** Whether the last one went out: nothing is to be told while that stays so. */
   hasSent: boolean | undefined;
   readonly #port: RoomPort;
   readonly #tally: LegTally;
-  readonly #respell: () => Spelling | undefined;
 
   constructor(
     readonly track: Track<On>,
-    sent: Sent<On>,
-    payloadType: number,
-    source: Source<On>,
+    spelling: Spelling | undefined,
   ) {
     const { link } = track;
+    this.spelling = spelling;
     this.#port = link.ports.rtp;
     this.#tally = link.leg.tally;
-    const { isListening } = track.stream;
-    this.#respell = () => (isListening ? track.spell(sent, payloadType, source) : undefined);
-    this.respell();
-  }
-
-  /** A number has another name there from now on. */
-  respell(): void {
-    this.spelling = this.#respell();
   }
 
   /** Sends one packet; true where it went out. */

@@ -38,6 +38,8 @@ export interface LinkHost {
   /** RTCP to the participant goes to another address than before. */
   handleReportsDue(link: Link): void;
   handleData(track: LinkTrack, bytes: Uint8Array): void;
+  /** A number has another name on a link from now on, or its own again. */
+  handleSwaps(): void;
 }
 
 export class Link {
@@ -51,8 +53,6 @@ export class Link {
   /** The way of its last packet through the room, and those of others of its streams. For the room. */
   inlet: LinkInlet | undefined;
   readonly inlets = new Map<number, LinkInlet>();
-  /** The ways that lead here. For the room. */
-  outlets: LinkOutlet[] = [];
   #tracks: readonly LinkTrack[] = [];
   #sends: readonly (LinkSent | undefined)[] = [];
   #data: LinkTrack | undefined;
@@ -61,7 +61,7 @@ export class Link {
 
   constructor(host: LinkHost, leg: LinkOwner, ports: LinkPorts) {
     this.#host = host;
-    this.swaps = new SsrcSwaps(() => this.outlets.forEach((outlet) => outlet.respell()));
+    this.swaps = new SsrcSwaps(() => host.handleSwaps());
     this.leg = leg;
     this.ports = ports;
     ports.rtp.on('packet', this.#onPacket);

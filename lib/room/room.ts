@@ -75,7 +75,10 @@ export class Room implements ParticipantHost {
   #viewers: readonly Participant[] = [];
   #tracks: ReadonlyMap<string, readonly LinkTrack[]> = new Map();
   #preference: readonly Format[] = [];
-  /** Rises with all that changes where packets go, and how they read there. */
+  /**
+   * Rises with all that changes where packets go, and how they read there. Each way is then worked out anew with its next packet, which costs
+   * what it costs to pass a packet on, a few times over: who makes it rise all the time gains no more than that.
+   */
   #version = 0;
 
   constructor(options: RoomOptions) {
@@ -83,7 +86,7 @@ export class Room implements ParticipantHost {
     this.name = name;
     this.#options = options;
     this.#taps = options.taps;
-    this.#sources = new Sources(random);
+    this.#sources = new Sources(random, () => this.#version++);
     const cname = `room-${random().toString(36)}`;
     this.#keyFrames = new KeyFrames({ ssrc: this.#sources.reserve(), cname, nowMs });
   }
@@ -180,12 +183,7 @@ export class Room implements ParticipantHost {
     const payloadType = readRtpPayloadType(bytes);
     const ssrc = readRtpSsrc(bytes);
     let { inlet } = link;
-    if (
-      inlet?.payloadType !== payloadType ||
-      inlet.ssrc !== ssrc ||
-      inlet.version !== this.#version ||
-      inlet.isStale
-    ) {
+    if (inlet?.payloadType !== payloadType || inlet.ssrc !== ssrc || inlet.version !== this.#version) {
       inlet = link.inlet = this.#inletOf(link, payloadType, ssrc);
       if (inlet === undefined) return;
     }
@@ -215,7 +213,7 @@ export class Room implements ParticipantHost {
     if (sent === undefined) return undefined;
     const key = ssrc * PAYLOAD_TYPES + payloadType;
     const known = link.inlets.get(key);
-    if (known?.version === this.#version && !known.isStale) return known;
+    if (known?.version === this.#version) return known;
     const source = this.#sources.claim(ssrc, link);
     if (source === undefined) {
       link.leg.tally.dropped.ssrcConflict++;
@@ -231,21 +229,16 @@ export class Room implements ParticipantHost {
       this.#version,
     );
     link.inlets.set(key, inlet);
-    source.inlets.push(inlet);
     return inlet;
   }
 
   #outletsOf(sent: LinkSent, payloadType: number, source: Source<Link>): LinkOutlet[] {
-    const { leg } = sent.track.link;
-    const { isEcho } = this.#options;
-    const outlets: LinkOutlet[] = [];
-    for (const to of this.#tracks.get(sent.track.stream.channel) ?? NOBODY) {
-      if ((to.link.leg === leg) !== isEcho || !to.isOf(leg)) continue;
-      const outlet = new Outlet(to, sent, payloadType, source);
-      to.link.outlets.push(outlet);
-      outlets.push(outlet);
-    }
-    return outlets;
+    const { stream, link } = sent.track;
+    const isHearing = (to: LinkTrack) =>
+      (to.link.leg === link.leg) === this.#options.isEcho && to.isOf(link.leg);
+    return (this.#tracks.get(stream.channel) ?? NOBODY)
+      .filter(isHearing)
+      .map((to) => new Outlet(to, to.stream.isListening ? to.spell(sent, payloadType, source) : undefined));
   }
 
   handleData(from: LinkTrack, bytes: Uint8Array): void {
@@ -382,6 +375,10 @@ export class Room implements ParticipantHost {
     }
   }
 
+  handleSwaps(): void {
+    this.#version++;
+  }
+
   #sortTracks(): void {
     this.#version++;
     const tracks = new Map<string, LinkTrack[]>();
@@ -389,7 +386,6 @@ export class Room implements ParticipantHost {
       const { channel } = track.stream;
       tracks.set(channel, [...(tracks.get(channel) ?? []), track]);
       track.link.inlets.clear();
-      track.link.outlets = [];
     }
     this.#tracks = tracks;
   }

@@ -32,8 +32,6 @@ export interface Source<Owner> {
   isKeyFrameDue: boolean;
   keyFrameAskedMs: number;
   keyFramesAsked: number;
-  /** Ways of its packets through the room, which end with it. */
-  readonly inlets: { isStale: boolean }[];
 }
 
 /**
@@ -45,13 +43,18 @@ const SOURCES_PER_OWNER_MAX = 31;
 
 export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
   readonly #random: () => number;
+  readonly #onForgotten: () => void;
   readonly #reserved = new Set<number>();
   readonly #bySsrc = new Map<number, Source<Owner>>();
   readonly #byOwner = new Map<Owner, Source<Owner>[]>();
 
-  /** @param random gives numbers of 32 bits that nobody can guess, for SSRCs */
-  constructor(random: () => number) {
+  /**
+   * @param random gives numbers of 32 bits that nobody can guess, for SSRCs
+   * @param onForgotten after a source was forgotten
+   */
+  constructor(random: () => number, onForgotten: () => void = () => undefined) {
     this.#random = random;
+    this.#onForgotten = onForgotten;
   }
 
   /** Every source of the room. */
@@ -119,7 +122,7 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
   #add(ssrc: number, ownSsrc: number, owner: Owner): Source<Owner> {
     const source: Source<Owner> = {
       ...{ ssrc, ownSsrc, owner, reception: new Reception(), hasSaidBye: false },
-      ...{ isKeyFrameDue: false, keyFrameAskedMs: -Infinity, keyFramesAsked: 0, inlets: [] },
+      ...{ isKeyFrameDue: false, keyFrameAskedMs: -Infinity, keyFramesAsked: 0 },
     };
     const own = this.#byOwner.get(owner) ?? [];
     own.push(source);
@@ -134,7 +137,7 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
     this.#bySsrc.delete(source.ssrc);
     source.owner?.swaps.remove(source.ownSsrc);
     source.owner = undefined;
-    for (const inlet of source.inlets) inlet.isStale = true;
+    this.#onForgotten();
   }
 
   #fresh(owner: Owner | undefined): number {
