@@ -168,7 +168,12 @@ export class Lab {
   #buildHost({ name, on, address, ipv6, gateway, inside, nat }: Host): void {
     const device = this.deviceOf(name);
     if (nat) this.#buildSwitch(name as NatName, 'lan');
-    const lines = ['link set lo up', `address add ${address}/24 dev ${device}`, `link set ${device} up`];
+    // As a card without UDP_SEGMENT: the system cuts what was given as segments before it is on the wire, where captures see it.
+    const lines = [
+      'link set lo up',
+      `address add ${address}/24 dev ${device}`,
+      `link set ${device} gso_max_segs 1 up`,
+    ];
     if (ipv6 !== undefined) lines.push(`address add ${ipv6}/64 dev ${device} nodad`);
     if (inside !== undefined) lines.push(`address add ${inside}/24 dev lan`);
     if (gateway !== undefined) lines.push(`route add default via ${gateway}`);
