@@ -120,7 +120,8 @@ function asTests(option, i, all) {
 function inOwnNetwork(command) {
   if (process.getuid?.() !== 0) return command;
   const network = [
-    'ip link set lo up',
+    // As with a card that takes no segments: captures see each datagram by itself.
+    'ip link set lo gso_max_segs 1 up',
     'ip link add phones type veth peer name wire',
     'ip address add 203.0.113.1/24 dev phones',
     'ip address add 2001:db8::1/64 dev phones nodad',
