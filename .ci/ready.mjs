@@ -24,8 +24,6 @@ const tsx = (...args) => node('--import=tsx', ...args);
 
 const unitTests = ['test/**/*.test.ts'];
 const slowTests = ['lab', 'clients', 'slow'].flatMap((folder) => ['--ignore', `test/${folder}/**`]);
-/** Real sockets on a machine that others share: there what fails must fail twice. */
-const again = process.env.CI ? ['--retries', '1'] : [];
 const coreTests = mocha(...slowTests, 'test/{wire,core,scenarios,property}/**/*.test.ts').slice(1);
 // What one runs while writing, under 40 s on two idle cores: no processes, no phones, no random walks, no waiting.
 const quickTests = [
@@ -47,9 +45,7 @@ const tasks = {
   'build:native': [node('.ci/native.mjs')],
   start: [node(join(root, 'dist/lib/cli/main.js'), 'demo')],
   // Whoever names files or folders gets these and nothing else, slow ones included.
-  test: [
-    options.some(isTest) ? mocha() : mocha('--parallel', '--jobs', '2', ...again, ...slowTests, ...unitTests),
-  ],
+  test: [options.some(isTest) ? mocha() : mocha('--parallel', '--jobs', '2', ...slowTests, ...unitTests)],
   'test:quick': [mocha('--parallel', '--jobs', '2', ...quickTests)],
   // What fails soonest and is mended soonest comes first.
   check: [

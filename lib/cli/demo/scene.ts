@@ -225,8 +225,10 @@ export class Scene {
 
   /** Hangs up and ends all processes. */
   async end(): Promise<void> {
+    // The server first: its page keeps how things stood, and shows nobody as gone who only leaves because all ends.
+    const serverEnded = this.server.end();
     await Promise.allSettled(this.callers.map(({ part }) => part.ask('hangUp')));
-    await Promise.allSettled([this.server.end(), ...this.parts.map((part) => part.end())]);
+    await Promise.allSettled([serverEnded, ...this.parts.map((part) => part.end())]);
   }
 
   async #dial(caller: Caller): Promise<void> {
