@@ -14,9 +14,17 @@ export { datagramSocketOf } from './net/dgram-socket.js';
 export { GATHER_RULE, IOS, openSocket, whyNoBatch } from './net/open-socket.js';
 export type { Io, OpenSocketOptions } from './net/open-socket.js';
 export type { FetchedKeys, FetchFailure, KeyFetches } from './net/key-fetch.js';
+export type { Canary } from './net/canary.js';
 export type { Latchkey, LatchkeyEvents, MessageListener } from './net/latchkey.js';
 export type { FetchKey, LatchkeyOptions, Role, SessionOptions, Signalling, Where } from './net/options.js';
-export type { DescriptionType, LatchEventOf, LatchEvents, Session, StreamStatus } from './net/session.js';
+export type {
+  DescriptionType,
+  LatchEventOf,
+  LatchEvents,
+  MediaSocketPair,
+  Session,
+  StreamStatus,
+} from './net/session.js';
 export type { MediaPort, MediaPortEvents } from './net/media-port.js';
 export type { Guard } from './net/guard/guard.js';
 export { SteadyEmitter } from './net/steady-emitter.js';

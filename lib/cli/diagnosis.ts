@@ -69,7 +69,7 @@ export interface Diagnosis {
   /** `direct` is latch without a NAT. */
   readonly protection: Protection;
   /** What a server of ours makes of such a peer, by its policy. */
-  readonly policies: Readonly<Record<Policy, Protection | 'refused'>>;
+  readonly policies: Readonly<Record<Exclude<Policy, 'blind'>, Protection | 'refused'>>;
   readonly suite: string | null;
   /** Null without `--srtp`, and where the server has no key for us. */
   readonly srtp: SrtpFacts | null;

@@ -7,7 +7,7 @@ import type { OwnSockets } from './own-sockets.js';
 import type { SdpLimits } from '../wire/index.js';
 
 /** What a verifier does with a peer that does not speak latch: protocol.md 7. */
-export type Policy = 'require' | 'prefer' | 'legacy';
+export type Policy = 'require' | 'prefer' | 'legacy' | 'blind';
 
 /** A verifier challenges the peer; a prover only proves itself. Both prove themselves to a peer that challenges. */
 export type Role = 'verifier' | 'prover';

@@ -9,7 +9,13 @@ export type ComponentId = 1 | 2;
 export type NatChange = 'none' | 'address' | 'port' | 'both';
 
 /** `direct`: latch, and no NAT. */
-export type EndProtection = 'latch' | 'ice' | 'srtp' | 'direct' | 'legacy' | 'none';
+export type EndProtection = 'latch' | 'ice' | 'srtp' | 'direct' | 'evidence' | 'legacy' | 'none';
+
+/**
+ * On what ground a peer without a key is taken for the one who called (protocol.md 8.3.4): its SSRC was announced, it sends from the address in
+ * its description, it sends from home, or it has moved to a port that was told it just now.
+ */
+export type LockGround = 'ssrc' | 'sdp' | 'home' | 'question';
 
 interface EventBase {
   readonly session: string;
@@ -35,8 +41,11 @@ export interface MappingView {
   /** Where the client saw the challenge come from, out of its response; absent with SRTP, which challenges nobody. */
   readonly serverSeenAs?: TransportAddress;
   readonly nat: NatChange;
-  /** What proved the address: latch, with its suite, ICE's checks, or packets under the peer's key of SRTP. */
-  readonly protection: 'latch' | 'ice' | 'srtp';
+  /**
+   * What tells the address: latch, with its suite, ICE's checks, packets under the peer's key of SRTP; or, of a peer without a key, that its
+   * stream goes on from there, which is no proof.
+   */
+  readonly protection: 'latch' | 'ice' | 'srtp' | 'evidence';
   readonly suite?: Suite;
   /** What the secret came over: with ICE it may be `clear`, and then whoever read it can prove the address too. */
   readonly signalling: Signalling;
@@ -45,11 +54,22 @@ export interface MappingView {
 }
 
 /** What protects a stream that has lost something: `latch` and `ice` where its media was SRTP beside them, and is no more. */
-export type DowngradedTo = 'latch' | 'ice' | 'srtp' | 'legacy' | 'none' | 'rejected';
+export type DowngradedTo = 'latch' | 'ice' | 'srtp' | 'evidence' | 'legacy' | 'none' | 'rejected';
 
 export type LatchEvent = EventBase &
   (
     | { readonly type: 'candidate' | 'proven' | 'conflict' | 'expired' | 'legacy' }
+    /** A peer without a key is where this comes from, by all that is known: its media is taken and ours goes there. */
+    | { readonly type: 'locked'; readonly ground: LockGround }
+    /** Two sources might be the peer: nothing is sent or taken until one of them has moved with a port question (protocol.md 8.3.5). */
+    | { readonly type: 'contested' }
+    /**
+     * The signalling is to re-offer with another port of ours (protocol.md 8.3.6): see `listen` and `asked`. Where nobody listens for it,
+     * nothing is asked, and a peer is locked without.
+     */
+    | { readonly type: 'question' }
+    /** The stream listens at `local` no more: whoever brought the socket may close it. */
+    | { readonly type: 'released'; readonly local: TransportAddress }
     /** Nothing proves where the peer is: told at the answer, once a call. */
     | { readonly type: 'unprotected' }
     /**

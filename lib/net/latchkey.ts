@@ -2,7 +2,9 @@
 // net-latchkey.ts.
 import type { RemoteInfo, Socket, SocketOptions, SocketType } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
+import type { Canary } from './canary.js';
 import type { CountersSnapshot } from './counters.js';
+import type { BindableSocket } from './datagram-socket.js';
 import type { SdpLimits } from '../wire/index.js';
 import type { FetchedKeys, FetchFailure, KeyFetches } from './key-fetch.js';
 import type { SessionOptions } from './options.js';
@@ -60,6 +62,14 @@ export interface Latchkey extends EventEmitter<LatchkeyEvents> {
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
   createSocket(options: SocketOptions | SocketType, listener?: MessageListener): Socket;
+
+  /**
+   * A bound socket that no call uses listens as a canary: whoever sends there has been told of it by nobody, and is suspect to every session
+   * for a minute (docs/protocol.md, 8.3). Close it before the socket goes to a call.
+   * @throws LatchkeyError LATCHKEY_SOCKET where it is not bound, or is another latchkey's
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  canary(socket: BindableSocket): Canary;
 
   /** Ends all sessions and lets go of all sockets, which stay open; what was guarded stays shut until `unguard()`. Idempotent. */
   close(): void;

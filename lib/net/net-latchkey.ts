@@ -3,8 +3,11 @@ import type { Socket, SocketOptions, SocketType } from 'node:dgram';
 import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
 import type { LatchEvent, SdpSession } from '../core/index.js';
 import type { SdpLimits } from '../wire/index.js';
+import { NetCanary } from './canary.js';
+import type { Canary } from './canary.js';
 import { snapshotOf } from './counters.js';
 import type { CountersSnapshot } from './counters.js';
+import type { BindableSocket } from './datagram-socket.js';
 import { createGuardedSocket } from './guard/guarded-socket.js';
 import { KeyFetch } from './key-fetch.js';
 import type { FetchedKeys, FetchFailure, KeyFetches } from './key-fetch.js';
@@ -83,6 +86,11 @@ export class NetLatchkey extends SteadyEmitter<LatchkeyEvents> implements Latchk
   createSocket(options: SocketOptions | SocketType, listener?: MessageListener): Socket {
     this.#checkOpen();
     return createGuardedSocket(this.#sockets, options, listener);
+  }
+
+  canary(socket: BindableSocket): Canary {
+    this.#checkOpen();
+    return new NetCanary(this.#sockets, socket);
   }
 
   close(): void {

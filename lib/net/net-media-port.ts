@@ -2,7 +2,7 @@
 // engine says that the peer is. Refuses to send anywhere else: it takes no address.
 import { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
-import type { Component } from '../core/index.js';
+import type { Component, Port } from '../core/index.js';
 import { classifyPacket } from '../wire/index.js';
 import type { PacketClass, TransportAddress } from '../wire/index.js';
 import { countRefused, snapshotOf } from './counters.js';
@@ -11,6 +11,7 @@ import type { BindableSocket, DatagramSource, SendCallback } from './datagram-so
 import { datagramSocketOf } from './dgram-socket.js';
 import type { MediaPort, MediaPortEvents } from './media-port.js';
 import type { Consumer } from './consumer.js';
+import { StreamSockets } from './stream-sockets.js';
 import type { SharedSocket, SharedSockets } from './shared-socket.js';
 import { isConnected } from './socket-address.js';
 import { SteadyEmitter } from './steady-emitter.js';
@@ -28,7 +29,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   readonly media: number;
   readonly component: 1 | 2;
   readonly #site: MediaPortSite;
-  #shared: SharedSocket;
+  readonly #sockets: StreamSockets;
   #isClosed = false;
 
   constructor(site: MediaPortSite, socket: BindableSocket) {
@@ -36,11 +37,13 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     this.media = site.media;
     this.component = site.component;
     this.#site = site;
-    this.#shared = this.#attach(socket);
+    const shared = this.#sharedOf(socket);
+    shared.attach(site.core, this);
+    this.#sockets = new StreamSockets(site.core, this, shared);
   }
 
   get local(): TransportAddress {
-    return this.#shared.local;
+    return this.#sockets.out.local;
   }
 
   get counters(): CountersSnapshot {
@@ -62,7 +65,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     const destination = payload && sockets.loop.destination(sender, payload);
     if (payload === undefined || destination === undefined) return false;
     const onSent = sender === core ? this.#onSent : this.#onGuestSent;
-    const isSent = this.#shared.transmit(payload, destination, onSent);
+    const isSent = this.#sockets.out.transmit(payload, destination, onSent);
     if (!isSent) countRefused(sender.counters);
     return isSent;
   }
@@ -70,10 +73,10 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   rebind(socket: BindableSocket): void {
     if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the media port is closed');
     const { core, sockets } = this.#site;
-    const old = this.#shared;
-    if (old.socket !== datagramSocketOf(socket)) {
-      this.#shared = this.#attach(socket);
-      old.detach(core);
+    if (this.#sockets.out.socket !== datagramSocketOf(socket)) {
+      const shared = this.#sharedOf(socket);
+      shared.attach(core, this);
+      this.#sockets.replace(shared);
     }
     core.handleLocalChange(sockets.loop.nowMs());
     sockets.loop.drain();
@@ -82,7 +85,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#shared.detach(this.#site.core);
+    this.#sockets.detach();
     this.#ended();
   }
 
@@ -96,6 +99,16 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     }
   }
 
+  /** For the session: it listens at this socket too. */
+  listen(socket: BindableSocket): void {
+    this.#sockets.join(this.#sharedOf(socket));
+  }
+
+  /** For the session: it listens here no more. */
+  onReleased(local: TransportAddress): void {
+    this.#sockets.release(local);
+  }
+
   /** For the session: the core says that payload goes elsewhere from now on. */
   onMoved(): void {
     if (this.#site.core.isJudging && this.#site.core.isSealing) this.tell('reportsDue');
@@ -106,21 +119,19 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     return true;
   }
 
-  onSocketClosed(): void {
-    if (this.#isClosed) return;
+  onSocketClosed(port: Port): void {
+    if (this.#isClosed || this.#sockets.forget(port)) return;
     this.#isClosed = true;
     this.#ended();
   }
 
-  #attach(socket: BindableSocket): SharedSocket {
+  #sharedOf(socket: BindableSocket): SharedSocket {
     if (socket instanceof Socket && isConnected(socket))
       throw new LatchkeyError(
         'LATCHKEY_SOCKET',
         'the socket is connected: a mapping could not be heard. Bind it, do not connect it',
       );
-    const shared = this.#site.sockets.of(socket);
-    shared.attach(this.#site.core, this);
-    return shared;
+    return this.#site.sockets.of(socket);
   }
 
   #ended(): void {

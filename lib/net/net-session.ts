@@ -22,7 +22,7 @@ import type { MediaPort } from './media-port.js';
 import { NetMediaPort } from './net-media-port.js';
 import { checkDescriptionType, checkIp, checkOutcome, checkPeer, checkWhere } from './options.js';
 import type { Where } from './options.js';
-import type { DescriptionType, LatchEvents, Session, StreamStatus } from './session.js';
+import type { DescriptionType, LatchEvents, MediaSocketPair, Session, StreamStatus } from './session.js';
 import type { SharedSockets } from './shared-socket.js';
 import { SteadyEmitter } from './steady-emitter.js';
 
@@ -172,11 +172,33 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
     this.#changed();
   }
 
-  asked(outcome: QuestionOutcome): void {
+  asked(outcome: QuestionOutcome, media?: number): void {
     this.#checkOpen();
     checkOutcome(outcome);
-    this.#site.core.asked(outcome, this.#site.sockets.loop.nowMs());
+    if (media !== undefined) checkWhere({ media });
+    this.#site.core.asked(outcome, this.#site.sockets.loop.nowMs(), media);
     this.#changed();
+  }
+
+  get portsWanted(): readonly number[] {
+    return this.#site.core.portsWanted;
+  }
+
+  listen(media: number, { rtp, rtcp }: MediaSocketPair): void {
+    this.#checkOpen();
+    checkWhere({ media });
+    this.#streamOf(media, 1, true)?.listen(rtp);
+    if (rtcp) this.#streamOf(media, 2, false)?.listen(rtcp);
+    this.#changed();
+  }
+
+  /** The port or guard of one stream. Throws LATCHKEY_STATE where there is to be one, and is none. */
+  #streamOf(media: number, component: 1 | 2, isNeeded: boolean): NetMediaPort | NetGuard | undefined {
+    const core = this.#site.core.component(media, component);
+    const stream = this.#ports.get(core) ?? this.#guards.get(core);
+    if (!stream && isNeeded)
+      throw new LatchkeyError('LATCHKEY_STATE', 'this stream has no socket yet: bind() or guard() one first');
+    return stream;
   }
 
   close(): void {
@@ -196,6 +218,8 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
   onEvent(event: LatchEvent): void {
     this.tell<'event'>(event.type as 'event', event);
     this.tell('event', event);
+    if (event.type === 'released')
+      this.#streamOf(event.media, event.component, false)?.onReleased(event.local);
     if (event.type !== 'verified' && event.type !== 'rebound') return;
     for (const port of this.#ports.values())
       if (port.media === event.media && port.component === event.component) port.onMoved();

@@ -73,7 +73,7 @@ export interface Where {
 }
 
 /** For the options of who makes sessions for others, plugins above all. */
-export const POLICIES: readonly Policy[] = ['require', 'prefer', 'legacy'];
+export const POLICIES: readonly Policy[] = ['require', 'prefer', 'legacy', 'blind'];
 export const ROLES: readonly Role[] = ['verifier', 'prover'];
 const SIGNALLING: readonly Signalling[] = ['encrypted', 'loopback', 'clear'];
 

@@ -34,6 +34,12 @@ export interface StreamStatus extends Omit<CountedStream, 'counters'> {
   readonly counters: CountersSnapshot;
 }
 
+/** Sockets of one transport: for RTP, and for RTCP where that does not share the first. */
+export interface MediaSocketPair {
+  readonly rtp: BindableSocket;
+  readonly rtcp?: BindableSocket | undefined;
+}
+
 /** One call. Made by `latchkey.createSession`. */
 export interface Session extends EventEmitter<LatchEvents> {
   /** Ours, and unique in the process. */
@@ -150,11 +156,28 @@ export interface Session extends EventEmitter<LatchEvents> {
 
   /**
    * What became of a question that you put to the peer in the dialog (OPTIONS, re-INVITE): `'answered'`, `'refused'`, `'pending'`
-   * for a 491, `'unanswered'` where nothing came in time, or 408 or 481.
+   * for a 491, `'unanswered'` where nothing came in time, or 408 or 481. With `media`, the index of an m= section, it is what the event
+   * `question` asked for; of one that was answered, `setRemote` comes first.
    * @throws LatchkeyError LATCHKEY_OPTION for another outcome
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
-  asked(outcome: QuestionOutcome): void;
+  asked(outcome: QuestionOutcome, media?: number): void;
+
+  /**
+   * Where your answer to the peer's pending offer should tell another port, if you have one: indices of m= sections. The peer has moved, and
+   * its media going there shows who it is now (docs/protocol.md, 8.3). `listen` there before `setLocal`.
+   */
+  readonly portsWanted: readonly number[];
+
+  /**
+   * Listens at further sockets for one transport too: before you offer their ports because the event `question` asks for it, or answer with
+   * them because of `portsWanted`. Where the peer goes on at the new port, media follows it there; at which socket it listens no more is
+   * told by the event `released`. Then `asked(outcome, media)`.
+   * @throws LatchkeyError LATCHKEY_STATE where the stream has two sockets already, or none yet
+   * @throws LatchkeyError LATCHKEY_SOCKET where one is not bound, is connected, or is another latchkey's
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  listen(media: number, sockets: MediaSocketPair): void;
 
   /** The call is over: its keys, words and paths are forgotten. Guarded sockets stay shut to it until `unguard()`. Idempotent. */
   close(): void;

@@ -76,6 +76,11 @@ export class SharedSockets {
     return { socket, local };
   }
 
+  /** The one of this port of the engine's. */
+  at(port: Port | undefined): SharedSocket | undefined {
+    return port && this.#byPort.get(port);
+  }
+
   /** Sends a message of the engine's. */
   transmit(port: Port, bytes: Uint8Array, destination: TransportAddress): void {
     if (!this.#byPort.get(port)?.transmit(bytes, destination, this.#onSent)) this.#countSendError();
@@ -120,6 +125,8 @@ export class SharedSocket implements DatagramReceiver, Flushable {
   /** One of dgram keeps nothing: it is spared the book-keeping for each packet. */
   readonly #mayKeep: boolean;
   #isUnflushed = false;
+  /** It listens without anybody on it: a canary. */
+  #isWatched = false;
   #isClosed = false;
 
   constructor(
@@ -145,11 +152,21 @@ export class SharedSocket implements DatagramReceiver, Flushable {
     return this.#isClosed;
   }
 
+  /** Puts the component behind this socket alone. */
   attach(component: Component, consumer: Consumer): void {
+    this.#enter(component, consumer, () => component.attach(this.port, this.loop.nowMs()));
+  }
+
+  /** Behind this one too. Throws LATCHKEY_STATE where it has two. */
+  join(component: Component, consumer: Consumer): void {
+    this.#enter(component, consumer, () => component.addPort(this.port, this.loop.nowMs()));
+  }
+
+  #enter(component: Component, consumer: Consumer, attach: () => void): void {
     this.#consumers.set(component, consumer);
     this.#findOnly();
     try {
-      component.attach(this.port, this.loop.nowMs());
+      attach();
     } catch (error) {
       this.detach(component);
       throw error;
@@ -159,11 +176,21 @@ export class SharedSocket implements DatagramReceiver, Flushable {
     this.loop.drain();
   }
 
+  /** Listens, though nobody is on it: what comes is told to the engine, and goes no further. */
+  watch(): void {
+    this.#isWatched = true;
+    this.#listen();
+  }
+
+  unwatch(): void {
+    this.#isWatched = false;
+    this.releaseIfIdle();
+  }
+
   /** Lets go of the component; with the last one, and no guard, of the socket as well. */
   detach(component: Component): void {
     if (!this.#consumers.delete(component)) return;
-    // Not where it has moved to another socket already.
-    if (component.port === this.port) component.detach(this.loop.nowMs());
+    component.removePort(this.port, this.loop.nowMs());
     this.#findOnly();
     this.loop.epoch++;
     this.releaseIfIdle();
@@ -289,7 +316,7 @@ export class SharedSocket implements DatagramReceiver, Flushable {
     this.#consumers.clear();
     this.#findOnly();
     this.#release();
-    for (const consumer of consumers) consumer.onSocketClosed();
+    for (const consumer of consumers) consumer.onSocketClosed(this.port);
   }
 
   #findOnly(): void {
@@ -313,7 +340,7 @@ export class SharedSocket implements DatagramReceiver, Flushable {
 
   /** Without anybody on it the socket is none of ours: the engine's port is closed. */
   releaseIfIdle(): void {
-    if (this.#consumers.size > 0 || this.#isClosed) return;
+    if (this.#consumers.size > 0 || this.#isWatched || this.#isClosed) return;
     this.#isClosed = true;
     this.#release();
   }

@@ -42,6 +42,10 @@ export class FakeComponent {
     this.port = undefined;
   }
 
+  removePort(port: Port): void {
+    if (this.port === port) this.detach();
+  }
+
   handleLocalChange(): void {
     this.localChanges++;
   }

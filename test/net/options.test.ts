@@ -15,7 +15,7 @@ function refusal(call: () => unknown): string {
 
 describe('net: options', () => {
   const latchkeyOptions: [string, unknown, RegExp][] = [
-    ['policy', 'strict', /"policy" accepts 'require', 'prefer', 'legacy'; it is 'strict'/],
+    ['policy', 'strict', /"policy" accepts 'require', 'prefer', 'legacy', 'blind'; it is 'strict'/],
     ['policy', 7, /it is 7/],
     ['suites', [], /"suites" accepts a list of one or more of HMAC-SHA-256, AES-256/],
     ['suites', ['AES-128'], /"suites"/],

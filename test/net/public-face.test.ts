@@ -29,7 +29,7 @@ describe('net: public face', () => {
       latchkey: [] as Missing<
         Latchkey,
         | ('sessions' | 'counters' | 'sdpLimits' | 'createSession' | 'createSocket' | 'close')
-        | ('keyFetches' | 'missingKeys' | 'fetchKeys')
+        | ('keyFetches' | 'missingKeys' | 'fetchKeys' | 'canary')
       >[],
       session: [] as Extract<keyof Session, 'onEnd'>[],
       port: [] as Missing<MediaPort, PortNames>[],

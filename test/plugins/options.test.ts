@@ -32,7 +32,7 @@ const TABLE: readonly Row[] = [
     (options) => latchSip(sip, latchkey, options),
     { policy: 'require', role: 'prover', ringingMs: 0, shownRanges: ['192.0.2.0/24'], limits: {} },
     [{ polcy: 'require' }, /latchSip has no option "polcy": it has role, policy/],
-    [{ policy: 'strict' }, /"policy" accepts 'require', 'prefer', 'legacy'; it is 'strict'/],
+    [{ policy: 'strict' }, /"policy" accepts 'require', 'prefer', 'legacy', 'blind'; it is 'strict'/],
     [{ role: 'client' }, /"role" accepts 'verifier', 'prover'; it is 'client'/],
     [{ ringingMs: '5' }, /"ringingMs"/],
     [{ maxSilenceMs: -1 }, /"maxSilenceMs"/],

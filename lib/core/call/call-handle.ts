@@ -85,11 +85,12 @@ export interface CallHandle extends CallPlace {
   shown(address: string): void;
 
   /**
-   * What became of a question that the signalling put in the dialog.
+   * What became of a question that the signalling put in the dialog: whether the peer is there; or with `media`, the one that the event
+   * `question` asked for, of that transport. What the peer answered is agreed on first.
    * @throws LatchkeyError LATCHKEY_OPTION for another outcome
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
-  asked(outcome: QuestionOutcome, nowMs: number): void;
+  asked(outcome: QuestionOutcome, nowMs: number, media?: number): void;
 
   /** Forgets keys, words and paths at once (protocol.md 5.10). Idempotent. */
   close(nowMs: number): void;

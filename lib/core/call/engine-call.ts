@@ -1,6 +1,6 @@
 // One call with one peer, as it runs: its components, what protects each, what they count, and what the signalling tells of
 // the peer. It takes agreements and carries them out; it reads no SDP and answers nobody.
-import { encodeBase64url } from '../../wire/index.js';
+import { encodeBase64url, type SdpMedia } from '../../wire/index.js';
 import type { AskedQuestion, PeerTransport, QuestionOutcome, Signalling } from '../call-place.js';
 import type { Policy, Role } from '../context.js';
 import { addCounters, createCounters, type Counters } from '../counters.js';
@@ -143,10 +143,11 @@ export class EngineCall implements CallHandle {
     this.#tellComponents();
   }
 
-  asked(outcome: QuestionOutcome, nowMs: number): void {
+  asked(outcome: QuestionOutcome, nowMs: number, media?: number): void {
     this.#checkOpen();
     this.#context.nowMs = nowMs;
     this.#peer.noteQuestion(outcome, nowMs);
+    if (media !== undefined) this.#transports.get(media)?.get(1)?.handlePortAsked(outcome, nowMs);
     this.#tellComponents();
   }
 
@@ -191,6 +192,11 @@ export class EngineCall implements CallHandle {
     }
     transport.carryOut(agreement, nowMs);
     if (agreement.kind === 'none') this.#tellUnprotected(media);
+  }
+
+  /** Our answer to this section should tell another port of ours (protocol.md 8.3.8). */
+  wantsPort({ index, address, port }: Pick<SdpMedia, 'index' | 'address' | 'port'>): boolean {
+    return this.#transports.get(index)?.get(1)?.wantsPort({ address, port }) === true;
   }
 
   /** Where events of a transport as a whole are: at its first component. */

@@ -211,14 +211,25 @@ export class SdpSession {
     this.#call.confirm(nowMs);
   }
 
+  /**
+   * The transports, by the index of their section, of which our answer to the peer's pending offer is to tell another port, where we have one:
+   * the peer has moved, and who it is now is shown by its media going there (protocol.md 8.3.8).
+   */
+  get portsWanted(): readonly number[] {
+    if (this.#state !== 'have-remote-offer' || !this.#offer) return [];
+    return transportSections(this.#offer.sdp).flatMap((media) =>
+      this.#call.wantsPort(media) ? [media.index] : [],
+    );
+  }
+
   /** See `CallHandle.shown`. */
   shown(address: string): void {
     this.#call.shown(address);
   }
 
   /** See `CallHandle.asked`. */
-  asked(outcome: QuestionOutcome, nowMs: number): void {
-    this.#call.asked(outcome, nowMs);
+  asked(outcome: QuestionOutcome, nowMs: number, media?: number): void {
+    this.#call.asked(outcome, nowMs, media);
   }
 
   /** For another answer to our pending offer, with its own peer tag, keys and paths (protocol.md 2). */

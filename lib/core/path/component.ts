@@ -9,7 +9,7 @@ import {
   type PacketClass,
   type TransportAddress,
 } from '../../wire/index.js';
-import type { CallPlace } from '../call-place.js';
+import type { CallPlace, QuestionOutcome } from '../call-place.js';
 import type { Context } from '../context.js';
 import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
@@ -454,6 +454,18 @@ export class Component implements VerifierHost, ProverHost {
   handleConfirmed(nowMs: number): void {
     if (this.component === 1) this.#unheard.noteConfirmed(this.counters.sent, nowMs);
     this.context.wake(this);
+  }
+
+  /** What became of the port question of this transport (protocol.md 8.3.6). */
+  handlePortAsked(outcome: QuestionOutcome, nowMs: number): void {
+    this.context.nowMs = nowMs;
+    void outcome;
+    this.context.wake(this);
+  }
+
+  /** The peer says that it has moved, to there: its media should be heard at another port (protocol.md 8.3.8). */
+  wantsPort(signalled: TransportAddress): boolean {
+    return this.ports.length === 0 && signalled.port === 0;
   }
 
   handleTimeout(nowMs: number): void {

@@ -57,6 +57,9 @@ export class Port<Owner> {
   /** Components that have heard an SSRC: who did so first, and has not paused for too long, before those who did later. */
   readonly #bySsrc = new Map<number, Map<Owner, SsrcHearer>>();
 
+  /** When a datagram last came that nobody here has told the port to; -Infinity before the first (protocol.md 8.3.2). */
+  hitMs = -Infinity;
+
   constructor(readonly local: TransportAddress) {}
 
   route(address: string, port: number): Route<Owner> | undefined {

@@ -81,10 +81,12 @@ export class GuardLayer implements Feed {
     this.socket.connect(port, address);
   }
 
-  attach(component: Component, consumer: Consumer): void {
+  attach(component: Component, consumer: Consumer): SharedSocket {
     this.#destinations.add(component);
     try {
-      this.sockets.of(this.socket).attach(component, consumer);
+      const shared = this.sockets.of(this.socket);
+      shared.attach(component, consumer);
+      return shared;
     } catch (error) {
       this.#destinations.delete(component);
       throw error;
@@ -93,7 +95,6 @@ export class GuardLayer implements Feed {
 
   detach(component: Component): void {
     this.#destinations.delete(component);
-    this.#shared?.detach(component);
   }
 
   /** Gives an accepted packet to the application's listeners; what they throw is theirs, as without a guard. */
@@ -217,7 +218,7 @@ export class GuardLayer implements Feed {
   }
 
   #forward(component: Component, message: Uint8Array, callback: DgramCallback | undefined): void {
-    const shared = this.#shared;
+    const shared = this.sockets.at(component.port);
     const payload = this.sockets.loop.payload(component, message);
     const destination = payload && shared && this.sockets.loop.destination(component, payload);
     if (shared === undefined || payload === undefined || destination === undefined) {
@@ -226,7 +227,15 @@ export class GuardLayer implements Feed {
       return;
     }
     const address = shared.addresses.sent(destination.address, destination.port);
-    if (!this.#pass(payload, destination.port, address, callback)) countRefused(component.counters);
+    if (shared === this.#shared) {
+      if (!this.#pass(payload, destination.port, address, callback)) countRefused(component.counters);
+      return;
+    }
+    const onSent: SendCallback = (error) => {
+      if (error) countRefused(component.counters);
+      callback?.(error ?? null, message.byteLength);
+    };
+    if (!shared.transmit(payload, destination, onSent)) countRefused(component.counters);
   }
 
   /** Names are looked up as dgram would; then the address must be a stream's. */

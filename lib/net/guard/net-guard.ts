@@ -1,13 +1,15 @@
 // A stream's hold on a guarded socket: what `session.guard(socket)` gives. The work is the layer's; this counts
 // who still wants it.
 import type { RemoteInfo, Socket } from 'node:dgram';
-import type { Component } from '../../core/index.js';
+import type { Component, Port } from '../../core/index.js';
 import { snapshotOf } from '../counters.js';
 import type { CountersSnapshot } from '../counters.js';
-import type { DatagramSource } from '../datagram-socket.js';
+import type { BindableSocket, DatagramSource } from '../datagram-socket.js';
 import type { Guard } from './guard.js';
 import type { GuardLayer } from './guard-layer.js';
 import type { Consumer } from '../consumer.js';
+import { StreamSockets } from '../stream-sockets.js';
+import type { TransportAddress } from '../../wire/index.js';
 
 export interface GuardSite {
   readonly media: number;
@@ -21,6 +23,7 @@ export class NetGuard implements Guard, Consumer {
   readonly media: number;
   readonly component: 1 | 2;
   readonly #site: GuardSite;
+  readonly #sockets: StreamSockets;
   #holds = 1;
   #isAttached = true;
 
@@ -30,7 +33,7 @@ export class NetGuard implements Guard, Consumer {
     this.#site = site;
     site.layer.hold();
     try {
-      site.layer.attach(site.core, this);
+      this.#sockets = new StreamSockets(site.core, this, site.layer.attach(site.core, this));
     } catch (error) {
       site.layer.release();
       throw error;
@@ -67,13 +70,24 @@ export class NetGuard implements Guard, Consumer {
     return this.#site.layer.pass(this.#site.core, bytes, source as RemoteInfo);
   }
 
-  onSocketClosed(): void {
-    this.#detach();
+  /** For the session: what comes at this socket too is heard at the guarded one, and goes out where the peer was heard. */
+  listen(socket: BindableSocket): void {
+    this.#sockets.join(this.#site.layer.sockets.of(socket));
+  }
+
+  /** For the session: it listens here no more. */
+  onReleased(local: TransportAddress): void {
+    this.#sockets.release(local);
+  }
+
+  onSocketClosed(port: Port): void {
+    if (!this.#sockets.forget(port)) this.#detach();
   }
 
   #detach(): void {
     if (!this.#isAttached) return;
     this.#isAttached = false;
     this.#site.layer.detach(this.#site.core);
+    this.#sockets.detach();
   }
 }
