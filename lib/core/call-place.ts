@@ -1,6 +1,9 @@
 // What a path may know of the call that it belongs to: its names, and what the signalling has told of the peer. It tells one thing
 // only, that media has shown an address; the call itself stays out of its reach.
 
+import type { Policy } from './context.js';
+import type { CallQuestions } from './route/question-budget.js';
+
 /** What the hop is that carries the descriptions: secrets go over `clear` only where the owner allowed it by name. */
 export type Signalling = 'encrypted' | 'loopback' | 'clear';
 
@@ -30,6 +33,7 @@ export interface CallPlace {
   /** A prover chose its peer itself, so nobody aims it (protocol.md 5.7). */
   readonly role: 'verifier' | 'prover';
   readonly signalling: Signalling;
+  readonly policy: Policy;
   /** Our own address as this peer was told it, for protocol.md 5.7. */
   readonly advertised: string | undefined;
   /** The IP address that the peer's last description came from; undefined where nobody told. */
@@ -39,6 +43,10 @@ export interface CallPlace {
   readonly isConfirmed: boolean;
   /** What became of the last question in the dialog. */
   readonly lastQuestion: AskedQuestion | undefined;
+  /** Port questions that were put to the peer, and those that may be. */
+  readonly questions: CallQuestions;
+  /** The owner names the IP address as home. */
+  isOwnersHome(address: string): boolean;
   /** Somebody receives at this IP address: protocol.md 8. */
   isShown(address: string): boolean;
   /** A report of the peer's from this IP address repeats what went only there (protocol.md 8.2.4). */

@@ -4,6 +4,8 @@ import type { Crypto, Random } from './crypto.js';
 import type { LatchEvent } from './events.js';
 import type { Suite } from './suite.js';
 import type { OwnSockets } from './own-sockets.js';
+import type { ProcessQuestions } from './route/question-budget.js';
+import type { Suspects } from './route/suspects.js';
 import type { SdpLimits } from '../wire/index.js';
 
 /** What a verifier does with a peer that does not speak latch: protocol.md 7. */
@@ -32,6 +34,10 @@ export interface EngineOptions {
   readonly findKey: FindKey;
   /** Of a description, the peer's and ours. */
   readonly sdpLimits: SdpLimits;
+  /** IP addresses that the owner names as home, wherever the signalling comes from (protocol.md 8). */
+  readonly isHome: (address: string) => boolean;
+  /** Peers without a key that send from another port than they listen at (protocol.md 8.3.9). */
+  readonly isAsymmetric: boolean;
 }
 
 export interface Context {
@@ -40,6 +46,10 @@ export interface Context {
   readonly random: Random;
   /** Counts what belongs to no session, and what belonged to sessions that are closed. */
   readonly residue: Counters;
+  /** Who has sent to ports that nobody told it of. */
+  readonly suspects: Suspects;
+  /** Port questions of all calls. */
+  readonly questions: ProcessQuestions;
   /** Where this process listens, and as what its peers were told of it. */
   readonly ownSockets: OwnSockets;
   nowMs: number;

@@ -23,6 +23,8 @@ import type { SrtpCrypto } from '../srtp/index.js';
 import type { Crypto, Random } from './crypto.js';
 import { LatchkeyError } from './errors.js';
 import { OwnSockets } from './own-sockets.js';
+import { ProcessQuestions } from './route/question-budget.js';
+import { Suspects } from './route/suspects.js';
 import { isDefaultDirectTarget, TargetBounds } from './route/target-bounds.js';
 import type { LatchEvent } from './events.js';
 import { readSsrc } from './route/heard-ssrcs.js';
@@ -56,6 +58,8 @@ const DEFAULTS: EngineOptions = {
   isDirectTarget: isDefaultDirectTarget,
   findKey: () => undefined,
   sdpLimits: SDP_LIMITS,
+  isHome: () => false,
+  isAsymmetric: false,
 };
 
 export class Engine {
@@ -76,6 +80,8 @@ export class Engine {
       srtpCrypto,
       targetBounds: new TargetBounds(),
       ownSockets: new OwnSockets(),
+      suspects: new Suspects(),
+      questions: new ProcessQuestions(),
       residue: createCounters(),
       nowMs: 0,
       transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
@@ -157,15 +163,18 @@ export class Engine {
     const ip = normaliseIp(address);
     this.#context.nowMs = nowMs;
     if (kind === 'stun') {
+      if (!port.isTold) this.#noteHit(port, bytes, kind, { address: ip, port: remotePort });
       this.#handleStun(bytes, { port, remote: { address: ip, port: remotePort } });
       return undefined;
     }
+    if (!port.isTold) this.#noteHit(port, bytes, kind, { address: ip, port: remotePort });
     const route = port.route(ip, remotePort);
     if (
       route &&
       nowMs <= route.untilMs &&
       (route.isProven ||
-        (!this.#context.ownSockets.has(ip, remotePort) &&
+        (!route.owner.isJudging &&
+          !this.#context.ownSockets.has(ip, remotePort) &&
           this.#isForUnproven(route, bytes, kind, { port, remote: { address: ip, port: remotePort } })))
     ) {
       const isInUse = route.untilMs === Infinity;
@@ -225,6 +234,13 @@ export class Engine {
     return this.#agenda.nextMs();
   }
 
+  /** Nobody has told the sender of this port (protocol.md 8.3.2). */
+  #noteHit(port: ComponentPort, bytes: Uint8Array, kind: PacketClass, source: TransportAddress): void {
+    const { suspects, nowMs } = this.#context;
+    port.hitMs = nowMs;
+    suspects.noteHit(port.local, source, readSsrc(bytes, kind), nowMs);
+  }
+
   #openCall(options: CallOptions): EngineCall {
     const call = new EngineCall(options, this.#context, () => this.#calls.delete(call));
     this.#calls.add(call);
@@ -280,7 +296,9 @@ export class Engine {
     { port, remote }: ComponentPath,
   ): Component | undefined {
     const { nowMs } = this.#context;
-    return port.seekers.find(ssrc, remote, (seeker) => seeker.isAuthentic(bytes, kind, nowMs));
+    return port.seekers.find(ssrc, remote, (seeker) =>
+      seeker.isSought(bytes, kind, { port, remote }, nowMs),
+    );
   }
 
   /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */

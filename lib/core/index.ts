@@ -3,6 +3,7 @@
 export type {
   Agreement,
   ClosedAgreement,
+  EvidenceAgreement,
   IceAgreement,
   LatchAgreement,
   LegacyAgreement,

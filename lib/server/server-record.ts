@@ -34,7 +34,7 @@ export class ServerRecord {
   /** Sessions by that. */
   readonly #protections: Record<Settled, number> = {
     ...{ latch: 0, ice: 0, srtp: 0, direct: 0 },
-    ...{ legacy: 0, none: 0 },
+    ...{ evidence: 0, legacy: 0, none: 0 },
   };
   #rangeFull = 0;
   /** By where they happened: a short list, so that an attack costs no memory. */

@@ -24,10 +24,10 @@ const addressOf = (at: number): TransportAddress => ({ address: `198.51.100.${at
 function askedOf(all: readonly SrtpBench[]): number[] {
   const asked: number[] = [];
   for (const [at, { component }] of all.entries()) {
-    const isAuthentic = component.isAuthentic.bind(component);
-    component.isAuthentic = (...args) => {
+    const isSought = component.isSought.bind(component);
+    component.isSought = (...args) => {
       asked.push(at);
-      return isAuthentic(...args);
+      return isSought(...args);
     };
   }
   return asked;

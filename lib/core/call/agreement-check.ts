@@ -7,7 +7,7 @@ import { NAMED_KEY_BYTES, SECRET_BYTES, WORD_BYTES, type LatchHalf } from '../pr
 import type { IceHalf } from '../proof/ice-generation.js';
 import { isSuite } from '../suite.js';
 import { checkSrtpTerms, type SrtpTerms } from '../proof/srtp-terms.js';
-import type { Agreement, IceAgreement, LatchAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
+import type { Agreement, EvidenceAgreement, IceAgreement, LatchAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
 
 /** What of the call decides. */
 export interface AgreeingCall {
@@ -34,9 +34,12 @@ export function checkAgreement(agreement: Agreement, call: AgreeingCall): void {
     case 'none':
       if (call.policy === 'require') refuse('the policy "require" allows no agreement of kind "none"');
       return checkMedia(agreement, call);
+    case 'evidence':
+      checkEvidence(agreement, call);
+      return checkMedia(agreement, call);
     case 'legacy':
       // Blind latching is for those who asked for it by name (protocol.md 7).
-      if (call.policy !== 'legacy') refuse(`the policy "${call.policy}" allows none of kind "legacy"`);
+      if (call.policy !== 'blind') refuse(`the policy "${call.policy}" allows none of kind "legacy"`);
       if (!agreement.payloadTypes.every((type) => isWhole(type, 0, 127)))
         refuse('payloadTypes has numbers from 0 to 127');
       return checkMedia(agreement, call);
@@ -93,6 +96,18 @@ function checkSrtpKeys(terms: SrtpTerms, { isSecure, hasSrtp }: AgreeingCall): v
   // Whoever read the key on the way could prove any address with it, and hear the call (protocol.md 8.2).
   if (!isSecure) refuse('srtp is agreed on over encrypted signalling or loopback only');
   checkSrtpTerms(terms);
+}
+
+function checkEvidence(agreement: EvidenceAgreement, { role, policy }: AgreeingCall): void {
+  if (role !== 'verifier') refuse('evidence is for a verifier: a prover chose its peer itself (protocol.md 6)');
+  if (policy === 'require') refuse('the policy "require" allows no agreement of kind "evidence"');
+  if (agreement.srtp) refuse('evidence is for peers without keys of SRTP');
+  const { payloadTypes = [], eventTypes = [], ssrcs = [], clockRates = {} } = agreement;
+  if (![...payloadTypes, ...eventTypes].every((type) => isWhole(type, 0, 127)))
+    refuse('payloadTypes and eventTypes have numbers from 0 to 127');
+  if (!ssrcs.every((ssrc) => isWhole(ssrc, 0, 2 ** 32 - 1))) refuse('ssrcs has whole numbers of 32 bits');
+  if (!Object.values(clockRates).every((rate) => isWhole(rate, 1, 2 ** 31)))
+    refuse('clockRates has whole numbers of Hz');
 }
 
 /** The lengths of RFC 8839 section 5.4. */

@@ -52,12 +52,28 @@ export interface SrtpAgreement extends MediaTerms, SrtpTerms {
   readonly ssrcs?: readonly number[] | undefined;
 }
 
+/**
+ * No key at all; for verifiers only (protocol.md 8.3). What is known of the peer's packets is what its stream is told by: the more of it there is, the
+ * less another can be taken for it.
+ */
+export interface EvidenceAgreement extends MediaTerms {
+  readonly kind: 'evidence';
+  /** Of either description; left out: any. */
+  readonly payloadTypes?: readonly number[] | undefined;
+  /** Clock rates in Hz by payload type, where they are known. */
+  readonly clockRates?: Readonly<Record<number, number>> | undefined;
+  /** The payload types of telephone events (RFC 4733). */
+  readonly eventTypes?: readonly number[] | undefined;
+  /** The SSRCs that the peer announces (RFC 5576). */
+  readonly ssrcs?: readonly number[] | undefined;
+}
+
 /** Nothing proves anything: media goes to `remote`, and is taken from there (protocol.md 7). */
 export interface NoneAgreement extends MediaTerms {
   readonly kind: 'none';
 }
 
-/** Blind latching, to the first source of RTP with one of these payload types; under the policy `legacy` only. */
+/** Blind latching, to the first source of RTP with one of these payload types; under the policy `blind` only. */
 export interface LegacyAgreement extends MediaTerms {
   readonly kind: 'legacy';
   readonly payloadTypes: readonly number[];
@@ -69,7 +85,13 @@ export interface ClosedAgreement {
 }
 
 export type Agreement =
-  LatchAgreement | IceAgreement | SrtpAgreement | NoneAgreement | LegacyAgreement | ClosedAgreement;
+  | LatchAgreement
+  | IceAgreement
+  | SrtpAgreement
+  | EvidenceAgreement
+  | NoneAgreement
+  | LegacyAgreement
+  | ClosedAgreement;
 
 /** Agreements under which media may flow. */
 export type OpenAgreement = Exclude<Agreement, ClosedAgreement>;
@@ -81,6 +103,7 @@ export function srtpTermsOf(agreement: Agreement): SrtpTerms | undefined {
       return agreement;
     case 'latch':
     case 'ice':
+    case 'evidence':
     case 'none':
     case 'legacy':
       return agreement.srtp;

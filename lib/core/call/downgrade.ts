@@ -15,6 +15,7 @@ const RANKS: Readonly<Record<Agreement['kind'], number>> = {
   latch: 3,
   ice: 2,
   srtp: 1,
+  evidence: 0,
   legacy: 0,
   none: 0,
   closed: 0,

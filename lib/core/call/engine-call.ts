@@ -13,6 +13,7 @@ import type { Agreement } from './agreement.js';
 import { checkAgreement } from './agreement-check.js';
 import { bestOf, lostBetween, standingOf, type Lost } from './downgrade.js';
 import type { CallHandle, CallOptions, CallProtection, StreamStatus } from './call-handle.js';
+import { CallQuestions } from '../route/question-budget.js';
 import { PeerFacts, type PeerSource } from './peer-facts.js';
 import { Transport } from './transport.js';
 
@@ -26,6 +27,7 @@ export class EngineCall implements CallHandle {
   advertised: string | undefined;
   readonly #transports = new Map<number, Transport>();
   readonly #peer = new PeerFacts();
+  readonly questions: CallQuestions;
   #isClosed = false;
   #hasToldUnprotected = false;
 
@@ -36,6 +38,7 @@ export class EngineCall implements CallHandle {
   constructor(options: CallOptions, context: ComponentContext, onClose: () => void) {
     this.#context = context;
     this.#onClose = onClose;
+    this.questions = new CallQuestions(context.questions);
     this.id = encodeBase64url(randomBytes(context.random, 9));
     this.call = options.call ?? this.id;
     this.role = options.role ?? 'verifier';
@@ -65,7 +68,7 @@ export class EngineCall implements CallHandle {
   get protection(): CallProtection {
     if (this.#isClosed) return 'closed';
     const streams = this.streams.filter((stream) => stream.protection !== 'closed');
-    const kinds = ['none', 'legacy', 'srtp', 'ice'] as const;
+    const kinds = ['none', 'legacy', 'evidence', 'srtp', 'ice'] as const;
     const least = kinds.find((kind) => streams.some((stream) => stream.protection === kind));
     if (least) return least;
     if (streams.length === 0) return 'pending';
@@ -120,7 +123,11 @@ export class EngineCall implements CallHandle {
   }
 
   isShown(address: string): boolean {
-    return this.#peer.isShown(address);
+    return this.#peer.isShown(address) || this.isOwnersHome(address);
+  }
+
+  isOwnersHome(address: string): boolean {
+    return this.#context.options.isHome(address);
   }
 
   peer(source: PeerSource): void {
@@ -132,8 +139,9 @@ export class EngineCall implements CallHandle {
   confirm(nowMs = this.#context.nowMs): void {
     this.#checkOpen();
     this.#context.nowMs = nowMs;
-    if (!this.#peer.isConfirmed) for (const component of this.components) component.handleConfirmed(nowMs);
+    const isFirst = !this.#peer.isConfirmed;
     this.#peer.isConfirmed = true;
+    if (isFirst) for (const component of this.components) component.handleConfirmed(nowMs);
     this.#tellComponents();
   }
 
@@ -191,7 +199,7 @@ export class EngineCall implements CallHandle {
       if (lost) this.#emitDowngrade(media, agreement.kind, lost);
     }
     transport.carryOut(agreement, nowMs);
-    if (agreement.kind === 'none') this.#tellUnprotected(media);
+    if (agreement.kind === 'none' || agreement.kind === 'evidence') this.#tellUnprotected(media);
   }
 
   /** Our answer to this section should tell another port of ours (protocol.md 8.3.8). */

@@ -12,7 +12,7 @@ import type { Protection } from '../proof/protection.js';
 import type { Secret } from '../proof/secret.js';
 import { OwnSenders } from '../proof/own-senders.js';
 import { SrtpKeys } from '../proof/srtp-keys.js';
-import type { Agreement, IceAgreement, LegacyAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
+import type { Agreement, EvidenceAgreement, IceAgreement, LegacyAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
 import { srtpTermsOf } from './agreement.js';
 import type { SrtpKey, SrtpTerms } from '../proof/srtp-terms.js';
 import { standingOf, type Standing } from './downgrade.js';
@@ -63,7 +63,10 @@ export class Transport {
     if (!component) {
       component = new Component(this.place, this.media, id, this.context, () => this.#forgetFormer());
       this.#components.set(id, component);
-      if (this.#awaited) component.awaitAnswer(this.#awaited.tag);
+      if (this.#awaited) {
+        component.awaitAnswer(this.#awaited.tag);
+        component.handleTold();
+      }
     }
     return component;
   }
@@ -76,7 +79,10 @@ export class Transport {
   /** An offer of ours is out: hellos that name its tag are kept until the agreement comes (protocol.md 4). */
   awaitAnswer(ownTag: string | undefined): void {
     this.#awaited = { tag: ownTag };
-    for (const component of this.#components.values()) component.awaitAnswer(ownTag);
+    for (const component of this.#components.values()) {
+      component.awaitAnswer(ownTag);
+      component.handleTold();
+    }
   }
 
   endWait(): void {
@@ -99,6 +105,10 @@ export class Transport {
         this.#judgeBySrtp(agreement, nowMs);
         this.#forgetLatch();
         this.#forgetIce();
+        break;
+      case 'evidence':
+        this.#tellByEvidence(agreement, nowMs);
+        this.#forgetGenerations();
         break;
       case 'none':
         this.#protect({ kind: 'none' }, agreement, nowMs);
@@ -174,6 +184,19 @@ export class Transport {
     if (srtpCrypto && this.#ownSenders) this.#srtp ??= new SrtpKeys(crypto, srtpCrypto, this.#ownSenders);
     this.#srtp?.agree(terms);
     return this.#srtp;
+  }
+
+  #tellByEvidence(agreement: EvidenceAgreement, nowMs: number): void {
+    const { payloadTypes, clockRates = {}, eventTypes = [], ssrcs = [] } = agreement;
+    const terms = {
+      payloadTypes: payloadTypes && new Set(payloadTypes),
+      clockRates: new Map(Object.entries(clockRates).map(([type, rate]) => [Number(type), rate])),
+      eventTypes: new Set(eventTypes),
+      ssrcs: new Set(ssrcs),
+      latchesBlindly: this.place.policy === 'legacy',
+    };
+    this.component(1).besides(agreement.rtcp ? this.component(2) : undefined);
+    this.#protect({ kind: 'evidence', terms }, agreement, nowMs);
   }
 
   #latchBlindly(agreement: LegacyAgreement, nowMs: number): void {

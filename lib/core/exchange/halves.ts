@@ -127,6 +127,7 @@ export class Halves {
         this.#peerIce = agreement.peer;
         break;
       case 'srtp':
+      case 'evidence':
       case 'none':
       case 'legacy':
       case 'closed':

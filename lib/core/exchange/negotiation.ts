@@ -8,7 +8,7 @@ import {
   type SdpMedia,
   type TransportAddress,
 } from '../../wire/index.js';
-import type { MediaTerms, OpenAgreement, SrtpAgreement } from '../call/agreement.js';
+import type { EvidenceAgreement, MediaTerms, OpenAgreement, SrtpAgreement } from '../call/agreement.js';
 import type { Context, EngineOptions } from '../context.js';
 import {
   chooseSuite,
@@ -131,6 +131,7 @@ export function answerLines(
     case 'ice':
       return [...lines, ...iceLines(agreement.own, local, rtcp.port), ...rtcpLines(rtcp)];
     case 'srtp':
+    case 'evidence':
     case 'none':
     case 'legacy':
       return lines;
@@ -156,7 +157,8 @@ export function planExchange(
     const fault = latch && latchFault(stance, context, halves, latch);
     const keys = agreeOnKeys(stance, context, halves, { local, remote });
     const ssrcs = ssrcsOf(theirs, index);
-    const terms = agreeOn(stance, context, halves, { local, remote, fault, keys, ssrcs });
+    const stream = streamTermsOf(ours, theirs, index);
+    const terms = agreeOn(stance, context, halves, { local, remote, fault, keys, ssrcs, stream });
     const rtcp = rtcpOf(stance, local, remote, terms.kind);
     const agreement = { ...terms, ...mediaTerms(local, remote, rtcp), advertised };
     const isKeyed = keys !== undefined || local.hasCryptoLine;
@@ -180,19 +182,24 @@ interface Section {
   readonly keys: AgreedKeys | undefined;
   /** Those that the peer announces for the transport. */
   readonly ssrcs: readonly number[];
+  /** What both say of its packets. */
+  readonly stream: AgreedStream;
 }
+
+type AgreedStream = Pick<EvidenceAgreement, 'payloadTypes' | 'clockRates' | 'eventTypes'>;
 
 /** What protects a section, without what is said of the media itself. */
 type Terms =
   | ({ readonly kind: 'latch' } & LatchTerms & Pick<MediaTerms, 'srtp'>)
   | ({ readonly kind: 'ice' } & IceTerms & Pick<MediaTerms, 'srtp'>)
   | ({ readonly kind: 'srtp' } & Omit<SrtpAgreement, keyof MediaTerms>)
+  | ({ readonly kind: 'evidence' } & Omit<EvidenceAgreement, keyof MediaTerms>)
   | ({ readonly kind: 'none' } & Pick<MediaTerms, 'srtp'>)
   | { readonly kind: 'legacy'; readonly payloadTypes: readonly number[] };
 
 /** The best that both have: latch, ICE, SRTP, then what the policy has for a peer with none of them (protocol.md 7, 8). */
 function agreeOn(stance: Stance, context: Context, halves: Halves, section: Section): Terms {
-  const { local, remote, fault, keys, ssrcs } = section;
+  const { local, remote, fault, keys, ssrcs, stream } = section;
   // Where latch or ICE says where the peer is, SRTP is still what its packets are: ours to protect, if the keys are ours.
   const srtp = keys?.terms.own && keys.terms;
   const latch = fault === undefined ? agreeOnLatch(stance, context, halves, remote) : undefined;
@@ -200,8 +207,10 @@ function agreeOn(stance: Stance, context: Context, halves: Halves, section: Sect
   const ice = fault === undefined && !local.ice ? agreeOnIce(stance, context, halves, remote) : undefined;
   if (ice) return { kind: 'ice', ...ice, srtp };
   if (keys && stance.isVerifier) return { kind: 'srtp', ...keys.terms, ssrcs };
-  if (stance.policy !== 'legacy' || srtp) return { kind: 'none', srtp };
-  return { kind: 'legacy', payloadTypes: payloadTypesOf(local) };
+  // Data that is not RTP has no stream that could be told from another's: it goes to the address in the description alone.
+  if (!stance.isVerifier || srtp || !isRtp(local)) return { kind: 'none', srtp };
+  if (stance.policy === 'blind') return { kind: 'legacy', payloadTypes: payloadTypesOf(local) };
+  return { kind: 'evidence', ...stream, ssrcs };
 }
 
 /** What we have offered stands; an answer of ours says more than the application has written to a peer with ICE only. */
@@ -225,6 +234,20 @@ function mediaTerms(local: SdpMedia, remote: SdpMedia, { hasMux, port }: RtcpTer
 
 function ssrcsOf({ media }: Sdp, transport: number): readonly number[] {
   return media.flatMap((section) => (section.transport === transport ? section.ssrcs : []));
+}
+
+/** Of all sections of the transport, in both descriptions. */
+function streamTermsOf(ours: Sdp, theirs: Sdp, transport: number): AgreedStream {
+  const sections = [ours, theirs].flatMap(({ media }) => media.filter((one) => one.transport === transport));
+  const clockRates: Record<number, number> = {};
+  const eventTypes: number[] = [];
+  for (const { rtpmaps } of sections)
+    for (const [type, map] of rtpmaps) {
+      const [encoding, rate] = map.split('/');
+      if (Number(rate) > 0) clockRates[type] = Number(rate);
+      if (encoding?.toLowerCase() === 'telephone-event') eventTypes.push(type);
+    }
+  return { payloadTypes: sections.flatMap(payloadTypesOf), clockRates, eventTypes };
 }
 
 /** The address as a place to send to: not where a hold (0.0.0.0), port 0 or a host name says nothing of the kind. */

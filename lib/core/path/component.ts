@@ -18,7 +18,7 @@ import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
 import { schemeOf } from '../proof/scheme-of.js';
 import { LatchkeyError } from '../errors.js';
 import { endOf, type ComponentId } from '../events.js';
-import { HeardSsrcs } from '../route/heard-ssrcs.js';
+import { HeardSsrcs, readSsrc } from '../route/heard-ssrcs.js';
 import type { Protection } from '../proof/protection.js';
 import type { SrtpKeys } from '../proof/srtp-keys.js';
 import { KeptHellos } from './kept-hellos.js';
@@ -30,6 +30,9 @@ import { ProverPair } from './prover-pair.js';
 import { PortSharing } from './port-sharing.js';
 import { ToldSockets } from '../route/told-sockets.js';
 import { SrtpSide } from './srtp-side.js';
+import type { EvidenceEvent } from './evidence-host.js';
+import { EvidenceSide } from './evidence-side.js';
+import type { RtpBeside } from '../proof/evidence-terms.js';
 import type { SrtpEvent } from './srtp-host.js';
 import { UnprovenRoute } from './unproven-route.js';
 import type { ProverEvent, ProverHost } from './prover.js';
@@ -85,6 +88,11 @@ export class Component implements VerifierHost, ProverHost {
   #heard = new HeardSsrcs<Component>(this);
   readonly #unheard = new UnheardWatch();
   readonly #srtp = new SrtpSide<Component>(this, this.#route);
+  readonly #evidence: EvidenceSide<Component>;
+  /** Of RTP, the RTCP on a port of its own; of that, the RTP. */
+  #beside: Component | undefined;
+  /** When a description of ours with its port first went out. */
+  toldMs = Infinity;
   /** Where to, while nothing proves an address to us, and how much. */
   readonly #unproven: UnprovenRoute<Component>;
   /** That media stops because the peer has never challenged us was told. */
@@ -103,6 +111,7 @@ export class Component implements VerifierHost, ProverHost {
     ({ crypto: this.crypto, random: this.random, targetBounds: this.targetBounds } = context);
     this.#unproven = new UnprovenRoute(this, this.#route, context);
     this.#told = new ToldSockets(context.ownSockets);
+    this.#evidence = new EvidenceSide<Component>(this, this.#route, context);
   }
 
   /** The socket that payload leaves from: that of the path in use; where none is, the one that it had first. */
@@ -116,11 +125,12 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   get kind(): Protection['kind'] {
-    return this.#protection.kind;
+    return this.#evidence.hasLatchedBlindly ? 'legacy' : this.#protection.kind;
   }
 
   /** The proven address; undefined where none is, or where nothing proves addresses. */
   get mapping(): TransportAddress | undefined {
+    if (this.#evidence.isOn) return this.#evidence.lockedAt;
     return (this.#verifier ?? this.isJudging) ? this.#route.path?.remote : undefined;
   }
 
@@ -144,7 +154,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Each packet is looked at before it is anybody's, from whichever address (protocol.md 8.2). */
   get isJudging(): boolean {
-    return this.#srtp.isOn;
+    return this.#srtp.isOn || this.#evidence.isOn;
   }
 
   /** Payload is to be protected before it is sent: `seal`, then `handleSend`. */
@@ -188,6 +198,8 @@ export class Component implements VerifierHost, ProverHost {
     this.#tags.join(port);
     this.#heard.join(port);
     this.#tellOwnSockets();
+    if (this.#ports.length === 1 || !this.#evidence.isOn) port.isTold ||= this.toldMs < Infinity;
+    else this.#evidence.handlePortAdded(port);
     this.#settle();
     this.#verifier?.handlePortAdded(nowMs);
     this.sharing.guest?.addPort(port, nowMs);
@@ -213,6 +225,7 @@ export class Component implements VerifierHost, ProverHost {
     this.sharing.guest?.detach(nowMs);
     this.#verifier?.stop();
     this.#srtp.stop();
+    this.#evidence.stop();
     this.deactivate();
     for (const port of this.#ports) this.#leave(port);
   }
@@ -221,6 +234,7 @@ export class Component implements VerifierHost, ProverHost {
   handlePeerTold(): void {
     this.#unproven.settle();
     this.#srtp.handlePeerTold();
+    this.#evidence.handlePeerTold();
     this.context.wake(this);
   }
 
@@ -262,6 +276,8 @@ export class Component implements VerifierHost, ProverHost {
       if (protection.kind === 'legacy' && before.kind !== 'legacy') this.deactivate();
     }
     this.#srtp.follow(protection, cover);
+    this.#evidence.follow(protection, hasMoved, this.component === 2 ? this.#beside?.evidence : undefined);
+    if (protection.kind !== 'closed') this.handleTold();
     this.#unproven.settle();
     this.context.wake(this);
   }
@@ -269,6 +285,7 @@ export class Component implements VerifierHost, ProverHost {
   #settle(): void {
     this.#unproven.settle();
     this.#srtp.settle();
+    this.#evidence.settle();
   }
 
   /** An offer of ours went out: hellos that name its tag are kept until the answer comes (protocol.md 4). */
@@ -370,21 +387,24 @@ export class Component implements VerifierHost, ProverHost {
     this.lastArrivedMs = nowMs;
     // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves. Nor is one heard on a path
     // that was left: that address may be another's by now (protocol.md 5.1).
-    if (isInUse && (this.#verifier ?? this.isJudging)) this.#heard.note(bytes, kind, this.#ports, nowMs);
+    if (isInUse && (this.#verifier ?? this.#srtp.isOn)) this.#heard.note(bytes, kind, this.#ports, nowMs);
     else this.#unproven.noteTaken(bytes.length);
   }
 
   /** Payload of a peer with SRTP. True where the application has it as it came; in clear, and what was kept, goes another way. */
   handleProtected(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
     this.counters.received++;
-    const isTaken = this.#srtp.handle(bytes, kind, path, nowMs);
+    const isTaken = this.#evidence.isOn
+      ? this.#evidence.handle(bytes, kind, path, nowMs)
+      : this.#srtp.handle(bytes, kind, path, nowMs);
     this.context.wake(this);
     if (this.#unheard.noteRefused(this.counters.delivered, true, nowMs)) this.#tellUnheard(endsOf(path));
     return isTaken;
   }
 
-  /** Whether the packet is of the peer with SRTP that this component waits for (protocol.md 8.2.7). */
-  isAuthentic(bytes: Uint8Array, kind: PacketClass, nowMs: number): boolean {
+  /** Whether the packet is of the peer that this component waits for on a port of many calls (protocol.md 8.2.7, 8.3.10). */
+  isSought(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
+    if (this.#evidence.isOn) return this.#evidence.isSought(readSsrc(bytes, kind), path);
     return this.#srtp.isAuthentic(bytes, kind, nowMs);
   }
 
@@ -424,6 +444,7 @@ export class Component implements VerifierHost, ProverHost {
   handleSend(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
     const { guest } = this.sharing;
     if (guest && classifyPacket(bytes) === 'rtcp') return guest.handleSend(bytes, nowMs);
+    if (this.#evidence.isOn) return this.#sendByEvidence(bytes, nowMs);
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
     if (!isProven && !this.#maySendUnproven(bytes.length, nowMs)) return this.drop('unproven');
@@ -433,6 +454,14 @@ export class Component implements VerifierHost, ProverHost {
     this.#verifier?.handleSend(bytes);
     this.lastSentMs = nowMs;
     return path.remote;
+  }
+
+  #sendByEvidence(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
+    const to = this.#evidence.handleSend(bytes);
+    if (typeof to === 'string') return this.drop(to);
+    this.counters.sent++;
+    this.lastSentMs = nowMs;
+    return to;
   }
 
   #maySendUnproven(sizeBytes: number, nowMs: number): boolean {
@@ -452,6 +481,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The dialog is confirmed. RTCP alone is no call without sound: its component is not asked for. */
   handleConfirmed(nowMs: number): void {
+    this.#evidence.handleConfirmed(nowMs);
     if (this.component === 1) this.#unheard.noteConfirmed(this.counters.sent, nowMs);
     this.context.wake(this);
   }
@@ -459,19 +489,20 @@ export class Component implements VerifierHost, ProverHost {
   /** What became of the port question of this transport (protocol.md 8.3.6). */
   handlePortAsked(outcome: QuestionOutcome, nowMs: number): void {
     this.context.nowMs = nowMs;
-    void outcome;
+    this.#evidence.handleAsked(outcome, nowMs);
     this.context.wake(this);
   }
 
   /** The peer says that it has moved, to there: its media should be heard at another port (protocol.md 8.3.8). */
   wantsPort(signalled: TransportAddress): boolean {
-    return this.ports.length === 0 && signalled.port === 0;
+    return this.#evidence.wantsPort(signalled);
   }
 
   handleTimeout(nowMs: number): void {
     this.#route.handleTimeout(nowMs);
     this.#verifier?.handleTimeout(nowMs);
     this.#srtp.handleTimeout(nowMs);
+    this.#evidence.handleTimeout(nowMs);
     this.provers.handleTimeout(nowMs);
     if (this.#unheard.isSilent(this.counters.sent, nowMs) && this.#isStuck) this.#tellUnheard({});
   }
@@ -493,6 +524,7 @@ export class Component implements VerifierHost, ProverHost {
     return Math.min(
       this.#verifier?.nextMs ?? Infinity,
       this.#srtp.nextMs,
+      this.#evidence.nextMs,
       this.provers.nextMs,
       this.#route.nextMs,
       this.#unheard.nextMs,
@@ -530,9 +562,48 @@ export class Component implements VerifierHost, ProverHost {
     return undefined;
   }
 
-  emit(event: VerifierEvent | ProverEvent | SrtpEvent, path: Path): void {
+  emit(event: VerifierEvent | ProverEvent | SrtpEvent | EvidenceEvent, path: Path): void {
     if ('serverSeenAs' in event && this.#verifier) this.serverSeenAs = event.serverSeenAs;
     this.context.emit({ ...this.#place, ...endsOf(path), ...event });
+  }
+
+  /** As `emit`, of the stream as a whole. */
+  tell(event: EvidenceEvent): void {
+    this.context.emit({ ...this.#place, ...event });
+  }
+
+  /** For RTCP on a port of its own: what is known of the RTP beside it. */
+  get evidence(): RtpBeside {
+    return this.#evidence;
+  }
+
+  /** RTCP has ports of its own, beside those of this RTP. */
+  besides(rtcp: Component | undefined): void {
+    this.#beside = rtcp;
+    if (rtcp) rtcp.#beside = this;
+  }
+
+  /** Listens no more at this port, and RTCP not at the one that came with it. */
+  release(port: LocalPort): void {
+    const at = this.#ports.findIndex((one) => one === port);
+    const beside = this.component === 1 ? this.#beside : undefined;
+    const besidePort = beside && beside.ports.length === this.#ports.length ? beside.ports[at] : undefined;
+    if (beside && besidePort) beside.#releaseOne(besidePort);
+    const own = this.#ports[at];
+    if (own) this.#releaseOne(own);
+  }
+
+  #releaseOne(port: ComponentPort): void {
+    if (this.#ports.length === 1) return;
+    this.removePort(port, this.context.nowMs);
+    this.context.emit({ type: 'released', ...this.#place, local: port.local });
+  }
+
+  /** A description of ours with its ports goes out. */
+  handleTold(): void {
+    this.toldMs = Math.min(this.toldMs, this.context.nowMs);
+    for (const port of this.#ports) port.isTold = true;
+    this.#evidence.handleTold(this.context.nowMs);
   }
 
   activate(path: Path): void {
@@ -610,10 +681,14 @@ export class Component implements VerifierHost, ProverHost {
   #leave(port: ComponentPort): void {
     this.provers.handlePortRemoved(port);
     this.#srtp.handlePortRemoved(port);
+    this.#evidence.handlePortRemoved(port);
+    const { path } = this.#route;
+    if (path?.port === port) this.context.suspects.noteLeft(port.local, path.remote, this.context.nowMs);
     this.#route.leave(port);
     this.#tags.leave(port);
     this.#heard.leave(port);
     port.components.delete(this);
+    if (port.components.size === 0) port.isTold = false;
     this.#ports = this.#ports.filter((one) => one !== port);
     this.#tellOwnSockets();
   }

@@ -14,6 +14,11 @@ export class Mapping {
 
   constructor(private readonly host: Pick<VerifierHost, 'signalled' | 'session' | 'emit'>) {}
 
+  /** The media goes there from now on, which is told in another way. */
+  note(remote: TransportAddress): void {
+    this.#last = remote;
+  }
+
   /** The path carries the media from now on, or has proved itself under new keys. */
   announce(path: AnnouncedPath, { protection, suite }: Announcer): void {
     const { remote, serverSeenAs, rttMs } = path;

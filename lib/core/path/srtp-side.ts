@@ -6,13 +6,13 @@ import type { CallPlace } from '../call-place.js';
 import type { DropReason } from '../counters.js';
 import type { Random } from '../crypto.js';
 import type { ComponentId } from '../events.js';
-import { ipKey } from '../ip-key.js';
 import type { Path } from '../network-path.js';
 import type { Protection } from '../proof/protection.js';
 import type { SrtpKeys } from '../proof/srtp-keys.js';
 import type { PayloadRoute, RoutedPath } from '../route/payload-route.js';
 import type { Port } from '../route/port.js';
 import type { UnprovenTarget } from '../route/target-bounds.js';
+import { isHome } from './home.js';
 import type { SrtpEvent, SrtpHost } from './srtp-host.js';
 import { SRTP_DROPS, SrtpPaths } from './srtp-paths.js';
 
@@ -173,11 +173,8 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
 
   isHome(address: string): boolean {
     const { signalled, session } = this.owner;
-    const { peerAddress } = session;
-    const key = ipKey(address);
-    if (peerAddress !== undefined && ipKey(peerAddress) === key) return true;
-    if (!signalled || ipKey(signalled.address) !== key) return false;
-    return this.owner.unprovenTarget(signalled) !== undefined;
+    const isSignalledAllowed = signalled !== undefined && this.owner.unprovenTarget(signalled) !== undefined;
+    return isHome({ session, signalled, isSignalledAllowed }, address);
   }
 
   activate(path: Path): void {

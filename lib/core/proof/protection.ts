@@ -1,4 +1,5 @@
 // What protects the payload of one component, and what that needs. A value: it does nothing.
+import type { EvidenceTerms } from './evidence-terms.js';
 import type { Generation } from './generation.js';
 import type { IceGeneration } from './ice-generation.js';
 import type { SrtpKeys } from './srtp-keys.js';
@@ -12,6 +13,7 @@ export type Protection =
       /** Those that the peer announces. */
       readonly ssrcs: readonly number[];
     }
+  | { readonly kind: 'evidence'; readonly terms: EvidenceTerms }
   | { readonly kind: 'none' }
   | {
       readonly kind: 'legacy';

@@ -57,6 +57,8 @@ export class Port<Owner> {
   /** Components that have heard an SSRC: who did so first, and has not paused for too long, before those who did later. */
   readonly #bySsrc = new Map<number, Map<Owner, SsrcHearer>>();
 
+  /** A peer has been told of it. Until then whoever sends there guesses (protocol.md 8.3.2). */
+  isTold = false;
   /** When a datagram last came that nobody here has told the port to; -Infinity before the first (protocol.md 8.3.2). */
   hitMs = -Infinity;
 

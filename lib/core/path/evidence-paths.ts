@@ -1,0 +1,771 @@
+// Where a peer is that brings no key at all (protocol.md 8.3), for one stream of RTP: it keeps the sources that may be the peer, and the one that it is
+// taken for, and carries out what is decided in evidence-lock.ts (8.3.3 to 8.3.5), port-question.ts (8.3.6), evidence-follow.ts (8.3.7) and
+// srtp-consent.ts (8.3.10). Nothing here is a proof.
+import type { PacketClass } from '../../wire/index.js';
+import type { QuestionOutcome } from '../call-place.js';
+import type { LockGround } from '../events.js';
+import { isSamePath, type LocalPort, type Path } from '../network-path.js';
+import type { EvidenceTerms } from '../proof/evidence-terms.js';
+import { decideFollow, followDueMs, type FollowState } from './evidence-follow.js';
+import type { EvidenceHost } from './evidence-host.js';
+import { decideLock, type LockClaim } from './evidence-lock.js';
+import { EvidenceSource, type Ground } from './evidence-source.js';
+import { EvidenceSources } from './evidence-sources.js';
+import { Mapping } from './mapping.js';
+import {
+  decideMove,
+  endsMs,
+  isUnanswered,
+  MAX_ATTEMPTS,
+  mayBegin,
+  type Mover,
+  type PortQuestion,
+  type QuestionReason,
+} from './port-question.js';
+import { consentDueMs, decideSrtpConsent, type SrtpConsentState } from './srtp-consent.js';
+import { isLater, isOfCall, liveMs, readPlace, type RtpPlace } from './stream-run.js';
+
+/** Where nothing but home tells the peer, a second home source within this time is a contest (protocol.md 8.3.4). */
+const OPEN_MS = 5000;
+/** After a conflict it takes longer to follow. */
+const CAUTIOUS_MS = 60_000;
+/** A source that was left takes the stream back within this time. */
+const LEFT_MS = 30_000;
+/** What is late from there is taken for so long (protocol.md 5.5). */
+const LATE_MS = 5000;
+/** The locked source has been silent for so long when another is asked (protocol.md 8.3.8). */
+const SILENT_MS = 500;
+/** And for so long when the address of a newer description takes over. */
+const MOVED_SDP_MS = 60;
+/** Sources that may not be the peer are asked when none that may has lived for so long, and so often (protocol.md 8.3.3). */
+const STRANGERS_MS = 1000;
+const MAX_STRANGER_QUESTIONS = 4;
+/** The port that the peer has left closes so much later. */
+const RELEASE_MS = 500;
+/** Whoever copies each packet makes a conflict of each: told once a second. */
+const CONFLICT_TOLD_MS = 1000;
+/** Under the policy `legacy`: without a source that may be the peer for so long, the first one counts (protocol.md 7). */
+const BLIND_MS = 2000;
+
+interface Claim extends LockClaim {
+  readonly source: EvidenceSource;
+}
+
+interface SourceMover extends Mover {
+  readonly source: EvidenceSource;
+}
+
+/** The source before the one that is locked, and from where in its streams that one went on. */
+interface LeftSource {
+  readonly source: EvidenceSource;
+  readonly firsts: ReadonlyMap<number, number>;
+  readonly leftMs: number;
+}
+
+export class EvidencePaths {
+  #active: EvidenceSource | undefined;
+  readonly #sources = new EvidenceSources();
+  readonly #mapping: Mapping;
+  #left: LeftSource | undefined;
+  /** Until then a second home source contests the lock. */
+  #openUntilMs = -Infinity;
+  #isContested = false;
+  /** Nothing came from the locked source for too long: what it sent is known still, but nothing goes there. */
+  #isExpired = false;
+  #question: PortQuestion | undefined;
+  /** A question was refused or not answered, or nobody can put one. */
+  #isUnaskable = false;
+  /** A port that is to be told in our next answer. */
+  #prepared: LocalPort | undefined;
+  #leaving: { readonly port: LocalPort; readonly atMs: number } | undefined;
+  #strangerQuestions = 0;
+  /** When a source that may be the peer last lived. */
+  #rightfulMs = -Infinity;
+  /** Another address is in the peer's description since the lock. */
+  #isSdpNewer = false;
+  #confirmedMs = Infinity;
+  #cautiousUntilMs = -Infinity;
+  #conflictToldMs = -Infinity;
+  #answeredMs = -Infinity;
+  #askToldMs = -Infinity;
+  #dueMs = Infinity;
+  /** What was to go out while nothing was locked: the newest go to the peer once it is. */
+  #unsent: EvidenceSource | undefined;
+
+  constructor(
+    private readonly host: EvidenceHost,
+    private terms: EvidenceTerms,
+  ) {
+    this.#mapping = new Mapping(host);
+  }
+
+  /** The source that the peer is taken for, while its media is taken and ours goes there. */
+  get locked(): EvidenceSource | undefined {
+    return this.#isExpired ? undefined : this.#active;
+  }
+
+  /** The stream is one of the peer's, as far as anybody can tell. */
+  hasStream(ssrc: number): boolean {
+    return this.locked?.streams.has(ssrc) === true;
+  }
+
+  /** The SSRCs that the peer's description announces. */
+  get announced(): readonly number[] {
+    return [...this.terms.ssrcs];
+  }
+
+  get isContested(): boolean {
+    return this.#isContested;
+  }
+
+  /** Something else was agreed on. */
+  agree(terms: EvidenceTerms): void {
+    this.terms = terms;
+  }
+
+  /** On a port of many calls only what the peer's description says tells the packet (protocol.md 8.3.10). */
+  isAnnounced(ssrc: number | undefined, path: Path): boolean {
+    return (ssrc !== undefined && this.terms.ssrcs.has(ssrc)) || this.#isSdpAddress(path);
+  }
+
+  /** True where the packet goes to the application now. */
+  handle(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
+    const active = this.#active;
+    const place = kind === 'rtp' ? readPlace(bytes) : undefined;
+    if (active && isSamePath(active, path) && !this.#isExpired)
+      return this.#handleLocked(active, place, bytes, kind, nowMs);
+    if (!this.host.isTold(path.port) || this.host.isOwnSocket(path.remote)) return this.#drop();
+    if (place && this.#left && isSamePath(this.#left.source, path))
+      return this.#handleLeft(this.#left, place, bytes, kind, nowMs);
+    this.#noteElsewhere(place, bytes, kind, path, nowMs);
+    this.settle(nowMs);
+    return false;
+  }
+
+  #handleLocked(
+    active: EvidenceSource,
+    place: RtpPlace | undefined,
+    bytes: Uint8Array,
+    kind: PacketClass,
+    nowMs: number,
+  ): boolean {
+    active.note(place, bytes.length, nowMs);
+    if (this.#sources.size > 0) {
+      if (place) this.#sources.noteOldHeard(place, undefined);
+      this.settle(nowMs);
+      // A contest may have begun.
+      if (this.#active !== active) return this.#drop();
+    }
+    this.host.noteTaken(bytes, kind);
+    return true;
+  }
+
+  /** A source that the stream has left speaks again: it takes the stream back, but for what is late from there (protocol.md 8.3.7). */
+  #handleLeft(
+    left: LeftSource,
+    place: RtpPlace,
+    bytes: Uint8Array,
+    kind: PacketClass,
+    nowMs: number,
+  ): boolean {
+    const first = left.firsts.get(place.ssrc);
+    if (nowMs > left.leftMs + LEFT_MS || first === undefined) {
+      this.#left = undefined;
+      return this.handle(bytes, kind, left.source, nowMs);
+    }
+    left.source.note(place, bytes.length, nowMs);
+    const isLate = isLater(first, place.sequence);
+    if (isLate && nowMs > left.leftMs + LATE_MS) return this.#drop();
+    if (!isLate) {
+      this.#noteConflict(left.source, nowMs);
+      const thief = this.#active;
+      this.#activate(left.source, nowMs);
+      this.#left = undefined;
+      if (thief) this.#sources.remove(thief);
+    }
+    this.host.noteTaken(bytes, kind);
+    return true;
+  }
+
+  #noteElsewhere(
+    place: RtpPlace | undefined,
+    bytes: Uint8Array,
+    kind: PacketClass,
+    path: Path,
+    nowMs: number,
+  ): void {
+    const isMedia = place !== undefined && isOfCall(place, this.terms);
+    const present = this.#sources.find(path);
+    const follows = isMedia && this.#follows(place, path, present, nowMs);
+    const source = present ?? this.#admit(path, place, follows, nowMs);
+    if (!source) return this.host.drop('candidateRefused');
+    const isFirst = isMedia && !source.streams.has(place.ssrc);
+    const isNew = source.note(isMedia ? place : undefined, bytes.length, nowMs);
+    if (isFirst) this.#noteMove(source, place, nowMs);
+    if (follows) {
+      source.following ??= { firsts: new Map(), packets: 0, firstMs: nowMs, isOldHeard: false };
+      const { following } = source;
+      if (!following.firsts.has(place.ssrc)) following.firsts.set(place.ssrc, place.sequence);
+      if (isNew) following.packets++;
+      this.#sources.noteOldHeard(place, source);
+    }
+    const isKept = isNew && (follows || this.#mayBePeer(source)) && this.#keep(source, bytes, kind);
+    if (!isKept) this.host.drop('unverified');
+    this.#noteRightful(source, nowMs);
+  }
+
+  /** What waits for a lock is delivered then; with one, what another source sends is not, but for a stream that goes on there. */
+  #keep(source: EvidenceSource, bytes: Uint8Array, kind: PacketClass): boolean {
+    if (this.locked && !source.following && this.#question === undefined) return false;
+    return source.keepArrived({ bytes: new Uint8Array(bytes), kind });
+  }
+
+  /** The packet goes on with the locked stream from elsewhere (protocol.md 8.3.7). */
+  #follows(place: RtpPlace, path: Path, present: EvidenceSource | undefined, nowMs: number): boolean {
+    if (present?.following?.firsts.has(place.ssrc)) return true;
+    const active = this.#active;
+    const stream = active?.streams.get(place.ssrc);
+    if (!active || stream?.isEstablished !== true || this.host.isSuspect(path.remote, place.ssrc)) return false;
+    return stream.isContinuedBy(place, this.terms, active.packetTime.ms, nowMs);
+  }
+
+  /** A source is first heard with a stream at the port that was asked for: does it go on there with what came to the port before (8.3.6)? */
+  #noteMove(source: EvidenceSource, place: RtpPlace, nowMs: number): void {
+    const question = this.#question;
+    if (question?.askedMs === undefined || source.port !== question.port || nowMs > endsMs(question)) return;
+    if (mayBegin(question)) source.hasMoved = true;
+    for (const old of this.#atOldPort(question)) {
+      const stream = old.streams.get(place.ssrc);
+      const step = stream ? (place.sequence - stream.sequence) & 0xffff : 0;
+      const isStream = stream?.isEstablished === true && step >= 1 && step <= 64;
+      if (isStream || (isSameRemote(old, source) && old.firstRunMs < Infinity)) source.hasMoved = true;
+      if (source.hasMoved && (isStream || isSameRemote(old, source)))
+        source.movesBefore = Math.max(source.movesBefore, old.movesBefore);
+    }
+  }
+
+  #atOldPort({ port }: PortQuestion): readonly EvidenceSource[] {
+    const sources = this.#sources.all.filter((source) => source.port !== port);
+    return this.#active && this.#active.port !== port ? [...sources, this.#active] : sources;
+  }
+
+  /** Payload of the application: where it goes, it counts as sent. Undefined: it is kept, or must not go. */
+  handleSend(bytes: Uint8Array): EvidenceSource | undefined {
+    const { locked } = this;
+    if (!locked) {
+      if (this.#sources.size > 0) (this.#unsent ??= new EvidenceSource(NOWHERE, 0)).keepSent(new Uint8Array(bytes));
+      return undefined;
+    }
+    if (!this.host.takeBudget(locked, bytes.length)) return undefined;
+    this.#sources.keepSent(bytes);
+    return locked;
+  }
+
+  /** The signalling has told something of the peer. */
+  handlePeerTold(nowMs: number): void {
+    const { lastQuestion } = this.host.session;
+    if (lastQuestion && lastQuestion.outcome !== 'unanswered')
+      this.#answeredMs = Math.max(this.#answeredMs, lastQuestion.atMs);
+    this.settle(nowMs);
+  }
+
+  /** The dialog is confirmed: where nothing else can tell the peer, it is asked at once (protocol.md 8.3.4). */
+  handleConfirmed(nowMs: number): void {
+    if (this.#confirmedMs !== Infinity) return;
+    this.#confirmedMs = nowMs;
+    if (!this.#mayBeBetter && !this.#active && !this.#mayBeSilent) this.#ask('confirmation', 1, nowMs);
+    this.settle(nowMs);
+  }
+
+  /** A newer description names another address. */
+  handleSignalled(): void {
+    this.#isSdpNewer = this.#active !== undefined;
+  }
+
+  /** Whether our answer should tell another port: one is free for it, and the limits leave a question (protocol.md 8.3.8). */
+  mayTellPort(nowMs: number): boolean {
+    return (
+      this.host.ports.length === 1 &&
+      this.#question === undefined &&
+      this.host.session.questions.freeMs(nowMs) <= nowMs
+    );
+  }
+
+  handlePortAdded(port: LocalPort): void {
+    if (this.#question && !this.#question.port) this.#question.port = port;
+    else this.#prepared = port;
+  }
+
+  /** A description of ours has told all ports that there are. */
+  handleTold(nowMs: number): void {
+    const question = this.#question;
+    if (question?.port && question.askedMs === undefined) question.askedMs = nowMs;
+    else if (this.#prepared) {
+      this.host.session.questions.note(nowMs);
+      this.#question = {
+        ...{ reason: 'reoffer', dueMs: nowMs, attempt: 1 },
+        ...{ port: this.#prepared, askedMs: nowMs, answeredMs: nowMs },
+      };
+    }
+    this.#prepared = undefined;
+    this.settle(nowMs);
+  }
+
+  handleAsked(outcome: QuestionOutcome, nowMs: number): void {
+    const question = this.#question;
+    if (!question || question.reason === 'reoffer') return;
+    switch (outcome) {
+      case 'answered':
+        this.#isUnaskable = false;
+        question.answeredMs = nowMs;
+        break;
+      case 'pending':
+        this.#isUnaskable = true;
+        question.askedMs = undefined;
+        break;
+      case 'refused':
+      case 'unanswered':
+        this.#isUnaskable = true;
+        this.#endQuestion();
+        if (question.port) this.host.release(question.port);
+    }
+    this.settle(nowMs);
+  }
+
+  handlePortRemoved(port: LocalPort): void {
+    for (const source of this.#sources.all) if (source.port === port) this.#forget(source);
+    if (this.#question?.port === port) this.#endQuestion();
+    if (this.#leaving?.port === port) this.#leaving = undefined;
+    if (this.#left?.source.port === port) this.#left = undefined;
+    if (this.#prepared === port) this.#prepared = undefined;
+    if (this.#active?.port !== port) return;
+    this.#active = undefined;
+    this.host.deactivate();
+  }
+
+  /** Forgets every path. */
+  stop(): void {
+    for (const source of this.#sources.all) this.#forget(source);
+    this.#active = this.#left = this.#question = this.#leaving = this.#unsent = undefined;
+    this.#isContested = this.#isExpired = false;
+    this.#dueMs = Infinity;
+    this.host.deactivate();
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.settle(nowMs);
+    const { locked } = this;
+    if (!locked) return;
+    const decision = decideSrtpConsent(this.#consentOf(locked), nowMs);
+    if (decision === 'expire') this.#expire(locked, nowMs);
+    if (decision !== 'ask') return;
+    this.#askToldMs = nowMs;
+    this.host.emit({ type: 'silent' }, locked);
+  }
+
+  get nextMs(): number {
+    const { locked } = this;
+    return Math.min(this.#dueMs, locked ? consentDueMs(this.#consentOf(locked)) : Infinity);
+  }
+
+  /** Decides all that there is to decide now, and when there will be more. */
+  settle(nowMs: number): void {
+    this.#dueMs = Infinity;
+    this.#sources.dropStale(nowMs, (source) => this.#forget(source));
+    this.#settleLeaving(nowMs);
+    this.#settleFollowing(nowMs);
+    this.#settleQuestion(nowMs);
+    this.#settleLock(nowMs);
+    this.#settleSilence(nowMs);
+    this.#settleStrangers(nowMs);
+  }
+
+  #due(atMs: number): void {
+    if (atMs < this.#dueMs) this.#dueMs = atMs;
+  }
+
+  #settleLeaving(nowMs: number): void {
+    const leaving = this.#leaving;
+    if (!leaving) return;
+    if (nowMs < leaving.atMs) return this.#due(leaving.atMs);
+    this.#leaving = undefined;
+    this.host.release(leaving.port);
+  }
+
+  #settleFollowing(nowMs: number): void {
+    const active = this.#active;
+    if (!active) return;
+    for (const source of this.#sources.all) {
+      const { following } = source;
+      if (!following || !this.#sources.has(source)) continue;
+      const state: FollowState = {
+        ...following,
+        lastMs: source.lastMs,
+        packetTimeMs: active.packetTime.ms,
+        isCautious: nowMs < this.#cautiousUntilMs,
+      };
+      switch (decideFollow(state, nowMs)) {
+        case 'wait':
+          this.#due(followDueMs(state));
+          break;
+        case 'conflict':
+          this.#noteConflict(source, nowMs);
+          this.#forget(source);
+          break;
+        case 'forget':
+          this.#forget(source);
+          break;
+        case 'switch':
+          this.#left = { source: active, firsts: following.firsts, leftMs: nowMs };
+          return this.#activate(source, nowMs);
+      }
+    }
+  }
+
+  #settleQuestion(nowMs: number): void {
+    const question = this.#question;
+    if (!question) return;
+    if (isUnanswered(question, nowMs)) this.#isUnaskable = true;
+    else if (question.answeredMs === undefined) this.#due((question.askedMs ?? question.dueMs) + 2000);
+    if (question.askedMs === undefined) {
+      if (nowMs < endsMs(question)) return this.#due(endsMs(question));
+      return this.#endQuestion();
+    }
+    const decision = decideMove(question, this.#moversOf(question), nowMs);
+    switch (decision.kind) {
+      case 'wait':
+        return this.#due(decision.untilMs);
+      case 'lock':
+        return this.#lockMoved(decision.mover.source, question, nowMs);
+      case 'twice':
+        decision.mover.source.movesBefore++;
+        return this.#askAgain(question, nowMs);
+      case 'again':
+        return this.#askAgain(question, nowMs);
+      case 'over':
+        this.#endQuestion();
+        if (question.answeredMs === undefined) {
+          if (question.port) this.host.release(question.port);
+        } else if (this.#active === undefined) this.#leaveAllBut(question.port, nowMs);
+    }
+  }
+
+  #moversOf(question: PortQuestion): readonly SourceMover[] {
+    const old = this.#atOldPort(question);
+    const candidates = this.#sources.all.filter(
+      (source) => source.port === question.port && source.hasMoved && source.firstRunMs < Infinity,
+    );
+    return candidates.map((source) => {
+      const before = old.filter(
+        (one) => isSameRemote(one, source) || [...source.streams.keys()].some((ssrc) => one.streams.has(ssrc)),
+      );
+      return {
+        source,
+        ground: this.#groundOf(source),
+        isSuspect: this.#isSuspect(source),
+        runMs: source.firstRunMs,
+        livesUntilMs: source.livesUntilMs,
+        oldLastMs: before.reduce((lastMs, one) => Math.max(lastMs, one.lastMs), -Infinity),
+        packetTimeMs: source.packetTime.ms,
+        hasMovedBefore: source.movesBefore > 0,
+      };
+    });
+  }
+
+  #lockMoved(source: EvidenceSource, question: PortQuestion, nowMs: number): void {
+    this.#endQuestion();
+    this.#lock(source, 'question', nowMs);
+    this.#leaveAllBut(question.port, nowMs);
+  }
+
+  #askAgain({ reason, attempt, port }: PortQuestion, nowMs: number): void {
+    this.#endQuestion();
+    // Two ports at a time: the one that was told last stays.
+    for (const other of [...this.host.ports]) if (other !== port) this.host.release(other);
+    if (attempt < MAX_ATTEMPTS) this.#ask(reason, attempt + 1, nowMs);
+  }
+
+  #leaveAllBut(port: LocalPort | undefined, nowMs: number): void {
+    const old = this.host.ports.find((other) => other !== port);
+    if (!old || !port) return;
+    this.#leaving = { port: old, atMs: nowMs + RELEASE_MS };
+    this.#due(this.#leaving.atMs);
+  }
+
+  #endQuestion(): void {
+    this.#question = undefined;
+    for (const source of this.#sources.all) source.hasMoved = false;
+  }
+
+  /** Has the signalling put the question, as soon as the limits allow. */
+  #ask(reason: QuestionReason, attempt: number, nowMs: number): void {
+    if (this.#question || this.#isUnaskable || !this.#isConfirmed) return;
+    const { questions } = this.host.session;
+    const freeMs = questions.freeMs(nowMs);
+    if (nowMs < freeMs) return this.#due(freeMs);
+    // There is room for one port more: of two the one goes that nothing is locked at.
+    if (this.host.ports.length > 1) {
+      const idle = this.host.ports.find((port) => port !== (this.#active?.port ?? this.host.ports.at(-1)));
+      if (idle) this.host.release(idle);
+    }
+    questions.note(nowMs);
+    this.#question = {
+      ...{ reason, dueMs: nowMs, attempt },
+      ...{ port: undefined, askedMs: undefined, answeredMs: undefined },
+    };
+    this.host.tell({ type: 'question' });
+    this.#due(nowMs + 2000);
+  }
+
+  /** Rules 8.3.4 and 8.3.5. */
+  #settleLock(nowMs: number): void {
+    const isOpen = nowMs < this.#openUntilMs;
+    if (this.#active && !this.#isExpired && !isOpen) return;
+    // A question that is on its way decides by itself, unless it is not answered.
+    if (this.#question?.askedMs !== undefined && !isUnanswered(this.#question, nowMs)) return;
+    const claims = this.#claims(nowMs);
+    const decision = decideLock(
+      {
+        claims,
+        isConfirmed: this.#isConfirmed,
+        knewMs: this.#knewMs,
+        canAsk: !this.#isUnaskable,
+        mayBeBetter: this.#mayBeBetter,
+      },
+      nowMs,
+    );
+    if (decision.kind === 'contest') return this.#contest(claims, nowMs);
+    if (this.#active && !this.#isExpired) return;
+    this.#isContested = false;
+    switch (decision.kind) {
+      case 'wait':
+        return this.#due(decision.untilMs);
+      case 'lock':
+        return this.#lock(decision.claim.source, decision.claim.ground, nowMs);
+      case 'ask':
+        return this.#ask('run', 1, nowMs);
+    }
+  }
+
+  #contest(claims: readonly Claim[], nowMs: number): void {
+    const active = this.#active;
+    if (!this.#isContested) {
+      this.#isContested = true;
+      this.host.tell({ type: 'contested' });
+    }
+    if (active) {
+      this.#active = undefined;
+      this.#isExpired = false;
+      this.#sources.add(active, () => undefined);
+      this.host.deactivate();
+    }
+    this.#ask('contest', 1, nowMs);
+    for (const { livesUntilMs } of claims) if (livesUntilMs > nowMs) this.#due(livesUntilMs);
+  }
+
+  #claims(nowMs: number): readonly Claim[] {
+    const sources = this.#active ? [...this.#sources.all, this.#active] : this.#sources.all;
+    return sources.flatMap((source) => {
+      const ground = this.#groundOf(source);
+      const claim = this.#claimOf(source, nowMs);
+      if (!ground || !claim || this.#isSuspect(source)) return [];
+      return [{ source, ground, ...claim }];
+    });
+  }
+
+  #claimOf(source: EvidenceSource, nowMs: number): Pick<LockClaim, 'runMs' | 'beganMs' | 'livesUntilMs'> | undefined {
+    if (source.firstRunMs < Infinity) {
+      const { firstRunMs: runMs, runBeganMs: beganMs, livesUntilMs } = source;
+      const lastMs = source.lastMs + liveMs(source.packetTime);
+      return { runMs, beganMs, livesUntilMs: livesUntilMs === -Infinity ? Math.min(lastMs, nowMs) : livesUntilMs };
+    }
+    const { isThereUntilMs } = source;
+    if (!this.#mayBeSilent || isThereUntilMs === -Infinity) return undefined;
+    return { runMs: source.lastMs, beganMs: source.firstMs, livesUntilMs: isThereUntilMs };
+  }
+
+  /** Rule 8.3.8: silence frees nothing. */
+  #settleSilence(nowMs: number): void {
+    const active = this.#active;
+    if (!active || this.#question) return;
+    const silentMs = nowMs - active.lastMs;
+    const others = this.#claims(nowMs).filter(
+      ({ source, livesUntilMs }) => source !== active && livesUntilMs > nowMs,
+    );
+    if (others.length === 0) return;
+    const named = this.#isSdpNewer ? others.find(({ ground }) => ground === 'sdp') : undefined;
+    const waitMs = named ? MOVED_SDP_MS : SILENT_MS;
+    if (silentMs < waitMs) return this.#due(active.lastMs + waitMs);
+    if (named) this.#lock(named.source, 'sdp', nowMs);
+    else this.#ask('silence', 1, nowMs);
+  }
+
+  /** Sources that may not be the peer are asked where none lives that may (protocol.md 8.3.3). */
+  #settleStrangers(nowMs: number): void {
+    if (this.#question || this.#strangerQuestions === MAX_STRANGER_QUESTIONS) return;
+    const isLiving = this.#sources.all.some(
+      (source) => source.livesUntilMs > nowMs && (!this.#groundOf(source) || this.#isSuspect(source)),
+    );
+    if (!isLiving) return;
+    const rightfulMs = Math.max(this.#rightfulMs, this.locked?.lastMs ?? -Infinity, this.#knewMs);
+    if (nowMs < rightfulMs + STRANGERS_MS) return this.#due(rightfulMs + STRANGERS_MS);
+    this.#ask('stranger', 1, nowMs);
+    if (this.#question) this.#strangerQuestions++;
+  }
+
+  #lock(source: EvidenceSource, ground: LockGround | 'legacy', nowMs: number): void {
+    this.#openUntilMs = ground === 'home' ? nowMs + OPEN_MS : -Infinity;
+    this.#isSdpNewer = false;
+    const before = this.#active;
+    if (before && before !== source) this.#left = undefined;
+    this.#enter(source);
+    this.#mapping.note(source.remote);
+    this.host.emit(ground === 'legacy' ? { type: 'legacy' } : { type: 'locked', ground }, source);
+    this.#handOver(source);
+    if (ground === 'home') this.#due(this.#openUntilMs);
+  }
+
+  /** The stream goes on there: media moves, and with it what was kept of both directions meanwhile. */
+  #activate(source: EvidenceSource, nowMs: number): void {
+    source.following = undefined;
+    this.#enter(source);
+    this.#mapping.announce(source, { protection: 'evidence' });
+    this.#handOver(source);
+    this.#due(nowMs);
+  }
+
+  #enter(source: EvidenceSource): void {
+    this.#sources.remove(source);
+    this.#active = source;
+    this.#isContested = this.#isExpired = false;
+    for (const other of this.#sources.all) other.following = undefined;
+    this.host.activate(source);
+  }
+
+  #handOver(source: EvidenceSource): void {
+    const { host } = this;
+    const sent = [...(this.#unsent?.takeSent() ?? []), ...source.takeSent()];
+    this.#unsent = undefined;
+    for (const bytes of sent) if (host.takeBudget(source, bytes.length)) host.transmit('resent', bytes, source);
+    for (const { bytes, kind } of source.takeArrived()) {
+      host.noteTaken(bytes, kind);
+      host.deliver(bytes, kind, source);
+    }
+  }
+
+  #expire(locked: EvidenceSource, nowMs: number): void {
+    this.#isExpired = true;
+    this.#left = undefined;
+    this.host.emit({ type: 'expired' }, locked);
+    this.host.deactivate();
+    this.settle(nowMs);
+  }
+
+  #noteConflict(path: Path, nowMs: number): void {
+    this.#cautiousUntilMs = nowMs + CAUTIOUS_MS;
+    if (nowMs < this.#conflictToldMs + CONFLICT_TOLD_MS) return;
+    this.#conflictToldMs = nowMs;
+    this.host.emit({ type: 'conflict' }, path);
+  }
+
+  #forget(source: EvidenceSource): void {
+    for (let left = source.keptCount; left > 0; left--) this.host.drop('unverified');
+    source.takeArrived();
+    this.#sources.remove(source);
+  }
+
+  #admit(path: Path, place: RtpPlace | undefined, follows: boolean, nowMs: number): EvidenceSource | undefined {
+    const source = new EvidenceSource(path, nowMs);
+    const ground = this.#groundAt(path, place ? [place.ssrc] : []);
+    source.rank = follows ? 3 : ground === undefined ? 0 : ground === 'home' ? 1 : 2;
+    return this.#sources.admit(source, nowMs, (worst) => this.#forget(worst)) ? source : undefined;
+  }
+
+  #noteRightful(source: EvidenceSource, nowMs: number): void {
+    if (source.livesUntilMs > nowMs && this.#groundOf(source) && !this.#isSuspect(source))
+      this.#rightfulMs = nowMs;
+  }
+
+  /**
+   * Under the policy `legacy`: no source that may be the peer has lived for 2 s, and this one is locked without any evidence (protocol.md 7).
+   * True where it was.
+   */
+  latchBlindly(path: Path, nowMs: number): boolean {
+    if (this.#active || !this.#isConfirmed) return false;
+    if (nowMs < Math.max(this.#rightfulMs, this.#knewMs, this.host.toldMs) + BLIND_MS) return false;
+    const source = this.#sources.find(path);
+    if (!source || source.firstRunMs === Infinity) return false;
+    this.#lock(source, 'legacy', nowMs);
+    return true;
+  }
+
+  #mayBePeer(source: EvidenceSource): boolean {
+    return source.hasMoved || this.#groundOf(source) !== undefined;
+  }
+
+  #groundOf(source: EvidenceSource): Ground | undefined {
+    return this.#groundAt(source, source.streams.keys());
+  }
+
+  #groundAt(path: Path, ssrcs: Iterable<number>): Ground | undefined {
+    for (const ssrc of ssrcs) if (this.terms.ssrcs.has(ssrc)) return 'ssrc';
+    if (this.#isSdpAddress(path)) return 'sdp';
+    return this.host.isHome(path.remote.address) ? 'home' : undefined;
+  }
+
+  #isSdpAddress({ remote }: Path): boolean {
+    const { signalled, isSignalledAllowed } = this.host;
+    return isSignalledAllowed && signalled?.port === remote.port && signalled.address === remote.address;
+  }
+
+  #isSuspect(source: EvidenceSource): boolean {
+    for (const ssrc of source.streams.keys()) if (this.host.isSuspect(source.remote, ssrc)) return true;
+    return this.host.isSuspect(source.remote, undefined);
+  }
+
+  get #mayBeBetter(): boolean {
+    return this.terms.ssrcs.size > 0 || this.host.isSignalledAllowed;
+  }
+
+  /** It need not send: it only listens, or one side holds the call. */
+  get #mayBeSilent(): boolean {
+    return !this.host.expectsMedia || this.host.isHeld;
+  }
+
+  /** Where the signalling tells nothing, nobody will say that it is. */
+  get #isConfirmed(): boolean {
+    const { session } = this.host;
+    return session.isConfirmed || session.peerTransport === undefined;
+  }
+
+  /** When the peer could know of the call: it answered, or its ACK came. */
+  get #knewMs(): number {
+    const { agreedMs, toldMs } = this.host;
+    const hasOffered = toldMs < agreedMs;
+    return hasOffered || this.#confirmedMs === Infinity ? agreedMs : this.#confirmedMs;
+  }
+
+  #consentOf(source: EvidenceSource): SrtpConsentState {
+    return {
+      heardMs: Math.max(source.lastMs, this.host.rtcpHeardMs),
+      mayBeSilent: this.#mayBeSilent,
+      answeredMs: this.#answeredMs,
+      isAsked: this.host.session.lastQuestion !== undefined,
+      toldMs: this.#askToldMs,
+    };
+  }
+
+  #drop(): false {
+    this.host.drop('unverified');
+    return false;
+  }
+}
+
+const NOWHERE: Path = {
+  port: { local: { address: '0.0.0.0', port: 0 } },
+  remote: { address: '0.0.0.0', port: 0 },
+};
+
+function isSameRemote(a: Path, b: Path): boolean {
+  return a.remote.port === b.remote.port && a.remote.address === b.remote.address;
+}

@@ -1,0 +1,355 @@
+// What a component does with a peer that brings no key (protocol.md 8.3): it has its paths while that is agreed on, moves the route to where they are, keeps
+// those in step who wait on a port of many calls, and says where payload may go (8.3.9). It decides nothing about paths.
+import type { PacketClass, TransportAddress } from '../../wire/index.js';
+import type { CallPlace, QuestionOutcome } from '../call-place.js';
+import type { Context } from '../context.js';
+import type { DropReason } from '../counters.js';
+import type { ComponentId } from '../events.js';
+import { ipKey } from '../ip-key.js';
+import { isSamePath, type LocalPort, type Path } from '../network-path.js';
+import type { RtpBeside } from '../proof/evidence-terms.js';
+import type { Protection } from '../proof/protection.js';
+import type { PayloadRoute, RoutedPath } from '../route/payload-route.js';
+import type { Port } from '../route/port.js';
+import type { UnprovenTarget } from '../route/target-bounds.js';
+import type { EvidenceEvent, EvidenceHost } from './evidence-host.js';
+import { EvidencePaths } from './evidence-paths.js';
+import { EvidenceRtcp } from './evidence-rtcp.js';
+import { isHome } from './home.js';
+
+/** To an address where nobody is known to receive: protocol.md 8.3.9. */
+const AMPLIFICATION_LIMIT = 3;
+
+interface EvidenceComponent<Owner> {
+  readonly component: ComponentId;
+  readonly session: CallPlace;
+  readonly signalled: TransportAddress | undefined;
+  readonly expectsMedia: boolean;
+  readonly isHeld: boolean;
+  readonly agreedMs: number;
+  readonly toldMs: number;
+  readonly ports: readonly Port<Owner>[];
+  unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined;
+  routed(path: Path): RoutedPath<Owner> | undefined;
+  transmit(kind: 'resent', bytes: Uint8Array, path: Path): void;
+  take(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void;
+  deliverNow(bytes: Uint8Array, kind: PacketClass, path: RoutedPath<Owner>): void;
+  drop(reason: DropReason): void;
+  emit(event: EvidenceEvent, path: Path): void;
+  tell(event: EvidenceEvent): void;
+  release(port: LocalPort): void;
+}
+
+export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements EvidenceHost, RtpBeside {
+  #paths: EvidencePaths | undefined;
+  #rtcp: EvidenceRtcp | undefined;
+  #latchesBlindly = false;
+  #hasLatched = false;
+  #source: string | undefined;
+  rtcpHeardMs = -Infinity;
+
+  constructor(
+    private readonly owner: Owner,
+    private readonly route: PayloadRoute<Owner>,
+    private readonly context: Context,
+  ) {}
+
+  /** Each packet is looked at before it is anybody's. */
+  get isOn(): boolean {
+    return this.#paths !== undefined || this.#rtcp !== undefined;
+  }
+
+  /** Without any evidence the first source was taken (protocol.md 7). */
+  get hasLatchedBlindly(): boolean {
+    return this.#hasLatched;
+  }
+
+  get lockedAt(): TransportAddress | undefined {
+    return this.#paths?.locked?.remote;
+  }
+
+  hasStream(ssrc: number): boolean {
+    return this.#paths?.hasStream(ssrc) === true;
+  }
+
+  noteRtcp(nowMs: number): void {
+    this.rtcpHeardMs = nowMs;
+  }
+
+  get session(): CallPlace {
+    return this.owner.session;
+  }
+
+  get signalled(): TransportAddress | undefined {
+    return this.owner.signalled;
+  }
+
+  get expectsMedia(): boolean {
+    return this.owner.expectsMedia;
+  }
+
+  get isHeld(): boolean {
+    return this.owner.isHeld;
+  }
+
+  get agreedMs(): number {
+    return this.owner.agreedMs;
+  }
+
+  get toldMs(): number {
+    return this.owner.toldMs;
+  }
+
+  get ports(): readonly LocalPort[] {
+    return this.owner.ports;
+  }
+
+  /** Another protection is in force, or the same for other media. @param rtp Of RTCP on a port of its own, the RTP beside it. */
+  follow(protection: Protection, hasMoved: boolean, rtp: RtpBeside | undefined): void {
+    if (protection.kind !== 'evidence') return this.#end();
+    if (rtp) {
+      this.#rtcp ??= new EvidenceRtcp(rtp);
+      return;
+    }
+    this.#latchesBlindly = protection.terms.latchesBlindly;
+    const { nowMs } = this.context;
+    if (this.#paths) {
+      this.#paths.agree(protection.terms);
+      if (hasMoved) this.#paths.handleSignalled();
+    } else {
+      this.route.close();
+      this.#paths = new EvidencePaths(this, protection.terms);
+    }
+    this.#source = this.session.peerAddress;
+    this.settle();
+    if (this.session.isConfirmed) this.#paths.handleConfirmed(nowMs);
+    this.#paths.handlePeerTold(nowMs);
+  }
+
+  #end(): void {
+    if (!this.isOn) return;
+    this.stop();
+    this.#paths = this.#rtcp = undefined;
+    this.#hasLatched = false;
+    this.settle();
+  }
+
+  /** True where the packet goes to the application as it came. */
+  handle(bytes: Uint8Array, kind: PacketClass, path: RoutedPath<Owner>, nowMs: number): boolean {
+    if (this.#rtcp) return this.#handleRtcp(this.#rtcp, bytes, kind, path, nowMs);
+    const paths = this.#paths;
+    if (!paths) return false;
+    if (paths.handle(bytes, kind, path, nowMs)) return true;
+    if (this.#latchesBlindly && kind === 'rtp' && paths.latchBlindly(path, nowMs)) this.#hasLatched = true;
+    return false;
+  }
+
+  #handleRtcp(
+    rtcp: EvidenceRtcp,
+    bytes: Uint8Array,
+    kind: PacketClass,
+    path: RoutedPath<Owner>,
+    nowMs: number,
+  ): boolean {
+    if (!rtcp.handle(bytes, kind, path, nowMs)) {
+      this.owner.drop('unverified');
+      return false;
+    }
+    if (!this.route.path || !isSamePath(this.route.path, path)) {
+      rtcp.path = path;
+      this.#open(path);
+    }
+    this.noteTaken(bytes, kind);
+    return true;
+  }
+
+  /** On a port of many calls: what the peer's description says tells the packet (protocol.md 8.3.10). */
+  isSought(ssrc: number | undefined, path: Path): boolean {
+    return this.#paths?.isAnnounced(ssrc, path) === true;
+  }
+
+  /** Where payload goes now, or why it does not (protocol.md 8.3.9). */
+  handleSend(bytes: Uint8Array): TransportAddress | DropReason {
+    if (this.#rtcp) return this.#whereRtcp(this.#rtcp, bytes);
+    const paths = this.#paths;
+    if (!paths) return 'noPath';
+    const locked = paths.handleSend(bytes);
+    if (locked) return this.#isElsewhere(locked.remote) ? this.signalled! : locked.remote;
+    if (paths.locked) return 'unproven';
+    return paths.isContested ? 'noPath' : this.#unasked();
+  }
+
+  #whereRtcp(rtcp: EvidenceRtcp, bytes: Uint8Array): TransportAddress | DropReason {
+    if (!rtcp.rtp.lockedAt) return this.#unasked();
+    const { path } = rtcp;
+    if (!path || !rtcp.isBeside(path.remote)) {
+      const { signalled } = this;
+      return signalled && rtcp.isBeside(signalled) ? this.#unasked() : 'noPath';
+    }
+    if (!this.route.isHeld) return 'unproven';
+    if (!this.session.isShown(path.remote.address)) {
+      if (rtcp.sentBytes + bytes.length > AMPLIFICATION_LIMIT * rtcp.receivedBytes) return 'unproven';
+      rtcp.sentBytes += bytes.length;
+    }
+    return path.remote;
+  }
+
+  /** The address in the description gets payload before anything has come from there, where somebody is known to receive there. */
+  #unasked(): TransportAddress | DropReason {
+    const { signalled, session } = this;
+    if (!signalled || !this.isSignalledAllowed) return 'noPath';
+    const isConfirmed = session.isConfirmed || session.peerTransport === undefined;
+    return isConfirmed && session.isShown(signalled.address) && this.route.isHeld ? signalled : 'unproven';
+  }
+
+  /** The peer sends from another port than it listens at, as the owner says (protocol.md 8.3.9). */
+  #isElsewhere({ address, port }: TransportAddress): boolean {
+    const { signalled } = this;
+    if (!this.context.options.isAsymmetric || !signalled || !this.isSignalledAllowed) return false;
+    return ipKey(signalled.address) === ipKey(address) && signalled.port !== port;
+  }
+
+  handlePeerTold(): void {
+    this.#paths?.handlePeerTold(this.context.nowMs);
+    this.settle();
+  }
+
+  handleConfirmed(nowMs: number): void {
+    this.#paths?.handleConfirmed(nowMs);
+  }
+
+  handlePortAdded(port: LocalPort): void {
+    this.#paths?.handlePortAdded(port);
+    this.settle();
+  }
+
+  /** A description of ours with our ports goes out. */
+  handleTold(nowMs: number): void {
+    this.#paths?.handleTold(nowMs);
+  }
+
+  handleAsked(outcome: QuestionOutcome, nowMs: number): void {
+    this.#paths?.handleAsked(outcome, nowMs);
+  }
+
+  /** The peer's new description says that it is there: our answer should tell another port (protocol.md 8.3.8). */
+  wantsPort(signalled: TransportAddress): boolean {
+    const { nowMs } = this.context;
+    if (this.#paths?.mayTellPort(nowMs) !== true) return false;
+    const isMoved =
+      this.signalled !== undefined &&
+      (this.signalled.port !== signalled.port || ipKey(this.signalled.address) !== ipKey(signalled.address));
+    return isMoved || this.#source !== this.session.peerAddress;
+  }
+
+  handlePortRemoved(port: Port<Owner>): void {
+    if (!this.isOn) return;
+    port.seekers.remove(this.owner);
+    this.#paths?.handlePortRemoved(port);
+    if (this.#rtcp?.path?.port === port) this.#rtcp.path = undefined;
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.#paths?.handleTimeout(nowMs);
+  }
+
+  get nextMs(): number {
+    return this.#paths?.nextMs ?? Infinity;
+  }
+
+  /** The sockets are gone, and with them all paths. */
+  stop(): void {
+    this.#paths?.stop();
+    if (this.#rtcp) this.#rtcp.path = undefined;
+  }
+
+  /** The address in the description is claimed until there is a lock; and on a port of many calls its packets are waited for. */
+  settle(): void {
+    const paths = this.#paths;
+    if (!this.isOn) return;
+    const { ports, signalled, session } = this.owner;
+    if (this.route.path === undefined && signalled && this.isSignalledAllowed && ports[0])
+      this.#open({ port: ports[0], remote: signalled });
+    if (!paths) return;
+    const sought = { ssrcs: paths.announced, signalled, peerAddress: session.peerAddress };
+    for (const { seekers } of ports) seekers.add(this.owner, sought);
+  }
+
+  #open(path: RoutedPath<Owner>): void {
+    const { peerAddress } = this.session;
+    const { address } = path.remote;
+    const isSignallings = peerAddress !== undefined && ipKey(peerAddress) === ipKey(address);
+    this.route.openUnproven(path, isSignallings || this.session.isShown(address));
+  }
+
+  isTold(port: LocalPort): boolean {
+    return this.owner.ports.some((one) => one === port && one.isTold);
+  }
+
+  isHome(address: string): boolean {
+    return isHome(this, address);
+  }
+
+  get isSignalledAllowed(): boolean {
+    const { signalled } = this.owner;
+    return signalled !== undefined && this.owner.unprovenTarget(signalled) !== undefined;
+  }
+
+  isSuspect(source: TransportAddress, ssrc: number | undefined): boolean {
+    return this.context.suspects.has(source, ssrc, this.context.nowMs);
+  }
+
+  isOwnSocket({ address, port }: TransportAddress): boolean {
+    return this.context.ownSockets.has(address, port);
+  }
+
+  activate(path: Path): void {
+    const routed = this.owner.routed(path);
+    this.route.close();
+    if (routed) this.#open(routed);
+    this.settle();
+  }
+
+  deactivate(): void {
+    this.route.close();
+    this.settle();
+  }
+
+  takeBudget(source: Path & { readonly receivedBytes: number; sentBytes: number }, sizeBytes: number): boolean {
+    const { address, port } = source.remote;
+    if (!this.route.isHeld || this.context.ownSockets.has(address, port)) return false;
+    if (this.session.isShown(address)) return true;
+    if (source.sentBytes + sizeBytes > AMPLIFICATION_LIMIT * source.receivedBytes) return false;
+    source.sentBytes += sizeBytes;
+    return true;
+  }
+
+  transmit(kind: 'resent', bytes: Uint8Array, path: Path): void {
+    this.owner.transmit(kind, bytes, path);
+  }
+
+  noteTaken(bytes: Uint8Array, kind: PacketClass): void {
+    this.owner.take(bytes, kind, false, this.context.nowMs);
+  }
+
+  deliver(bytes: Uint8Array, kind: PacketClass, path: Path): void {
+    const routed = this.owner.routed(path);
+    if (routed) this.owner.deliverNow(bytes, kind, routed);
+  }
+
+  drop(reason: DropReason): void {
+    this.owner.drop(reason);
+  }
+
+  emit(event: EvidenceEvent, path: Path): void {
+    this.owner.emit(event, path);
+  }
+
+  tell(event: EvidenceEvent): void {
+    this.owner.tell(event);
+  }
+
+  release(port: LocalPort): void {
+    this.owner.release(port);
+  }
+}

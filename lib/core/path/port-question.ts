@@ -1,0 +1,114 @@
+// Rule 8.3.6 of protocol.md, whole: the port question. A port that is told the peer over the signalling is a word, and its stream that goes on there is the
+// answer. Who did not see the signalling does not know the port; who sprays all ports has hit others before. This file holds what is known of
+// one question, and decides; it sends nothing.
+import type { LocalPort } from '../network-path.js';
+import { GROUNDS, type Ground } from './evidence-source.js';
+
+/** Without a reply for so long it counts as unanswered; a late answer still counts. */
+const UNANSWERED_MS = 2000;
+/** For so long the signalling may take to have a port, and after a 491 to ask again (RFC 3261 14.1: 4 s). */
+const PUT_MS = 10_000;
+/** A transaction is given up after 32 s. */
+const GIVE_UP_MS = 33_000;
+/** After the answer the stream has so long to go on at the port, or as long as the answer took. */
+const MOVE_MS = 500;
+/** The answer to an offer of the peer's has to reach it first. */
+const REOFFER_MOVE_MS = 2000;
+/** It has to be the only one there for so long. */
+const ALONE_MS = 60;
+const SILENT_PACKETS = 3;
+
+/**
+ * Why it is put. `confirmation`: the dialog is confirmed, and nothing else tells the peer. `run`: a home source sends. `contest`: two may be it. `silence`: the
+ * locked one is silent, and another sends. `stranger`: only sources send that may not be the peer. `reoffer`: it is our answer to an offer in
+ * which the peer has moved.
+ */
+export type QuestionReason = 'confirmation' | 'run' | 'contest' | 'silence' | 'stranger' | 'reoffer';
+
+export interface PortQuestion {
+  readonly reason: QuestionReason;
+  /** When the signalling was told to put it. */
+  readonly dueMs: number;
+  /** How many have been put for the same end, this one included. */
+  readonly attempt: number;
+  /** Where the peer is asked to send to; undefined until the signalling has a port. */
+  port: LocalPort | undefined;
+  /** When the offer with it went out; undefined before, and again after a 491. */
+  askedMs: number | undefined;
+  answeredMs: number | undefined;
+}
+
+/** Asked again twice. */
+export const MAX_ATTEMPTS = 3;
+
+/** What was begun for the first time there counts, too, and not only what goes on (protocol.md 8.3.6, 8.3.8). */
+export function mayBegin({ reason }: PortQuestion): boolean {
+  return reason === 'confirmation' || reason === 'reoffer';
+}
+
+/** The peer has not answered in time, so that others count without it. */
+export function isUnanswered({ askedMs, answeredMs, dueMs }: PortQuestion, nowMs: number): boolean {
+  return answeredMs === undefined && nowMs >= (askedMs ?? dueMs) + UNANSWERED_MS;
+}
+
+/** When nothing more is awaited of it. */
+export function endsMs({ reason, dueMs, askedMs, answeredMs }: PortQuestion): number {
+  if (askedMs === undefined) return dueMs + PUT_MS;
+  if (answeredMs === undefined) return askedMs + GIVE_UP_MS;
+  return answeredMs + Math.max(reason === 'reoffer' ? REOFFER_MOVE_MS : MOVE_MS, answeredMs - askedMs);
+}
+
+/** A source at the port that was asked for, which goes on there or may begin. */
+export interface Mover {
+  /** Undefined: it may not be the peer (8.3.3). */
+  readonly ground: Ground | undefined;
+  readonly isSuspect: boolean;
+  readonly runMs: number;
+  readonly livesUntilMs: number;
+  /** When something last came from it to the port before; -Infinity: nothing did. */
+  readonly oldLastMs: number;
+  readonly packetTimeMs: number;
+  /** It has moved with a question before. */
+  readonly hasMovedBefore: boolean;
+}
+
+/**
+ * `wait`: until then, if nothing comes. `lock`: this is the peer. `again`: several have moved. `twice`: this one has to move once more. `over`:
+ * nobody has moved.
+ */
+export type MoveDecision<Of extends Mover> =
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  | { readonly kind: 'lock' | 'twice'; readonly mover: Of }
+  | { readonly kind: 'again' | 'over' };
+
+export function decideMove<Of extends Mover>(
+  question: PortQuestion,
+  movers: readonly Of[],
+  nowMs: number,
+): MoveDecision<Of> {
+  const endMs = endsMs(question);
+  const all = [...movers].sort((a, b) => rankOf(a) - rankOf(b));
+  const living = all.filter(({ livesUntilMs }) => livesUntilMs > nowMs);
+  const [mover] = living;
+  if (!mover) return nowMs >= endMs ? { kind: 'over' } : { kind: 'wait', untilMs: endMs };
+  const rank = rankOf(mover);
+  // Of suspects none is in the way of another: whoever sprays has several.
+  const rivals = all.filter((other) => other !== mover && rankOf(other) === rank);
+  if (!isStranger(mover) && living.filter((other) => rankOf(other) === rank).length > 1)
+    return { kind: 'again' };
+  const aloneMs = Math.max(mover.runMs, ...rivals.map(({ livesUntilMs }) => livesUntilMs)) + ALONE_MS;
+  const dueMs = Math.max(aloneMs, mover.oldLastMs + SILENT_PACKETS * mover.packetTimeMs);
+  if (nowMs < dueMs)
+    return nowMs >= endMs + MOVE_MS ? { kind: 'over' } : { kind: 'wait', untilMs: Math.min(dueMs, endMs + MOVE_MS) };
+  return { kind: isStranger(mover) && !mover.hasMovedBefore ? 'twice' : 'lock', mover };
+}
+
+/** It has to move twice. */
+function isStranger({ ground, isSuspect }: Mover): boolean {
+  return isSuspect || ground === undefined;
+}
+
+function rankOf({ ground, isSuspect }: Mover): number {
+  if (isSuspect) return GROUNDS.length + 1;
+  return ground === undefined ? GROUNDS.length : GROUNDS.indexOf(ground);
+}
