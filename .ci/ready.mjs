@@ -31,7 +31,7 @@ const quickTests = [
     '--ignore',
     `test/${file}.test.ts`,
   ]),
-  'test/{capture,compare,core,net,phone,room,scenarios,server,sip,support,wire}/**/*.test.ts',
+  'test/{capture,compare,core,net,odds,phone,room,scenarios,server,sip,support,wire}/**/*.test.ts',
 ];
 /** Goes to browsers as it is. */
 const page = join('plugins', 'watch', 'page');
@@ -75,6 +75,7 @@ const tasks = {
   bench: [tsx('--expose-gc', 'test/bench/main.ts')],
   'bench:quick': [tsx('--expose-gc', 'test/bench/main.ts', '--quick')],
   fuzz: [tsx('test/fuzz/main.ts')],
+  odds: [tsx('test/odds/main.ts')],
   mutants: [tsx('test/mutants/main.ts')],
 };
 
