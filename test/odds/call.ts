@@ -59,7 +59,7 @@ class Call implements Node, ServerHost {
   readonly #internet: Network;
   readonly #nat: Nat;
   readonly #phone: Phone;
-  readonly #judge = new Judge((address) => this.#isAttackers(address));
+  readonly #judge: Judge;
   readonly #payload = new Uint8Array(160).fill(MARKS.attacker);
   /** Draws of the attacker's do not change what the others do. */
   readonly #attackersPrng: Prng;
@@ -72,6 +72,7 @@ class Call implements Node, ServerHost {
 
   constructor(terms: CallTerms) {
     this.#terms = terms;
+    this.#judge = new Judge((address) => this.#isAttackers(address), terms.phone.isHolding);
     const prng = new Prng(terms.seed);
     this.prng = prng.fork();
     this.#attackersPrng = prng.fork();

@@ -1,13 +1,26 @@
 // The engine as the server of a call of the odds, under the policy that is on trial: its loop, the sockets of the range, and the port
 // question through the signalling. It judges nothing.
 import { Engine } from '../../lib/core/index.js';
-import type { LatchEvent, Policy, Port, SdpSession } from '../../lib/core/index.js';
+import type { LatchEvent, Policy, Port, QuestionOutcome, SdpSession } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import type { Task } from '../support/clock.js';
 import { testCrypto } from '../support/crypto.js';
 import { makeSdp } from '../support/session-description.js';
-import type { MediaServer, ServerHost, ServerKind } from './media-server.js';
+import type { MediaServer, Reply, ServerHost, ServerKind } from './media-server.js';
 import type { PortListener } from './port-range.js';
+
+/** What the engine tells of a peer under evidence. */
+type EvidenceEvent =
+  | { readonly type: 'locked' | 'rebound'; readonly remote: TransportAddress }
+  | { readonly type: 'contested' | 'conflict' }
+  /** The signalling is to put the port question. */
+  | { readonly type: 'question'; readonly media: number }
+  /** The session listens at this port no more. */
+  | { readonly type: 'released'; readonly local: TransportAddress };
+
+interface Asking {
+  asked(outcome: QuestionOutcome, nowMs: number, media: number): void;
+}
 
 class EngineServer implements MediaServer, PortListener {
   readonly keepsNumbersHome: boolean;
@@ -17,6 +30,8 @@ class EngineServer implements MediaServer, PortListener {
   readonly #ports = new Map<number, Port>();
   #told: number | undefined;
   #version = 1;
+  /** A re-INVITE of ours has no final answer yet: there can be no second one (RFC 3261 14.1). */
+  #isAsking = false;
   #timer: Task | undefined;
 
   constructor(host: ServerHost, policy: Policy, keepsNumbersHome: boolean) {
@@ -42,7 +57,7 @@ class EngineServer implements MediaServer, PortListener {
 
   makeAnswer(offer: string): string {
     this.#take(offer, 'offer');
-    return this.#tell('answer');
+    return this.#tell('answer', offer.includes('a=recvonly') ? 'sendonly' : 'sendrecv');
   }
 
   takeAnswer(answer: string): void {
@@ -86,8 +101,8 @@ class EngineServer implements MediaServer, PortListener {
     return open;
   }
 
-  #tell(type: 'offer' | 'answer'): string {
-    const media = [{ port: this.#ownPort(), isMuxed: true }];
+  #tell(type: 'offer' | 'answer', direction: 'sendrecv' | 'sendonly' = 'sendrecv'): string {
+    const media = [{ port: this.#ownPort(), isMuxed: true, direction }];
     const description = makeSdp({ address: this.#host.address, version: this.#version++, media });
     const text = this.#session.setLocal(description, this.#host.clock.nowMs, type);
     this.#drain();
@@ -111,8 +126,51 @@ class EngineServer implements MediaServer, PortListener {
     this.#setTimer(engine.pollTimeout());
   }
 
-  #handleEvent(event: LatchEvent): void {
-    if (event.type === 'legacy' && event.remote) this.#host.note({ kind: 'locked', remote: event.remote });
+  #handleEvent(told: LatchEvent): void {
+    const event = told as LatchEvent | EvidenceEvent;
+    switch (event.type) {
+      case 'legacy':
+      case 'locked':
+      case 'rebound':
+        if (event.remote) this.#host.note({ kind: 'locked', remote: event.remote });
+        return;
+      case 'contested':
+      case 'conflict':
+        return this.#host.note({ kind: event.type });
+      case 'question':
+        return this.#ask(event.media);
+      case 'released':
+        return this.#host.range.release(event.local.port);
+      default:
+    }
+  }
+
+  /** The port question (protocol.md 8.3.6): another port of ours, in a re-INVITE. */
+  #ask(media: number): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const { clock, range } = this.#host;
+    const before = this.#told;
+    this.#told = range.take();
+    this.#session.component(media, 1).addPort(this.#portOf(this.#told), clock.nowMs);
+    this.#host.note({ kind: 'question' });
+    this.#host.reinvite(this.#tell('offer'), (reply) => {
+      this.#isAsking = false;
+      this.#handleReply(reply, media, before);
+      this.#drain();
+    });
+  }
+
+  #handleReply(reply: Reply, media: number, before: number | undefined): void {
+    const { nowMs } = this.#host.clock;
+    const asking: Asking = this.#session;
+    if (reply.kind === 'answered') {
+      this.#take(reply.sdp, 'answer');
+      return asking.asked('answered', nowMs, media);
+    }
+    this.#session.rollback();
+    this.#told = before;
+    asking.asked('refused', nowMs, media);
   }
 
   #setTimer(dueMs: number | undefined): void {
@@ -135,4 +193,12 @@ export const BLIND: ServerKind = {
   asks: false,
   hasCanaries: false,
   create: (host) => new EngineServer(host, 'legacy', false),
+};
+
+/** protocol.md 8.3. */
+export const EVIDENCE: ServerKind = {
+  name: 'evidence',
+  asks: true,
+  hasCanaries: true,
+  create: (host) => new EngineServer(host, 'prefer', true),
 };

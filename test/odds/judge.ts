@@ -27,7 +27,6 @@ interface Watch {
 }
 
 const watchFrom = (sinceMs: number): Watch => ({ sinceMs, upMs: Infinity, downMs: Infinity });
-const tookMs = ({ sinceMs, upMs, downMs }: Watch): number => Math.max(upMs, downMs) - sinceMs;
 
 export class Judge {
   #stolen = 0;
@@ -39,9 +38,12 @@ export class Judge {
   #begin = watchFrom(0);
   #rebinding = watchFrom(0);
   readonly #isAttackers: (address: TransportAddress) => boolean;
+  /** A phone that only listens has its media when it hears. */
+  readonly #isOneWay: boolean;
 
-  constructor(isAttackers: (address: TransportAddress) => boolean) {
+  constructor(isAttackers: (address: TransportAddress) => boolean, isOneWay = false) {
     this.#isAttackers = isAttackers;
+    this.#isOneWay = isOneWay;
   }
 
   /** The 200 has come or gone, or the phone has only now begun to speak. */
@@ -95,8 +97,12 @@ export class Judge {
       questions: this.#questions,
       contests: { right, wrong, unresolved: unresolved + (this.#isContested ? 1 : 0) },
       conflicts: this.#conflicts,
-      bothWaysMs: tookMs(this.#begin),
-      gapMs: tookMs(this.#rebinding),
+      bothWaysMs: this.#tookMs(this.#begin),
+      gapMs: this.#tookMs(this.#rebinding),
     };
+  }
+
+  #tookMs({ sinceMs, upMs, downMs }: Watch): number {
+    return (this.#isOneWay ? downMs : Math.max(upMs, downMs)) - sinceMs;
   }
 }

@@ -5,7 +5,8 @@ import { playCell } from './cell.js';
 import { playCall } from './call.js';
 import { BLIND } from './engine-server.js';
 import { Judge, MARKS } from './judge.js';
-import { PHONES } from './phone.js';
+import type { MediaServer, ServerHost, ServerKind } from './media-server.js';
+import { PHONES, type PhoneName } from './phone.js';
 import { indexOf, PortRange } from './port-range.js';
 import { RTPENGINE } from './rtpengine-server.js';
 import { nextVisit, type Sweep } from './sweep.js';
@@ -13,6 +14,8 @@ import { insertOdds, MARKERS } from './table.js';
 import { Clock } from '../support/clock.js';
 import { makeRtp } from '../support/media.js';
 import { Prng } from '../support/prng.js';
+import { makeSdp } from '../support/session-description.js';
+import type { TransportAddress } from '../../lib/wire/address.js';
 
 const neighbour = talks({ position: 'neighbour', start: 'told' });
 const elsewhere = talks({ position: 'elsewhere', start: 'told' });
@@ -67,6 +70,87 @@ describe('the odds: servers that latch', () => {
   });
 });
 
+describe('the odds: the phones', () => {
+  /** Asks at the confirmation, and writes down what comes where. */
+  class AskingServer implements MediaServer {
+    readonly keepsNumbersHome = false;
+    readonly heard: { readonly port: number; readonly source: string }[] = [];
+    readonly replies: string[] = [];
+    readonly #host: ServerHost;
+    #port: number;
+
+    constructor(host: ServerHost) {
+      this.#host = host;
+      this.#port = host.range.take();
+    }
+
+    makeOffer(): string {
+      return makeSdp({ address: this.#host.address, media: [{ port: this.#port }] });
+    }
+
+    makeAnswer(): string {
+      return this.makeOffer();
+    }
+
+    takeAnswer(): void {}
+
+    confirm(): void {
+      this.#port = this.#host.range.take();
+      this.#host.reinvite(this.makeOffer(), ({ kind }) => this.replies.push(kind));
+    }
+
+    receive(port: number, bytes: Uint8Array, { address, port: remote }: TransportAddress): void {
+      this.heard.push({ port, source: `${address}:${remote}` });
+    }
+
+    send(): void {}
+  }
+
+  function ask(phone: PhoneName): AskingServer {
+    let server: AskingServer | undefined;
+    const kind: ServerKind = {
+      ...{ name: 'asking', asks: true, hasCanaries: true },
+      create: (host) => (server = new AskingServer(host)),
+    };
+    playCall({ server: kind, attack: noAttack, phone: PHONES[phone], weOffer: false, seed: 5 });
+    assert.ok(server);
+    return server;
+  }
+
+  it('one that moves sends its next packet to the new port, and its NAT gives that another source', () => {
+    const { heard, replies } = ask('moves');
+    assert.deepEqual(replies, ['answered']);
+    const ports = heard.map(({ port }) => port);
+    const [first, second, ...others] = new Set(ports);
+    assert.deepEqual(others, []);
+    assert.ok(ports.lastIndexOf(first!) < ports.indexOf(second!));
+    const sources = new Set(heard.map(({ source }) => source));
+    // At the first port, at the second, and after the rebinding.
+    assert.equal(sources.size, 3);
+  });
+
+  it('one that refuses, and one that does not reply, stay where they are', () => {
+    for (const [phone, expected] of [
+      ['refuses', ['refused']],
+      ['ignores', []],
+    ] as const) {
+      const { heard, replies } = ask(phone);
+      assert.deepEqual(replies, expected);
+      assert.equal(new Set(heard.map(({ port }) => port)).size, 1);
+    }
+  });
+
+  it('one that never speaks sends nothing, and one that only listens two datagrams a second', () => {
+    assert.equal(ask('silent').heard.length, 0);
+    assert.ok(Math.abs(ask('holds').heard.length - 20) <= 1);
+  });
+
+  it('DTX leaves most of a silence out', () => {
+    const packets = ask('dtx').heard.length;
+    assert.ok(packets > 150 && packets < 400, `${packets} packets in 10 s`);
+  });
+});
+
 describe('the odds: the judge', () => {
   const mine = { address: '192.0.2.66', port: 1 };
   const its = { address: '198.51.100.7', port: 1 };
@@ -83,6 +167,13 @@ describe('the odds: the judge', () => {
     }
     judge.note({ kind: 'contested' });
     assert.deepEqual(judge.tally().contests, { right: 2, wrong: 1, unresolved: 1 });
+  });
+
+  it('who only listens has its media when it hears', () => {
+    const judge = new Judge(() => false, true);
+    judge.handleBegun(100);
+    judge.handleHeard(180);
+    assert.equal(judge.tally().bothWaysMs, 80);
   });
 
   it('media is back when both ways are, and a packet from before the rebinding is no sign of it', () => {

@@ -18,6 +18,8 @@ export interface PhoneModel {
   readonly speaksAfterMs?: number;
   /** It sends nothing but a packet of comfort noise each 200 ms while its user is silent. */
   readonly hasDtx?: boolean;
+  /** It only listens, on hold or by choice: its NAT is kept open by datagrams that are no RTP (RFC 6263), twice a second. */
+  readonly isHolding?: boolean;
 }
 
 export const PHONES = {
@@ -27,6 +29,7 @@ export const PHONES = {
   late: { name: 'moves, speaks after 2 s', asked: 'moves', speaksAfterMs: 2000 },
   refuses: { name: 'refuses', asked: 'refuses' },
   ignores: { name: 'does not reply', asked: 'ignores' },
+  holds: { name: 'moves, only listens', asked: 'moves', isHolding: true },
   silent: { name: 'moves, never speaks', asked: 'moves', speaksAfterMs: Infinity },
 } as const satisfies Record<string, PhoneModel>;
 
@@ -34,6 +37,8 @@ export type PhoneName = keyof typeof PHONES;
 
 const PACKET_MS = 20;
 const PAYLOAD_BYTES = 160;
+const KEEPALIVE_MS = 500;
+const KEEPALIVE = Uint8Array.of(13, 10, 13, 10);
 const COMFORT_NOISE = 13;
 const NOISE_EVERY = 10;
 
@@ -88,8 +93,10 @@ export class Phone implements Node {
   }
 
   description(): string {
-    const lines = this.model.announcesSsrc ? [`a=ssrc:${this.#ssrc} cname:phone`] : [];
-    const media = [{ port: this.local.port, isMuxed: true, lines }];
+    const { announcesSsrc, isHolding } = this.model;
+    const lines = announcesSsrc ? [`a=ssrc:${this.#ssrc} cname:phone`] : [];
+    const direction = isHolding ? 'recvonly' : 'sendrecv';
+    const media = [{ port: this.local.port, isMuxed: true, direction, lines } as const];
     return makeSdp({ address: this.local.address, version: ++this.#version, media });
   }
 
@@ -106,7 +113,8 @@ export class Phone implements Node {
     const { clock, prng } = this.#host;
     clock.after(speaksAfterMs + prng.next() * PACKET_MS, () => {
       this.#host.handleSpoke();
-      clock.every(PACKET_MS, () => this.#speak());
+      if (this.model.isHolding) clock.every(KEEPALIVE_MS, () => this.#send(KEEPALIVE));
+      else clock.every(PACKET_MS, () => this.#speak());
     });
   }
 
@@ -120,18 +128,18 @@ export class Phone implements Node {
       this.#isQuiet = this.model.hasDtx === true && !this.#isQuiet;
       this.#spellLeft = 25 + this.#host.prng.integer(75);
     }
-    if (!this.#isQuiet) this.#send(0);
-    else if (this.#spellLeft % NOISE_EVERY === 0) this.#send(COMFORT_NOISE);
+    if (!this.#isQuiet) this.#sendRtp(0);
+    else if (this.#spellLeft % NOISE_EVERY === 0) this.#sendRtp(COMFORT_NOISE);
   }
 
-  #send(payloadType: number): void {
-    const { home, server } = this.#host;
-    const bytes = makeRtp({
-      ...this.numbers,
-      payloadType,
-      payload: new Uint8Array(PAYLOAD_BYTES).fill(this.mark),
-    });
+  #sendRtp(payloadType: number): void {
+    const payload = new Uint8Array(PAYLOAD_BYTES).fill(this.mark);
+    this.#send(makeRtp({ ...this.numbers, payloadType, payload }));
     this.#sequence = (this.#sequence + 1) & 0xffff;
+  }
+
+  #send(bytes: Uint8Array): void {
+    const { home, server } = this.#host;
     const destination = { address: server, port: this.#serverPort };
     home.send({ source: this.local, destination, bytes, origin: this.name }, instantLink);
   }

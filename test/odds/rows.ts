@@ -67,4 +67,5 @@ export const PLAYED: readonly (readonly [phone: PhoneName, attacks: readonly Att
   ['dtx', TELLING],
   ['late', TELLING],
   ['ignores', TELLING],
+  ['holds', TELLING],
 ];
