@@ -55,7 +55,7 @@ export function sumUp(tallies: readonly CallTally[]): Cell {
     calls: tallies.length,
     stolen: counted('stolen'),
     injected: counted('injected'),
-    questions: sum(({ questions }) => questions),
+    questions: sum(({ askedMs }) => askedMs.length),
     contests: {
       right: sum(({ contests }) => contests.right),
       wrong: sum(({ contests }) => contests.wrong),

@@ -1,6 +1,6 @@
 // What became of one call: it sees every packet that the server sends and hands on, and what the server says of itself.
 import type { TransportAddress } from '../../lib/wire/address.js';
-import type { Verdict } from './media-server.js';
+import type { Moment } from './media-server.js';
 
 /** The first byte of a packet's payload, which no server looks at: who has sent it, the phone before or after its NAT has rebound. */
 export const MARKS = { phone: 0xd5, reboundPhone: 0xd6, attacker: 0x66 } as const;
@@ -11,7 +11,8 @@ export interface CallTally {
   readonly stolen: number;
   /** Packets of the attacker's that the application got. */
   readonly injected: number;
-  readonly questions: number;
+  /** When questions were put. */
+  readonly askedMs: readonly number[];
   readonly contests: Readonly<Record<'right' | 'wrong' | 'unresolved', number>>;
   readonly conflicts: number;
   /** From the 200, or from the phone's first packet where that is later, to media both ways; Infinity: never. */
@@ -31,7 +32,7 @@ const watchFrom = (sinceMs: number): Watch => ({ sinceMs, upMs: Infinity, downMs
 export class Judge {
   #stolen = 0;
   #injected = 0;
-  #questions = 0;
+  readonly #askedMs: number[] = [];
   #conflicts = 0;
   #isContested = false;
   readonly #contests = { right: 0, wrong: 0, unresolved: 0 };
@@ -72,10 +73,10 @@ export class Judge {
     for (const watch of [this.#begin, this.#rebinding]) watch.downMs = Math.min(watch.downMs, nowMs);
   }
 
-  note(verdict: Verdict): void {
-    switch (verdict.kind) {
+  note(moment: Moment, nowMs: number): void {
+    switch (moment.kind) {
       case 'question':
-        this.#questions++;
+        this.#askedMs.push(nowMs);
         return;
       case 'conflict':
         this.#conflicts++;
@@ -84,7 +85,7 @@ export class Judge {
         this.#isContested = true;
         return;
       case 'locked':
-        if (this.#isContested) this.#contests[this.#isAttackers(verdict.remote) ? 'wrong' : 'right']++;
+        if (this.#isContested) this.#contests[this.#isAttackers(moment.remote) ? 'wrong' : 'right']++;
         this.#isContested = false;
     }
   }
@@ -94,7 +95,7 @@ export class Judge {
     return {
       stolen: this.#stolen,
       injected: this.#injected,
-      questions: this.#questions,
+      askedMs: this.#askedMs,
       contests: { right, wrong, unresolved: unresolved + (this.#isContested ? 1 : 0) },
       conflicts: this.#conflicts,
       bothWaysMs: this.#tookMs(this.#begin),

@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { playCell } from './cell.js';
+import { playCrowd } from './crowd.js';
 import { PHONES } from './phone.js';
-import { PLAYED, SERVERS } from './rows.js';
-import { insertOdds, tableOf } from './table.js';
+import { CROWD, PLAYED, SERVERS } from './rows.js';
+import { crowdTableOf, insertOdds, tableOf } from './table.js';
 
 const DOCUMENT = fileURLToPath(new URL('../../docs/threats.md', import.meta.url));
 const CALLS = 100;
@@ -51,6 +52,16 @@ const tables = played.map(([phone, attacks]) => {
     });
   return `The phone ${PHONES[phone].name}:\n\n${tableOf(PHONES[phone], servers, rows)}`;
 });
+if (isWhole) {
+  const { phone, callsPerS } = CROWD;
+  console.error(`a crowd of ${CROWD.calls} calls`);
+  const rows = servers.map(
+    (server) => [server, playCrowd({ ...CROWD, phone: PHONES[phone], server, seed })] as const,
+  );
+  tables.push(
+    `${CROWD.calls} calls at one server, ${callsPerS} of them begun each second; each has a neighbour who ${CROWD.attack.name}:\n\n${crowdTableOf(rows)}`,
+  );
+}
 const text = [`${calls} calls a row, seed ${seed}.`, ...tables].join('\n\n');
 console.log(text);
 console.error(`${Math.round((Date.now() - startMs) / 1000)} s`);

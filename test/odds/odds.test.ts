@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { noAttack, sweepsFresh, talks } from './attack.js';
 import { playCell } from './cell.js';
 import { playCall } from './call.js';
+import { busiestSecond, playCrowd } from './crowd.js';
 import { BLIND } from './engine-server.js';
 import { Judge, MARKS } from './judge.js';
-import type { MediaServer, ServerHost, ServerKind } from './media-server.js';
+import type { CallHost, MediaServer, ServerCall, ServerHost, ServerKind } from './media-server.js';
 import { PHONES, type PhoneName } from './phone.js';
 import { indexOf, PortRange } from './port-range.js';
 import { RTPENGINE } from './rtpengine-server.js';
@@ -70,21 +71,43 @@ describe('the odds: servers that latch', () => {
   });
 });
 
+describe('the odds: a crowd', () => {
+  it('each call has its own attacker, and they are told apart', () => {
+    const terms = { server: BLIND, phone: PHONES.moves, calls: 12, callsPerS: 10, seed: 1 };
+    const { cell, askedInASecond } = playCrowd({ ...terms, attack: neighbour });
+    assert.equal(cell.calls, 12);
+    assert.ok(cell.stolen.calls >= 6 && cell.stolen.calls < 12, `${cell.stolen.calls} calls stolen`);
+    assert.equal(cell.over5s, cell.stolen.calls);
+    assert.equal(askedInASecond, 0);
+    assert.equal(playCrowd({ ...terms, attack: noAttack }).cell.over1s, 0);
+  });
+
+  it('the busiest second is any second', () => {
+    assert.equal(busiestSecond([]), 0);
+    assert.equal(busiestSecond([5000, 900, 1100, 1500, 1899, 1900, 2099, 2100]), 5);
+  });
+});
+
 describe('the odds: the phones', () => {
   /** Asks at the confirmation, and writes down what comes where. */
-  class AskingServer implements MediaServer {
-    readonly keepsNumbersHome = false;
+  class AskingServer implements MediaServer, ServerCall {
     readonly heard: { readonly port: number; readonly source: string }[] = [];
     readonly replies: string[] = [];
     readonly #host: ServerHost;
-    #port: number;
+    #call: CallHost | undefined;
+    #port = 0;
 
     constructor(host: ServerHost) {
       this.#host = host;
-      this.#port = host.range.take();
+    }
+
+    openCall(call: CallHost): ServerCall {
+      this.#call = call;
+      return this;
     }
 
     makeOffer(): string {
+      this.#port = this.#host.range.take();
       return makeSdp({ address: this.#host.address, media: [{ port: this.#port }] });
     }
 
@@ -95,11 +118,10 @@ describe('the odds: the phones', () => {
     takeAnswer(): void {}
 
     confirm(): void {
-      this.#port = this.#host.range.take();
-      this.#host.reinvite(this.makeOffer(), ({ kind }) => this.replies.push(kind));
+      this.#call?.reinvite(this.makeOffer(), ({ kind }) => this.replies.push(kind));
     }
 
-    receive(port: number, bytes: Uint8Array, { address, port: remote }: TransportAddress): void {
+    receive(port: number, _bytes: Uint8Array, { address, port: remote }: TransportAddress): void {
       this.heard.push({ port, source: `${address}:${remote}` });
     }
 
@@ -109,7 +131,7 @@ describe('the odds: the phones', () => {
   function ask(phone: PhoneName): AskingServer {
     let server: AskingServer | undefined;
     const kind: ServerKind = {
-      ...{ name: 'asking', asks: true, hasCanaries: true },
+      ...{ name: 'asking', asks: true, hasCanaries: true, keepsNumbersHome: false },
       create: (host) => (server = new AskingServer(host)),
     };
     playCall({ server: kind, attack: noAttack, phone: PHONES[phone], weOffer: false, seed: 5 });
@@ -159,13 +181,13 @@ describe('the odds: the judge', () => {
 
   it('a contest ends with the next lock, right or wrong, or not at all', () => {
     const judge = new Judge(({ address }) => address === mine.address);
-    judge.note({ kind: 'locked', remote: mine });
+    judge.note({ kind: 'locked', remote: mine }, 0);
     for (const remote of [its, mine, its]) {
-      judge.note({ kind: 'contested' });
-      judge.note({ kind: 'contested' });
-      judge.note({ kind: 'locked', remote });
+      judge.note({ kind: 'contested' }, 0);
+      judge.note({ kind: 'contested' }, 0);
+      judge.note({ kind: 'locked', remote }, 0);
     }
-    judge.note({ kind: 'contested' });
+    judge.note({ kind: 'contested' }, 0);
     assert.deepEqual(judge.tally().contests, { right: 2, wrong: 1, unresolved: 1 });
   });
 

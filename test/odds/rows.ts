@@ -69,3 +69,11 @@ export const PLAYED: readonly (readonly [phone: PhoneName, attacks: readonly Att
   ['ignores', TELLING],
   ['holds', TELLING],
 ];
+
+/** Calls set up faster than the process may ask about them, each of them contested by a neighbour. */
+export const CROWD = {
+  attack: talks({ position: 'neighbour', start: 'told' }),
+  phone: 'moves',
+  calls: 300,
+  callsPerS: 50,
+} as const satisfies { readonly phone: PhoneName; [name: string]: unknown };

@@ -5,7 +5,7 @@ import { isSameAddress } from '../../lib/wire/address.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import { makeSdp } from '../support/session-description.js';
 import { mediaPortOf } from './media-server.js';
-import type { MediaServer, ServerHost, ServerKind } from './media-server.js';
+import type { CallHost, MediaServer, ServerCall, ServerHost, ServerKind } from './media-server.js';
 
 const LEARNING_MS = 3000;
 
@@ -18,19 +18,40 @@ function rankOf(source: TransportAddress, signalled: TransportAddress): number {
 }
 
 class RtpengineServer implements MediaServer {
-  readonly keepsNumbersHome = false;
   readonly #host: ServerHost;
-  #port: number | undefined;
-  #signalled: TransportAddress | undefined;
-  #learnt: TransportAddress | undefined;
-  #learnsUntilMs = -Infinity;
+  readonly #calls = new Map<number, RtpengineCall>();
 
   constructor(host: ServerHost) {
     this.#host = host;
   }
 
+  openCall(call: CallHost): ServerCall {
+    const opened = new RtpengineCall(this.#host, call, (port) => this.#calls.set(port, opened));
+    return opened;
+  }
+
+  receive(port: number, bytes: Uint8Array, source: TransportAddress): void {
+    this.#calls.get(port)?.receive(bytes, source);
+  }
+}
+
+class RtpengineCall implements ServerCall {
+  readonly #host: ServerHost;
+  readonly #call: CallHost;
+  readonly #handleBound: (port: number) => void;
+  #port: number | undefined;
+  #signalled: TransportAddress | undefined;
+  #learnt: TransportAddress | undefined;
+  #learnsUntilMs = -Infinity;
+
+  constructor(host: ServerHost, call: CallHost, handleBound: (port: number) => void) {
+    this.#host = host;
+    this.#call = call;
+    this.#handleBound = handleBound;
+  }
+
   makeOffer(): string {
-    this.#port ??= this.#host.range.take();
+    if (this.#port === undefined) this.#handleBound((this.#port = this.#host.range.take()));
     return makeSdp({ address: this.#host.address, media: [{ port: this.#port, isMuxed: true }] });
   }
 
@@ -40,18 +61,18 @@ class RtpengineServer implements MediaServer {
   }
 
   takeAnswer(answer: string): void {
-    this.#signalled = { address: this.#host.home, port: mediaPortOf(answer) };
+    this.#signalled = { address: this.#call.home, port: mediaPortOf(answer) };
     this.#learnt = undefined;
     this.#learnsUntilMs = this.#host.clock.nowMs + LEARNING_MS;
   }
 
   confirm(): void {}
 
-  receive(port: number, bytes: Uint8Array, source: TransportAddress): void {
-    if (port !== this.#port || !this.#signalled) return;
-    if (this.#host.clock.nowMs < this.#learnsUntilMs || !this.#learnt) this.#learn(source);
+  receive(bytes: Uint8Array, source: TransportAddress): void {
+    if (!this.#signalled) return;
+    if (this.#host.clock.nowMs < this.#learnsUntilMs || !this.#learnt) this.#learn(source, this.#signalled);
     else if (!isSameAddress(source, this.#learnt)) return;
-    this.#host.deliver(bytes);
+    this.#call.deliver(bytes);
   }
 
   send(bytes: Uint8Array): void {
@@ -59,12 +80,11 @@ class RtpengineServer implements MediaServer {
     if (destination && this.#port !== undefined) this.#host.transmit(this.#port, destination, bytes);
   }
 
-  #learn(source: TransportAddress): void {
-    const signalled = this.#signalled!;
+  #learn(source: TransportAddress, signalled: TransportAddress): void {
     if (this.#learnt && isSameAddress(source, this.#learnt)) return;
     if (this.#learnt && rankOf(source, signalled) > rankOf(this.#learnt, signalled)) return;
     this.#learnt = source;
-    this.#host.note({ kind: 'locked', remote: source });
+    this.#call.note({ kind: 'locked', remote: source });
   }
 }
 
@@ -72,5 +92,6 @@ export const RTPENGINE: ServerKind = {
   name: "rtpengine's heuristic",
   asks: false,
   hasCanaries: false,
+  keepsNumbersHome: false,
   create: (host) => new RtpengineServer(host),
 };

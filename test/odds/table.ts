@@ -1,6 +1,7 @@
 // The tables of the odds in Markdown, one a phone: a row an attack, and what it got from each server.
 import type { Attack, Position } from './attack.js';
 import type { Cell, Count } from './cell.js';
+import type { Crowd } from './crowd.js';
 import type { ServerKind } from './media-server.js';
 import type { PhoneModel } from './phone.js';
 
@@ -49,6 +50,22 @@ export function tableOf(phone: PhoneModel, servers: readonly ServerKind[], rows:
     ...columns.flatMap((own, i) => own.map(([, of]) => (cells[i] ? of(cells[i]) : ''))),
   ]);
   const head = ['from', 'the attacker', ...titles];
+  return markdown(head, lines);
+}
+
+/** One row a server. */
+export function crowdTableOf(rows: readonly (readonly [server: ServerKind, crowd: Crowd])[]): string {
+  const columns = [...BRIEF, ...HARM, ...ASKED];
+  const head = ['', ...columns.map(([title]) => title), 'questions in the busiest second'];
+  const lines = rows.map(([{ name }, { cell, askedInASecond }]) => [
+    name,
+    ...columns.map(([, of]) => of(cell)),
+    String(askedInASecond),
+  ]);
+  return markdown(head, lines);
+}
+
+function markdown(head: readonly string[], lines: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
