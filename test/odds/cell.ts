@@ -11,6 +11,8 @@ export interface CellTerms {
   readonly phone: PhoneName;
   readonly calls: number;
   readonly seed: number;
+  /** Who made the calls; where it is left out, every second one is ours. */
+  readonly offers?: 'ours' | 'theirs' | undefined;
 }
 
 export interface Cell {
@@ -34,10 +36,16 @@ export interface Count {
   readonly packets: number;
 }
 
-/** Every second call is ours; the same seed plays the same calls. */
-export function playCell({ server, attack, phone, calls, seed }: CellTerms): Cell {
+/** The same seed plays the same calls. */
+export function playCell({ server, attack, phone, calls, seed, offers }: CellTerms): Cell {
   const tallies = Array.from({ length: calls }, (_, i) =>
-    playCall({ server, attack, phone: PHONES[phone], weOffer: i % 2 === 1, seed: seed + i }),
+    playCall({
+      server,
+      attack,
+      phone: PHONES[phone],
+      weOffer: offers === undefined ? i % 2 === 1 : offers === 'ours',
+      seed: seed + i,
+    }),
   );
   return sumUp(tallies);
 }

@@ -19,6 +19,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     phone: { type: 'string' },
     server: { type: 'string' },
+    offers: { type: 'string' },
     /** A part of the name of an attack. */
     only: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
@@ -28,13 +29,17 @@ const calls = Number(values.calls);
 const seed = Number(values.seed);
 const servers = SERVERS.filter(({ name }) => name.includes(values.server ?? ''));
 const played = PLAYED.filter(([phone]) => values.phone === undefined || phone === values.phone);
-const isWhole = values.phone === undefined && values.server === undefined && values.only === '';
+const offers = values.offers === 'ours' || values.offers === 'theirs' ? values.offers : undefined;
+const isWhole = [values.phone, values.server, values.offers, values.only || undefined].every(
+  (part) => part === undefined,
+);
 
 const fault = [
   ...(Number.isInteger(calls) && calls > 0 ? [] : ['--calls is a whole number from 1']),
   ...(Number.isInteger(seed) && seed >= 0 ? [] : ['--seed is a whole number from 0']),
   ...(servers.length > 0 ? [] : ['--server is a part of the name of a server']),
   ...(played.length > 0 ? [] : [`--phone is one of ${PLAYED.map(([phone]) => phone).join(', ')}`]),
+  ...(values.offers === offers ? [] : ['--offers is ours or theirs']),
   ...(values.write && !isWhole ? ['--write is for the whole tables'] : []),
 ];
 if (fault.length > 0) {
@@ -48,7 +53,10 @@ const tables = played.map(([phone, attacks]) => {
     .filter(({ name }) => name.includes(values.only))
     .map((attack) => {
       console.error(`${PHONES[phone].name}: ${attack.position}, ${attack.name}`);
-      return { attack, cells: servers.map((server) => playCell({ server, attack, phone, calls, seed })) };
+      return {
+        attack,
+        cells: servers.map((server) => playCell({ server, attack, phone, calls, seed, offers })),
+      };
     });
   return `The phone ${PHONES[phone].name}:\n\n${tableOf(PHONES[phone], servers, rows)}`;
 });
