@@ -203,7 +203,12 @@ export class EvidenceBench {
 
   /** The phone's description. */
   theirs(changes: Partial<EvidenceBenchOptions> = {}): string {
-    const { signalled = PRIVATE, ssrcs = [], direction = 'sendrecv', hasRtcp } = { ...this.options, ...changes };
+    const {
+      signalled = PRIVATE,
+      ssrcs = [],
+      direction = 'sendrecv',
+      hasRtcp,
+    } = { ...this.options, ...changes };
     return makeSdp({
       address: signalled.address,
       version: this.#version++,

@@ -7,7 +7,14 @@ import { NAMED_KEY_BYTES, SECRET_BYTES, WORD_BYTES, type LatchHalf } from '../pr
 import type { IceHalf } from '../proof/ice-generation.js';
 import { isSuite } from '../suite.js';
 import { checkSrtpTerms, type SrtpTerms } from '../proof/srtp-terms.js';
-import type { Agreement, EvidenceAgreement, IceAgreement, LatchAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
+import type {
+  Agreement,
+  EvidenceAgreement,
+  IceAgreement,
+  LatchAgreement,
+  MediaTerms,
+  SrtpAgreement,
+} from './agreement.js';
 
 /** What of the call decides. */
 export interface AgreeingCall {
@@ -99,7 +106,8 @@ function checkSrtpKeys(terms: SrtpTerms, { isSecure, hasSrtp }: AgreeingCall): v
 }
 
 function checkEvidence(agreement: EvidenceAgreement, { role, policy }: AgreeingCall): void {
-  if (role !== 'verifier') refuse('evidence is for a verifier: a prover chose its peer itself (protocol.md 6)');
+  if (role !== 'verifier')
+    refuse('evidence is for a verifier: a prover chose its peer itself (protocol.md 6)');
   if (policy === 'require') refuse('the policy "require" allows no agreement of kind "evidence"');
   if (agreement.srtp) refuse('evidence is for peers without keys of SRTP');
   const { payloadTypes = [], eventTypes = [], ssrcs = [], clockRates = {} } = agreement;

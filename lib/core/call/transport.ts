@@ -12,7 +12,14 @@ import type { Protection } from '../proof/protection.js';
 import type { Secret } from '../proof/secret.js';
 import { OwnSenders } from '../proof/own-senders.js';
 import { SrtpKeys } from '../proof/srtp-keys.js';
-import type { Agreement, EvidenceAgreement, IceAgreement, LegacyAgreement, MediaTerms, SrtpAgreement } from './agreement.js';
+import type {
+  Agreement,
+  EvidenceAgreement,
+  IceAgreement,
+  LegacyAgreement,
+  MediaTerms,
+  SrtpAgreement,
+} from './agreement.js';
 import { srtpTermsOf } from './agreement.js';
 import type { SrtpKey, SrtpTerms } from '../proof/srtp-terms.js';
 import { standingOf, type Standing } from './downgrade.js';

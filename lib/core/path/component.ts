@@ -211,6 +211,7 @@ export class Component implements VerifierHost, ProverHost {
     if (!this.#ports.includes(port)) return;
     if (this.#ports.length === 1) return this.detach(nowMs);
     this.context.nowMs = nowMs;
+    this.#noteLeaving(port);
     this.sharing.guest?.removePort(port, nowMs);
     this.#verifier?.handlePortRemoved(port, nowMs);
     this.#leave(port);
@@ -222,6 +223,7 @@ export class Component implements VerifierHost, ProverHost {
   detach(nowMs: number): void {
     this.context.nowMs = nowMs;
     if (this.#ports.length === 0) return;
+    this.#noteLeaving();
     this.sharing.guest?.detach(nowMs);
     this.#verifier?.stop();
     this.#srtp.stop();
@@ -276,7 +278,7 @@ export class Component implements VerifierHost, ProverHost {
       if (protection.kind === 'legacy' && before.kind !== 'legacy') this.deactivate();
     }
     this.#srtp.follow(protection, cover);
-    this.#evidence.follow(protection, hasMoved, this.component === 2 ? this.#beside?.evidence : undefined);
+    this.#evidence.follow(protection, this.component === 2 ? this.#beside?.evidence : undefined);
     if (protection.kind !== 'closed') this.handleTold();
     this.#unproven.settle();
     this.context.wake(this);
@@ -533,7 +535,9 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Forgets keys, words and paths (protocol.md 5.10). */
   close(nowMs: number): void {
+    this.context.nowMs = nowMs;
     this.#unheard.stop();
+    this.#noteLeaving();
     const end = endOf(this, this.#route.path?.remote);
     this.awaitAnswer(undefined);
     this.protect({ kind: 'closed' }, undefined, nowMs);
@@ -678,12 +682,17 @@ export class Component implements VerifierHost, ProverHost {
     return attached && { port: attached, remote };
   }
 
+  /** What is late to a port of the peer's makes nobody suspect (protocol.md 8.3.2). */
+  #noteLeaving(port = this.#route.path?.port): void {
+    const { path } = this.#route;
+    if (path && path.port === port)
+      this.context.suspects.noteLeft(path.port.local, path.remote, this.context.nowMs);
+  }
+
   #leave(port: ComponentPort): void {
     this.provers.handlePortRemoved(port);
     this.#srtp.handlePortRemoved(port);
     this.#evidence.handlePortRemoved(port);
-    const { path } = this.#route;
-    if (path?.port === port) this.context.suspects.noteLeft(port.local, path.remote, this.context.nowMs);
     this.#route.leave(port);
     this.#tags.leave(port);
     this.#heard.leave(port);

@@ -38,7 +38,10 @@ export interface EvidenceHost {
   activate(path: Path): void;
   deactivate(): void;
   /** A payload packet may go to this source. Where it may, it counts as sent. */
-  takeBudget(source: Path & { readonly receivedBytes: number; sentBytes: number }, sizeBytes: number): boolean;
+  takeBudget(
+    source: Path & { readonly receivedBytes: number; sentBytes: number },
+    sizeBytes: number,
+  ): boolean;
   transmit(kind: 'resent', bytes: Uint8Array, path: Path): void;
   noteTaken(bytes: Uint8Array, kind: PacketClass): void;
   deliver(bytes: Uint8Array, kind: PacketClass, path: Path): void;

@@ -40,6 +40,8 @@ const MOVED_SDP_MS = 60;
 /** Sources that may not be the peer are asked when none that may has lived for so long, and so often (protocol.md 8.3.3). */
 const STRANGERS_MS = 1000;
 const MAX_STRANGER_QUESTIONS = 4;
+/** A stream that begins has become a run by then, or is none. */
+const BEGINNING_MS = 1000;
 /** The port that the peer has left closes so much later. */
 const RELEASE_MS = 500;
 /** Whoever copies each packet makes a conflict of each: told once a second. */
@@ -73,6 +75,7 @@ export class EvidencePaths {
   /** Nothing came from the locked source for too long: what it sent is known still, but nothing goes there. */
   #isExpired = false;
   #question: PortQuestion | undefined;
+  #deferred: Pick<PortQuestion, 'reason' | 'attempt'> | undefined;
   /** A question was refused or not answered, or nobody can put one. */
   #isUnaskable = false;
   /** A port that is to be told in our next answer. */
@@ -225,7 +228,8 @@ export class EvidencePaths {
     if (present?.following?.firsts.has(place.ssrc)) return true;
     const active = this.#active;
     const stream = active?.streams.get(place.ssrc);
-    if (!active || stream?.isEstablished !== true || this.host.isSuspect(path.remote, place.ssrc)) return false;
+    if (!active || stream?.isEstablished !== true || this.host.isSuspect(path.remote, place.ssrc))
+      return false;
     return stream.isContinuedBy(place, this.terms, active.packetTime.ms, nowMs);
   }
 
@@ -253,7 +257,8 @@ export class EvidencePaths {
   handleSend(bytes: Uint8Array): EvidenceSource | undefined {
     const { locked } = this;
     if (!locked) {
-      if (this.#sources.size > 0) (this.#unsent ??= new EvidenceSource(NOWHERE, 0)).keepSent(new Uint8Array(bytes));
+      if (this.#sources.size > 0)
+        (this.#unsent ??= new EvidenceSource(NOWHERE, 0)).keepSent(new Uint8Array(bytes));
       return undefined;
     }
     if (!this.host.takeBudget(locked, bytes.length)) return undefined;
@@ -346,7 +351,8 @@ export class EvidencePaths {
   /** Forgets every path. */
   stop(): void {
     for (const source of this.#sources.all) this.#forget(source);
-    this.#active = this.#left = this.#question = this.#leaving = this.#unsent = undefined;
+    this.#active = this.#left = this.#question = this.#deferred = undefined;
+    this.#leaving = this.#unsent = undefined;
     this.#isContested = this.#isExpired = false;
     this.#dueMs = Infinity;
     this.host.deactivate();
@@ -373,6 +379,7 @@ export class EvidencePaths {
     this.#dueMs = Infinity;
     this.#sources.dropStale(nowMs, (source) => this.#forget(source));
     this.#settleLeaving(nowMs);
+    this.#settleDeferred(nowMs);
     this.#settleFollowing(nowMs);
     this.#settleQuestion(nowMs);
     this.#settleLock(nowMs);
@@ -390,6 +397,11 @@ export class EvidencePaths {
     if (nowMs < leaving.atMs) return this.#due(leaving.atMs);
     this.#leaving = undefined;
     this.host.release(leaving.port);
+  }
+
+  /** A question that the limits did not allow yet. */
+  #settleDeferred(nowMs: number): void {
+    if (this.#deferred) this.#ask(this.#deferred.reason, this.#deferred.attempt, nowMs);
   }
 
   #settleFollowing(nowMs: number): void {
@@ -416,6 +428,8 @@ export class EvidencePaths {
           this.#forget(source);
           break;
         case 'switch':
+          if (this.#question && source.port === this.#question.port)
+            return this.#lockMoved(source, this.#question, nowMs);
           this.#left = { source: active, firsts: following.firsts, leftMs: nowMs };
           return this.#activate(source, nowMs);
       }
@@ -431,7 +445,7 @@ export class EvidencePaths {
       if (nowMs < endsMs(question)) return this.#due(endsMs(question));
       return this.#endQuestion();
     }
-    const decision = decideMove(question, this.#moversOf(question), nowMs);
+    const decision = decideMove(question, this.#moversOf(question), this.#beginningUntilMs(question), nowMs);
     switch (decision.kind) {
       case 'wait':
         return this.#due(decision.untilMs);
@@ -450,6 +464,13 @@ export class EvidencePaths {
     }
   }
 
+  #beginningUntilMs({ port }: PortQuestion): number {
+    const beginning = this.#sources.all.filter(
+      (source) => source.port === port && source.hasMoved && source.firstRunMs === Infinity,
+    );
+    return Math.max(-Infinity, ...beginning.map(({ firstMs }) => firstMs + BEGINNING_MS));
+  }
+
   #moversOf(question: PortQuestion): readonly SourceMover[] {
     const old = this.#atOldPort(question);
     const candidates = this.#sources.all.filter(
@@ -457,7 +478,8 @@ export class EvidencePaths {
     );
     return candidates.map((source) => {
       const before = old.filter(
-        (one) => isSameRemote(one, source) || [...source.streams.keys()].some((ssrc) => one.streams.has(ssrc)),
+        (one) =>
+          isSameRemote(one, source) || [...source.streams.keys()].some((ssrc) => one.streams.has(ssrc)),
       );
       return {
         source,
@@ -502,7 +524,8 @@ export class EvidencePaths {
     if (this.#question || this.#isUnaskable || !this.#isConfirmed) return;
     const { questions } = this.host.session;
     const freeMs = questions.freeMs(nowMs);
-    if (nowMs < freeMs) return this.#due(freeMs);
+    this.#deferred = nowMs < freeMs ? { reason, attempt } : undefined;
+    if (this.#deferred) return this.#due(freeMs);
     // There is room for one port more: of two the one goes that nothing is locked at.
     if (this.host.ports.length > 1) {
       const idle = this.host.ports.find((port) => port !== (this.#active?.port ?? this.host.ports.at(-1)));
@@ -573,11 +596,18 @@ export class EvidencePaths {
     });
   }
 
-  #claimOf(source: EvidenceSource, nowMs: number): Pick<LockClaim, 'runMs' | 'beganMs' | 'livesUntilMs'> | undefined {
+  #claimOf(
+    source: EvidenceSource,
+    nowMs: number,
+  ): Pick<LockClaim, 'runMs' | 'beganMs' | 'livesUntilMs'> | undefined {
     if (source.firstRunMs < Infinity) {
       const { firstRunMs: runMs, runBeganMs: beganMs, livesUntilMs } = source;
       const lastMs = source.lastMs + liveMs(source.packetTime);
-      return { runMs, beganMs, livesUntilMs: livesUntilMs === -Infinity ? Math.min(lastMs, nowMs) : livesUntilMs };
+      return {
+        runMs,
+        beganMs,
+        livesUntilMs: livesUntilMs === -Infinity ? Math.min(lastMs, nowMs) : livesUntilMs,
+      };
     }
     const { isThereUntilMs } = source;
     if (!this.#mayBeSilent || isThereUntilMs === -Infinity) return undefined;
@@ -638,6 +668,7 @@ export class EvidencePaths {
     this.#sources.remove(source);
     this.#active = source;
     this.#isContested = this.#isExpired = false;
+    this.#deferred = undefined;
     for (const other of this.#sources.all) other.following = undefined;
     this.host.activate(source);
   }
@@ -646,7 +677,8 @@ export class EvidencePaths {
     const { host } = this;
     const sent = [...(this.#unsent?.takeSent() ?? []), ...source.takeSent()];
     this.#unsent = undefined;
-    for (const bytes of sent) if (host.takeBudget(source, bytes.length)) host.transmit('resent', bytes, source);
+    for (const bytes of sent)
+      if (host.takeBudget(source, bytes.length)) host.transmit('resent', bytes, source);
     for (const { bytes, kind } of source.takeArrived()) {
       host.noteTaken(bytes, kind);
       host.deliver(bytes, kind, source);
@@ -674,7 +706,12 @@ export class EvidencePaths {
     this.#sources.remove(source);
   }
 
-  #admit(path: Path, place: RtpPlace | undefined, follows: boolean, nowMs: number): EvidenceSource | undefined {
+  #admit(
+    path: Path,
+    place: RtpPlace | undefined,
+    follows: boolean,
+    nowMs: number,
+  ): EvidenceSource | undefined {
     const source = new EvidenceSource(path, nowMs);
     const ground = this.#groundAt(path, place ? [place.ssrc] : []);
     source.rank = follows ? 3 : ground === undefined ? 0 : ground === 'home' ? 1 : 2;

@@ -1,6 +1,6 @@
 // What a component does with a peer that brings no key (protocol.md 8.3): it has its paths while that is agreed on, moves the route to where they are, keeps
 // those in step who wait on a port of many calls, and says where payload may go (8.3.9). It decides nothing about paths.
-import type { PacketClass, TransportAddress } from '../../wire/index.js';
+import { parseIp, type PacketClass, type TransportAddress } from '../../wire/index.js';
 import type { CallPlace, QuestionOutcome } from '../call-place.js';
 import type { Context } from '../context.js';
 import type { DropReason } from '../counters.js';
@@ -16,6 +16,7 @@ import type { EvidenceEvent, EvidenceHost } from './evidence-host.js';
 import { EvidencePaths } from './evidence-paths.js';
 import { EvidenceRtcp } from './evidence-rtcp.js';
 import { isHome } from './home.js';
+import { isNobodys } from './unproven-peer.js';
 
 /** To an address where nobody is known to receive: protocol.md 8.3.9. */
 const AMPLIFICATION_LIMIT = 3;
@@ -45,6 +46,8 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   #rtcp: EvidenceRtcp | undefined;
   #latchesBlindly = false;
   #hasLatched = false;
+  /** Where the peer was when it last said so: by its description, and by its signalling. */
+  #named: TransportAddress | undefined;
   #source: string | undefined;
   rtcpHeardMs = -Infinity;
 
@@ -105,7 +108,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   }
 
   /** Another protection is in force, or the same for other media. @param rtp Of RTCP on a port of its own, the RTP beside it. */
-  follow(protection: Protection, hasMoved: boolean, rtp: RtpBeside | undefined): void {
+  follow(protection: Protection, rtp: RtpBeside | undefined): void {
     if (protection.kind !== 'evidence') return this.#end();
     if (rtp) {
       this.#rtcp ??= new EvidenceRtcp(rtp);
@@ -115,11 +118,12 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     const { nowMs } = this.context;
     if (this.#paths) {
       this.#paths.agree(protection.terms);
-      if (hasMoved) this.#paths.handleSignalled();
+      if (this.signalled && this.#isElsewhereThanNamed(this.signalled)) this.#paths.handleSignalled();
     } else {
       this.route.close();
       this.#paths = new EvidencePaths(this, protection.terms);
     }
+    this.#named = this.signalled ?? this.#named;
     this.#source = this.session.peerAddress;
     this.settle();
     if (this.session.isConfirmed) this.#paths.handleConfirmed(nowMs);
@@ -236,10 +240,14 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   wantsPort(signalled: TransportAddress): boolean {
     const { nowMs } = this.context;
     if (this.#paths?.mayTellPort(nowMs) !== true) return false;
-    const isMoved =
-      this.signalled !== undefined &&
-      (this.signalled.port !== signalled.port || ipKey(this.signalled.address) !== ipKey(signalled.address));
-    return isMoved || this.#source !== this.session.peerAddress;
+    return this.#isElsewhereThanNamed(signalled) || this.#source !== this.session.peerAddress;
+  }
+
+  /** A hold names nobody, so it is no change. */
+  #isElsewhereThanNamed({ address, port }: TransportAddress): boolean {
+    const named = this.#named;
+    if (!named || port === 0 || !parseIp(address) || isNobodys(address)) return false;
+    return named.port !== port || ipKey(named.address) !== ipKey(address);
   }
 
   handlePortRemoved(port: Port<Owner>): void {
@@ -315,7 +323,10 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     this.settle();
   }
 
-  takeBudget(source: Path & { readonly receivedBytes: number; sentBytes: number }, sizeBytes: number): boolean {
+  takeBudget(
+    source: Path & { readonly receivedBytes: number; sentBytes: number },
+    sizeBytes: number,
+  ): boolean {
     const { address, port } = source.remote;
     if (!this.route.isHeld || this.context.ownSockets.has(address, port)) return false;
     if (this.session.isShown(address)) return true;

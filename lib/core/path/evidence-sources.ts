@@ -1,7 +1,7 @@
 // The sources that may be a peer without a key, but for the one that is locked (protocol.md 8.3). Whoever sends from many addresses must not keep the phone
 // out: when all places are taken, the better displaces the worse (protocol.md 5.9).
 import { isSamePath, type Path } from '../network-path.js';
-import { EvidenceSource } from './evidence-source.js';
+import type { EvidenceSource } from './evidence-source.js';
 import { isLater, type RtpPlace } from './stream-run.js';
 
 const MAX_SOURCES = 16;
@@ -74,8 +74,7 @@ export class EvidenceSources {
   keepSent(bytes: Uint8Array): void {
     if (this.#all.length === 0) return;
     let copy: Uint8Array | undefined;
-    for (const source of this.#all)
-      if (source.following) source.keepSent((copy ??= new Uint8Array(bytes)));
+    for (const source of this.#all) if (source.following) source.keepSent((copy ??= new Uint8Array(bytes)));
   }
 }
 

@@ -84,9 +84,11 @@ export type MoveDecision<Of extends Mover> =
 export function decideMove<Of extends Mover>(
   question: PortQuestion,
   movers: readonly Of[],
+  /** Until when one that has begun there may still become a run; -Infinity: none has. */
+  beginningUntilMs: number,
   nowMs: number,
 ): MoveDecision<Of> {
-  const endMs = endsMs(question);
+  const endMs = Math.max(endsMs(question), beginningUntilMs);
   const all = [...movers].sort((a, b) => rankOf(a) - rankOf(b));
   const living = all.filter(({ livesUntilMs }) => livesUntilMs > nowMs);
   const [mover] = living;
@@ -99,7 +101,9 @@ export function decideMove<Of extends Mover>(
   const aloneMs = Math.max(mover.runMs, ...rivals.map(({ livesUntilMs }) => livesUntilMs)) + ALONE_MS;
   const dueMs = Math.max(aloneMs, mover.oldLastMs + SILENT_PACKETS * mover.packetTimeMs);
   if (nowMs < dueMs)
-    return nowMs >= endMs + MOVE_MS ? { kind: 'over' } : { kind: 'wait', untilMs: Math.min(dueMs, endMs + MOVE_MS) };
+    return nowMs >= endMs + MOVE_MS
+      ? { kind: 'over' }
+      : { kind: 'wait', untilMs: Math.min(dueMs, endMs + MOVE_MS) };
   return { kind: isStranger(mover) && !mover.hasMovedBefore ? 'twice' : 'lock', mover };
 }
 
