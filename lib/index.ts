@@ -55,6 +55,7 @@ export type {
   OfferedProof,
   OptionRule,
   OptionRules,
+  ExpectedPeer,
   PeerSource,
   PeerTransport,
   Policy,

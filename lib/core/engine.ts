@@ -296,9 +296,7 @@ export class Engine {
     { port, remote }: ComponentPath,
   ): Component | undefined {
     const { nowMs } = this.#context;
-    return port.seekers.find(ssrc, remote, (seeker) =>
-      seeker.isSought(bytes, kind, { port, remote }, nowMs),
-    );
+    return port.seekers.find(ssrc, remote, (seeker) => seeker.isSought(bytes, kind, { port, remote }, nowMs));
   }
 
   /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */

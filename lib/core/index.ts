@@ -34,7 +34,7 @@ export { checkOptions, option, refuseOption } from './option-check.js';
 export type { OptionRule, OptionRules } from './option-check.js';
 export { hasUsableKeys } from './exchange/crypto-lines.js';
 export type { OfferedProof } from './exchange/negotiation.js';
-export type { SdpSession, SdpSessionOptions } from './exchange/sdp-session.js';
+export type { ExpectedPeer, SdpSession, SdpSessionOptions } from './exchange/sdp-session.js';
 export type { RefusedVerdict, Verdict } from './exchange/verdict.js';
 export { createOwnHalf } from './proof/credentials.js';
 export type { LatchHalf, LatchTerms } from './proof/credentials.js';

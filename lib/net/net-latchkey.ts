@@ -106,6 +106,7 @@ export class NetLatchkey extends SteadyEmitter<LatchkeyEvents> implements Latchk
       core,
       sockets: this.#sockets,
       onListenerError: (error) => this.onFailure(error),
+      hasAsker: () => this.listenerCount('question') > 0,
       onEnded: (ended) => this.#ended.push(ended),
       fork: () => this.#adopt(core.fork()),
     });
@@ -160,7 +161,12 @@ export class NetLatchkey extends SteadyEmitter<LatchkeyEvents> implements Latchk
  */
 export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
   const checked = checkLatchkeyOptions(options);
-  const { directTarget, ...rest } = checked;
-  const engineOptions = directTarget === undefined ? rest : { ...rest, isDirectTarget: directTarget };
+  const { directTarget, home, asymmetric, ...rest } = checked;
+  const engineOptions = {
+    ...rest,
+    ...(directTarget && { isDirectTarget: directTarget }),
+    ...(home && { isHome: home }),
+    isAsymmetric: asymmetric,
+  };
   return new NetLatchkey(new Engine(engineOptions, nodeCrypto, createNodeRandom(), fastSrtpCrypto), checked);
 }

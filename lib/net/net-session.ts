@@ -5,6 +5,7 @@ import { LatchkeyError } from '../core/index.js';
 import type {
   CallProtection,
   Component,
+  ExpectedPeer,
   LatchEvent,
   OfferedProof,
   PeerSource,
@@ -20,7 +21,14 @@ import { GuardLayer } from './guard/guard-layer.js';
 import { NetGuard } from './guard/net-guard.js';
 import type { MediaPort } from './media-port.js';
 import { NetMediaPort } from './net-media-port.js';
-import { checkDescriptionType, checkIp, checkOutcome, checkPeer, checkWhere } from './options.js';
+import {
+  checkDescriptionType,
+  checkExpected,
+  checkIp,
+  checkOutcome,
+  checkPeer,
+  checkWhere,
+} from './options.js';
 import type { Where } from './options.js';
 import type { DescriptionType, LatchEvents, MediaSocketPair, Session, StreamStatus } from './session.js';
 import type { SharedSockets } from './shared-socket.js';
@@ -30,6 +38,8 @@ export interface SessionSite {
   readonly core: SdpSession;
   readonly sockets: SharedSockets;
   readonly onListenerError: (error: unknown) => void;
+  /** Somebody listens for questions of all sessions. */
+  readonly hasAsker: () => boolean;
   readonly onEnded: (session: NetSession) => void;
   readonly fork: () => NetSession;
 }
@@ -201,6 +211,14 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
     return stream;
   }
 
+  expect(peer: ExpectedPeer, media = 0): void {
+    this.#checkOpen();
+    checkExpected(peer);
+    checkWhere({ media });
+    this.#site.core.expect(peer, media, this.#site.sockets.loop.nowMs());
+    this.#changed();
+  }
+
   close(): void {
     if (this.#isClosed) return;
     const { core, sockets } = this.#site;
@@ -220,9 +238,15 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
     this.tell('event', event);
     if (event.type === 'released')
       this.#streamOf(event.media, event.component, false)?.onReleased(event.local);
-    if (event.type !== 'verified' && event.type !== 'rebound') return;
+    if (event.type === 'question' && !this.#isAsked) this.asked('refused', event.media);
+    if (event.type !== 'verified' && event.type !== 'rebound' && event.type !== 'locked') return;
     for (const port of this.#ports.values())
       if (port.media === event.media && port.component === event.component) port.onMoved();
+  }
+
+  /** Somebody puts the questions that are due: of this session, or of all. */
+  get #isAsked(): boolean {
+    return this.listenerCount('question') > 0 || this.#site.hasAsker();
   }
 
   /** For the latchkey: the core has closed this session, by us or by itself. */

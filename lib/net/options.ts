@@ -9,9 +9,18 @@ import {
   refuseOption,
 } from '../core/index.js';
 import type { OptionRules } from '../core/index.js';
-import type { FindKey, PeerSource, Policy, QuestionOutcome, Role, Signalling, Suite } from '../core/index.js';
+import type {
+  ExpectedPeer,
+  FindKey,
+  PeerSource,
+  Policy,
+  QuestionOutcome,
+  Role,
+  Signalling,
+  Suite,
+} from '../core/index.js';
 import { SDP_LIMITS } from '../wire/index.js';
-import type { SdpLimits } from '../wire/index.js';
+import type { SdpLimits, TransportAddress } from '../wire/index.js';
 
 export type { Role, Signalling };
 
@@ -30,6 +39,16 @@ export interface LatchkeyOptions {
   readonly allowInsecureSignalling?: boolean | undefined;
   /** May this address out of a peer's SDP be challenged unasked (protocol.md 5.7)? The default rule unless set. */
   readonly directTarget?: ((address: string) => boolean) | undefined;
+  /**
+   * Is this IP address one that the media of your peers comes from, wherever their signalling does, as of a carrier? Then it is home, and somebody
+   * receives there (protocol.md 8). None unless set.
+   */
+  readonly home?: ((address: string) => boolean) | undefined;
+  /**
+   * Peers without a key that send from another port than the one in their SDP listen at that one (protocol.md 8.3.9). False unless set: they
+   * listen where they send from, as nearly all do.
+   */
+  readonly asymmetric?: boolean | undefined;
   /**
    * The key of 32 bytes that was handed out under this name over HTTPS, where a peer names it by `kid`; undefined where there is
    * none, or it has expired.
@@ -89,6 +108,8 @@ const LATCHKEY_RULES: OptionRules<LatchkeyOptions> = {
   keepaliveS: option.of('a whole number of seconds from 5 to 60', isKeepalive),
   allowInsecureSignalling: option.boolean,
   directTarget: option.callback('(address: string) => boolean'),
+  home: option.callback('(address: string) => boolean'),
+  asymmetric: option.boolean,
   findKey: option.callback('(kid: string) => Uint8Array | undefined'),
   fetchKey: option.callback('(kid: string) => Promise<Uint8Array | null>'),
   fetchKeyMs: option.milliseconds,
@@ -98,6 +119,18 @@ const LATCHKEY_RULES: OptionRules<LatchkeyOptions> = {
 const PEER_RULES: OptionRules<PeerSource> = {
   address: option.ipAddress,
   transport: option.required(option.oneOf(PEER_TRANSPORTS)),
+};
+
+const EXPECTED_RULES: OptionRules<ExpectedPeer> = {
+  address: option.record<TransportAddress>({
+    address: option.required(option.ipAddress),
+    port: option.required(option.of('a port from 1 to 65535', (value) => isWhole(value, 1, 65_535))),
+  }),
+  ssrc: option.of('an SSRC of 32 bits', (value) => isWhole(value, 0, 2 ** 32 - 1)),
+  payloadTypes: option.of(
+    'a list of numbers from 0 to 127',
+    (value) => Array.isArray(value) && value.every((type) => isWhole(type, 0, 127)),
+  ),
 };
 
 const SESSION_RULES: OptionRules<SessionOptions> = {
@@ -125,6 +158,8 @@ export interface CheckedOptions {
   readonly keepaliveS: number;
   readonly allowInsecureSignalling: boolean;
   readonly directTarget?: (address: string) => boolean;
+  readonly home?: (address: string) => boolean;
+  readonly asymmetric: boolean;
   readonly findKey: FindKey;
   readonly fetchKey: FetchKey | undefined;
   readonly fetchKeyMs: number;
@@ -134,13 +169,20 @@ export interface CheckedOptions {
 export function checkLatchkeyOptions(given: LatchkeyOptions = {}): CheckedOptions {
   checkOptions('createLatchkey', given, LATCHKEY_RULES);
   const { policy = 'prefer', suites = SUITES, keepaliveS = 15, allowInsecureSignalling = false } = given;
-  const { directTarget, findKey = () => undefined, fetchKey, fetchKeyMs = FETCH_KEY_MS } = given;
+  const {
+    directTarget,
+    home,
+    asymmetric = false,
+    findKey = () => undefined,
+    fetchKey,
+    fetchKeyMs = FETCH_KEY_MS,
+  } = given;
   const sdpLimits = { ...SDP_LIMITS, ...given.sdpLimits };
   const checked = {
     ...{ policy, suites: [...suites], keepaliveS, allowInsecureSignalling },
-    ...{ findKey, fetchKey, fetchKeyMs, sdpLimits },
+    ...{ findKey, fetchKey, fetchKeyMs, sdpLimits, asymmetric },
   };
-  return directTarget === undefined ? checked : { ...checked, directTarget };
+  return { ...checked, ...(directTarget && { directTarget }), ...(home && { home }) };
 }
 
 export interface CheckedSessionOptions {
@@ -171,6 +213,10 @@ export function checkPeer(given: PeerSource): PeerSource {
   return { address, transport };
 }
 
+export function checkExpected(given: ExpectedPeer): void {
+  checkOptions('expect', given, EXPECTED_RULES);
+}
+
 export function checkIp(name: string, address: string): void {
   option.ipAddress(name, address);
 }
@@ -188,6 +234,10 @@ export function checkWhere(given: Where = {}): { media: number; component: 1 | 2
   checkOptions('where', given, WHERE_RULES);
   const { media = 0, component = 1 } = given;
   return { media, component };
+}
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
 function isKeepalive(value: unknown): boolean {

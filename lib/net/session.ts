@@ -4,6 +4,7 @@ import type { Socket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type {
   CallProtection,
+  ExpectedPeer,
   LatchEvent,
   LatchEventType,
   OfferedProof,
@@ -178,6 +179,15 @@ export interface Session extends EventEmitter<LatchEvents> {
    * @throws LatchkeyError LATCHKEY_CLOSED
    */
   listen(media: number, sockets: MediaSocketPair): void;
+
+  /**
+   * For a call whose media was agreed on without SDP, as with an engine that is told an address, or tells one, in another way: what is known of the peer's packets. The
+   * same rules hold as for any peer without a key (docs/protocol.md, 8.3). The more is known, the less can another be taken for it; with
+   * nothing, it is asked, or has to be the only one at home (see `peer`).
+   * @throws LatchkeyError LATCHKEY_OPTION for what is no address, SSRC or payload type, and under the policy `require`
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  expect(peer: ExpectedPeer, media?: number): void;
 
   /** The call is over: its keys, words and paths are forgotten. Guarded sockets stay shut to it until `unguard()`. Idempotent. */
   close(): void;

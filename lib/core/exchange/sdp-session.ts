@@ -11,8 +11,9 @@ import {
   type Sdp,
   type SdpMedia,
   type SectionKey,
+  type TransportAddress,
 } from '../../wire/index.js';
-import type { OpenAgreement } from '../call/agreement.js';
+import type { Agreement, OpenAgreement } from '../call/agreement.js';
 import type { CallOptions, CallProtection, StreamStatus } from '../call/call-handle.js';
 import type { EngineCall } from '../call/engine-call.js';
 import type { PeerSource } from '../call/peer-facts.js';
@@ -55,6 +56,18 @@ interface Wanted {
   /** Why it can have no media: it is SRTP, and there are no keys. */
   readonly keysFault?: string | undefined;
 }
+
+/** What is known of a peer whose media was agreed on without SDP: the more of it, the less can another be taken for it. */
+export interface ExpectedPeer {
+  /** Where it says that it sends from, and receives. */
+  readonly address?: TransportAddress | undefined;
+  /** The SSRC that it says it sends. */
+  readonly ssrc?: number | undefined;
+  /** Of its packets, 0 to 127; left out: any. */
+  readonly payloadTypes?: readonly number[] | undefined;
+}
+
+const ALL_PAYLOAD_TYPES = Array.from({ length: 128 }, (_, type) => type);
 
 /** Of a session whose agreements come out of SDP. */
 export interface SdpSessionOptions extends CallOptions {
@@ -220,6 +233,30 @@ export class SdpSession {
     return transportSections(this.#offer.sdp).flatMap((media) =>
       this.#call.wantsPort(media) ? [media.index] : [],
     );
+  }
+
+  /**
+   * Instead of descriptions: what is known of the peer's packets (protocol.md 8.3).
+   * @throws LatchkeyError LATCHKEY_OPTION under the policy `require`
+   * @throws LatchkeyError LATCHKEY_CLOSED
+   */
+  expect({ address, ssrc, payloadTypes }: ExpectedPeer, media: number, nowMs: number): void {
+    this.#begin(nowMs);
+    const terms = {
+      ...(address && { remote: address }),
+      expectsMedia: true,
+      ...this.#advertisedAt(media),
+    };
+    const agreement: Agreement =
+      this.policy === 'blind'
+        ? { kind: 'legacy', payloadTypes: payloadTypes ?? ALL_PAYLOAD_TYPES, ...terms }
+        : { kind: 'evidence', payloadTypes, ...(ssrc !== undefined && { ssrcs: [ssrc] }), ...terms };
+    this.#call.agree(media, agreement, nowMs);
+  }
+
+  #advertisedAt(media: number): { readonly advertised?: string } {
+    const address = this.#call.component(media, 1).port?.local.address;
+    return address === undefined ? {} : { advertised: address };
   }
 
   /** See `CallHandle.shown`. */

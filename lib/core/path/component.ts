@@ -159,7 +159,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Payload is to be protected before it is sent: `seal`, then `handleSend`. */
   get isSealing(): boolean {
-    return this.#srtp.isSealing;
+    return this.#srtp.isSealing || this.#evidence.isSealing;
   }
 
   get isVerifying(): boolean {
@@ -412,7 +412,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Payload as it goes out with SRTP: a new array. Undefined: it cannot be protected, and is counted. */
   seal(bytes: Uint8Array): Uint8Array | undefined {
-    return this.#srtp.seal(bytes);
+    return this.#evidence.isOn ? this.#evidence.seal(bytes) : this.#srtp.seal(bytes);
   }
 
   /** Payload on a path without a route. True where a blind latch locks to its source and takes it. */

@@ -1,6 +1,6 @@
 // What a component does with a peer that brings no key (protocol.md 8.3): it has its paths while that is agreed on, moves the route to where they are, keeps
 // those in step who wait on a port of many calls, and says where payload may go (8.3.9). It decides nothing about paths.
-import { parseIp, type PacketClass, type TransportAddress } from '../../wire/index.js';
+import { classifyPacket, parseIp, type PacketClass, type TransportAddress } from '../../wire/index.js';
 import type { CallPlace, QuestionOutcome } from '../call-place.js';
 import type { Context } from '../context.js';
 import type { DropReason } from '../counters.js';
@@ -16,6 +16,7 @@ import type { EvidenceEvent, EvidenceHost } from './evidence-host.js';
 import { EvidencePaths } from './evidence-paths.js';
 import { EvidenceRtcp } from './evidence-rtcp.js';
 import { isHome } from './home.js';
+import { SentReports } from './sent-reports.js';
 import { isNobodys } from './unproven-peer.js';
 
 /** To an address where nobody is known to receive: protocol.md 8.3.9. */
@@ -50,6 +51,8 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   #named: TransportAddress | undefined;
   #source: string | undefined;
   rtcpHeardMs = -Infinity;
+  /** Reports to an address that was not shown when it was locked carry a time of their own each (protocol.md 8.2.4). */
+  #reports: SentReports | undefined;
 
   constructor(
     private readonly owner: Owner,
@@ -133,9 +136,27 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   #end(): void {
     if (!this.isOn) return;
     this.stop();
-    this.#paths = this.#rtcp = undefined;
+    this.#paths = this.#rtcp = this.#reports = undefined;
     this.#hasLatched = false;
     this.settle();
+  }
+
+  /** What goes out is to be given to `seal` first. */
+  get isSealing(): boolean {
+    return this.#reports !== undefined;
+  }
+
+  /** A sender report as it goes to where the peer is taken to be; all else is as it was. */
+  seal(bytes: Uint8Array): Uint8Array {
+    const { path } = this.route;
+    return path && classifyPacket(bytes) === 'rtcp' ? (this.#reports?.shifted(bytes, path) ?? bytes) : bytes;
+  }
+
+  #readReport(bytes: Uint8Array, kind: PacketClass, path: Path): void {
+    if (kind !== 'rtcp' || !this.#reports) return;
+    this.#reports.handle(bytes, path);
+    const { address } = path.remote;
+    if (this.#reports.isReported(path) && !this.session.isShown(address)) this.session.shown(address);
   }
 
   /** True where the packet goes to the application as it came. */
@@ -143,7 +164,10 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     if (this.#rtcp) return this.#handleRtcp(this.#rtcp, bytes, kind, path, nowMs);
     const paths = this.#paths;
     if (!paths) return false;
-    if (paths.handle(bytes, kind, path, nowMs)) return true;
+    if (paths.handle(bytes, kind, path, nowMs)) {
+      this.#readReport(bytes, kind, path);
+      return true;
+    }
     if (this.#latchesBlindly && kind === 'rtp' && paths.latchBlindly(path, nowMs)) this.#hasLatched = true;
     return false;
   }
@@ -161,8 +185,10 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     }
     if (!this.route.path || !isSamePath(this.route.path, path)) {
       rtcp.path = path;
+      this.#watch(path);
       this.#open(path);
     }
+    this.#readReport(bytes, kind, path);
     this.noteTaken(bytes, kind);
     return true;
   }
@@ -314,8 +340,14 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   activate(path: Path): void {
     const routed = this.owner.routed(path);
     this.route.close();
+    if (routed) this.#watch(routed);
     if (routed) this.#open(routed);
     this.settle();
+  }
+
+  /** Whether somebody receives there is to be seen by what the peer reports. */
+  #watch({ remote }: Path): void {
+    if (!this.session.isShown(remote.address)) this.#reports ??= new SentReports(this.context.random);
   }
 
   deactivate(): void {
