@@ -1,27 +1,16 @@
-// node:dgram as a DatagramSocket. Each message is a batch of one, without an object or an array of ours for it, and what is
-// sent goes out at once: dgram has no way to do more at a time.
+// node:dgram as a DatagramSocket. What is sent goes out at once: dgram has no way to do more at a time.
 import { Socket } from 'node:dgram';
+import type { RemoteInfo } from 'node:dgram';
 import type { TransportAddress } from '../wire/index.js';
-import type {
-  BindableSocket,
-  Datagram,
-  DatagramReceiver,
-  DatagramSocket,
-  DatagramSource,
-  SendCallback,
-} from './datagram-socket.js';
+import type { BindableSocket, DatagramReceiver, DatagramSocket, SendCallback } from './datagram-socket.js';
+import { dgramTurns } from './dgram-turns.js';
 import { isIpv6Socket, localAddress, MAPPED } from './socket-address.js';
 
 /** One adapter for one socket, so that everybody who has the socket has the same. */
 const adapters = new WeakMap<Socket, DgramSocket>();
 
-const NOBODY: DatagramSource = { address: '', port: 0 };
-
 export class DgramSocket implements DatagramSocket {
   readonly #isIpv6: boolean;
-  readonly #datagram: { bytes: Buffer; source: DatagramSource } = { bytes: Buffer.alloc(0), source: NOBODY };
-  /** The same list and object for every message. */
-  readonly #batch: readonly Datagram[] = [this.#datagram];
   #receiver: DatagramReceiver | undefined;
   /** The last destination as it was given, and as the socket wants it written. */
   #given = '';
@@ -73,10 +62,9 @@ export class DgramSocket implements DatagramSocket {
     return this.#written;
   }
 
-  readonly #onMessage = (bytes: Buffer, source: DatagramSource): void => {
-    this.#datagram.bytes = bytes;
-    this.#datagram.source = source;
-    this.#receiver?.onBatch(this.#batch);
+  /** To whoever receives now, even where it is somebody else when the turn comes: a guard that is laid meanwhile costs no packet. */
+  readonly #onMessage = (bytes: Buffer, source: RemoteInfo): void => {
+    if (this.#receiver) dgramTurns.add(this.#receiver, bytes, source);
   };
 
   readonly #onError = (error: Error): void => this.#receiver?.onError(error);

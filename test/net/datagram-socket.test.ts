@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import sinon from 'sinon';
 import type { PacketClass } from '../../lib/index.js';
+import type { Datagram } from '../../lib/net/datagram-socket.js';
 import { DgramSocket } from '../../lib/net/dgram-socket.js';
 import { Callers, exchange, rtp, sdpFor, textOf } from './call.js';
 import { FakeWorld } from './fake-engine.js';
@@ -205,6 +207,40 @@ describe('net: DatagramSocket', () => {
 
     afterEach(() => sockets.closeAll());
 
+    it('what comes of one look at the kernel is one batch for each socket, in order, and what comes meanwhile the next', async () => {
+      const batches: string[] = [];
+      const info = { address: '192.0.2.1', port: 9, family: 'IPv4' as const, size: 1 };
+      const open = async (name: string, onBatch: () => void) => {
+        const socket = await sockets.bound();
+        const receiver = (as: string) => ({
+          onBatch: (batch: readonly Datagram[]) => {
+            batches.push(`${as}: ${batch.map(({ bytes }) => bytes.toString()).join(' ')}`);
+            onBatch();
+          },
+          onError: () => undefined,
+          onClose: () => undefined,
+        });
+        DgramSocket.of(socket).receive(receiver(name));
+        return { socket, hand: (text: string) => socket.emit('message', Buffer.from(text), info), receiver };
+      };
+      const one = await open('one', () => {
+        if (batches.length === 1) one.hand('d');
+      });
+      const two = await open('two', () => undefined);
+      one.hand('a');
+      one.hand('b');
+      two.hand('c');
+      assert.deepEqual(batches, []);
+      // Whoever listened when it came gets it.
+      DgramSocket.of(two.socket).receive(two.receiver('another'));
+      await setImmediate();
+      assert.deepEqual(batches, ['one: a b', 'two: c']);
+      await setImmediate();
+      two.hand('e');
+      await setImmediate();
+      assert.deepEqual(batches.slice(2), ['one: d', 'another: e']);
+    });
+
     it('is one adapter for one socket, with nothing of it on the socket while nobody receives', async () => {
       const socket = await sockets.bound();
       const adapter = DgramSocket.of(socket);
@@ -224,7 +260,7 @@ describe('net: DatagramSocket', () => {
       const peer = await sockets.bound();
       const { port } = peer.address();
       for (const text of ['one', 'two']) peer.send(text, socket.address().port, '127.0.0.1');
-      while (heard.length < 2) await new Promise((resolve) => setImmediate(resolve));
+      while (heard.length < 2) await setImmediate();
       assert.deepEqual(heard, [`one from ${port}`, `two from ${port}`]);
       assert.equal(lists.size, 1);
       adapter.receive(undefined);

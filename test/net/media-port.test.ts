@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import type { MediaPort } from '../../lib/index.js';
 import { FakeWorld } from './fake-engine.js';
 import type { FakeCall } from './fake-engine.js';
@@ -155,6 +156,7 @@ describe('net: media port', () => {
     next.session.bind(far);
     const info = { address: 'fe80::1%lo', port: 9, family: 'IPv6' as const, size: 1 };
     far.emit('message', Buffer.from('x'), info);
+    await setImmediate();
     assert.equal(world.engine.heard.at(-1)?.from, 'fe80::1:9');
   });
 });
