@@ -27,7 +27,8 @@ export interface OpenSocketOptions {
   /**
    * How long a wake-up of the process waits for more datagrams while few arrive, in milliseconds, to 0.5. It saves a fifth or more of the
    * CPU that small numbers of calls cost, and adds as much to the way of each packet, and to everything else that the process does. It
-   * holds for all batched sockets of the process: the last that was given counts. Nothing unless given.
+   * holds for all batched sockets of the process: the last that was given counts. Unless given, 0.1 ms is waited where wake-ups follow each
+   * other within that time and bring few: at some 10,000 packets a second and more. 0: never.
    */
   readonly gatherMs?: number;
   /** Bytes asked of the kernel for what nobody has taken yet; what it gives is its own choice. Its default unless given. */
@@ -95,9 +96,16 @@ async function openDgram({
   receiveBufferBytes,
 }: OpenSocketOptions): Promise<DatagramSocket> {
   const isIpv6 = address.includes(':');
+  let isBound = false;
   const socket = createSocket({
     type: isIpv6 ? 'udp6' : 'udp4',
     ipv6Only: isIpv6,
+    // dgram asks for every packet where it goes, and its own answer costs a turn of the loop. Nobody looks names up here. While binding, the
+    // answer must not come at once: 'listening' would be emitted before bind() has returned.
+    lookup: (ip, _, callback) => {
+      if (isBound) callback(null, ip, isIpv6 ? 6 : 4);
+      else process.nextTick(callback, null, ip, isIpv6 ? 6 : 4);
+    },
     ...(receiveBufferBytes !== undefined && { recvBufferSize: receiveBufferBytes }),
   });
   return new Promise((resolve, reject) => {
@@ -106,6 +114,7 @@ async function openDgram({
       reject(error);
     });
     socket.bind({ address, port, exclusive: true }, () => {
+      isBound = true;
       socket.removeAllListeners('error');
       // A refused datagram is no reason to end a process; sessions count their own.
       socket.on('error', () => undefined);

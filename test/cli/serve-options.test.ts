@@ -41,7 +41,7 @@ describe('the options of serve', () => {
       listen: ['127.0.0.1'],
       advertise: ['127.0.0.1'],
       io: 'auto',
-      gatherMs: 0,
+      gatherMs: undefined,
       udp: 5060,
       tcp: 5060,
       tls: 5061,

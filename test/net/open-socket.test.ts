@@ -318,6 +318,45 @@ describe('net: sockets by the batch', () => {
     to.close();
   });
 
+  it('wake-ups that follow each other at once are 0.1 ms apart, or as soon as they can where none is to wait', async () => {
+    const entry = new URL('../../lib/index.ts', import.meta.url).href;
+    // A worker has an addon of its own, whatever this process has asked for. The datagram that comes back is sent again.
+    const code = `
+      import('tsx/esm/api').then(async ({ tsImport }) => {
+        const { openSocket } = await tsImport('${entry}', '${entry}');
+        const milliseconds = async (count, options) => {
+          const socket = await openSocket({ address: '127.0.0.1', io: 'batch', ...options });
+          const { port } = socket.local;
+          const send = () => socket.send(new Uint8Array(1), port, '127.0.0.1', () => undefined);
+          const startedMs = performance.now();
+          await new Promise((resolve) => {
+            socket.receive({
+              onBatch() {
+                if (--count === 0) return resolve();
+                send();
+                socket.flush();
+              },
+              onError() {},
+              onClose() {},
+            });
+            send();
+            socket.flush();
+          });
+          socket.close();
+          return performance.now() - startedMs;
+        };
+        const apart = await milliseconds(301);
+        const quick = [];
+        for (let i = 0; i < 50; i++) quick.push(await milliseconds(21, { gatherMs: 0 }));
+        require('node:worker_threads').parentPort.postMessage([apart / 300, Math.min(...quick) / 20]);
+      });`;
+    const worker = new Worker(code, { eval: true });
+    const [[apartMs, quickMs]] = (await once(worker, 'message')) as [[number, number]];
+    await worker.terminate();
+    assert.ok(apartMs > 0.095, `${apartMs}`);
+    assert.ok(quickMs < 0.095, `${quickMs}`);
+  });
+
   it('a sender is one and the same, whatever came by IPv6 in between', async () => {
     const sockets = await Promise.all(
       ['127.0.0.1', '127.0.0.1', '::1', '::1'].map((address) => openSocket({ address, io: 'batch' })),
