@@ -19,15 +19,21 @@ export class SourceHint extends RouteHint<Component> {
 }
 
 export class KnownSource implements DatagramSource {
-  readonly #hint = new SourceHint();
+  /** Strangers have none. */
+  #hint: SourceHint | undefined;
 
   constructor(
     readonly address: string,
     readonly port: number,
   ) {}
 
-  /** What is kept with it; undefined for a sender of node:dgram, which is a new object each time. */
+  /** What is kept with it; undefined for a stranger, and for a sender of node:dgram, which is a new object each time. */
   static hintOf(source: DatagramSource): SourceHint | undefined {
     return #hint in source ? source.#hint : undefined;
+  }
+
+  /** A datagram of its was for somebody: what the next one needs is kept from now on. */
+  static noteTaken(source: DatagramSource): void {
+    if (#hint in source) source.#hint ??= new SourceHint();
   }
 }

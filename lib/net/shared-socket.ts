@@ -238,6 +238,7 @@ export class SharedSocket implements DatagramReceiver, Flushable {
     const hint = KnownSource.hintOf(source);
     const component = this.loop.receive(this.port, bytes, address, source.port, kind, hint);
     if (component === undefined) return false;
+    if (hint === undefined) KnownSource.noteTaken(source);
     return this.#consumerOf(component, hint)?.deliver(bytes, source, kind) ?? false;
   }
 

@@ -5,6 +5,7 @@ import type { Addon } from '../../lib/net/batch/addon.js';
 import { BatchLoop } from '../../lib/net/batch/batch-loop.js';
 import { BatchSocket } from '../../lib/net/batch/batch-socket.js';
 import { SourceTable } from '../../lib/net/batch/source-table.js';
+import { KnownSource } from '../../lib/net/known-source.js';
 
 const EAGAIN = 11;
 const ROOM = 2;
@@ -134,21 +135,38 @@ describe('net: the table of senders', () => {
   const words = (port: number, ...address: readonly number[]) =>
     Uint32Array.from([port, ...address, 0, 0, 0, 0, 0].slice(0, 6));
 
-  it('has one object for each, however many there are', () => {
+  it('has one object for each who is heard again, however many there are', () => {
     const table = new SourceTable(() => '');
-    const first = Array.from({ length: 20_000 }, (_, i) =>
-      table.find(words(i & 0xffff, 0x0100007f + i), 0, false),
-    );
+    const entry = (i: number) => words(i & 0xffff, 0x0100007f + i);
+    const first = Array.from({ length: 20_000 }, (_, i) => {
+      const source = table.find(entry(i), 0, false);
+      assert.equal(table.find(entry(i), 0, false), source);
+      return source;
+    });
     assert.equal(new Set(first).size, 20_000);
-    for (const [i, source] of first.entries())
-      assert.equal(table.find(words(i & 0xffff, 0x0100007f + i), 0, false), source);
+    for (const [i, source] of first.entries()) assert.equal(table.find(entry(i), 0, false), source);
     assert.deepEqual({ ...first[0] }, { address: '127.0.0.1', port: 0 });
+  });
+
+  it('a flood of senders displaces nobody whose packets are taken, nor who is heard twice, and is forgotten itself', () => {
+    const table = new SourceTable(() => '');
+    const [taken, twice, once] = [1, 2, 3].map((port) => table.find(words(port, 9), 0, false));
+    assert.ok(taken && twice && once);
+    KnownSource.noteTaken(taken);
+    table.find(words(2, 9), 0, false);
+    for (let i = 0; i < 100_000; i++) table.find(words(7, 1000 + i), 0, false);
+    assert.equal(table.find(words(1, 9), 0, false), taken);
+    assert.equal(table.find(words(2, 9), 0, false), twice);
+    assert.notEqual(table.find(words(3, 9), 0, false), once);
+    assert.deepEqual(table.find(words(3, 9), 0, false), once);
   });
 
   it('forgets all when there are too many, and goes on', () => {
     const table = new SourceTable(() => '');
-    const first = table.find(words(1, 1), 0, false);
-    for (let i = 0; i < 40_000; i++) table.find(words(7, 1000 + i), 0, false);
+    const hear = (port: number, address: number) =>
+      [1, 2].map(() => table.find(words(port, address), 0, false))[1];
+    const first = hear(1, 1);
+    for (let i = 0; i < 40_000; i++) hear(7, 1000 + i);
     assert.notEqual(table.find(words(1, 1), 0, false), first);
     assert.deepEqual(table.find(words(1, 1), 0, false), first);
   });
@@ -160,7 +178,10 @@ describe('net: the table of senders', () => {
     const costOf = (senders: (i: number) => Uint32Array) => {
       const table = new SourceTable(() => '');
       const before = performance.now();
-      for (let i = 0; i < 30_000; i++) table.find(senders(i), 0, true);
+      for (let i = 0; i < 30_000; i++) {
+        table.find(senders(i), 0, true);
+        table.find(senders(i), 0, true);
+      }
       return performance.now() - before;
     };
     costOf(others);

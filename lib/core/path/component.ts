@@ -438,7 +438,8 @@ export class Component implements VerifierHost, ProverHost {
   handleElsewhere(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
     const looks = this.#heard.kindOf(bytes, kind);
     const isKnown = this.#verifier?.handlePayload(path, bytes.length, looks, nowMs) ?? true;
-    this.context.wake(this);
+    // Where there was no place for it nothing has changed.
+    if (isKnown) this.context.wake(this);
     return isKnown;
   }
 
