@@ -42,15 +42,13 @@ export interface ProofInput {
 
 /** The transformed word: 32 bytes by HMAC-SHA-256, 16 by AES-256 (protocol.md 3). */
 export function computeProof(crypto: Crypto, suite: Suite, keys: Keys, input: ProofInput): Uint8Array {
-  const zero = Uint8Array.of(0);
-  const m = concat(
-    asciiBytes('latch-proof'),
-    zero,
-    asciiBytes(`${input.proverTag}:${input.verifierTag}`),
-    zero,
-    Uint8Array.of(input.component),
-    input.word,
-  );
+  const { proverTag, verifierTag, component, word } = input;
+  // In one piece: each consent makes one.
+  const text = `latch-proof\0${proverTag}:${verifierTag}\0`;
+  const m = new Uint8Array(text.length + 1 + word.length);
+  for (let i = 0; i < text.length; i++) m[i] = text.charCodeAt(i);
+  m[text.length] = component;
+  m.set(word, text.length + 1);
   const proof = prove(crypto, suite, keys.proof.reveal(), m);
   m.fill(0);
   return proof;

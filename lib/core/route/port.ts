@@ -239,6 +239,8 @@ function addressKey({ address, port }: TransportAddress): string {
   return `${port}|${address}`;
 }
 
-function transactionKey(transaction: Uint8Array): string {
-  return String.fromCharCode(...transaction);
+/** Of its 12 bytes, one by one: each challenge asks for it three times, and an iterator over them costs four times as much. */
+function transactionKey(t: Uint8Array): string {
+  // prettier-ignore
+  return String.fromCharCode(t[0]!, t[1]!, t[2]!, t[3]!, t[4]!, t[5]!, t[6]!, t[7]!, t[8]!, t[9]!, t[10]!, t[11]!);
 }
