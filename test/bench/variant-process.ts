@@ -44,10 +44,13 @@ interface Opener {
 
 /** The one place that knows what is under a port. */
 async function openSocket(io: NodeIo): Promise<BindableSocket> {
-  if (io === 'dgram') return openDgram();
   const latchkey = (await load('.')) as Opener;
+  if (!latchkey.openSocket && io === 'dgram') return openDgram();
   if (!latchkey.openSocket) throw new Error('this latchkey has no batched sockets');
-  const options = { address: SERVER_ADDRESS, io: 'batch', receiveBufferBytes: BUFFER_BYTES };
+  const options = {
+    ...{ address: SERVER_ADDRESS, io: io === 'dgram' ? 'dgram' : 'batch' },
+    receiveBufferBytes: BUFFER_BYTES,
+  };
   return latchkey.openSocket({ ...options, ...(io === 'gather' && { gatherMs: GATHER_MS }) });
 }
 
