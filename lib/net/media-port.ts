@@ -31,6 +31,8 @@ export interface MediaPort extends EventEmitter<MediaPortEvents> {
   /** Packets of this stream: a copy. */
   readonly counters: CountersSnapshot;
   readonly isClosed: boolean;
+  /** Neither latch, ICE nor SRTP proves the peer as things are agreed now. A room then keeps the numbers of its packets to itself. */
+  readonly isKeyless: boolean;
 
   /**
    * Sends one packet to the peer. It takes no address. False: it was dropped and counted, because no address of the peer is

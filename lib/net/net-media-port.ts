@@ -54,6 +54,11 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     return this.#isClosed;
   }
 
+  get isKeyless(): boolean {
+    const { kind } = this.#site.core;
+    return kind !== 'latch' && kind !== 'ice' && kind !== 'srtp';
+  }
+
   send(bytes: Uint8Array): boolean {
     if (!(bytes instanceof Uint8Array))
       throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');

@@ -26,6 +26,7 @@ export class Inlet<On extends Carrier> {
   /** Pictures: somebody may wait for a key frame. */
   readonly isSeen: boolean;
 
+  /** @param canShift Its numbers are the sender's own, and are not once nothing proves it any more. */
   constructor(
     readonly sent: Sent<On>,
     readonly payloadType: number,
@@ -33,6 +34,7 @@ export class Inlet<On extends Carrier> {
     readonly outlets: readonly Outlet<On>[],
     /** Of the room, when it was worked out. */
     readonly version: number,
+    readonly canShift: boolean,
   ) {
     this.ssrc = source.ownSsrc;
     this.clockRate = sent.clockRate;

@@ -6,8 +6,10 @@ import type { PacketClass } from '../wire/packet-class.js';
 import { sendTo } from './inlet.js';
 import type { Inlet, Outlet } from './inlet.js';
 import type { Leg, LegTally } from './leg.js';
+import type { NumberShift } from './number-shift.js';
 import { renameRtcp } from './rtcp-renaming.js';
 import type { LinkPorts, PacketListener, RoomPort } from './room-port.js';
+import { shiftBackReports } from './rtcp-shift.js';
 import { SsrcSwaps } from './ssrc-swaps.js';
 import { Track } from './track.js';
 import type { Sent } from './track.js';
@@ -40,6 +42,8 @@ export interface LinkHost {
   handleData(track: LinkTrack, bytes: Uint8Array): void;
   /** A number has another name on a link from now on, or its own again. */
   handleSwaps(): void;
+  /** How far the numbers of a source of this link are moved, by the room's SSRC; undefined where they are not, and for sources of others. */
+  shiftOf(link: Link, ssrc: number): NumberShift | undefined;
 }
 
 export class Link {
@@ -72,6 +76,11 @@ export class Link {
 
   get tracks(): readonly LinkTrack[] {
     return this.#tracks;
+  }
+
+  /** Nothing proves the participant now. */
+  get isKeyless(): boolean {
+    return this.ports.rtp.isKeyless === true;
   }
 
   get isListening(): boolean {
@@ -145,8 +154,14 @@ export class Link {
       tally.dropped.direction++;
       return;
     }
-    const renamed = this.swaps.isEmpty ? bytes : renameRtcp(bytes, this.swaps);
+    const renamed = this.swaps.isEmpty ? bytes : this.#inOwnNumbers(bytes);
     if (sendTo(this.#rtcpPort, renamed, tally)) tally.rtcpSent++;
+  }
+
+  #inOwnNumbers(bytes: Uint8Array): Uint8Array {
+    const copy = renameRtcp(bytes, this.swaps);
+    shiftBackReports(copy, (ssrc) => this.#host.shiftOf(this, this.swaps.swap(ssrc)));
+    return copy;
   }
 
   get #rtcpPort(): RoomPort | undefined {

@@ -5,6 +5,7 @@
  */
 import { readRtcpSsrc } from '../wire/rtcp.js';
 import { readRtpPayloadType, readRtpSsrc } from '../wire/rtp.js';
+import { CnameAlias } from './cname-alias.js';
 import { commonCodec } from './common-codec.js';
 import { kindOf } from './formats.js';
 import type { Format } from './formats.js';
@@ -15,12 +16,16 @@ import type { Link, LinkInlet, LinkOutlet, LinkSent, LinkTrack } from './link.js
 import { Participant } from './participant.js';
 import type { ParticipantHost } from './participant.js';
 import { encodeGoodbye } from './rtcp-goodbye.js';
+import { decideNumbers } from './number-shift.js';
+import type { NumberShift } from './number-shift.js';
 import type { ReceivedStatistics } from './reception.js';
 import { ReportLedger } from './report-ledger.js';
 import type { ReportedStatistics } from './report-ledger.js';
 import { renameRtcp } from './rtcp-renaming.js';
 import { readReportTime, readSenderTime } from './rtcp-reports.js';
 import { routeRtcp } from './rtcp-routing.js';
+import { shiftSenderReports, unshiftedReport } from './rtcp-shift.js';
+import { speakersOf } from './rtcp-speakers.js';
 import type { RtcpRouting } from './rtcp-routing.js';
 import type { NegotiatedStream } from './stream.js';
 import { AS_IT_IS, copyRtp, isSameSpelling } from './rtp-copy.js';
@@ -34,6 +39,8 @@ export interface RoomOptions {
   readonly name: string;
   /** A participant hears itself, and nobody else: the room `echo`. */
   readonly isEcho: boolean;
+  /** It never has more than two, and nobody watches it. */
+  readonly isPair: boolean;
   /** Called after a participant has left. */
   readonly onLeft: (leg: Participant) => void;
   /** Unguessable, of 32 bits. */
@@ -54,6 +61,7 @@ export interface LegStatistics {
 
 /** Of participants in one room: each packet goes out once for every one of them. */
 export const LEGS_MAX = 50;
+const PAIR = 2;
 /** Of those who watch one room: each takes a copy of what it watches. */
 export const VIEWERS_MAX = 200;
 
@@ -69,6 +77,7 @@ export class Room implements ParticipantHost {
   readonly #sources: Sources<Link>;
   readonly #keyFrames: KeyFrames;
   readonly #ledger = new ReportLedger();
+  readonly #aliases = new CnameAlias();
   /** Replaced, never changed, so that joining and leaving while a packet is being sent out is harmless. */
   #legs: readonly Participant[] = [];
   /** They hear and are not heard, and nobody is told of them but by their reports. */
@@ -96,7 +105,11 @@ export class Room implements ParticipantHost {
   }
 
   get isFull(): boolean {
-    return this.#legs.length >= LEGS_MAX;
+    return this.#legs.length >= this.legsMax;
+  }
+
+  get legsMax(): number {
+    return this.#options.isPair ? PAIR : LEGS_MAX;
   }
 
   /**
@@ -141,7 +154,12 @@ export class Room implements ParticipantHost {
   }
 
   get isFullOfViewers(): boolean {
-    return this.#viewers.length >= VIEWERS_MAX;
+    return this.#viewers.length >= this.viewersMax;
+  }
+
+  /** Who watches is told what is sent, too. */
+  get viewersMax(): number {
+    return this.#options.isPair ? 0 : VIEWERS_MAX;
   }
 
   /** Lets somebody see and hear what single participants send. */
@@ -183,7 +201,7 @@ export class Room implements ParticipantHost {
     const payloadType = readRtpPayloadType(bytes);
     const ssrc = readRtpSsrc(bytes);
     let { inlet } = link;
-    if (inlet?.payloadType !== payloadType || inlet.ssrc !== ssrc || inlet.version !== this.#version) {
+    if (inlet?.payloadType !== payloadType || inlet.ssrc !== ssrc || !this.#isGood(inlet, link)) {
       inlet = link.inlet = this.#inletOf(link, payloadType, ssrc);
       if (inlet === undefined) return;
     }
@@ -213,8 +231,8 @@ export class Room implements ParticipantHost {
     if (sent === undefined) return undefined;
     const key = ssrc * PAYLOAD_TYPES + payloadType;
     const known = link.inlets.get(key);
-    if (known?.version === this.#version) return known;
-    const source = this.#sources.claim(ssrc, link);
+    if (known && this.#isGood(known, link)) return known;
+    const source = this.#claim(ssrc, link);
     if (source === undefined) {
       link.leg.tally.dropped.ssrcConflict++;
       return undefined;
@@ -227,9 +245,39 @@ export class Room implements ParticipantHost {
       source,
       this.#outletsOf(sent, payloadType, source),
       this.#version,
+      !source.shift && !this.#isClosed,
     );
     link.inlets.set(key, inlet);
     return inlet;
+  }
+
+  /** Whether a way is as it was when it was worked out. */
+  #isGood({ version, canShift }: LinkInlet, link: Link): boolean {
+    return version === this.#version && !(canShift && link.isKeyless);
+  }
+
+  get #isClosed(): boolean {
+    return this.#options.isEcho || this.#options.isPair;
+  }
+
+  #numbersOf(link: Link): 'own' | 'shifted' {
+    return decideNumbers({ isKeyless: link.isKeyless, isClosed: this.#isClosed });
+  }
+
+  /** The source that a participant calls so. One under its own numbers ends where it is to have others, and begins anew. */
+  #claim(ownSsrc: number, link: Link): Source<Link> | undefined {
+    const numbers = this.#numbersOf(link);
+    const known = numbers === 'shifted' ? this.#sources.find(link.swaps.swap(ownSsrc)) : undefined;
+    if (known?.owner === link && !known.shift) {
+      this.#sources.end(known);
+      this.#sayGoodbye(link, [known]);
+    }
+    return this.#sources.claim(ownSsrc, link, numbers);
+  }
+
+  shiftOf(link: Link, ssrc: number): NumberShift | undefined {
+    const source = this.#sources.find(ssrc);
+    return source?.owner === link ? source.shift : undefined;
   }
 
   #outletsOf(sent: LinkSent, payloadType: number, source: Source<Link>): LinkOutlet[] {
@@ -259,13 +307,19 @@ export class Room implements ParticipantHost {
     const { dropped } = from.leg.tally;
     // Whose report it is comes first; a number that somebody else has is exchanged before anything is read.
     const reporter = readRtcpSsrc(bytes);
-    if (this.#sources.isForeign(from.swaps.swap(reporter), from)) this.#sources.claim(reporter, from);
-    const routed = routeRtcp(from.swaps.isEmpty ? bytes : renameRtcp(bytes, from.swaps), {
+    const isKeyless = this.#numbersOf(from) === 'shifted';
+    if (isKeyless) for (const ssrc of speakersOf(bytes)) this.#claim(ssrc, from);
+    else if (this.#sources.isForeign(from.swaps.swap(reporter), from)) this.#sources.claim(reporter, from);
+    const ownerOf = (ssrc: number) => this.#sources.find(ssrc)?.owner;
+    const routed = routeRtcp(from.swaps.isEmpty ? bytes : this.#inRoomNumbers(from, bytes), {
       sender: from,
       peers: this.#peersOf(from),
       isForeign: (ssrc) => this.#sources.isForeign(ssrc, from),
-      ownerOf: (ssrc) => this.#sources.find(ssrc)?.owner,
-      claim: (ssrc) => this.#sources.claimAsIs(ssrc, from),
+      ownerOf,
+      claim: (ssrc) => (isKeyless ? ownerOf(ssrc) === from : this.#sources.claimAsIs(ssrc, from)),
+      isKeyless,
+      isConcealed: (ssrc) => (ownerOf(ssrc) === from ? this.shiftOf(from, ssrc) !== undefined : isKeyless),
+      aliasOf: (cname) => this.#aliases.of(cname),
       isHeardBy: (ssrc, peer) => peer.hears(this.#sources.find(ssrc)?.channel),
     });
     for (const [ssrc, cname] of routed.cnames) {
@@ -284,6 +338,12 @@ export class Room implements ParticipantHost {
     this.#tapReports(from, routed.senderReports);
   }
 
+  #inRoomNumbers(from: Link, bytes: Uint8Array): Uint8Array {
+    const copy = renameRtcp(bytes, from.swaps);
+    shiftSenderReports(copy, (ssrc) => this.shiftOf(from, ssrc));
+    return copy;
+  }
+
   handleReportsDue(link: Link): void {
     for (const track of link.tracks) this.#tellClocks(track);
   }
@@ -296,8 +356,10 @@ export class Room implements ParticipantHost {
   #tapReports(from: Link, senderReports: RtcpRouting<Link>['senderReports']): void {
     if (this.#taps.size === 0) return;
     const atMs = this.#options.nowMs();
-    for (const [ssrc, bytes] of senderReports) {
-      if (this.#sources.find(ssrc)?.owner !== from) continue;
+    for (const [ssrc, shifted] of senderReports) {
+      const source = this.#sources.find(ssrc);
+      if (source?.owner !== from) continue;
+      const bytes = unshiftedReport(shifted, source.shift);
       const report = { bytes, ssrc, ...readSenderTime(bytes), atMs };
       for (const tap of this.#taps) tap.onReport?.(from.leg, report);
     }
@@ -368,7 +430,11 @@ export class Room implements ParticipantHost {
   }
 
   #endSources(link: Link): void {
-    const goodbye = encodeGoodbye(this.#sources.release(link).filter((source) => !source.hasSaidBye));
+    this.#sayGoodbye(link, this.#sources.release(link));
+  }
+
+  #sayGoodbye(link: Link, sources: readonly Source<Link>[]): void {
+    const goodbye = encodeGoodbye(sources.filter((source) => !source.hasSaidBye));
     if (goodbye === undefined) return;
     for (const other of this.#peersOf(link)) {
       if (other.leg !== link.leg && other.hasListened) other.sendRtcp(goodbye);

@@ -9,7 +9,7 @@ import { checkOptions, option } from '../core/index.js';
 import type { OptionRules } from '../core/index.js';
 import type { Format } from './formats.js';
 import type { Leg, LegOptions, LegStream, WatchedStream, WatchOptions } from './leg.js';
-import { LEGS_MAX, Room, VIEWERS_MAX } from './room.js';
+import { Room } from './room.js';
 import type { LegStatistics } from './room.js';
 import type { Tap } from './tap.js';
 
@@ -29,10 +29,19 @@ export interface RoomsOptions {
   readonly random?: () => number;
   /** Monotonic. */
   readonly nowMs?: () => number;
+  /**
+   * Whether the room of this name is closed at two: nobody else comes in, and nobody watches. What a participant without a key sends is
+   * then heard as it is; in every other room its SSRC, sequence numbers and timestamps are ours (docs/protocol.md 8.3.11). No room is, unless given.
+   */
+  readonly isPair?: (name: string) => boolean;
 }
 
 const number = option.callback('() => number');
-const ROOMS_RULES: OptionRules<RoomsOptions> = { random: number, nowMs: number };
+const ROOMS_RULES: OptionRules<RoomsOptions> = {
+  random: number,
+  nowMs: number,
+  isPair: option.callback('(name) => boolean'),
+};
 
 const port = option.withMethods('a port with on, off and send', 'on', 'off', 'send');
 const STREAM_RULES: OptionRules<LegStream> = {
@@ -79,7 +88,7 @@ export interface Rooms extends EventEmitter<RoomsEvents> {
    * by nobody; its reports reach those whom it watches. They are asked for key frames at once.
    *
    * @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts
-   * @throws RangeError where there is no such room, or 200 watch it
+   * @throws RangeError where there is no such room, 200 watch it, or it is closed at two
    */
   watch(name: string, options: WatchOptions): Leg;
 
@@ -115,7 +124,7 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
     super();
     checkOptions('createRooms', options, ROOMS_RULES);
     const random = () => randomBytes(4).readUInt32BE();
-    this.#options = { random, nowMs: () => performance.now(), ...options };
+    this.#options = { random, nowMs: () => performance.now(), isPair: () => false, ...options };
   }
 
   get legs(): ReadonlySet<Leg> {
@@ -125,8 +134,8 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
   join(name: string, options: LegOptions): Leg {
     option.text('name', name);
     checkOptions('join', options, LEG_RULES);
-    if (this.isFull(name)) throw new RangeError(`the room has ${LEGS_MAX} participants already`);
     const room = this.#room(name);
+    if (room.isFull) throw new RangeError(`the room has ${room.legsMax} participants already`);
     const leg = room.join(options);
     this.#legs.add(leg);
     this.#statistics.set(leg, () => room.statisticsOf(leg));
@@ -139,7 +148,7 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
     checkOptions('watch', options, WATCH_RULES);
     const room = this.#rooms.get(name);
     if (!room) throw new RangeError('there is no such room');
-    if (room.isFullOfViewers) throw new RangeError(`${VIEWERS_MAX} watch the room already`);
+    if (room.isFullOfViewers) throw new RangeError(`${room.viewersMax} watch the room already`);
     return room.watch(options);
   }
 
@@ -176,7 +185,11 @@ class NamedRooms extends EventEmitter<RoomsEvents> implements Rooms {
     const known = isEcho ? undefined : this.#rooms.get(name);
     if (known !== undefined) return known;
     const onLeft = (leg: Leg) => this.#handleLeft(room, leg);
-    const room: Room = new Room({ name, isEcho, onLeft, taps: this.#taps, ...this.#options });
+    const { random, nowMs, isPair } = this.#options;
+    const room: Room = new Room({
+      ...{ name, isEcho, onLeft, random, nowMs, taps: this.#taps },
+      isPair: isPair(name),
+    });
     if (!isEcho) this.#rooms.set(name, room);
     return room;
   }

@@ -7,6 +7,7 @@ import {
   ByePacket,
   FeedbackPacket,
   ReceiverReportPacket,
+  SdesChunk,
   SdesPacket,
   SenderReportPacket,
   XrPacket,
@@ -37,6 +38,11 @@ export interface RtcpScene<Party extends RtcpParty> {
   ownerOf(ssrc: number): Party | undefined;
   /** Takes the SSRC for the sender; false when it belongs to somebody else. */
   claim(ssrc: number): boolean;
+  /** Nothing proves the sender: what cannot be read might have its numbers in it, and is passed on to nobody. */
+  readonly isKeyless: boolean;
+  /** Of this SSRC, which is nobody else's, nothing is told but an alias of its CNAME. */
+  isConcealed(ssrc: number): boolean;
+  aliasOf(cname: string): string;
   /** Whether a peer takes the media of this source, as far as is known. */
   isHeardBy(ssrc: number, peer: Party): boolean;
 }
@@ -115,12 +121,12 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
       else if (packet instanceof SdesPacket) this.#addNames(bytes, packet);
       else if (packet instanceof ByePacket) this.#addBye(bytes, packet);
       // Further on in a compound too, nobody speaks in another's name. Names and farewells are judged one by one.
-      else if (ssrc !== undefined && this.isForeign(ssrc)) this.dropped.ssrcConflict++;
+      else if (ssrc !== undefined && !this.#maySpeakAs(ssrc)) this.dropped.ssrcConflict++;
       else if (packet instanceof SenderReportPacket) this.#addReports(bytes, packet, this.#hearersOf(packet));
       else if (packet instanceof ReceiverReportPacket) this.#addReports(bytes, packet, []);
       else if (packet instanceof FeedbackPacket) this.#putTo(this.#ownersOf(feedbackTargets(packet)), bytes);
       else if (packet instanceof XrPacket) this.#addExtendedReports(bytes, packet);
-      else if (payloadType === PT_APP) this.#putTo(this.#listeners(), bytes);
+      else if (payloadType === PT_APP && !this.#scene.isKeyless) this.#putTo(this.#listeners(), bytes);
       // The rest either counts on the order of report blocks, which a split changes, or is for one sender only.
       else this.dropped.unroutable++;
     } catch {
@@ -193,9 +199,10 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
       this.dropped.ssrcConflict++;
       return;
     }
+    if (chunks.some((chunk) => this.#scene.isConcealed(chunk.getSsrc()))) return this.#addAliases(chunks);
     this.#names.set(this.#index, bytes);
     for (const chunk of chunks) {
-      const cname = chunk.getItems().find((item) => Number(item.type) === CNAME)?.text;
+      const cname = cnameOf(chunk);
       // What is no UTF-8 comes out longer than it was, maybe longer than an item can be.
       if (cname !== undefined && Buffer.byteLength(cname) <= CNAME_BYTES_MAX) {
         this.cnames.set(chunk.getSsrc(), cname);
@@ -203,11 +210,29 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
     }
   }
 
+  /** Names anew: of those that are not to be told the alias alone, and none of sources that the room does not know. */
+  #addAliases(chunks: readonly SdesChunk[]): void {
+    const packet = new SdesPacket();
+    for (const chunk of chunks) {
+      const ssrc = chunk.getSsrc();
+      const cname = cnameOf(chunk);
+      if (cname === undefined || !this.#isOwn(ssrc)) continue;
+      const shown = this.#scene.isConcealed(ssrc) ? this.#scene.aliasOf(cname) : cname;
+      const told = new SdesChunk();
+      told.setSsrc(ssrc);
+      told.addItem(CNAME, shown);
+      packet.addChunk(told);
+      this.cnames.set(ssrc, shown);
+    }
+    if (packet.getChunks().length > 0) this.#names.set(this.#index, bytesOf(packet));
+    else this.dropped.unroutable++;
+  }
+
   #addBye(bytes: Uint8Array, packet: ByePacket): void {
     const ssrcs = packet.getSsrcs();
     if (ssrcs.some((ssrc) => this.isForeign(ssrc))) this.dropped.ssrcConflict++;
     // Of what nobody has heard there is nothing to tell: a BYE of made-up sources would go to everybody (protocol.md P11).
-    const own = ssrcs.filter((ssrc) => this.#scene.ownerOf(ssrc) === this.#scene.sender);
+    const own = ssrcs.filter((ssrc) => this.#isOwn(ssrc));
     if (own.length === 0) {
       if (!ssrcs.some((ssrc) => this.isForeign(ssrc))) this.dropped.unroutable++;
       return;
@@ -251,6 +276,15 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
     }
   }
 
+  #isOwn(ssrc: number): boolean {
+    return this.#scene.ownerOf(ssrc) === this.#scene.sender;
+  }
+
+  /** An SSRC that nobody has is the sender's to take, but where the number itself is not to be told. */
+  #maySpeakAs(ssrc: number): boolean {
+    return this.#scene.isKeyless ? this.#isOwn(ssrc) : !this.isForeign(ssrc);
+  }
+
   #listeners(): readonly Party[] {
     return this.#scene.peers.filter((party) => party.isListening);
   }
@@ -276,6 +310,10 @@ class Split<Party extends RtcpParty> implements RtcpRouting<Party> {
     parts[index] = bytes;
     this.#parts.set(party, parts);
   }
+}
+
+function cnameOf(chunk: SdesChunk): string | undefined {
+  return chunk.getItems().find((item) => Number(item.type) === CNAME)?.text;
 }
 
 function isReport(header: RtcpHeader): boolean {

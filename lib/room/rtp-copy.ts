@@ -1,14 +1,19 @@
 /*
  * A copy of an RTP packet in the numbers of another participant: payload type, SSRC, the id of the audio level and
- * the numbers inside redundant text, which whoever does not take it gets without its redundancy. Media and everything
- * else stay byte for byte.
+ * the numbers inside redundant text, which whoever does not take it gets without its redundancy. Of a sender whose
+ * numbers stay with it also sequence number and timestamp, and without the SSRCs of those it mixed. Media and everything else
+ * stay byte for byte.
  */
 import { parseRtp } from '../wire/rtp.js';
+import { shiftRtp } from './number-shift.js';
+import type { NumberShift } from './number-shift.js';
 
 /** How a packet is to read. */
 export interface Spelling {
   readonly payloadType: number;
   readonly ssrc: number;
+  /** How far sequence number and timestamp are moved. One object for a stream. */
+  readonly shift: NumberShift | undefined;
   /** Ids of the audio level, from and to; equal where there is nothing to change. */
   readonly levelFrom: number;
   readonly levelTo: number;
@@ -22,6 +27,7 @@ export interface Spelling {
 export const AS_IT_IS: Spelling = {
   payloadType: -1,
   ssrc: -1,
+  shift: undefined,
   levelFrom: 0,
   levelTo: 0,
   innerType: undefined,
@@ -32,6 +38,7 @@ export function isSameSpelling(one: Spelling, other: Spelling | undefined): bool
   return (
     other?.payloadType === one.payloadType &&
     other.ssrc === one.ssrc &&
+    other.shift === one.shift &&
     other.levelFrom === one.levelFrom &&
     other.levelTo === one.levelTo &&
     other.innerType === one.innerType &&
@@ -43,13 +50,27 @@ const ONE_BYTE_HEADERS = 0xbede;
 
 /** `bytes` has been classified as RTP. What cannot be read in it is left as it is. */
 export function copyRtp(bytes: Uint8Array, spelling: Spelling): Uint8Array {
-  const copy = Uint8Array.from(bytes);
+  const { shift } = spelling;
+  const copy = shift ? withoutContributors(bytes) : Uint8Array.from(bytes);
+  if (shift) shiftRtp(copy, shift);
   const view = new DataView(copy.buffer);
   view.setUint8(1, (view.getUint8(1) & 0x80) | spelling.payloadType);
   view.setUint32(8, spelling.ssrc);
   if (spelling.levelFrom !== spelling.levelTo) renumberLevel(view, spelling);
   if (spelling.innerType !== undefined) renumberRedundancy(view, spelling.innerType);
   return spelling.isUnpacked ? withoutRedundancy(copy) : copy;
+}
+
+/** A copy without the list of those whom a mixer heard (RFC 3550 section 5.1): it has numbers of its own there, or of others. */
+function withoutContributors(bytes: Uint8Array): Uint8Array {
+  const count = bytes[0]! & 0x0f;
+  if (count === 0) return Uint8Array.from(bytes);
+  const rest = bytes.subarray(Math.min(12 + 4 * count, bytes.length));
+  const copy = new Uint8Array(12 + rest.length);
+  copy.set(bytes.subarray(0, 12));
+  copy.set(rest, 12);
+  copy[0] = bytes[0]! & 0xf0;
+  return copy;
 }
 
 /** Header extensions of RFC 8285, in both of their forms. */

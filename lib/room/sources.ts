@@ -7,6 +7,8 @@
  * participant hears and says is the room's, but for pairs that are swapped: one to one, always.
  */
 import { Reception } from './reception.js';
+import { drawShift } from './number-shift.js';
+import type { NumberShift } from './number-shift.js';
 import type { SenderClock } from './sender-clock.js';
 import type { SsrcSwaps } from './ssrc-swaps.js';
 
@@ -16,6 +18,8 @@ export interface Source<Owner> {
   readonly ssrc: number;
   /** As its owner calls it: another one where the number was taken. */
   readonly ownSsrc: number;
+  /** How far its other numbers are from its owner's; undefined where they are the same. */
+  readonly shift: NumberShift | undefined;
   /** Undefined once the source has been forgotten: the number is free again. */
   owner: Owner | undefined;
   /** What its media is, once there was some. */
@@ -77,18 +81,21 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
   /**
    * The source that `owner` calls `ownSsrc`, made where it is new. Where the number is somebody else's, the owner's is
    * swapped for a fresh one. Undefined for a number that it knows as another's: it sends back what it hears.
+   *
+   * @param numbers Shifted: where it is new it gets a fresh one in any case, and a distance for its other numbers.
    */
-  claim(ownSsrc: number, owner: Owner): Source<Owner> | undefined {
+  claim(ownSsrc: number, owner: Owner, numbers: 'own' | 'shifted' = 'own'): Source<Owner> | undefined {
     const { swaps } = owner;
     let ssrc = swaps.swap(ownSsrc);
     const known = this.#bySsrc.get(ssrc);
     if (known?.owner === owner) return known;
     if (swaps.has(ownSsrc)) return undefined;
-    if (known !== undefined || this.#reserved.has(ssrc)) {
+    const isShifted = numbers === 'shifted';
+    if (isShifted || known !== undefined || this.#reserved.has(ssrc)) {
       ssrc = this.#fresh(owner);
       swaps.add(ownSsrc, ssrc);
     }
-    return this.#add(ssrc, ownSsrc, owner);
+    return this.#add(ssrc, ownSsrc, owner, isShifted ? drawShift(this.#random) : undefined);
   }
 
   /** The same for a number of the room's own; false where it is somebody else's. */
@@ -96,7 +103,7 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
     const known = this.#bySsrc.get(ssrc);
     if (known !== undefined) return known.owner === owner;
     if (this.#reserved.has(ssrc) || owner.swaps.has(ssrc)) return false;
-    this.#add(ssrc, ssrc, owner);
+    this.#add(ssrc, ssrc, owner, undefined);
     return true;
   }
 
@@ -119,9 +126,16 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
     return own;
   }
 
-  #add(ssrc: number, ownSsrc: number, owner: Owner): Source<Owner> {
+  /** Forgets one source. */
+  end(source: Source<Owner>): void {
+    const own = this.of(source.owner!).filter((other) => other !== source);
+    this.#byOwner.set(source.owner!, own);
+    this.#forget(source);
+  }
+
+  #add(ssrc: number, ownSsrc: number, owner: Owner, shift: NumberShift | undefined): Source<Owner> {
     const source: Source<Owner> = {
-      ...{ ssrc, ownSsrc, owner, reception: new Reception(), hasSaidBye: false },
+      ...{ ssrc, ownSsrc, shift, owner, reception: new Reception(), hasSaidBye: false },
       ...{ isKeyFrameDue: false, keyFrameAskedMs: -Infinity, keyFramesAsked: 0 },
     };
     const own = this.#byOwner.get(owner) ?? [];

@@ -22,7 +22,7 @@ export interface TappedPacket {
 
 /** What a sender report says of the timestamps of a source (RFC 3550 section 6.4.1). */
 export interface TappedReport {
-  /** The report, with its blocks, in the numbers of the room; see `TappedPacket.bytes`. */
+  /** The report, with its blocks, under the SSRCs of the room; its timestamp is the sender's own. See `TappedPacket.bytes`. */
   readonly bytes: Uint8Array;
   /** As in `TappedPacket`. */
   readonly ssrc: number;

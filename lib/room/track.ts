@@ -76,11 +76,13 @@ export class Track<On extends Carrier> {
     const { audioLevelId: levelTo } = this.stream;
     // Where one of the two has none, the other's says nothing, and may stay.
     const levelFrom = levelTo === 0 ? 0 : sent.track.stream.audioLevelId || levelTo;
-    const isSame = number === payloadType && ssrc === source.ownSsrc && levelFrom === levelTo;
+    const { shift } = source;
+    const isSame = !shift && number === payloadType && ssrc === source.ownSsrc && levelFrom === levelTo;
     if (isSame && textType === innerType) return AS_IT_IS;
     return {
       payloadType: number,
       ssrc,
+      shift,
       levelFrom,
       levelTo,
       innerType: isUnpacked ? undefined : textType,

@@ -44,6 +44,7 @@ const ADMISSION_RULES: OptionRules<ServerAdmission> = {
 const ROOMS_RULES: OptionRules<RoomsOptions> = {
   random: option.callback('that gives a number'),
   nowMs: option.callback('that gives a number'),
+  isPair: option.callback('that says whether a room is closed at two'),
 };
 const RULES: OptionRules<DistributionServerOptions> = {
   latchkey: option.of('what createLatchkey makes, or its options', isObject),

@@ -9,6 +9,7 @@ import {
 import { renameRtcp } from '../../lib/room/rtcp-renaming.js';
 import { routeRtcp } from '../../lib/room/rtcp-routing.js';
 import type { RtcpParty, RtcpScene } from '../../lib/room/rtcp-routing.js';
+import { shiftBackReports } from '../../lib/room/rtcp-shift.js';
 import { SsrcSwaps } from '../../lib/room/ssrc-swaps.js';
 import { familyOf } from './shapes.js';
 import type { Families } from './shapes.js';
@@ -80,12 +81,18 @@ function scene(): RtcpScene<RtcpParty> {
     isForeign: (ssrc) => ssrc > 1 && ssrc < 42,
     ownerOf: (ssrc) => (ssrc === 1 ? sender : peers[ssrc - 2]),
     claim: (ssrc) => ssrc < 2 || ssrc > 41,
+    isKeyless: false,
+    isConcealed: () => false,
+    aliasOf: (cname) => cname,
     isHeardBy: () => true,
   };
 }
 
 const SOURCES = Array.from({ length: 40 }, (_, i) => i + 2);
 const route = (bytes: Uint8Array) => routeRtcp(bytes, scene());
+const routeKeyless = (bytes: Uint8Array) =>
+  routeRtcp(bytes, { ...scene(), isKeyless: true, isConcealed: () => true, aliasOf: () => 'alias' });
+const shift = { sequence: 1, timestamp: 1 };
 const swaps = new SsrcSwaps();
 
 const rtcpShapes: Record<string, (size: number) => Uint8Array> = {
@@ -115,6 +122,15 @@ export const roomFamilies: Families = {
   repeatOffer: onSdp((text) => repeatOffer(text, 2)),
   routeRtcp: Object.fromEntries(
     Object.entries(rtcpShapes).map(([name, make]) => [name, familyOf(DATAGRAM_BYTES, make, route)]),
+  ),
+  'routeRtcp of a sender without a key': Object.fromEntries(
+    Object.entries(rtcpShapes).map(([name, make]) => [name, familyOf(DATAGRAM_BYTES, make, routeKeyless)]),
+  ),
+  shiftBackReports: Object.fromEntries(
+    Object.entries(rtcpShapes).map(([name, make]) => [
+      name,
+      familyOf(COPIED_BYTES, make, (bytes) => shiftBackReports(bytes, () => shift)),
+    ]),
   ),
   renameRtcp: Object.fromEntries(
     Object.entries(rtcpShapes).map(([name, make]) => [

@@ -23,7 +23,8 @@ describe('net: public face', () => {
   });
 
   it('shows no member that is not for the application', () => {
-    type PortNames = 'media' | 'component' | 'local' | 'counters' | 'isClosed' | 'send' | 'rebind' | 'close';
+    type PortNames =
+      'media' | 'component' | 'local' | 'counters' | 'isClosed' | 'isKeyless' | 'send' | 'rebind' | 'close';
     type GuardNames = 'media' | 'component' | 'socket' | 'counters' | 'unguard';
     const inner: Readonly<Record<string, readonly never[]>> = {
       latchkey: [] as Missing<

@@ -8,6 +8,7 @@ function open(): Room {
   return new Room({
     name: 'room',
     isEcho: false,
+    isPair: false,
     onLeft: () => undefined,
     random: () => number++,
     nowMs: () => 0,

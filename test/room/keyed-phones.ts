@@ -17,6 +17,9 @@ const SERVER = '203.0.113.1';
 const ROOM = 'keys';
 const SUITE = 'AES_CM_128_HMAC_SHA1_80';
 
+/** Of a phone in clear the others get no number (protocol.md 8.3.11): who spoke, and its which packet, stands in the payload, and in a count of reports. */
+const OCTETS_AT = 24;
+
 export const rtpOf = (ssrc: number, sequence: number): string => `rtp ${ssrc} ${sequence}`;
 export const reportOf = (ssrc: number): string => `report ${ssrc}`;
 
@@ -100,13 +103,19 @@ export abstract class Phone {
 
   /** Says a packet of its voice; gives what others are to hear. */
   talk(): string {
+    const { ssrc } = this.options;
     const sequence = this.#sequence++;
-    this.say(makeRtp({ ssrc: this.options.ssrc, sequence, timestamp: 160 * sequence }));
-    return rtpOf(this.options.ssrc, sequence);
+    const payload = new Uint8Array(160);
+    new DataView(payload.buffer).setUint32(0, ssrc);
+    new DataView(payload.buffer).setUint32(4, sequence);
+    this.say(makeRtp({ ssrc, sequence, timestamp: 160 * sequence, payload }));
+    return rtpOf(ssrc, sequence);
   }
 
   report(): string {
-    this.say(makeSenderReport(this.options.ssrc, this.room.nowMs, ++this.#reports));
+    const report = makeSenderReport(this.options.ssrc, this.room.nowMs, ++this.#reports);
+    new DataView(report.buffer).setUint32(OCTETS_AT, this.options.ssrc);
+    this.say(report);
     return reportOf(this.options.ssrc);
   }
 
@@ -115,10 +124,10 @@ export abstract class Phone {
 
   protected hear(clear: Uint8Array): void {
     const view = new DataView(clear.buffer, clear.byteOffset, clear.length);
-    if (classifyPacket(clear) === 'rtp') this.heard.push(rtpOf(view.getUint32(8), view.getUint16(2)));
+    if (classifyPacket(clear) === 'rtp') this.heard.push(rtpOf(view.getUint32(12), view.getUint32(16)));
     const headers = parseRtcp(clear);
-    for (const { payloadType, ssrc } of headers.ok ? headers.value : [])
-      if (payloadType === 200 && ssrc !== undefined) this.heard.push(reportOf(ssrc));
+    for (const { payloadType, offset } of headers.ok ? headers.value : [])
+      if (payloadType === 200) this.heard.push(reportOf(view.getUint32(offset + OCTETS_AT)));
   }
 
   /** Offers, and gives the server's answer; the first time it comes into the room. */

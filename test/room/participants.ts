@@ -23,6 +23,8 @@ export const CNAME = 1;
 export class FakePort extends EventEmitter {
   readonly sent: Uint8Array[] = [];
   hasPath = true;
+  /** Nothing proves who sends. */
+  isKeyless = false;
   error: Error | undefined;
 
   send(bytes: Uint8Array): boolean {
