@@ -56,6 +56,7 @@ export interface ServeOptions {
   readonly gatherMs: number | undefined;
   readonly policy: Policy;
   readonly srtp: SrtpUse;
+  readonly isPairs: boolean;
   readonly allowInsecureSignalling: boolean;
   readonly callOut: { readonly uri: CallUri; readonly room: string; readonly ringMs: number } | undefined;
   readonly durationMs: number | undefined;
@@ -281,6 +282,13 @@ export const SERVE_ROWS = {
     schema: z.enum(SRTP_USES),
     expects: 'off, accept or require',
   },
+  pairs: {
+    flag: '--pairs',
+    default: 'off',
+    text: 'every room is closed at two: who comes third is refused, and nobody watches. What a phone without a key sends then keeps its SSRC, sequence numbers and timestamps',
+    schema: z.boolean(),
+    expects: 'true or false',
+  },
   'allow-insecure-signalling': {
     flag: '--allow-insecure-signalling',
     default: 'off',
@@ -415,7 +423,7 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
   return {
     ...admission,
     ...{ listen, advertise, udp, tcp, tls, ws, wss, https, rtsp, rtsps, cert, key, media: ports, policy },
-    ...{ srtp, io: given.io, gatherMs: given.gather },
+    ...{ srtp, io: given.io, gatherMs: given.gather, isPairs: given.pairs ?? false },
     ...readLimits(given.limit),
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     watch: given.watch.port === 0 ? undefined : given.watch,

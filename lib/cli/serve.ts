@@ -77,6 +77,7 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
       listen: { address, udp, tcp, tls, ws, wss, clientCa, origins: options.origins, ...pemOf(certificate) },
       ...{ advertise, admission, media: options.media, io: options.io, gatherMs: options.gatherMs },
       srtp: srtp === 'require' ? srtp : 'accept',
+      rooms: { isPair: () => options.isPairs },
     });
     const { faults, tell } = tellFaults(server);
     printEvents(server, log);

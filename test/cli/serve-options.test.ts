@@ -54,6 +54,7 @@ describe('the options of serve', () => {
       trunks: [],
       proxies: [],
       isOpen: true,
+      isPairs: false,
       origins: [],
       limits: {},
       sdpLimits: {},

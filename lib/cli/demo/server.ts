@@ -89,7 +89,8 @@ export class Server {
 
   /** The server on 5061, or on another port where that one is taken; resolves when it listens. Throws a Failure. */
   static async start(media: MediaRange, policy: Policy, isWatched: boolean): Promise<Server> {
-    const more = isWatched ? ['--watch', 'auto'] : [];
+    // Nobody else joins a call that nobody watches: it goes through as between two phones.
+    const more = isWatched ? ['--watch', 'auto'] : ['--pairs'];
     const usual = new Server(media, policy, ['--tls', String(SIPS_PORT), ...more]);
     if (await usual.#listens()) return usual;
     const other = new Server(media, policy, ['--tls', 'auto', ...more]);
