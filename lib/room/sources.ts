@@ -45,6 +45,9 @@ export interface Source<Owner> {
  */
 const SOURCES_PER_OWNER_MAX = 31;
 
+/** rtp.js 0.15.5 takes a zero that an SSRC begins with for the end of the SDES chunk before it. */
+const SHIFTED_SSRC_MIN = 0x0100_0000;
+
 export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
   readonly #random: () => number;
   readonly #onForgotten: () => void;
@@ -92,7 +95,7 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
     if (swaps.has(ownSsrc)) return undefined;
     const isShifted = numbers === 'shifted';
     if (isShifted || known !== undefined || this.#reserved.has(ssrc)) {
-      ssrc = this.#fresh(owner);
+      ssrc = this.#fresh(owner, isShifted ? SHIFTED_SSRC_MIN : undefined);
       swaps.add(ownSsrc, ssrc);
     }
     return this.#add(ssrc, ownSsrc, owner, isShifted ? drawShift(this.#random) : undefined);
@@ -154,11 +157,11 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
     this.#onForgotten();
   }
 
-  #fresh(owner: Owner | undefined): number {
+  /** @param least 0 stands for nobody in feedback. */
+  #fresh(owner: Owner | undefined, least = 1): number {
     for (;;) {
       const ssrc = this.#random();
-      // 0 stands for nobody in feedback.
-      const isTaken = ssrc === 0 || this.#bySsrc.has(ssrc) || this.#reserved.has(ssrc);
+      const isTaken = ssrc < least || this.#bySsrc.has(ssrc) || this.#reserved.has(ssrc);
       if (!isTaken && owner?.swaps.has(ssrc) !== true) return ssrc;
     }
   }

@@ -84,6 +84,8 @@ export interface PhoneOptions {
 export abstract class Phone {
   readonly session: Session;
   readonly heard: string[] = [];
+  /** The SSRCs of what it has heard, as it heard them. */
+  readonly ssrcsHeard = new Set<number>();
   unreadable = 0;
   #sequence = 100;
   #reports = 0;
@@ -99,6 +101,11 @@ export abstract class Phone {
     this.session = room.server.createSession({ signalling: 'encrypted', srtp: 'terminate' });
     this.session.peer(isHidden ? { transport: 'proxy' } : { address, transport: 'tls' });
     this.#lent = room.lend();
+  }
+
+  /** What the server's port says of its sender. */
+  get isKeyless(): boolean | undefined {
+    return this.#ports?.rtp.isKeyless;
   }
 
   /** Says a packet of its voice; gives what others are to hear. */
@@ -124,7 +131,9 @@ export abstract class Phone {
 
   protected hear(clear: Uint8Array): void {
     const view = new DataView(clear.buffer, clear.byteOffset, clear.length);
-    if (classifyPacket(clear) === 'rtp') this.heard.push(rtpOf(view.getUint32(12), view.getUint32(16)));
+    const isRtp = classifyPacket(clear) === 'rtp';
+    this.ssrcsHeard.add(view.getUint32(isRtp ? 8 : 4));
+    if (isRtp) this.heard.push(rtpOf(view.getUint32(12), view.getUint32(16)));
     const headers = parseRtcp(clear);
     for (const { payloadType, offset } of headers.ok ? headers.value : [])
       if (payloadType === 200) this.heard.push(reportOf(view.getUint32(offset + OCTETS_AT)));

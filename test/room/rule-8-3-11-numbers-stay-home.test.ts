@@ -7,6 +7,7 @@ import type { Rooms, TappedPacket, TappedReport } from '../../lib/room/index.js'
 import { parseRtcp, parseRtp } from '../../lib/wire/index.js';
 import type { RtpHeader } from '../../lib/wire/rtp.js';
 import { makeRtp } from '../support/media.js';
+import { ClearPhone, KeyedRoom, LatchPhone, SrtpPhone } from './keyed-phones.js';
 import {
   bye,
   compound,
@@ -162,6 +163,11 @@ describe('rule 8.3.11: numbers stay home', () => {
     const drawn = [1, 2, OWN, 5, 7];
     const { heard, shift } = scene({ random: () => drawn.shift() ?? 9 });
     assert.deepEqual([heard.ssrc, shift], [OWN, { sequence: 5, timestamp: 7 }]);
+  });
+
+  it('no SSRC is drawn that begins with a zero, which readers of names stumble over', () => {
+    const drawn = [1, 2, 0x00ffffff, 0x01000000, 5, 7];
+    assert.equal(scene({ random: () => drawn.shift() ?? 9 }).heard.ssrc, 0x01000000);
   });
 
   it('two without a key who use one SSRC are told apart, and each gets what is said to it', () => {
@@ -496,6 +502,41 @@ describe('rule 8.3.11: RTCP', () => {
     speaker.rtcp.receive(Uint8Array.from([0x80, 204, 0, 2, ...words(OWN, 0x506f4331)]));
     assert.equal(listener.rtcp.take().length, 0);
     assert.equal(speaker.leg.counters.dropped.rtcpUnroutable, 1);
+  });
+});
+
+describe('rule 8.3.11: phones of each kind in one room', () => {
+  let room: KeyedRoom;
+
+  beforeEach(() => {
+    room = new KeyedRoom();
+  });
+  afterEach(() => room.close());
+
+  it('of those with SRTP or latch the numbers are told, of the one that nothing proves they are not', () => {
+    const phones = [
+      new SrtpPhone(room, { ssrc: 11, address: '198.51.100.1' }),
+      new LatchPhone(room, { ssrc: 22, address: '198.51.100.2' }),
+      new ClearPhone(room, { ssrc: 33, address: '198.51.100.3' }),
+    ];
+    for (let round = 0; round < 3; round++) {
+      room.advance(100);
+      for (const phone of phones) {
+        phone.talk();
+        phone.report();
+      }
+    }
+    room.advance(20);
+    assert.deepEqual(
+      phones.map(({ isKeyless }) => isKeyless),
+      [false, false, true],
+    );
+    const [srtp, latch, clear] = phones.map(({ ssrcsHeard }) => [...ssrcsHeard].sort((a, b) => a - b));
+    assert.deepEqual(clear, [11, 22]);
+    const [hidden] = srtp!.filter((ssrc) => ssrc !== 22);
+    assert.ok(hidden !== undefined && hidden !== 33);
+    assert.deepEqual([srtp?.length, latch?.length], [2, 2]);
+    assert.ok(latch?.includes(hidden) && latch.includes(11));
   });
 });
 
