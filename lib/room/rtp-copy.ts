@@ -4,6 +4,7 @@
  * numbers stay with it also sequence number and timestamp, and without the SSRCs of those it mixed. Media and everything else
  * stay byte for byte.
  */
+import { writeUint32 } from '../wire/big-endian.js';
 import { parseRtp } from '../wire/rtp.js';
 import { shiftRtp } from './number-shift.js';
 import type { NumberShift } from './number-shift.js';
@@ -51,22 +52,22 @@ const ONE_BYTE_HEADERS = 0xbede;
 /** `bytes` has been classified as RTP. What cannot be read in it is left as it is. */
 export function copyRtp(bytes: Uint8Array, spelling: Spelling): Uint8Array {
   const { shift } = spelling;
-  const copy = shift ? withoutContributors(bytes) : Uint8Array.from(bytes);
+  // Of Node's pool: memory of its own for each packet would cost more than all the rest here.
+  const copy = shift ? withoutContributors(bytes) : Buffer.from(bytes);
   if (shift) shiftRtp(copy, shift);
-  const view = new DataView(copy.buffer);
-  view.setUint8(1, (view.getUint8(1) & 0x80) | spelling.payloadType);
-  view.setUint32(8, spelling.ssrc);
-  if (spelling.levelFrom !== spelling.levelTo) renumberLevel(view, spelling);
-  if (spelling.innerType !== undefined) renumberRedundancy(view, spelling.innerType);
+  copy[1] = (copy[1]! & 0x80) | spelling.payloadType;
+  writeUint32(copy, 8, spelling.ssrc);
+  if (spelling.levelFrom !== spelling.levelTo) renumberLevel(copy, spelling);
+  if (spelling.innerType !== undefined) renumberRedundancy(copy, spelling.innerType);
   return spelling.isUnpacked ? withoutRedundancy(copy) : copy;
 }
 
 /** A copy without the list of those whom a mixer heard (RFC 3550 section 5.1): it has numbers of its own there, or of others. */
 function withoutContributors(bytes: Uint8Array): Uint8Array {
   const count = bytes[0]! & 0x0f;
-  if (count === 0) return Uint8Array.from(bytes);
+  if (count === 0) return Buffer.from(bytes);
   const rest = bytes.subarray(Math.min(12 + 4 * count, bytes.length));
-  const copy = new Uint8Array(12 + rest.length);
+  const copy = Buffer.allocUnsafe(12 + rest.length);
   copy.set(bytes.subarray(0, 12));
   copy.set(rest, 12);
   copy[0] = bytes[0]! & 0xf0;
@@ -74,8 +75,9 @@ function withoutContributors(bytes: Uint8Array): Uint8Array {
 }
 
 /** Header extensions of RFC 8285, in both of their forms. */
-function renumberLevel(view: DataView, { levelFrom, levelTo }: Spelling): void {
-  const header = parseRtp(new Uint8Array(view.buffer));
+function renumberLevel(copy: Uint8Array, { levelFrom, levelTo }: Spelling): void {
+  const header = parseRtp(copy);
+  const view = new DataView(copy.buffer, copy.byteOffset, copy.length);
   if (!header.ok || (view.getUint8(0) & 0x10) === 0) return;
   const start = 12 + 4 * header.value.csrcCount;
   const profile = view.getUint16(start);
@@ -97,13 +99,13 @@ function renumberLevel(view: DataView, { levelFrom, levelTo }: Spelling): void {
 }
 
 /** Block headers of RFC 2198 section 3: four bytes each, with the top bit set, but for the last, which is one. */
-function renumberRedundancy(view: DataView, payloadType: number): void {
-  const header = parseRtp(new Uint8Array(view.buffer));
+function renumberRedundancy(copy: Uint8Array, payloadType: number): void {
+  const header = parseRtp(copy);
   if (!header.ok) return;
-  const end = view.byteLength - header.value.paddingSizeBytes;
+  const end = copy.length - header.value.paddingSizeBytes;
   for (let at = header.value.headerSizeBytes; at < end; at += 4) {
-    const first = view.getUint8(at);
-    view.setUint8(at, (first & 0x80) | payloadType);
+    const first = copy[at]!;
+    copy[at] = (first & 0x80) | payloadType;
     if ((first & 0x80) === 0) return;
   }
 }
