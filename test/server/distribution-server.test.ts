@@ -441,6 +441,21 @@ describe('latchkey/server', () => {
     assert.deepEqual(server.counters.faults, { listener: 1 });
   });
 
+  it('a room that is closed at two takes no third, and passes the packets on as they are', async () => {
+    const { listening } = await start({ rooms: { isPair: (name) => name === 'tea' } });
+    const [alice, bob, carol] = [
+      await phoneOf(listening),
+      await phoneOf(listening),
+      await phoneOf(listening),
+    ];
+    const { body } = await alice.ask('INVITE', { user: 'tea', body: alice.sdp() });
+    await bob.ask('INVITE', { user: 'tea', body: bob.sdp() });
+    assert.equal((await carol.ask('INVITE', { user: 'tea', body: carol.sdp() })).status, 486);
+    alice.sendRtp(body, 7);
+    const [packet] = await bob.rtp(1);
+    assert.deepEqual([packet?.readUInt32BE(8), packet?.readUInt16BE(2)], [ssrcOf(alice), 7]);
+  });
+
   it('a call whose key another process holds waits for it, and takes nothing up meanwhile; one that fails is a fault', async () => {
     const store = new KeyStore();
     const { server, listening, told } = await start({ latchkey: { fetchKey: store.fetchKey } });
