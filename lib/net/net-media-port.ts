@@ -15,27 +15,30 @@ import type { SharedSocket, SharedSockets } from './shared-socket.js';
 import { isConnected } from './socket-address.js';
 import { SteadyEmitter } from './steady-emitter.js';
 
-export interface MediaPortSite {
-  readonly media: number;
-  readonly component: 1 | 2;
-  readonly core: Component;
+/** Which stream of its session it is. */
+export type PortPlace = Pick<MediaPort, 'media' | 'component'>;
+
+/** Its session. */
+export interface PortOwner {
   readonly sockets: SharedSockets;
-  readonly onListenerError: (error: unknown) => void;
-  readonly onClosed: () => void;
+  onListenerError(error: unknown): void;
+  onPortClosed(port: NetMediaPort): void;
 }
 
 export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements MediaPort, Consumer {
   readonly media: number;
   readonly component: 1 | 2;
-  readonly #site: MediaPortSite;
+  readonly #core: Component;
+  readonly #owner: PortOwner;
   #shared: SharedSocket;
   #isClosed = false;
 
-  constructor(site: MediaPortSite, socket: BindableSocket) {
+  constructor(core: Component, owner: PortOwner, socket: BindableSocket, { media, component }: PortPlace) {
     super();
-    this.media = site.media;
-    this.component = site.component;
-    this.#site = site;
+    this.media = media;
+    this.component = component;
+    this.#core = core;
+    this.#owner = owner;
     this.#shared = this.#attach(socket);
   }
 
@@ -44,7 +47,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   }
 
   get counters(): CountersSnapshot {
-    return snapshotOf(this.#site.core.counters);
+    return snapshotOf(this.#core.counters);
   }
 
   get isClosed(): boolean {
@@ -55,7 +58,8 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     if (!(bytes instanceof Uint8Array))
       throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');
     if (this.#isClosed) return false;
-    const { core, sockets } = this.#site;
+    const core = this.#core;
+    const { sockets } = this.#owner;
     // RTCP that shares the socket counts for itself.
     const sender = core.sharing.guest ? core.sharing.forKind(classifyPacket(bytes)) : core;
     const payload = sockets.loop.payload(sender, bytes);
@@ -69,7 +73,8 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
 
   rebind(socket: BindableSocket): void {
     if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the media port is closed');
-    const { core, sockets } = this.#site;
+    const core = this.#core;
+    const { sockets } = this.#owner;
     const old = this.#shared;
     if (old.socket !== datagramSocketOf(socket)) {
       this.#shared = this.#attach(socket);
@@ -82,14 +87,14 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#shared.detach(this.#site.core);
+    this.#shared.detach(this.#core);
     this.#ended();
   }
 
   deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean {
     // As `tell`, without a list of arguments more for each packet.
     try {
-      return this.emit('packet', bytes, source, kind, this.#site.sockets.loop.turnMs);
+      return this.emit('packet', bytes, source, kind, this.#owner.sockets.loop.turnMs);
     } catch (error) {
       this.onFailure(error);
       return true;
@@ -98,11 +103,11 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
 
   /** For the session: the core says that payload goes elsewhere from now on. */
   onMoved(): void {
-    if (this.#site.core.isJudging && this.#site.core.isSealing) this.tell('reportsDue');
+    if (this.#core.isJudging && this.#core.isSealing) this.tell('reportsDue');
   }
 
   protected override tellFailure(error: unknown): boolean {
-    this.#site.onListenerError(error);
+    this.#owner.onListenerError(error);
     return true;
   }
 
@@ -118,23 +123,23 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
         'LATCHKEY_SOCKET',
         'the socket is connected: a mapping could not be heard. Bind it, do not connect it',
       );
-    const shared = this.#site.sockets.of(socket);
-    shared.attach(this.#site.core, this);
+    const shared = this.#owner.sockets.of(socket);
+    shared.attach(this.#core, this);
     return shared;
   }
 
   #ended(): void {
-    this.#site.onClosed();
+    this.#owner.onPortClosed(this);
     this.tell('close');
   }
 
   /** One function for all packets: what the kernel refuses later is counted. */
   readonly #onSent: SendCallback = (error) => {
-    if (error) countRefused(this.#site.core.counters);
+    if (error) countRefused(this.#core.counters);
   };
 
   readonly #onGuestSent: SendCallback = (error) => {
-    const { guest } = this.#site.core.sharing;
+    const { guest } = this.#core.sharing;
     if (error && guest) countRefused(guest.counters);
   };
 }
