@@ -580,7 +580,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #stopVerifier(): void {
-    this.#verifier?.close();
+    this.#verifier?.stop();
     this.#verifier = undefined;
   }
 
