@@ -70,6 +70,8 @@ export class Engine {
   readonly #calls = new Set<EngineCall>();
   readonly #ports = new Set<ComponentPort>();
   readonly #context: ComponentContext;
+  /** One function for all sessions. */
+  readonly #opener = (options: CallOptions): EngineCall => this.#openCall(options);
 
   /** @param srtpCrypto the ciphers of SRTP: without them no agreement of kind `srtp` is carried out */
   constructor(options: Partial<EngineOptions>, crypto: Crypto, random: Random, srtpCrypto?: SrtpCrypto) {
@@ -137,7 +139,7 @@ export class Engine {
    * @throws LatchkeyError LATCHKEY_OPTION for a `peer` that is none
    */
   createSession(options: SdpSessionOptions): SdpSession {
-    return new SdpSession(options, (each) => this.#openCall(each), this.#context);
+    return new SdpSession(options, this.#opener, this.#context);
   }
 
   /** The sums of all calls, those that are closed included, and of what belongs to none. */
@@ -242,7 +244,7 @@ export class Engine {
   }
 
   #openCall(options: CallOptions): EngineCall {
-    const call = new EngineCall(options, this.#context, () => this.#calls.delete(call));
+    const call = new EngineCall(options, this.#context, this.#calls);
     this.#calls.add(call);
     return call;
   }

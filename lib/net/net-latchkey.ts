@@ -15,6 +15,7 @@ import type { Latchkey, LatchkeyEvents, MessageListener } from './latchkey.js';
 import { Loop } from './loop.js';
 import type { LoopOutput } from './loop.js';
 import { NetSession } from './net-session.js';
+import type { SessionSite } from './net-session.js';
 import { createNodeRandom, nodeCrypto } from './node-crypto.js';
 import { fastSrtpCrypto } from './node-srtp-crypto.js';
 import { checkLatchkeyOptions, checkSessionOptions } from './options.js';
@@ -29,6 +30,7 @@ export class NetLatchkey extends SteadyEmitter<LatchkeyEvents> implements Latchk
   readonly #sessions = new Map<string, NetSession>();
   readonly #sockets: SharedSockets;
   readonly #ended: NetSession[] = [];
+  readonly #site: SessionSite;
   readonly #findKey: CheckedOptions['findKey'];
   readonly #keys: KeyFetch | undefined;
   #hasWarned = false;
@@ -51,6 +53,13 @@ export class NetLatchkey extends SteadyEmitter<LatchkeyEvents> implements Latchk
       onFault: (fault) => this.#onFault(fault),
     };
     this.#sockets = new SharedSockets(new Loop(engine, output));
+    this.#site = {
+      sockets: this.#sockets,
+      onListenerError: (error) => this.onFailure(error),
+      hasAsker: () => this.listenerCount('question') > 0,
+      onEnded: (ended) => this.#ended.push(ended),
+      adopt: (core) => this.#adopt(core),
+    };
   }
 
   get sessions(): ReadonlyMap<string, Session> {
@@ -102,14 +111,7 @@ export class NetLatchkey extends SteadyEmitter<LatchkeyEvents> implements Latchk
   }
 
   #adopt(core: SdpSession): NetSession {
-    const session = new NetSession({
-      core,
-      sockets: this.#sockets,
-      onListenerError: (error) => this.onFailure(error),
-      hasAsker: () => this.listenerCount('question') > 0,
-      onEnded: (ended) => this.#ended.push(ended),
-      fork: () => this.#adopt(core.fork()),
-    });
+    const session = new NetSession(core, this.#site);
     this.#sessions.set(session.id, session);
     this.#sockets.loop.drain();
     return session;

@@ -16,30 +16,33 @@ import type { SharedSocket, SharedSockets } from './shared-socket.js';
 import { isConnected } from './socket-address.js';
 import { SteadyEmitter } from './steady-emitter.js';
 
-export interface MediaPortSite {
-  readonly media: number;
-  readonly component: 1 | 2;
-  readonly core: Component;
+/** Which stream of its session it is. */
+export type PortPlace = Pick<MediaPort, 'media' | 'component'>;
+
+/** Its session. */
+export interface PortOwner {
   readonly sockets: SharedSockets;
-  readonly onListenerError: (error: unknown) => void;
-  readonly onClosed: () => void;
+  onListenerError(error: unknown): void;
+  onPortClosed(port: NetMediaPort): void;
 }
 
 export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements MediaPort, Consumer {
   readonly media: number;
   readonly component: 1 | 2;
-  readonly #site: MediaPortSite;
+  readonly #core: Component;
+  readonly #owner: PortOwner;
   readonly #sockets: StreamSockets;
   #isClosed = false;
 
-  constructor(site: MediaPortSite, socket: BindableSocket) {
+  constructor(core: Component, owner: PortOwner, socket: BindableSocket, { media, component }: PortPlace) {
     super();
-    this.media = site.media;
-    this.component = site.component;
-    this.#site = site;
+    this.media = media;
+    this.component = component;
+    this.#core = core;
+    this.#owner = owner;
     const shared = this.#sharedOf(socket);
-    shared.attach(site.core, this);
-    this.#sockets = new StreamSockets(site.core, this, shared);
+    shared.attach(core, this);
+    this.#sockets = new StreamSockets(core, this, shared);
   }
 
   get local(): TransportAddress {
@@ -47,7 +50,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   }
 
   get counters(): CountersSnapshot {
-    return snapshotOf(this.#site.core.counters);
+    return snapshotOf(this.#core.counters);
   }
 
   get isClosed(): boolean {
@@ -55,7 +58,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   }
 
   get isKeyless(): boolean {
-    const { kind } = this.#site.core;
+    const { kind } = this.#core;
     return kind !== 'latch' && kind !== 'ice' && kind !== 'srtp';
   }
 
@@ -63,7 +66,8 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     if (!(bytes instanceof Uint8Array))
       throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');
     if (this.#isClosed) return false;
-    const { core, sockets } = this.#site;
+    const core = this.#core;
+    const { sockets } = this.#owner;
     // RTCP that shares the socket counts for itself.
     const sender = core.sharing.guest ? core.sharing.forKind(classifyPacket(bytes)) : core;
     const payload = sockets.loop.payload(sender, bytes);
@@ -77,7 +81,8 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
 
   rebind(socket: BindableSocket): void {
     if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the media port is closed');
-    const { core, sockets } = this.#site;
+    const core = this.#core;
+    const { sockets } = this.#owner;
     if (this.#sockets.out.socket !== datagramSocketOf(socket)) {
       const shared = this.#sharedOf(socket);
       shared.attach(core, this);
@@ -97,7 +102,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean {
     // As `tell`, without a list of arguments more for each packet.
     try {
-      return this.emit('packet', bytes, source, kind, this.#site.sockets.loop.turnMs);
+      return this.emit('packet', bytes, source, kind, this.#owner.sockets.loop.turnMs);
     } catch (error) {
       this.onFailure(error);
       return true;
@@ -116,11 +121,11 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
 
   /** For the session: the core says that payload goes elsewhere from now on. */
   onMoved(): void {
-    if (this.#site.core.isJudging && this.#site.core.isSealing) this.tell('reportsDue');
+    if (this.#core.isJudging && this.#core.isSealing) this.tell('reportsDue');
   }
 
   protected override tellFailure(error: unknown): boolean {
-    this.#site.onListenerError(error);
+    this.#owner.onListenerError(error);
     return true;
   }
 
@@ -136,21 +141,21 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
         'LATCHKEY_SOCKET',
         'the socket is connected: a mapping could not be heard. Bind it, do not connect it',
       );
-    return this.#site.sockets.of(socket);
+    return this.#owner.sockets.of(socket);
   }
 
   #ended(): void {
-    this.#site.onClosed();
+    this.#owner.onPortClosed(this);
     this.tell('close');
   }
 
   /** One function for all packets: what the kernel refuses later is counted. */
   readonly #onSent: SendCallback = (error) => {
-    if (error) countRefused(this.#site.core.counters);
+    if (error) countRefused(this.#core.counters);
   };
 
   readonly #onGuestSent: SendCallback = (error) => {
-    const { guest } = this.#site.core.sharing;
+    const { guest } = this.#core.sharing;
     if (error && guest) countRefused(guest.counters);
   };
 }

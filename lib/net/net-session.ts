@@ -4,7 +4,6 @@ import type { Socket } from 'node:dgram';
 import { LatchkeyError } from '../core/index.js';
 import type {
   CallProtection,
-  Component,
   ExpectedPeer,
   LatchEvent,
   OfferedProof,
@@ -21,6 +20,7 @@ import { GuardLayer } from './guard/guard-layer.js';
 import { NetGuard } from './guard/net-guard.js';
 import type { MediaPort } from './media-port.js';
 import { NetMediaPort } from './net-media-port.js';
+import type { PortOwner, PortPlace } from './net-media-port.js';
 import {
   checkDescriptionType,
   checkExpected,
@@ -34,53 +34,56 @@ import type { DescriptionType, LatchEvents, MediaSocketPair, Session, StreamStat
 import type { SharedSockets } from './shared-socket.js';
 import { SteadyEmitter } from './steady-emitter.js';
 
+/** What all sessions of a latchkey have in common. */
 export interface SessionSite {
-  readonly core: SdpSession;
   readonly sockets: SharedSockets;
   readonly onListenerError: (error: unknown) => void;
   /** Somebody listens for questions of all sessions. */
   readonly hasAsker: () => boolean;
   readonly onEnded: (session: NetSession) => void;
-  readonly fork: () => NetSession;
+  readonly adopt: (core: SdpSession) => NetSession;
 }
 
-export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
+export class NetSession extends SteadyEmitter<LatchEvents> implements Session, PortOwner {
+  readonly #core: SdpSession;
   readonly #site: SessionSite;
-  readonly #ports = new Map<Component, NetMediaPort>();
-  readonly #guards = new Map<Component, NetGuard>();
+  /** One at each component, or none. */
+  #ports: readonly NetMediaPort[] = [];
+  #guards: readonly NetGuard[] = [];
   #isClosed = false;
 
-  constructor(site: SessionSite) {
+  constructor(core: SdpSession, site: SessionSite) {
     super();
+    this.#core = core;
     this.#site = site;
   }
 
   get id(): string {
-    return this.#site.core.id;
+    return this.#core.id;
   }
 
   get call(): string {
-    return this.#site.core.call;
+    return this.#core.call;
   }
 
   get protection(): CallProtection {
-    return this.#site.core.protection;
+    return this.#core.protection;
   }
 
   get terminatesSrtp(): boolean {
-    return this.#site.core.terminatesSrtp;
+    return this.#core.terminatesSrtp;
   }
 
   offeredProof(media: number): OfferedProof | undefined {
-    return this.#site.core.offeredProof(media);
+    return this.#core.offeredProof(media);
   }
 
   get streams(): readonly StreamStatus[] {
-    return this.#site.core.streams.map((stream) => ({ ...stream, counters: snapshotOf(stream.counters) }));
+    return this.#core.streams.map((stream) => ({ ...stream, counters: snapshotOf(stream.counters) }));
   }
 
   get counters(): CountersSnapshot {
-    return snapshotOf(this.#site.core.counters);
+    return snapshotOf(this.#core.counters);
   }
 
   get isClosed(): boolean {
@@ -90,9 +93,8 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
   setRemote(sdp: unknown, type?: DescriptionType): Verdict {
     this.#checkOpen();
     checkDescriptionType(type);
-    const { core, sockets } = this.#site;
     try {
-      return core.setRemote(sdp, sockets.loop.nowMs(), type);
+      return this.#core.setRemote(sdp, this.#site.sockets.loop.nowMs(), type);
     } finally {
       this.#changed();
     }
@@ -101,9 +103,8 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
   setLocal(sdp: string, type?: DescriptionType): string {
     this.#checkOpen();
     checkDescriptionType(type);
-    const { core, sockets } = this.#site;
     try {
-      return core.setLocal(sdp, sockets.loop.nowMs(), type);
+      return this.#core.setLocal(sdp, this.#site.sockets.loop.nowMs(), type);
     } finally {
       this.#changed();
     }
@@ -111,74 +112,74 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
 
   addKey(kid: string, key: Uint8Array): void {
     this.#checkOpen();
-    this.#site.core.addKey(kid, key);
+    this.#core.addKey(kid, key);
   }
 
   /** See `SdpSession.learnKey`. A session that is closed has no use for it. */
   learnKey(kid: string, key: Uint8Array): void {
-    if (!this.#isClosed) this.#site.core.learnKey(kid, key);
+    if (!this.#isClosed) this.#core.learnKey(kid, key);
   }
 
   knowsKey(kid: string): boolean {
-    return this.#site.core.knowsKey(kid);
+    return this.#core.knowsKey(kid);
   }
 
   rollback(): void {
     this.#checkOpen();
-    this.#site.core.rollback();
+    this.#core.rollback();
     this.#changed();
   }
 
   fork(): Session {
     this.#checkOpen();
-    return this.#site.fork();
+    return this.#site.adopt(this.#core.fork());
   }
 
   bind(socket: BindableSocket, where?: Where): MediaPort {
     this.#checkOpen();
-    const { media, component } = checkWhere(where);
-    const { core: session, sockets, onListenerError } = this.#site;
-    const core = session.component(media, component);
-    this.#checkFree(core);
-    const onClosed = () => this.#ports.delete(core);
-    const port = new NetMediaPort({ media, component, core, sockets, onListenerError, onClosed }, socket);
-    this.#ports.set(core, port);
+    const place = checkWhere(where);
+    this.#checkFree(place);
+    const core = this.#core.component(place.media, place.component);
+    const port = new NetMediaPort(core, this, socket, place);
+    this.#ports = this.#ports.concat(port);
     return port;
   }
 
   guard(socket: Socket, where?: Where): Guard {
     this.#checkOpen();
-    const { media, component } = checkWhere(where);
-    const core = this.#site.core.component(media, component);
-    const present = this.#guards.get(core);
+    const place = checkWhere(where);
+    const present = this.#guards.find((guard) => isAt(guard, place));
     if (present?.socket === socket) {
       present.hold();
       return present;
     }
-    this.#checkFree(core);
+    this.#checkFree(place);
+    const core = this.#core.component(place.media, place.component);
     const layer = GuardLayer.of(socket, this.#site.sockets);
-    const onReleased = () => this.#guards.delete(core);
-    const guard = new NetGuard({ media, component, core, layer, onReleased });
-    this.#guards.set(core, guard);
+    const onReleased = (): void => {
+      this.#guards = this.#guards.filter((one) => one !== guard);
+    };
+    const guard = new NetGuard({ ...place, core, layer, onReleased });
+    this.#guards = this.#guards.concat(guard);
     return guard;
   }
 
   peer(source: PeerSource): void {
     this.#checkOpen();
-    this.#site.core.peer(checkPeer(source));
+    this.#core.peer(checkPeer(source));
     this.#changed();
   }
 
   confirm(): void {
     this.#checkOpen();
-    this.#site.core.confirm(this.#site.sockets.loop.nowMs());
+    this.#core.confirm(this.#site.sockets.loop.nowMs());
     this.#changed();
   }
 
   shown(address: string): void {
     this.#checkOpen();
     checkIp('address', address);
-    this.#site.core.shown(address);
+    this.#core.shown(address);
     this.#changed();
   }
 
@@ -186,12 +187,12 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
     this.#checkOpen();
     checkOutcome(outcome);
     if (media !== undefined) checkWhere({ media });
-    this.#site.core.asked(outcome, this.#site.sockets.loop.nowMs(), media);
+    this.#core.asked(outcome, this.#site.sockets.loop.nowMs(), media);
     this.#changed();
   }
 
   get portsWanted(): readonly number[] {
-    return this.#site.core.portsWanted;
+    return this.#core.portsWanted;
   }
 
   listen(media: number, { rtp, rtcp }: MediaSocketPair): void {
@@ -204,8 +205,8 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
 
   /** The port or guard of one stream. Throws LATCHKEY_STATE where there is to be one, and is none. */
   #streamOf(media: number, component: 1 | 2, isNeeded: boolean): NetMediaPort | NetGuard | undefined {
-    const core = this.#site.core.component(media, component);
-    const stream = this.#ports.get(core) ?? this.#guards.get(core);
+    const isIts = (one: NetMediaPort | NetGuard) => one.media === media && one.component === component;
+    const stream = this.#ports.find(isIts) ?? this.#guards.find(isIts);
     if (!stream && isNeeded)
       throw new LatchkeyError('LATCHKEY_STATE', 'this stream has no socket yet: bind() or guard() one first');
     return stream;
@@ -215,21 +216,34 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
     this.#checkOpen();
     checkExpected(peer);
     checkWhere({ media });
-    this.#site.core.expect(peer, media, this.#site.sockets.loop.nowMs());
+    this.#core.expect(peer, media, this.#site.sockets.loop.nowMs());
     this.#changed();
   }
 
   close(): void {
     if (this.#isClosed) return;
-    const { core, sockets } = this.#site;
-    core.close(sockets.loop.nowMs());
+    this.#core.close(this.#site.sockets.loop.nowMs());
     this.onEnd();
     this.#changed();
   }
 
   protected override tellFailure(error: unknown): boolean {
-    this.#site.onListenerError(error);
+    this.onListenerError(error);
     return true;
+  }
+
+  /** For its media ports. */
+  get sockets(): SharedSockets {
+    return this.#site.sockets;
+  }
+
+  /** For its media ports, whose listeners are the application's too. */
+  onListenerError(error: unknown): void {
+    this.#site.onListenerError(error);
+  }
+
+  onPortClosed(port: NetMediaPort): void {
+    this.#ports = this.#ports.filter((one) => one !== port);
   }
 
   /** For the latchkey: what the core says of this session. */
@@ -240,7 +254,7 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
       this.#streamOf(event.media, event.component, false)?.onReleased(event.local);
     if (event.type === 'question' && !this.#isAsked) this.asked('refused', event.media);
     if (event.type !== 'verified' && event.type !== 'rebound' && event.type !== 'locked') return;
-    for (const port of this.#ports.values())
+    for (const port of this.#ports)
       if (port.media === event.media && port.component === event.component) port.onMoved();
   }
 
@@ -254,8 +268,8 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#site.onEnded(this);
-    for (const port of [...this.#ports.values()]) port.close();
-    for (const guard of [...this.#guards.values()]) guard.onSessionClosed();
+    for (const port of this.#ports) port.close();
+    for (const guard of this.#guards) guard.onSessionClosed();
   }
 
   /** Whatever was looked up by address may be stale, and the core may have something to say. */
@@ -268,11 +282,15 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session {
     if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
   }
 
-  #checkFree(core: Component): void {
-    if (this.#ports.has(core) || this.#guards.has(core))
+  #checkFree(place: PortPlace): void {
+    if ([...this.#ports, ...this.#guards].some((one) => isAt(one, place)))
       throw new LatchkeyError(
         'LATCHKEY_STATE',
         'this stream has a socket already: use rebind(), or let go of it first',
       );
   }
+}
+
+function isAt(one: PortPlace, { media, component }: PortPlace): boolean {
+  return one.media === media && one.component === component;
 }

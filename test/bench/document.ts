@@ -1,7 +1,7 @@
 // docs/performance.md and its charts, from what was measured. Text out: it reads no clock and no machine.
 import { barChart, lineChart } from './chart.js';
 import type { BarGroup, Line } from './chart.js';
-import { costOf, lossOf, ratioOf } from './rounds.js';
+import { costOf, longestOf, lossOf, ratioOf } from './rounds.js';
 import type { Sample, TrialResult } from './rounds.js';
 import { median } from './statistics.js';
 import type { Spread } from './statistics.js';
@@ -19,6 +19,8 @@ export interface EngineRow {
 
 export interface Report extends Measured {
   readonly engine: readonly EngineRow[];
+  /** Calls set up over TLS. */
+  readonly setups: readonly EngineRow[];
   readonly variants: readonly Pick<Variant, 'name' | 'title'>[];
   readonly conditions: readonly (readonly [string, string])[];
   readonly rounds: number;
@@ -60,7 +62,7 @@ function growthLines(trials: readonly TrialResult[], variants: Report['variants'
 
 /** docs/performance.md. */
 export function documentOf(report: Report): string {
-  const { trials, engine, conditions, rounds, variants } = report;
+  const { trials, engine, setups, conditions, rounds, variants } = report;
   return [
     '# Performance',
     '',
@@ -70,6 +72,8 @@ export function documentOf(report: Report): string {
     `round, the median of ${rounds} rounds, with the least and the most. Cost is the CPU of all threads of the forwarding process, divided by`,
     'the packets that the listeners received. Every forwarder has one UDP port but rtpengine, which has one for each peer.',
     'Paths are proved by latch before, as in a call; flat out there are 256 packets under way.',
+    'Where the longest pause is told, it is that of the event loop of the forwarder, to 5 ms, and the longest gap is how long a listener waited for the',
+    'next packet of one who sends one every 20 ms: both of any round.',
     '',
     '## What it must show',
     '',
@@ -86,6 +90,13 @@ export function documentOf(report: Report): string {
     '## How the cost grows',
     '',
     `![CPU per delivered packet by the number of sessions](images/${CHARTS.growth})`,
+    '',
+    '## Calls set up',
+    '',
+    table(
+      ['', '', ''],
+      setups.map(({ what, value, note }) => [what, value, note]),
+    ),
     '',
     '## In one process',
     '',
@@ -113,10 +124,12 @@ function trialTable(result: TrialResult, variants: Report['variants']): string {
   const columns = [
     ...['', 'CPU µs', 'ratio to C', 'least and most', 'packets/s', 'lost', 'median ms', 'p99 ms'],
     'in another order',
+    ...(result.trial.watchesPauses ? ['longest pause ms', 'longest gap ms'] : []),
   ];
   const rows = [...result.samples].map(([name, samples]) => {
     const middle = (of: (sample: Sample) => number) => median(samples.map(of));
     const ratio = ratioOf(result, name, YARDSTICK);
+    const { pauseMs, gapMs } = longestOf(samples);
     return [
       titleOf(variants, name),
       middle(costOf).toFixed(2),
@@ -127,6 +140,7 @@ function trialTable(result: TrialResult, variants: Report['variants']): string {
       middle(({ report }) => report.latencyUs.median / 1000).toFixed(2),
       middle(({ report }) => report.latencyUs.p99 / 1000).toFixed(2),
       middle(({ report }) => report.reordered).toFixed(0),
+      ...(result.trial.watchesPauses ? [pauseMs?.toFixed(0) ?? '', gapMs.toFixed(0)] : []),
     ];
   });
   const refused = [...result.refusals].map(([name, why]) => [titleOf(variants, name), why]);

@@ -20,6 +20,8 @@ export interface Load {
   /** In each room; those who speak come first. */
   readonly peers: number;
   readonly speakers: number;
+  /** In so many rooms, the first ones, they do; in the others nobody says a word. All, unless set. */
+  readonly talking?: number;
   /** Of a packet as its speaker sends it, without the headers of IP and UDP. */
   readonly bytes: number;
   /** Packets a second of each speaker; 0: flat out. */

@@ -1,6 +1,6 @@
 // npm run bench [-- ROUNDS]: what latchkey costs, beside forwarders in C and of others in the same run. npm run bench:quick: that it
 // works, in 20 s. npm run bench -- --against COMMIT [ROUNDS]: beside another commit of itself. Prints tables and judges nothing.
-//   --only NAME,…      of the trials, and `engine` for what runs in this process alone
+//   --only NAME,…      of the trials, `engine` for what runs in this process alone, and `setups` for calls set up over TLS
 //   --variants NAME,…  besides the yardstick
 //   --write            docs/performance.md and its charts
 import { writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { chartsOf, documentOf } from './document.js';
 import type { EngineRow, Report } from './document.js';
 import { measureInProcess } from './in-process.js';
 import { measureMedia } from './media.js';
+import { measureSetups } from './setups.js';
 import { compileNative } from './native.js';
 import { QUICK_TRIALS, TRIALS } from './trials.js';
 import { allVariants } from './variants.js';
@@ -28,6 +29,8 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
+/** What can be asked for beside the trials. */
+const NOT_OF_MEDIA: readonly string[] = ['engine', 'setups'];
 /** Fewer are a look at it, and nothing to publish. */
 const FEWEST_ROUNDS = 5;
 /** Of what is short: a ratio of milliseconds is wanted more often. */
@@ -51,6 +54,7 @@ async function bench(): Promise<void> {
   const inProcess = isWanted('engine')
     ? measureInProcess(Math.max(FEWEST_ROUNDS, given ?? SHORT_ROUNDS), printRow)
     : undefined;
+  const setups = isWanted('setups') ? await measureSetups(rounds, printRow) : [];
   const chosen = TRIALS.filter(({ name }) => isWanted(name));
   const trials = await measureMedia({ programs, trials: chosen, only: variants, rounds, ...TIMING });
   if (!values.write) return;
@@ -60,16 +64,20 @@ async function bench(): Promise<void> {
     load: [loadBefore, loadavg()[0] ?? NaN],
   } as const;
   write({
-    ...{ trials, rounds, engine: inProcess?.rows ?? [], consentRatio: inProcess?.consentRatio },
+    ...{ trials, rounds, setups, engine: inProcess?.rows ?? [], consentRatio: inProcess?.consentRatio },
     variants: allVariants(programs),
     conditions: conditionsOf(run),
   });
 }
 
 function check(only: readonly string[] | undefined, rounds: number): void {
-  const unknown = only?.find((name) => name !== 'engine' && !TRIALS.some((trial) => trial.name === name));
+  const unknown = only?.find(
+    (name) => !NOT_OF_MEDIA.includes(name) && !TRIALS.some((trial) => trial.name === name),
+  );
   if (unknown !== undefined)
-    throw new Error(`--only: ${unknown} is none of engine, ${TRIALS.map(({ name }) => name).join(', ')}`);
+    throw new Error(
+      `--only: ${unknown} is none of ${NOT_OF_MEDIA.join(', ')}, ${TRIALS.map(({ name }) => name).join(', ')}`,
+    );
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('ROUNDS is a whole number from 1');
   if (values.write && (rounds < FEWEST_ROUNDS || only || values.variants !== undefined))
     throw new Error(`--write is for all trials and variants, in ${FEWEST_ROUNDS} rounds or more`);

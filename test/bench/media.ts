@@ -1,6 +1,6 @@
 // The part of the benchmark that moves media: trial by trial, and its tables on the console.
 import type { NativePrograms } from './native.js';
-import { costOf, lossOf, measureTrial, ratioOf } from './rounds.js';
+import { costOf, longestOf, lossOf, measureTrial, ratioOf } from './rounds.js';
 import type { RoundsOptions, TrialResult } from './rounds.js';
 import { median } from './statistics.js';
 import type { Trial } from './trials.js';
@@ -43,13 +43,17 @@ function tellTurn(what: string): void {
 function print(result: TrialResult): void {
   const { trial, samples, refusals } = result;
   console.log(`\n${trial.title} (${trial.name})`);
-  const columns = ['CPU µs', 'ratio to C, its spread', 'packets/s', 'lost', 'p50 ms', 'p99 ms', 'reordered'];
+  const columns = [
+    ...['CPU µs', 'ratio to C, its spread', 'packets/s', 'lost', 'p50 ms', 'p99 ms', 'reordered'],
+    ...(trial.watchesPauses ? ['pause ms', 'gap ms'] : []),
+  ];
   console.log(
     ['', ...columns].map((text, i) => (i === 0 ? text.padEnd(12) : text.padStart(widthOf(i)))).join(''),
   );
   for (const [name, own] of samples) {
     const middle = (of: (sample: (typeof own)[number]) => number) => median(own.map(of));
     const ratio = ratioOf(result, name, YARDSTICK);
+    const { pauseMs, gapMs } = longestOf(own);
     const cells = [
       middle(costOf).toFixed(2),
       ratio ? `${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)}-${ratio.most.toFixed(2)})` : '',
@@ -58,6 +62,7 @@ function print(result: TrialResult): void {
       middle(({ report }) => report.latencyUs.median / 1000).toFixed(2),
       middle(({ report }) => report.latencyUs.p99 / 1000).toFixed(2),
       middle(({ report }) => report.reordered).toFixed(0),
+      ...(trial.watchesPauses ? [pauseMs?.toFixed(0) ?? '', gapMs.toFixed(0)] : []),
     ];
     console.log([name.padEnd(12), ...cells.map((cell, i) => cell.padStart(widthOf(i + 1)))].join(''));
   }

@@ -91,6 +91,8 @@ class VariantProcess {
       openUntilMs,
       pid: this.#child.pid ?? 0,
       ports,
+      watchPauses: async () => void (await this.ask({ kind: 'watch' }, 'watching')),
+      longestPauseMs: async () => (await this.ask({ kind: 'pause' }, 'pause')).longestMs,
       memory: async () => (await this.ask({ kind: 'memory' }, 'memory')).memory,
       close: () => this.close(),
     };

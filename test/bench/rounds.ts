@@ -14,6 +14,8 @@ export interface Sample {
   readonly report: TrafficReport;
   /** Before any media; of those in Node. */
   readonly memory?: Memory;
+  /** Of the event loop while media went through; of those in Node, where the trial asks for it. */
+  readonly longestPauseMs?: number;
 }
 
 export interface TrialResult {
@@ -35,6 +37,13 @@ export function costOf({ report }: Sample): number {
 /** Of what was sent while it was measured. */
 export function lossOf({ report }: Sample): number {
   return report.due === 0 ? NaN : 1 - report.delivered / report.due;
+}
+
+/** In any round, in milliseconds: of the event loop the longest pause, and the longest that a listener waited for the next packet. */
+export function longestOf(samples: readonly Sample[]): { readonly pauseMs?: number; readonly gapMs: number } {
+  const pauses = samples.flatMap(({ longestPauseMs }) => longestPauseMs ?? []);
+  const gapMs = Math.max(...samples.map(({ report }) => report.gapMs));
+  return { gapMs, ...(pauses.length > 0 && { pauseMs: Math.max(...pauses) }) };
 }
 
 /** What a packet costs by one, of what it costs by the other, in each round. */
@@ -93,11 +102,13 @@ async function measure(
   const forwarder = await variant.start(load);
   try {
     const memory = await forwarder.memory?.();
+    if (trial.watchesPauses) await forwarder.watchPauses?.();
     const report = await measureTraffic(programs, load, forwarder, { ...timing, ...trial.timing }, packets);
     if (performance.now() > (forwarder.openUntilMs ?? Infinity))
       throw new Error('consent ran out before the end: this machine is too slow for so many calls');
     if (report.arrived === 0) throw new Error('nothing came through');
-    return { report, ...(memory && { memory }) };
+    const longestPauseMs = trial.watchesPauses ? await forwarder.longestPauseMs?.() : undefined;
+    return { report, ...(memory && { memory }), ...(longestPauseMs !== undefined && { longestPauseMs }) };
   } finally {
     await forwarder.close();
   }

@@ -9,7 +9,7 @@ import type { TrafficReport } from './traffic.js';
 
 const REPORT: TrafficReport = {
   ...{ seconds: 1, sent: 1000, due: 1000, delivered: 1000, arrived: 1000, reordered: 0, duplicates: 0 },
-  ...{ strange: 0, worstSpeakerLost: 0, stalls: 0, lagMs: 0, cpuNs: 1e6 },
+  ...{ strange: 0, worstSpeakerLost: 0, stalls: 0, lagMs: 0, gapMs: 0, cpuNs: 1e6 },
   latencyUs: { median: 1, p99: 2, most: 3 },
 };
 

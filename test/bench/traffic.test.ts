@@ -29,7 +29,7 @@ describe('loads', () => {
 describe('a report of traffic', () => {
   const whole =
     '{"seconds":1,"sent":1,"due":1,"delivered":1,"arrived":1,"reordered":0,"duplicates":0,"strange":0,' +
-    '"worstSpeakerLost":0,"stalls":0,"lagMs":0,"cpuNs":5,"latencyUs":{"median":1,"p99":2,"most":3}}';
+    '"worstSpeakerLost":0,"stalls":0,"lagMs":0,"gapMs":0,"cpuNs":5,"latencyUs":{"median":1,"p99":2,"most":3}}';
 
   it('is read whole or not at all', () => {
     assert.equal(parseTraffic(whole).cpuNs, 5);
@@ -76,6 +76,10 @@ describe('the generator and the forwarder in C', () => {
     try {
       const report = await measureTraffic(programs, load, forwarder, { warmMs: 0, measureMs: 500 });
       assert.ok(Math.abs(report.sent - 200) < 10, `sent ${report.sent}`);
+      assert.ok(
+        report.gapMs >= 19 && report.gapMs < 500,
+        `a gap of ${report.gapMs} ms in a packet every 20 ms`,
+      );
     } finally {
       await forwarder.close();
     }
@@ -169,3 +173,29 @@ function spoil(socket: Socket): { repeated: number } {
   });
   return seen;
 }
+
+describe('a silence in the middle', () => {
+  it('is the longest gap of who listens, and those who are not to talk do not', async function () {
+    if (whyNoCompiler() !== undefined) this.skip();
+    this.timeout(60_000);
+    const load = calls(4, { rate: 100, talking: 1 });
+    const socket = await openServer();
+    const heard = new Set<number>();
+    let first: number | undefined;
+    socket.on('message', (bytes, { port }) => {
+      heard.add(port);
+      first ??= performance.now();
+      const sinceMs = performance.now() - first;
+      if (sinceMs > 500 && sinceMs < 700) return;
+      for (const to of routesOf(load).get(port) ?? []) socket.send(bytes, to, PEERS_ADDRESS);
+    });
+    try {
+      const forwarder = { pid: process.pid, ports: [socket.address().port] };
+      const { gapMs } = await measureTraffic(compileNative(), load, forwarder, { warmMs: 0, measureMs: 800 });
+      assert.ok(gapMs > 180 && gapMs < 700, `${gapMs} ms`);
+      assert.deepEqual([...heard].sort(), [portOf(0), portOf(1)]);
+    } finally {
+      socket.close();
+    }
+  });
+});

@@ -27,6 +27,8 @@ export interface TrafficReport {
   readonly stalls: number;
   /** Paced: how late the generator was at worst. */
   readonly lagMs: number;
+  /** The longest that a listener waited for the next packet of one who speaks. */
+  readonly gapMs: number;
   /** Of all threads of the forwarder. */
   readonly cpuNs: number;
   readonly latencyUs: { readonly median: number; readonly p99: number; readonly most: number };
@@ -40,7 +42,7 @@ export interface Timing {
 
 const NUMBERS = [
   ...['seconds', 'sent', 'due', 'delivered', 'arrived', 'reordered', 'duplicates', 'strange'],
-  ...['worstSpeakerLost', 'stalls', 'lagMs', 'cpuNs'],
+  ...['worstSpeakerLost', 'stalls', 'lagMs', 'gapMs', 'cpuNs'],
 ] as const;
 /** A flood ends by itself so long after what is measured. */
 const FLOOD_MARGIN_MS = 5000;
@@ -65,7 +67,7 @@ export async function measureTraffic(
   const bytes = load.isSrtp ? sealedBytes(load.bytes) : load.bytes;
   const args = {
     ...{ from: `${PEERS_ADDRESS}:${portOf(0)}`, to: SERVER_ADDRESS, bytes, rate: load.rate },
-    ...{ rooms: load.rooms, peers: load.peers, speakers: load.speakers },
+    ...{ rooms: load.talking ?? load.rooms, peers: load.peers, speakers: load.speakers },
     ...{
       warm: warmMs,
       measure: measureMs,

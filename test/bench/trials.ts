@@ -7,6 +7,8 @@ export interface Trial {
   readonly name: string;
   readonly title: string;
   readonly load: Load;
+  /** For how long its event loop did nothing else, and what a listener heard of it. */
+  readonly watchesPauses?: boolean;
   /** In place of the usual. */
   readonly timing?: Partial<Timing>;
   /** By name; the yardstick first. */
@@ -18,6 +20,26 @@ const PEERS = ['c', 'dgram', 'room', 'room-batch', 'room-gather', 'rtpengine', '
 const GROWTH = ['c', 'dgram', 'room', 'room-batch'];
 /** Sessions, of which two make a call. */
 export const GROWTH_SESSIONS = [10, 100, 1000, 10_000] as const;
+
+/** One process with as many as it may ever have, of whom some talk as people do; the others are there, and are asked for their consent. */
+const SCALE: readonly Trial[] = [
+  {
+    name: 'scale-sessions',
+    title: '10,000 sessions on one port, 200 calls of them talk, 50 packets a second each way',
+    load: calls(5000, { rate: PACED, talking: 200 }),
+    timing: { measureMs: 3000 },
+    watchesPauses: true,
+    variants: GROWTH,
+  },
+  {
+    name: 'scale-rooms',
+    title: '2,000 rooms of five on one port, in 100 of them one talks to four, 50 packets a second',
+    load: { ...fanOut(4, 2000), rate: PACED, talking: 100 },
+    timing: { measureMs: 3000 },
+    watchesPauses: true,
+    variants: GROWTH,
+  },
+];
 
 export const TRIALS: readonly Trial[] = [
   {
@@ -79,6 +101,7 @@ export const TRIALS: readonly Trial[] = [
     // Sessions without rooms: of these two their memory is told.
     variants: sessions === 100 || sessions === 10_000 ? [...GROWTH, 'bind'] : GROWTH,
   })),
+  ...SCALE,
 ];
 
 /** In 20 s: that it works, and the order of magnitude. */

@@ -3,6 +3,7 @@
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import type * as Root from '../../lib/index.js';
@@ -21,17 +22,25 @@ export type NodeIo = 'dgram' | 'batch' | 'gather';
 export type Ask =
   | { readonly kind: 'open'; readonly mode: NodeMode; readonly io: NodeIo; readonly load: Load }
   | { readonly kind: 'call'; readonly offers: readonly string[] }
-  | { readonly kind: 'memory' };
+  | { readonly kind: 'memory' }
+  /** Notes the pauses of the event loop from now on. */
+  | { readonly kind: 'watch' }
+  | { readonly kind: 'pause' };
 export type Told =
   | { readonly kind: 'open'; readonly ports: readonly number[] }
   | { readonly kind: 'answers'; readonly answers: readonly string[] }
   /** Every path of those called so far is proved. */
   | { readonly kind: 'verified' }
   | { readonly kind: 'memory'; readonly memory: Memory }
+  | { readonly kind: 'watching' }
+  /** The longest since `watch`. */
+  | { readonly kind: 'pause'; readonly longestMs: number }
   | { readonly kind: 'failed'; readonly why: string };
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
 const GATHER_MS = 0.5;
+/** How often the event loop is to come round, to see how late it does. */
+const PAUSE_STEP_MS = 5;
 /** Participants of one room; more than these watch it. */
 const LEGS_MAX = 50;
 
@@ -213,6 +222,7 @@ function tell(message: Told): void {
   process.send?.(message);
 }
 
+const pauses = monitorEventLoopDelay({ resolution: PAUSE_STEP_MS });
 let server: Server | undefined;
 let nextPeer = 0;
 
@@ -228,6 +238,11 @@ async function handle(ask: Ask): Promise<void> {
       });
     case 'memory':
       return tell({ kind: 'memory', memory: memoryInUse() });
+    case 'watch':
+      pauses.enable();
+      return tell({ kind: 'watching' });
+    case 'pause':
+      return tell({ kind: 'pause', longestMs: pauses.max / 1e6 - PAUSE_STEP_MS });
   }
 }
 

@@ -17,6 +17,10 @@ export interface Forwarder {
   readonly isTurn?: boolean;
   /** By `performance.now()`: until then every path stays open without an answer; forever unless set. */
   readonly openUntilMs?: number;
+  /** From now on the pauses of its event loop are noted, where it has one. */
+  watchPauses?(): Promise<void>;
+  /** The longest since then: for so long nothing was read. */
+  longestPauseMs?(): Promise<number>;
   /** After a collection of garbage, where it has any. */
   memory?(): Promise<Memory>;
   /** Fulfilled when it is gone, and with it what it had still to send. */

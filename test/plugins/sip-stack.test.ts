@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { WebSocket } from 'ws';
 import type { SipMessage, SipRequest, SipResponse } from '../../lib/sip/index.js';
 import type { RejectedCall, Target } from '../../plugins/sip/index.js';
@@ -447,6 +448,27 @@ describe('plugins/sip: over real sockets', () => {
       );
       assert.ok(end.stack.addresses.every(({ port }) => port > 1023 && port !== 5060 && port !== 5061));
     });
+
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+      it(`lets a phone that comes back resume its session, ${version}`, async () => {
+        const { key, cert } = await createCertificate();
+        const end = await open({ stack: { tls: { key, cert } } });
+        const dial = async (session?: Buffer) => {
+          const options = { port: end.port('TLS'), ca: cert, minVersion: version, maxVersion: version };
+          const socket = connectTls({ ...options, host: '127.0.0.1', ...(session && { session }) }).resume();
+          const ticket = once(socket, 'session') as Promise<[Buffer]>;
+          await once(socket, 'secureConnect');
+          return { socket, ticket };
+        };
+        const first = await dial();
+        assert.equal(first.socket.isSessionReused(), false);
+        const [session] = await first.ticket;
+        first.socket.destroy();
+        const second = await dial(session);
+        second.ticket.catch(() => undefined);
+        assert.equal(second.socket.isSessionReused(), true);
+        second.socket.destroy();
+      });
 
     it('closes its WebSocket listener and its flows', async () => {
       const { key, cert } = await createCertificate();

@@ -6,6 +6,7 @@ import type { Policy, Role } from '../context.js';
 import { addCounters, createCounters, type Counters } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import { LatchkeyError } from '../errors.js';
+import { FewMap } from '../few-map.js';
 import { natBetween, type ComponentId, type DowngradedTo } from '../events.js';
 import type { Component, ComponentContext } from '../path/component.js';
 import type { SrtpKey } from '../proof/srtp-terms.js';
@@ -25,19 +26,23 @@ export class EngineCall implements CallHandle {
   readonly signalling: Signalling;
   readonly policy: Policy;
   advertised: string | undefined;
-  readonly #transports = new Map<number, Transport>();
+  readonly #transports = new FewMap<number, Transport>();
   readonly #peer = new PeerFacts();
   readonly questions: CallQuestions;
   #isClosed = false;
   #hasToldUnprotected = false;
 
   readonly #context: ComponentContext;
-  readonly #onClose: () => void;
+  readonly #open: Set<EngineCall>;
 
-  /** Throws LATCHKEY_OPTION. */
-  constructor(options: CallOptions, context: ComponentContext, onClose: () => void) {
+  /**
+   * Throws LATCHKEY_OPTION.
+   *
+   * @param open Those that are open: it leaves them when it closes.
+   */
+  constructor(options: CallOptions, context: ComponentContext, open: Set<EngineCall>) {
     this.#context = context;
-    this.#onClose = onClose;
+    this.#open = open;
     this.questions = new CallQuestions(context.questions);
     this.id = encodeBase64url(randomBytes(context.random, 9));
     this.call = options.call ?? this.id;
@@ -233,7 +238,7 @@ export class EngineCall implements CallHandle {
     addCounters(this.#context.residue, this.counters);
     for (const transport of this.#transports.values()) transport.close(nowMs);
     this.#isClosed = true;
-    this.#onClose();
+    this.#open.delete(this);
   }
 
   #emitDowngrade(media: number, to: DowngradedTo, lost: Lost): void {

@@ -22,6 +22,8 @@ export interface PeerSource {
 const MAX_SHOWN = 8;
 /** Who sends over these gets answers: the connection stands only with an address at which somebody receives. */
 const SHOWING: readonly PeerTransport[] = ['tcp', 'tls', 'ws', 'wss', 'https'];
+/** Of all who are shown nowhere. */
+const NONE: readonly string[] = [];
 
 export class PeerFacts {
   address: string | undefined;
@@ -29,7 +31,7 @@ export class PeerFacts {
   isConfirmed = false;
   lastQuestion: AskedQuestion | undefined;
   /** The oldest first. */
-  readonly #shown = new Set<string>();
+  #shown: readonly string[] = NONE;
 
   /** Throws LATCHKEY_OPTION. */
   noteSource({ address, transport }: PeerSource): void {
@@ -51,16 +53,14 @@ export class PeerFacts {
   }
 
   isShown(address: string): boolean {
-    if (this.#shown.size === 0) return false;
+    if (this.#shown.length === 0) return false;
     const bytes = parseIp(address);
-    return bytes !== undefined && this.#shown.has(formatIp(bytes));
+    return bytes !== undefined && this.#shown.includes(formatIp(bytes));
   }
 
   #show(address: string): void {
-    this.#shown.delete(address);
-    const [oldest] = this.#shown.size === MAX_SHOWN ? this.#shown : [];
-    if (oldest !== undefined) this.#shown.delete(oldest);
-    this.#shown.add(address);
+    const others = this.#shown.filter((other) => other !== address);
+    this.#shown = others.slice(others.length === MAX_SHOWN ? 1 : 0).concat(address);
   }
 }
 

@@ -4,7 +4,8 @@ import { normaliseIp, type TransportAddress } from '../../wire/index.js';
 import type { CallPlace } from '../call-place.js';
 import { randomBytes } from '../crypto.js';
 import type { ComponentId } from '../events.js';
-import { Component, type ComponentContext } from '../path/component.js';
+import { FewMap } from '../few-map.js';
+import { Component, type ComponentContext, type ComponentOwner } from '../path/component.js';
 import { createGeneration, pairDigest, type LatchTerms } from '../proof/credentials.js';
 import { forgetGeneration, type Generation } from '../proof/generation.js';
 import { copyIceHalf, isSameIceHalf, type IceGeneration, type IceTerms } from '../proof/ice-generation.js';
@@ -30,27 +31,24 @@ interface InForce {
   readonly digest: Secret;
 }
 
-export class Transport {
+export class Transport implements ComponentOwner {
   #latch: InForce | undefined;
   /** Keys of the generation before: a prover still answers with them until the new one is challenged. */
   #former: Generation | undefined;
   #ice: IceGeneration | undefined;
   #srtp: SrtpKeys | undefined;
-  /** Beyond `#srtp`: a key that was offered may come into use when there has been none for a while. Undefined: we have no ciphers. */
+  /** Beyond `#srtp`: a key that was offered may come into use when there has been none for a while. */
   #ownSenders: OwnSenders | undefined;
   #standing: Standing | undefined;
   /** Our offer is pending, with this tag in it if it has one. */
   #awaited: { readonly tag: string | undefined } | undefined;
-  readonly #components = new Map<ComponentId, Component>();
+  readonly #components = new FewMap<ComponentId, Component>();
 
   constructor(
     private readonly place: CallPlace,
     readonly media: number,
     private readonly context: ComponentContext,
-  ) {
-    const { crypto, srtpCrypto } = context;
-    this.#ownSenders = srtpCrypto && new OwnSenders(crypto, srtpCrypto);
-  }
+  ) {}
 
   get components(): Iterable<Component> {
     return this.#components.values();
@@ -68,7 +66,7 @@ export class Transport {
   component(id: ComponentId): Component {
     let component = this.#components.get(id);
     if (!component) {
-      component = new Component(this.place, this.media, id, this.context, () => this.#forgetFormer());
+      component = new Component(this.place, this.media, id, this.context, this);
       this.#components.set(id, component);
       if (this.#awaited) {
         component.awaitAnswer(this.#awaited.tag);
@@ -80,7 +78,7 @@ export class Transport {
 
   /** It takes another answer to the offer that `other` has sent, with these keys of ours in it. Before anything is agreed on here. */
   forkFrom(other: Transport, offered: readonly SrtpKey[]): void {
-    this.#ownSenders = other.#ownSenders?.fork(offered);
+    if (offered.length > 0) this.#ownSenders = other.#senders()?.fork(offered);
   }
 
   /** An offer of ours is out: hellos that name its tag are kept until the agreement comes (protocol.md 4). */
@@ -135,7 +133,7 @@ export class Transport {
     if (!srtpTermsOf(agreement)) this.#forgetSrtp();
     this.#standing = standingOf(agreement);
     this.endWait();
-    this.#forgetFormer();
+    this.handleGenerationLeft();
   }
 
   close(nowMs: number): void {
@@ -188,7 +186,8 @@ export class Transport {
 
   #keysOf(terms: SrtpTerms): SrtpKeys | undefined {
     const { crypto, srtpCrypto } = this.context;
-    if (srtpCrypto && this.#ownSenders) this.#srtp ??= new SrtpKeys(crypto, srtpCrypto, this.#ownSenders);
+    const senders = this.#senders();
+    if (srtpCrypto && senders) this.#srtp ??= new SrtpKeys(crypto, srtpCrypto, senders);
     this.#srtp?.agree(terms);
     return this.#srtp;
   }
@@ -204,6 +203,12 @@ export class Transport {
     };
     this.component(1).besides(agreement.rtcp ? this.component(2) : undefined);
     this.#protect({ kind: 'evidence', terms }, agreement, nowMs);
+  }
+
+  /** Undefined: we have no ciphers. */
+  #senders(): OwnSenders | undefined {
+    const { crypto, srtpCrypto } = this.context;
+    return (this.#ownSenders ??= srtpCrypto && new OwnSenders(crypto, srtpCrypto));
   }
 
   #latchBlindly(agreement: LegacyAgreement, nowMs: number): void {
@@ -230,7 +235,7 @@ export class Transport {
   }
 
   /** The keys of before go as soon as no prover of ours answers under them (protocol.md 5.10). */
-  #forgetFormer(): void {
+  handleGenerationLeft(): void {
     const former = this.#former;
     const isInUse = [...this.#components.values()].some(
       ({ provers }) => former && provers.generations.includes(former),

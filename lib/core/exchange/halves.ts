@@ -4,6 +4,7 @@ import type { CryptoKey, IceCredentials, LatchAttribute } from '../../wire/index
 import type { SrtpSuite } from '../../srtp/index.js';
 import { srtpTermsOf, type Agreement } from '../call/agreement.js';
 import { randomBytes, type Crypto, type Random } from '../crypto.js';
+import { FewMap } from '../few-map.js';
 import { copyHalf, createOwnHalf, forgetHalf, isSamePeer, type LatchHalf } from '../proof/credentials.js';
 import {
   copyIceHalf,
@@ -29,7 +30,7 @@ export class Halves {
   #ownIce: IceHalf | undefined;
   #peerIce: IceHalf | undefined;
   /** A key of ours for every suite that we have offered or taken: the suites share none. */
-  readonly #srtpKeys = new Map<SrtpSuite, Secret>();
+  readonly #srtpKeys = new FewMap<SrtpSuite, Secret>();
   /** Those in force; our own is one of `#srtpKeys`. */
   #srtp: SrtpTerms | undefined;
 

@@ -3,6 +3,7 @@
 import { isKid } from '../../wire/index.js';
 import type { FindKey } from '../context.js';
 import { LatchkeyError } from '../errors.js';
+import { FewMap } from '../few-map.js';
 import { NAMED_KEY_BYTES } from '../proof/credentials.js';
 import { Secret } from '../proof/secret.js';
 
@@ -10,7 +11,7 @@ import { Secret } from '../proof/secret.js';
 const KEYS_MAX = 64;
 
 export class NamedKeys {
-  readonly #keys = new Map<string, Secret>();
+  readonly #keys = new FewMap<string, Secret>();
   /** What our own offers name. */
   #offered: string | undefined;
 

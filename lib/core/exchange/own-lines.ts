@@ -4,14 +4,15 @@
 import { parseCrypto } from '../../wire/crypto-attribute.js';
 import { isAttribute, sdpLines, spliceLines } from '../../wire/sdp-lines.js';
 import type { Crypto } from '../crypto.js';
+import type { FewMap } from '../few-map.js';
 import { HOST_CANDIDATE, ICE_SESSION_LINES } from '../proof/ice-generation.js';
 import type { Halves } from './halves.js';
 import type { RtcpTerms } from './rtcp-terms.js';
 
 interface Told {
-  readonly halves: ReadonlyMap<number, Halves>;
+  readonly halves: FewMap<number, Halves>;
   /** What our last description says, by section. */
-  readonly rtcp: ReadonlyMap<number, RtcpTerms>;
+  readonly rtcp: FewMap<number, RtcpTerms>;
 }
 
 /** All else stays byte for byte. Linear in the text. */

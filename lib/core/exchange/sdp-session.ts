@@ -21,11 +21,13 @@ import type { QuestionOutcome } from '../call-place.js';
 import type { Context, Policy, Role } from '../context.js';
 import type { Counters } from '../counters.js';
 import { LatchkeyError } from '../errors.js';
+import { FewMap } from '../few-map.js';
 import type { ComponentId } from '../events.js';
 import type { Component } from '../path/component.js';
 import { ICE_SESSION_LINES } from '../proof/ice-generation.js';
 import { keysFault, usableLines } from './crypto-lines.js';
 import { Halves } from './halves.js';
+import { KeptOffer } from './kept-offer.js';
 import {
   answerLines,
   latchFault,
@@ -81,14 +83,14 @@ export interface SdpSessionOptions extends CallOptions {
 /** Made by `Engine.createSession`. */
 export class SdpSession {
   readonly #call: EngineCall;
-  readonly #halves = new Map<number, Halves>();
+  readonly #halves = new FewMap<number, Halves>();
   /** What our last description says of RTCP, by section. */
-  readonly #rtcp = new Map<number, RtcpTerms>();
+  readonly #rtcp = new FewMap<number, RtcpTerms>();
   #state: 'stable' | 'have-local-offer' | 'have-remote-offer' = 'stable';
   /** The offer of the pending exchange or, for an answer that is repeated, of the last one. */
-  #offer: { readonly sdp: Sdp; readonly isOurs: boolean } | undefined;
-  /** Peer tags of the answers to our offer, shared with its forks: a tag known from another answer is malformed. */
-  #answered = new Map<string, SdpSession>();
+  #offer: KeptOffer | undefined;
+  /** Peer tags of the answers to our last offer, shared with its forks: a tag known from another answer is malformed. */
+  #answered: Map<string, SdpSession> | undefined;
   #namedKeys: NamedKeys;
 
   readonly #options: SdpSessionOptions;
@@ -314,7 +316,7 @@ export class SdpSession {
       if (halves.ownIce && !media.ice) lines.set('session', ICE_SESSION_LINES);
       this.#call.awaitAnswer(media.index, halves.own?.tag);
     }
-    this.#offer = { sdp, isOurs: true };
+    this.#offer = new KeptOffer(sdp, true);
     this.#answered = new Map<string, SdpSession>();
     this.#state = 'have-local-offer';
     return spliceLatch(sdp, lines);
@@ -369,7 +371,7 @@ export class SdpSession {
     const unreachable = this.#judgeReach(plan.map(wantedOf));
     if (unreachable) return unreachable;
     for (const { agreement } of plan) {
-      if (agreement.kind === 'latch') this.#answered.set(agreement.peer.tag, this);
+      if (agreement.kind === 'latch') this.#answered?.set(agreement.peer.tag, this);
     }
     this.#carryOut(plan, nowMs);
     return ACCEPTED;
@@ -402,7 +404,7 @@ export class SdpSession {
     if (unkeyed) return unkeyed;
     const unreachable = this.#judgeReach(wanted);
     if (unreachable) return unreachable;
-    this.#offer = { sdp, isOurs: false };
+    this.#offer = new KeptOffer(sdp, false);
     this.#state = 'have-remote-offer';
     return ACCEPTED;
   }
@@ -423,7 +425,7 @@ export class SdpSession {
       terminatesSrtp: this.#options.srtp === 'terminate',
       policy: this.policy,
       namedKeys: this.#namedKeys,
-      isForeignTag: (tag) => (this.#answered.get(tag) ?? this) !== this,
+      isForeignTag: (tag) => (this.#answered?.get(tag) ?? this) !== this,
       rtcpSockets: (media) => this.#rtcpSockets(media),
       offeredRtcp: (media) => this.#rtcp.get(media),
     };
@@ -513,6 +515,7 @@ export class SdpSession {
       halves.note({ kind: 'closed' });
     }
     this.#state = 'stable';
+    this.#offer?.settle();
   }
 
   #reject(status: 400 | 488, warning: string, media = 0, warnCode?: WarnCode): Verdict {

@@ -106,11 +106,12 @@ function rankOf({ counter = -1, isKnownMedia = false }: Sign, highestCounter: nu
   return isKnownMedia ? 2 : 1;
 }
 
+const NONE: readonly number[] = [];
+
 export class CandidateTable {
   #list: Candidate[] = [];
-  /** Times of the last admissions, a ring: at most 20 in any second. */
-  #admittedMs: number[] = new Array<number>(ADMISSIONS_PER_SECOND).fill(-Infinity);
-  #admissions = 0;
+  /** Times of the last admissions: at most 20 in any second. */
+  #admittedMs: readonly number[] = NONE;
 
   [Symbol.iterator](): Iterator<Candidate> {
     return [...this.#list][Symbol.iterator]();
@@ -183,12 +184,12 @@ export class CandidateTable {
 
   /** A place is free, and one more may be admitted within this second. */
   #hasRoom(nowMs: number): boolean {
-    const earliestMs = this.#admittedMs[this.#admissions % ADMISSIONS_PER_SECOND] ?? -Infinity;
+    const earliestMs = this.#admittedMs.at(-ADMISSIONS_PER_SECOND) ?? -Infinity;
     return this.#list.length < MAX_CANDIDATES && nowMs - earliestMs >= 1000;
   }
 
   #noteAdmission(nowMs: number): void {
-    this.#admittedMs[this.#admissions % ADMISSIONS_PER_SECOND] = nowMs;
-    this.#admissions++;
+    const recent = this.#admittedMs.filter((ms) => nowMs - ms < 1000);
+    this.#admittedMs = recent.slice(1 - ADMISSIONS_PER_SECOND).concat(nowMs);
   }
 }

@@ -52,6 +52,12 @@ export interface ComponentContext extends Context {
   wake(component: Component): void;
 }
 
+/** The transport that it is part of. */
+export interface ComponentOwner {
+  /** The prover speaks no more under the generation before: its keys may go. */
+  handleGenerationLeft(): void;
+}
+
 /** One bound socket, and the components behind it. */
 export type ComponentPort = Port<Component>;
 
@@ -105,8 +111,7 @@ export class Component implements VerifierHost, ProverHost {
     readonly media: number,
     readonly component: ComponentId,
     private readonly context: ComponentContext,
-    /** The prover speaks no more under the generation before: its keys may go. */
-    private readonly onGenerationLeft: () => void,
+    private readonly owner: ComponentOwner,
   ) {
     ({ crypto: this.crypto, random: this.random, targetBounds: this.targetBounds } = context);
     this.#unproven = new UnprovenRoute(this, this.#route, context);
@@ -192,7 +197,8 @@ export class Component implements VerifierHost, ProverHost {
     if (this.#ports.length === MAX_PORTS)
       throw new LatchkeyError('LATCHKEY_STATE', 'a stream has two sockets already: let go of one first');
     this.context.nowMs = nowMs;
-    this.#ports = [...this.#ports, port];
+    // Of exactly this length: one that grows keeps room for sixteen more.
+    this.#ports = this.#ports.concat(port);
     // A guest is found by its host.
     if (!this.sharing.isGuest) port.components.add(this);
     this.#tags.join(port);
@@ -333,7 +339,7 @@ export class Component implements VerifierHost, ProverHost {
     const before = this.provers.generations.length;
     this.provers.handleChallenge(message, path, nowMs);
     this.#renewTags();
-    if (this.provers.generations.length < before) this.onGenerationLeft();
+    if (this.provers.generations.length < before) this.owner.handleGenerationLeft();
   }
 
   /**
@@ -662,7 +668,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #stopVerifier(): void {
-    this.#verifier?.close();
+    this.#verifier?.stop();
     this.#verifier = undefined;
   }
 

@@ -7,17 +7,25 @@ const MAX_KEPT = 4;
 
 type Named = Extract<LatchMessage, { username: unknown }>;
 
+interface KeptHello {
+  readonly bytes: Uint8Array;
+  readonly path: Path;
+}
+
+const NONE: readonly KeptHello[] = [];
+
 export class KeptHellos {
-  #kept: { readonly bytes: Uint8Array; readonly path: Path }[] = [];
+  #kept: readonly KeptHello[] = NONE;
 
   keep(bytes: Uint8Array, path: Path): void {
-    if (this.#kept.length === MAX_KEPT) this.#kept.shift();
-    this.#kept.push({ bytes: bytes.slice(), path });
+    this.#kept = this.#kept.slice(1 - MAX_KEPT).concat({ bytes: bytes.slice(), path });
   }
 
   /** Gives back what was kept, read again, and keeps nothing. */
   take(): readonly { readonly message: Named; readonly path: Path }[] {
-    return this.#kept.splice(0).flatMap(({ bytes, path }) => {
+    const kept = this.#kept;
+    this.#kept = NONE;
+    return kept.flatMap(({ bytes, path }) => {
       const parsed = parseLatchMessage(bytes);
       return parsed.ok && 'username' in parsed.value ? [{ message: parsed.value, path }] : [];
     });

@@ -18,11 +18,10 @@ export class ProverPair {
   /** Where the peer says that it sees us, by its last welcome; undefined until the first on this local address. */
   seenAs: TransportAddress | undefined;
 
-  readonly #view: ProverView;
+  /** Since the first time that there was something to prove: a server mostly has nothing. */
+  #view: ProverView | undefined;
 
-  constructor(private readonly host: ProverHost) {
-    this.#view = new ProverView(host);
-  }
+  constructor(private readonly host: ProverHost) {}
 
   get generations(): readonly Generation[] {
     return [this.#current, this.#former].flatMap((prover) => (prover ? [prover.generation] : []));
@@ -54,6 +53,7 @@ export class ProverPair {
     this.#former?.stop();
     this.#former = this.#current;
     this.#current = new Prover(this.host, generation, word, wasChallenged, nowMs);
+    this.#view ??= new ProverView(this.host);
     this.#view.begin();
   }
 
@@ -65,7 +65,7 @@ export class ProverPair {
     if (!asked) return this.host.drop('unknownTags');
     if (asked.handleChallenge(message, path, nowMs)) {
       this.#challengedFrom = path.remote;
-      if (asked === this.#current) this.#view.noteChallenge(asked, path, nowMs);
+      if (asked === this.#current) this.#view?.noteChallenge(asked, path, nowMs);
     }
     if (!this.#current?.isChallenged) return;
     this.#former?.stop();
@@ -74,7 +74,7 @@ export class ProverPair {
 
   handleWelcome(message: Extract<LatchMessage, { kind: 'welcome' }>, path: Path, nowMs: number): void {
     if (!this.#current) return this.host.drop('staleTransaction');
-    if (this.#current.handleWelcome(message, path, nowMs)) this.#view.noteWelcome(this.#current, nowMs);
+    if (this.#current.handleWelcome(message, path, nowMs)) this.#view?.noteWelcome(this.#current, nowMs);
     this.seenAs = this.#current.mapped ?? this.seenAs;
   }
 
@@ -85,21 +85,21 @@ export class ProverPair {
 
   handleLocalChange(nowMs: number): void {
     this.seenAs = undefined;
-    this.#view.begin();
+    this.#view?.begin();
     if (!this.#current) return;
     this.#current.handleLocalChange(nowMs);
-    this.#view.noteHello(this.#current);
+    this.#view?.noteHello(this.#current);
   }
 
   handleTimeout(nowMs: number): void {
     if (!this.#current) return;
     this.#current.handleTimeout(nowMs);
-    this.#view.noteHello(this.#current);
-    this.#view.handleTimeout(nowMs);
+    this.#view?.noteHello(this.#current);
+    this.#view?.handleTimeout(nowMs);
   }
 
   get nextMs(): number {
-    return this.#current ? Math.min(this.#current.nextMs, this.#view.nextMs) : Infinity;
+    return this.#current ? Math.min(this.#current.nextMs, this.#view?.nextMs ?? Infinity) : Infinity;
   }
 
   stop(): void {

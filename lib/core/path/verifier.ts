@@ -44,7 +44,6 @@ export class Verifier {
 
   /** A new pair of keys: the active path is challenged at once and carries the media meanwhile (protocol.md 5.10). */
   handleGeneration(scheme: Scheme, nowMs: number): void {
-    this.#scheme.forget();
     this.#scheme = scheme;
     this.#forgetCandidates();
     this.#named.clear();
@@ -212,12 +211,6 @@ export class Verifier {
     this.#askSignalledMs = Infinity;
     this.#signalledUntilMs = -Infinity;
     this.host.deactivate();
-  }
-
-  /** For good: what was made of the secrets is overwritten too (protocol.md 5.10). */
-  close(): void {
-    this.stop();
-    this.#scheme.forget();
   }
 
   #candidateAt(path: Path, nowMs: number, sign: Sign): Candidate | undefined {

@@ -67,10 +67,6 @@ export class IceScheme implements Scheme {
     return false;
   }
 
-  forget(): void {
-    // The passwords are the generation's, and nothing is made of them that outlives a message.
-  }
-
   #noteFresh(transaction: Uint8Array): number | undefined {
     return this.#seen.add(transaction) ? ++this.highestCounter : undefined;
   }

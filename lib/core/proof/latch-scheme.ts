@@ -20,14 +20,11 @@ export class LatchScheme implements Scheme {
   readonly mayHaveSeveralPaths = false;
   highestCounter = -1;
   #isWordSpent = false;
-  readonly #sdpProof: Uint8Array | undefined;
 
   constructor(
     private readonly host: SchemeHost,
     private readonly generation: Generation,
-  ) {
-    this.#sdpProof = generation.ownWord && this.#proofOver(generation.ownWord.reveal());
-  }
+  ) {}
 
   get suite() {
     return this.generation.suite;
@@ -68,13 +65,13 @@ export class LatchScheme implements Scheme {
   }
 
   spendWord(proof: Uint8Array): boolean {
-    if (this.#isWordSpent || !this.#sdpProof || !this.host.crypto.equal(proof, this.#sdpProof)) return false;
-    this.#isWordSpent = true;
-    return true;
-  }
-
-  forget(): void {
-    this.#sdpProof?.fill(0);
+    const { ownWord } = this.generation;
+    if (this.#isWordSpent || !ownWord) return false;
+    const sdpProof = this.#proofOver(ownWord.reveal());
+    const isProof = this.host.crypto.equal(proof, sdpProof);
+    sdpProof.fill(0);
+    if (isProof) this.#isWordSpent = true;
+    return isProof;
   }
 
   #welcome(transaction: Uint8Array, mapped: TransportAddress): Uint8Array {

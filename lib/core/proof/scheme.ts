@@ -51,6 +51,4 @@ export interface Scheme {
   fault(message: AnswerMessage, challenge: Challenge): DropReason | undefined;
   /** Spends the SDP word on the first proof over it; true that once (protocol.md 5.3). */
   spendWord(proof: Uint8Array): boolean;
-  /** Overwrites what it made of the generation's secrets: nothing is asked of it any more (protocol.md 5.10). */
-  forget(): void;
 }

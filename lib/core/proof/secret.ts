@@ -3,28 +3,55 @@
 
 const REDACTED = '[redacted]';
 
-export class Secret {
-  #bytes: Uint8Array;
+/**
+ * Secrets that are made one after the other, mostly those of one call, lie in one array: an array for each would take ten times what it
+ * holds. It lives as long as the last of them, and no place in it is used twice.
+ */
+const SHEET_BYTES = 1024;
+/** What is longer, which is rare, has an array of its own. */
+const LONGEST_BYTES = 64;
 
-  /** Takes the bytes over: the caller must not keep them. */
+let sheet = new Uint8Array(SHEET_BYTES);
+let usedBytes = 0;
+
+export class Secret {
+  #sheet: Uint8Array;
+  readonly #at: number;
+  #sizeBytes: number;
+
+  /** Takes the bytes over, and wipes them where they were: the caller must not keep them. */
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.#sizeBytes = bytes.length;
+    if (bytes.length > LONGEST_BYTES) {
+      this.#sheet = new Uint8Array(bytes);
+      this.#at = 0;
+    } else {
+      if (usedBytes + bytes.length > SHEET_BYTES) {
+        sheet = new Uint8Array(SHEET_BYTES);
+        usedBytes = 0;
+      }
+      this.#sheet = sheet;
+      this.#at = usedBytes;
+      usedBytes += bytes.length;
+      sheet.set(bytes, this.#at);
+    }
+    bytes.fill(0);
   }
 
+  /** A view: what it shows is overwritten when the secret is forgotten. */
   reveal(): Uint8Array {
-    return this.#bytes;
+    return this.#sheet.subarray(this.#at, this.#at + this.#sizeBytes);
   }
 
   /** For a second holder: each forgets its own. */
   copy(): Secret {
-    // Not slice(): that of a Buffer copies nothing.
-    return new Secret(new Uint8Array(this.#bytes));
+    return new Secret(this.reveal().slice());
   }
 
   /** Overwrites the bytes: closing a session forgets its keys at once (protocol.md 5.10). */
   forget(): void {
-    this.#bytes.fill(0);
-    this.#bytes = new Uint8Array(0);
+    this.reveal().fill(0);
+    this.#sizeBytes = 0;
   }
 
   toString(): string {

@@ -13,7 +13,8 @@ interface Names {
 
 export class OwnTags<Owner> {
   #names: readonly Names[] = [];
-  #keys = new Set<string>();
+  /** Each once. */
+  #keys: readonly string[] = [];
   /** The tag of an offer of ours that is not answered yet. */
   awaiting: string | undefined;
 
@@ -29,8 +30,8 @@ export class OwnTags<Owner> {
     }
     for (const port of ports) this.leave(port);
     this.#names = names;
-    this.#keys = new Set(names.map(({ own }) => own));
-    if (this.awaiting !== undefined) this.#keys.add(this.awaiting);
+    const own = names.map((each) => each.own);
+    this.#keys = [...new Set(this.awaiting === undefined ? own : own.concat(this.awaiting))];
     for (const port of ports) this.join(port);
   }
 

@@ -16,6 +16,10 @@ export interface Route<Owner> {
   hint?: RouteHint<Owner> | undefined;
 }
 
+interface PlacedRoute<Owner> extends Route<Owner> {
+  readonly address: string;
+}
+
 /**
  * What is kept for one source by whoever has an object for each: the route that its last datagram took, so that the next needs no look-up.
  * It is for one address and port. The port clears it as soon as the route is another, so it keeps nothing alive.
@@ -49,10 +53,11 @@ export class Port<Owner> {
   /** Who waits for the first packet of a peer with SRTP. */
   readonly seekers = new Seekers<Owner>();
   readonly components = new Set<Owner>();
-  readonly #routes = new Map<number, Map<string, Route<Owner>>>();
+  /** By remote port: the one route there is from it, or those of several addresses that share it. */
+  readonly #routes = new Map<number, PlacedRoute<Owner> | Map<string, PlacedRoute<Owner>>>();
   readonly #waiting = new Map<string, WaitingClaims<Owner>>();
   /** Components that issued a tag: several where one offer was answered by several forks. */
-  readonly #byTag = new Map<string, Set<Owner>>();
+  readonly #byTag = new Map<string, readonly Owner[]>();
   readonly #byTransaction = new Map<string, Owner>();
   /** Components that have heard an SSRC: who did so first, and has not paused for too long, before those who did later. */
   readonly #bySsrc = new Map<number, Map<Owner, SsrcHearer>>();
@@ -65,7 +70,9 @@ export class Port<Owner> {
   constructor(readonly local: TransportAddress) {}
 
   route(address: string, port: number): Route<Owner> | undefined {
-    return this.#routes.get(port)?.get(address);
+    const at = this.#routes.get(port);
+    if (at instanceof Map) return at.get(address);
+    return at?.address === address ? at : undefined;
   }
 
   /** Keeps with the source which route there is from it now. */
@@ -109,12 +116,12 @@ export class Port<Owner> {
   /** The owner wants nothing more from the address; who waits for it has it now. */
   removeRoute(remote: TransportAddress, owner: Owner): void {
     this.#unwait(remote, owner);
-    const addresses = this.#routes.get(remote.port);
-    const present = addresses?.get(remote.address);
-    if (!addresses || present?.owner !== owner) return;
+    const present = this.route(remote.address, remote.port);
+    if (present?.owner !== owner) return;
     present.hint?.clear();
-    addresses.delete(remote.address);
-    if (addresses.size === 0) this.#routes.delete(remote.port);
+    const at = this.#routes.get(remote.port);
+    if (at instanceof Map) at.delete(remote.address);
+    if (!(at instanceof Map) || at.size === 0) this.#routes.delete(remote.port);
     const waiting = this.#waiting.get(addressKey(remote));
     if (!waiting) return;
     const isBacked = waiting.backed.size > 0;
@@ -123,10 +130,20 @@ export class Port<Owner> {
   }
 
   #setRoute(remote: TransportAddress, route: Route<Owner>): void {
-    let addresses = this.#routes.get(remote.port);
-    if (!addresses) this.#routes.set(remote.port, (addresses = new Map<string, Route<Owner>>()));
-    addresses.get(remote.address)?.hint?.clear();
-    addresses.set(remote.address, route);
+    const { address, port } = remote;
+    this.route(address, port)?.hint?.clear();
+    const placed = { ...route, address };
+    const at = this.#routes.get(port);
+    if (at instanceof Map) at.set(address, placed);
+    else if (at === undefined || at.address === address) this.#routes.set(port, placed);
+    else
+      this.#routes.set(
+        port,
+        new Map([
+          [at.address, at],
+          [address, placed],
+        ]),
+      );
   }
 
   #waitingFor(remote: TransportAddress): WaitingClaims<Owner> {
@@ -154,16 +171,19 @@ export class Port<Owner> {
     if (waiting.backed.size + waiting.bare.size === 0) this.#waiting.delete(key);
   }
 
-  byTag(tag: string): ReadonlySet<Owner> | undefined {
+  byTag(tag: string): readonly Owner[] | undefined {
     return this.#byTag.get(tag);
   }
 
   addTag(tag: string, owner: Owner): void {
-    addTo(this.#byTag, tag, owner);
+    const present = this.#byTag.get(tag);
+    if (!present?.includes(owner)) this.#byTag.set(tag, present ? present.concat(owner) : [owner]);
   }
 
   removeTag(tag: string, owner: Owner): void {
-    removeFrom(this.#byTag, tag, owner);
+    const left = this.#byTag.get(tag)?.filter((one) => one !== owner);
+    if (left?.length === 0) this.#byTag.delete(tag);
+    else if (left) this.#byTag.set(tag, left);
   }
 
   byTransaction(transaction: Uint8Array): Owner | undefined {
@@ -222,17 +242,6 @@ export class Port<Owner> {
     const waiting = this.#waiting.size + this.seekers.size;
     return this.#routes.size + waiting + this.#byTag.size + this.#byTransaction.size + this.#bySsrc.size;
   }
-}
-
-function addTo<K, Owner>(map: Map<K, Set<Owner>>, key: K, owner: Owner): void {
-  const set = map.get(key);
-  if (set) set.add(owner);
-  else map.set(key, new Set([owner]));
-}
-
-function removeFrom<K, Owner>(map: Map<K, Set<Owner>>, key: K, owner: Owner): void {
-  const set = map.get(key);
-  if (set?.delete(owner) && set.size === 0) map.delete(key);
 }
 
 function addressKey({ address, port }: TransportAddress): string {

@@ -3,6 +3,7 @@
 // our challenges and hellos at a victim. It decides and counts; it sends nothing.
 import { ipRange, parseIp, type TransportAddress } from '../../wire/index.js';
 import type { DirectTargetRule } from '../context.js';
+import { FewMap } from '../few-map.js';
 import { ipKey } from '../ip-key.js';
 
 /** Datagrams to one target under one generation, and when, from the first. */
@@ -122,7 +123,7 @@ class Windows {
 
 /** The addresses that a peer has named in one generation, and how often each was asked. A re-offer buys no more. */
 export class NamedTargets {
-  readonly #asked = new Map<string, { readonly firstMs: number; count: number }>();
+  readonly #asked = new FewMap<string, { readonly firstMs: number; count: number }>();
 
   /** When the next datagram to the address is due: at once where none has gone, Infinity where no more may. */
   dueMs(remote: TransportAddress): number {

@@ -69,6 +69,8 @@ struct peer {
   int fd;
   /* Of each speaker of the room: the sequence number that came last, and one more, so that 0 is none. */
   uint32_t *last;
+  /* And when that was. */
+  int64_t *last_ns;
 };
 
 static const char *from_address = "127.0.0.1", *to_address = "127.0.0.1", *packets_file;
@@ -84,7 +86,9 @@ static long ready_made_limit;
 
 static int is_measuring;
 static long outstanding, arrived, reordered, duplicates, strange, stalls;
-static int64_t lag_most_ns, last_arrival_ns;
+static int64_t lag_most_ns, last_arrival_ns, gap_most_ns;
+/* When it began to count. */
+static int64_t measured_from_ns;
 static uint64_t bins[BINS], latency_most_ns;
 
 static void fail(const char *format, ...) {
@@ -166,6 +170,7 @@ static void open_all(int epoll) {
   for (long i = 0; i < peer_count; i++) {
     all_peers[i].fd = open_peer(i);
     all_peers[i].last = calloc((size_t)speakers, sizeof *all_peers[i].last);
+    all_peers[i].last_ns = calloc((size_t)speakers, sizeof *all_peers[i].last_ns);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, all_peers[i].fd, &event) != 0) fail("epoll: %s", strerror(errno));
   }
@@ -301,6 +306,9 @@ static void take_packet(long peer_index, const uint8_t *packet, size_t length, i
   }
   if (*last > sequence + 1) reordered += is_measuring;
   else *last = sequence + 1;
+  int64_t *last_ns = &all_peers[peer_index].last_ns[index % speakers];
+  if (is_measuring && *last_ns >= measured_from_ns && at_ns - *last_ns > gap_most_ns) gap_most_ns = at_ns - *last_ns;
+  *last_ns = at_ns;
   if (is_measuring) arrived++;
   if (sequence < speaker->measured_from || sequence >= speaker->measured_to) return;
   speaker->delivered++;
@@ -388,10 +396,10 @@ static void print(int64_t took_ns, int64_t cpu_ns) {
     if (own_due - speaker->delivered > worst) worst = own_due - speaker->delivered;
   }
   printf("{\"seconds\":%.6f,\"sent\":%ld,\"due\":%ld,\"delivered\":%ld,\"arrived\":%ld,\"reordered\":%ld,\"duplicates\":%ld,"
-         "\"strange\":%ld,\"worstSpeakerLost\":%ld,\"stalls\":%ld,\"lagMs\":%.3f,\"cpuNs\":%lld,"
+         "\"strange\":%ld,\"worstSpeakerLost\":%ld,\"stalls\":%ld,\"lagMs\":%.3f,\"gapMs\":%.3f,\"cpuNs\":%lld,"
          "\"latencyUs\":{\"median\":%.1f,\"p99\":%.1f,\"most\":%.1f}}\n",
          (double)took_ns / 1e9, sent, due, delivered, arrived, reordered, duplicates, strange, worst, stalls,
-         (double)lag_most_ns / 1e6, (long long)cpu_ns, latency_us(0.5), latency_us(0.99), (double)latency_most_ns / 1000);
+         (double)lag_most_ns / 1e6, (double)gap_most_ns / 1e6, (long long)cpu_ns, latency_us(0.5), latency_us(0.99), (double)latency_most_ns / 1000);
 }
 
 int main(int count, char **arguments) {
@@ -411,7 +419,7 @@ int main(int count, char **arguments) {
     all_speakers[i].measured_to = UINT32_MAX;
   }
   is_measuring = 1;
-  int64_t cpu_ns = forwarder_cpu_ns(), began_ns = now_ns(), until_ns = began_ns + measure_ms * 1000000LL;
+  int64_t cpu_ns = forwarder_cpu_ns(), began_ns = measured_from_ns = now_ns(), until_ns = began_ns + measure_ms * 1000000LL;
   if (rate > 0) paced(epoll, until_ns);
   else flat_out(epoll, until_ns);
   int64_t took_ns = now_ns() - began_ns;
