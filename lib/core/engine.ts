@@ -254,8 +254,13 @@ export class Engine {
     const { nowMs } = this.#context;
     const ssrc = readSsrc(bytes, kind);
     const known =
-      port.only ?? this.#judgeAt(path) ?? (ssrc === undefined ? undefined : port.bySsrc(ssrc, nowMs));
-    const owner = known?.sharing.forKind(kind) ?? this.#seekerOf(ssrc, bytes, kind, path);
+      port.only ??
+      this.#judgeAt(bytes, kind, path) ??
+      (ssrc === undefined ? undefined : port.bySsrc(ssrc, nowMs));
+    const owner =
+      known?.sharing.forKind(kind) ??
+      this.#seekerOf(port.seekers, ssrc, bytes, kind, path) ??
+      this.#seekerOf(port.keylessSeekers, ssrc, bytes, kind, path);
     if (!owner) {
       this.#context.residue.received++;
       return this.#drop('unroutable');
@@ -267,10 +272,12 @@ export class Engine {
     return owner.sharing.application;
   }
 
-  /** The address is that of a peer with SRTP, whose packets are looked at one by one (protocol.md 8.2). */
-  #judgeAt({ port, remote }: ComponentPath): Component | undefined {
-    const owner = port.route(remote.address, remote.port)?.owner;
-    return owner?.isJudging ? owner : undefined;
+  /** The address is that of a peer whose packets are looked at one by one (protocol.md 8.2, 8.3), by its proof or by its claim. */
+  #judgeAt(bytes: Uint8Array, kind: PacketClass, path: ComponentPath): Component | undefined {
+    const { port, remote } = path;
+    const route = port.route(remote.address, remote.port);
+    if (!route?.owner.isJudging) return undefined;
+    return route.isProven || this.#isForUnproven(route, bytes, kind, path) ? route.owner : undefined;
   }
 
   /**
@@ -287,18 +294,20 @@ export class Engine {
     const ssrc = readSsrc(bytes, kind);
     const hearer = ssrc === undefined ? undefined : port.bySsrc(ssrc, this.#context.nowMs);
     if (hearer !== undefined && hearer !== owner) return false;
-    return port.seekers.size === 0 || this.#seekerOf(ssrc, bytes, kind, path) === undefined;
+    return this.#seekerOf(port.seekers, ssrc, bytes, kind, path) === undefined;
   }
 
-  /** Of the peers with SRTP that have not been heard yet the one whose packet this is. */
+  /** Of the peers that have not been heard yet the one whose packet this is. */
   #seekerOf(
+    seekers: ComponentPort['seekers'],
     ssrc: number | undefined,
     bytes: Uint8Array,
     kind: PacketClass,
-    { port, remote }: ComponentPath,
+    path: ComponentPath,
   ): Component | undefined {
+    if (seekers.size === 0) return undefined;
     const { nowMs } = this.#context;
-    return port.seekers.find(ssrc, remote, (seeker) => seeker.isSought(bytes, kind, { port, remote }, nowMs));
+    return seekers.find(ssrc, path.remote, (seeker) => seeker.isSought(bytes, kind, path, nowMs));
   }
 
   /** Never answers what does not verify: no error responses, nothing to reflect (protocol.md 4). */

@@ -575,6 +575,7 @@ export class Component implements VerifierHost, ProverHost {
 
   emit(event: VerifierEvent | ProverEvent | SrtpEvent | EvidenceEvent, path: Path): void {
     if ('serverSeenAs' in event && this.#verifier) this.serverSeenAs = event.serverSeenAs;
+    if (event.type === 'legacy') this.counters.legacy++;
     this.context.emit({ ...this.#place, ...endsOf(path), ...event });
   }
 

@@ -114,8 +114,9 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   follow(protection: Protection, rtp: RtpBeside | undefined): void {
     if (protection.kind !== 'evidence') return this.#end();
     if (rtp) {
+      if (!this.#rtcp) this.route.close();
       this.#rtcp ??= new EvidenceRtcp(rtp);
-      return;
+      return this.settle();
     }
     this.#latchesBlindly = protection.terms.latchesBlindly;
     const { nowMs } = this.context;
@@ -138,7 +139,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     this.stop();
     this.#paths = this.#rtcp = this.#reports = undefined;
     this.#hasLatched = false;
-    this.settle();
+    for (const { keylessSeekers } of this.owner.ports) keylessSeekers.remove(this.owner);
   }
 
   /** What goes out is to be given to `seal` first. */
@@ -278,7 +279,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
 
   handlePortRemoved(port: Port<Owner>): void {
     if (!this.isOn) return;
-    port.seekers.remove(this.owner);
+    port.keylessSeekers.remove(this.owner);
     this.#paths?.handlePortRemoved(port);
     if (this.#rtcp?.path?.port === port) this.#rtcp.path = undefined;
   }
@@ -301,12 +302,15 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   settle(): void {
     const paths = this.#paths;
     if (!this.isOn) return;
-    const { ports, signalled, session } = this.owner;
-    if (this.route.path === undefined && signalled && this.isSignalledAllowed && ports[0])
-      this.#open({ port: ports[0], remote: signalled });
+    const { ports } = this.owner;
+    const signalled = this.isSignalledAllowed ? this.signalled : undefined;
+    const locked = (paths?.locked ?? this.#rtcp?.path) && this.route.path;
+    const claimed = locked ?? (signalled && ports[0] && { port: ports[0], remote: signalled });
+    if (claimed) this.#open(claimed);
+    else this.route.close();
     if (!paths) return;
-    const sought = { ssrcs: paths.announced, signalled, peerAddress: session.peerAddress };
-    for (const { seekers } of ports) seekers.add(this.owner, sought);
+    const sought = { ssrcs: paths.announced, signalled, peerAddress: undefined };
+    for (const { keylessSeekers } of ports) keylessSeekers.add(this.owner, sought);
   }
 
   #open(path: RoutedPath<Owner>): void {

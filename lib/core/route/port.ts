@@ -52,6 +52,8 @@ interface WaitingClaims<Owner> {
 export class Port<Owner> {
   /** Who waits for the first packet of a peer with SRTP. */
   readonly seekers = new Seekers<Owner>();
+  /** Likewise of a peer without a key: what its description says tells the packet, and none is tried in vain for it. */
+  readonly keylessSeekers = new Seekers<Owner>();
   readonly components = new Set<Owner>();
   /** By remote port: the one route there is from it, or those of several addresses that share it. */
   readonly #routes = new Map<number, PlacedRoute<Owner> | Map<string, PlacedRoute<Owner>>>();
@@ -239,7 +241,7 @@ export class Port<Owner> {
 
   /** Entries in all tables, for tests that memory stays bounded. */
   get size(): number {
-    const waiting = this.#waiting.size + this.seekers.size;
+    const waiting = this.#waiting.size + this.seekers.size + this.keylessSeekers.size;
     return this.#routes.size + waiting + this.#byTag.size + this.#byTransaction.size + this.#bySsrc.size;
   }
 }
