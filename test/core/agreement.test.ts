@@ -8,6 +8,7 @@ import type {
   EngineOptions,
   LatchAgreement,
   LatchHalf,
+  EvidenceAgreement,
   LegacyAgreement,
   NoneAgreement,
   Port,
@@ -301,6 +302,7 @@ describe('agreements that cannot be carried out', () => {
   const good = agreed(createOwnHalf(prng, false), createOwnHalf(prng, true)).server;
   const none: NoneAgreement = { kind: 'none', remote: CALLER, expectsMedia: true };
   const legacy: LegacyAgreement = { ...none, kind: 'legacy', payloadTypes: [0] };
+  const evidence: EvidenceAgreement = { ...none, kind: 'evidence' };
   const ice = { ...none, kind: 'ice', own: createIceHalf(prng), peer: createIceHalf(prng) } as const;
   const srtp: SrtpAgreement = { ...none, kind: 'srtp', peer: [srtpKey(1)], own: srtpKey(2) };
   const mki = Uint8Array.of(1);
@@ -313,7 +315,7 @@ describe('agreements that cannot be carried out', () => {
     readonly says: RegExp;
     readonly signalling?: 'clear';
     readonly role?: 'prover';
-    readonly policy?: 'require' | 'prefer';
+    readonly policy?: 'require' | 'prefer' | 'legacy';
   }
   const wrong: readonly Wrong[] = [
     { name: 'of a kind that nobody knows', agreement: { ...none, kind: 'dtls' }, says: /kind/ },
@@ -372,6 +374,20 @@ describe('agreements that cannot be carried out', () => {
     { name: 'an SSRC of 33 bits', agreement: { ...srtp, ssrcs: [2 ** 32] }, says: /ssrcs/ },
     { name: 'none, where latch is required', agreement: none, policy: 'require', says: /require/ },
     { name: 'blind latching that nobody asked for', agreement: legacy, policy: 'prefer', says: /legacy/ },
+    { name: 'blind latching before evidence', agreement: legacy, policy: 'legacy', says: /legacy/ },
+    { name: 'evidence, where latch is required', agreement: evidence, policy: 'require', says: /require/ },
+    { name: 'evidence of a prover', agreement: evidence, role: 'prover', says: /verifier/ },
+    {
+      name: 'evidence with a payload type of 8 bits',
+      agreement: { ...evidence, payloadTypes: [128] },
+      says: /payloadTypes/,
+    },
+    { name: 'evidence with an SSRC of 33 bits', agreement: { ...evidence, ssrcs: [2 ** 32] }, says: /ssrcs/ },
+    {
+      name: 'evidence with a clock that stands still',
+      agreement: { ...evidence, clockRates: { 0: 0 } },
+      says: /clockRates/,
+    },
     { name: 'no payload type', agreement: { ...legacy, payloadTypes: [128] }, says: /payloadTypes/ },
     {
       name: 'a name',
@@ -398,7 +414,7 @@ describe('agreements that cannot be carried out', () => {
     says,
     signalling = 'encrypted',
     role = 'verifier',
-    policy = 'legacy',
+    policy = 'blind',
   } of wrong)
     it(`${name}: a LatchkeyError that says so without a secret, and nothing has changed`, () => {
       const bench = new EngineBench();

@@ -90,7 +90,7 @@ describe('offer and answer (protocol.md 2)', () => {
     const unknown = engine().createSession({ signalling: 'encrypted' });
     assert.ok(unknown.setRemote(offer.replace(',AES-256', ''), 0).accepted);
     assert.equal(unknown.setLocal(serverSdp(), 0), serverSdp());
-    assert.equal(unknown.protection, 'none');
+    assert.equal(unknown.protection, 'evidence');
   });
 
   it('an unknown version is absence, a kid that nobody knows too', () => {
@@ -98,7 +98,7 @@ describe('offer and answer (protocol.md 2)', () => {
       const server = engine().createSession({ signalling: 'encrypted' });
       assert.ok(server.setRemote(clientSdp({ lines: [line] }), 0).accepted);
       assert.equal(server.setLocal(serverSdp(), 0), serverSdp());
-      assert.equal(server.protection, 'none');
+      assert.equal(server.protection, 'evidence');
     }
   });
 
@@ -356,7 +356,7 @@ describe('signalling that is not encrypted (protocol.md 2)', () => {
     const offer = pair().client.setLocal(clientSdp(), 0);
     assert.ok(server.setRemote(offer, 0).accepted);
     assert.equal(server.setLocal(serverSdp(), 0), serverSdp());
-    assert.equal(server.protection, 'none');
+    assert.equal(server.protection, 'evidence');
   });
 
   it('may, where the owner switched that off by name, or the hop is loopback', () => {
@@ -387,31 +387,41 @@ describe('a peer that does not speak latch (protocol.md 7)', () => {
     );
   });
 
-  it('prefer: takes payload from the SDP address only, and sends three times as much there', () => {
+  it('prefer: takes payload from the SDP address only, after a run there, and sends three times as much there', () => {
     const made = engine();
     const session = made.createSession({ signalling: 'encrypted' });
     const port = made.openPort({ address: '203.0.113.1', port: 40000 });
     session.component(0, 1).attach(port, 0);
     session.setRemote(clientSdp().replaceAll('10.0.0.2', '198.51.100.2'), 0);
     session.setLocal(serverSdp(), 0);
-    assert.equal(session.protection, 'none');
+    assert.equal(session.protection, 'evidence');
     const component = session.component(0, 1);
     assert.equal(component.handleSend(new Uint8Array(20), 0), undefined);
-    const rtp = Uint8Array.of(0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1);
-    assert.equal(made.handleDatagram(port, rtp, '198.51.100.2', 5004, 0), component);
-    assert.equal(made.handleDatagram(port, rtp, '198.51.100.2', 5005, 0), undefined);
-    assert.deepEqual(component.handleSend(new Uint8Array(20), 0), { address: '198.51.100.2', port: 5004 });
+    const rtp = (sequence: number) => Uint8Array.of(0x80, 0, 0, sequence, 0, 0, 0, 1, 0, 0, 0, 1, 1);
+    for (const sequence of [1, 2, 3]) {
+      const atMs = sequence * 20;
+      assert.equal(made.handleDatagram(port, rtp(sequence), '198.51.100.2', 5004, atMs), undefined);
+    }
+    made.handleTimeout(120);
+    const kept = [made.pollDelivery(), made.pollDelivery(), made.pollDelivery()];
+    assert.deepEqual(
+      kept.map((delivery) => [delivery?.component, delivery?.source.port]),
+      [1, 2, 3].map(() => [component, 5004]),
+    );
+    assert.equal(made.handleDatagram(port, rtp(4), '198.51.100.2', 5004, 121), component);
+    assert.equal(made.handleDatagram(port, rtp(4), '198.51.100.2', 5005, 121), undefined);
+    assert.deepEqual(component.handleSend(new Uint8Array(140), 121), { address: '198.51.100.2', port: 5004 });
     assert.equal(
-      component.handleSend(new Uint8Array(20), 0),
+      component.handleSend(new Uint8Array(20), 121),
       undefined,
-      '40 bytes are more than three times 13',
+      '160 bytes are more than three times 52',
     );
     assert.equal(session.counters.dropped.unproven, 2);
     assert.equal(session.counters.dropped.unverified, 1);
   });
 
-  it('legacy: locks to the first source whose RTP has a negotiated payload type, RTCP to its address, and never moves', () => {
-    const made = engine({ policy: 'legacy' });
+  it('blind: locks to the first source whose RTP has a negotiated payload type, RTCP to its address, and never moves', () => {
+    const made = engine({ policy: 'blind' });
     const session = made.createSession({ signalling: 'encrypted' });
     const ports = [40000, 40001].map((port) => made.openPort({ address: '203.0.113.1', port }));
     const [rtpPort, rtcpPort] = ports as [(typeof ports)[0], (typeof ports)[0]];
@@ -456,8 +466,9 @@ describe('a peer that does not speak latch (protocol.md 7)', () => {
   });
 
   for (const [policy, to] of [
-    ['prefer', 'none'],
-    ['legacy', 'legacy'],
+    ['prefer', 'evidence'],
+    ['legacy', 'evidence'],
+    ['blind', 'legacy'],
     ['require', 'rejected'],
   ] as const) {
     it(`losing a=latch in mid call under ${policy}: a downgraded event, and the policy decides`, () => {

@@ -43,7 +43,7 @@ describe('a description that can carry no media', () => {
     return session.setRemote(offer);
   }
 
-  for (const policy of ['prefer', 'legacy'] as const) {
+  for (const policy of ['prefer', 'legacy', 'blind'] as const) {
     for (const [what, connection, refusal] of [
       ['a name', NAME, '488 301'],
       ['no c=', '', '400 399'],

@@ -46,7 +46,7 @@ const KINDS = {
 const pairs = Object.keys(KINDS).flatMap((from, i, all) => all.slice(i + 1).map((to) => [from, to]));
 
 describe('P10: no call is downgraded in silence', () => {
-  for (const policy of ['require', 'prefer', 'legacy'] as const)
+  for (const policy of ['require', 'prefer', 'legacy', 'blind'] as const)
     for (const [from, to] of pairs as [keyof typeof KINDS, keyof typeof KINDS][])
       it(`${policy}, from ${from} to ${to}`, () => {
         const bench = new EngineBench({ policy });
@@ -72,7 +72,9 @@ describe('P10: no call is downgraded in silence', () => {
         const verdict = offer(to);
         if (verdict.accepted) answer();
         bench.drain();
-        const lesser = { require: 'rejected', prefer: 'none', legacy: 'legacy' } as const;
+        const lesser = {
+          ...{ require: 'rejected', prefer: 'evidence', legacy: 'evidence', blind: 'legacy' },
+        } as const;
         const allowed = to === 'none' ? lesser[policy] : to;
         assert.equal(verdict.accepted, allowed !== 'rejected');
         assert.equal(session.protection, allowed === 'rejected' ? from : allowed);
@@ -94,21 +96,32 @@ describe('P10: no call is downgraded in silence', () => {
       assert.equal(event.to, 'rejected');
     });
 
-    it(`prefer: it is told, and the media goes by the SDP, never to whom it came from [${suite}]`, () => {
-      const peer = latched('prefer', suite);
-      assert.ok(peer.negotiate(stripped(peer)).accepted);
-      const [event] = peer.bench.eventsOf('downgraded');
-      assert.ok(event?.type === 'downgraded');
-      assert.equal(event.to, 'none');
-      assert.equal(peer.session.protection, 'none');
-      assert.ok(!peer.media(stranger));
-      assert.equal(peer.outgoing(), undefined, 'nothing has come from there');
-      assert.ok(peer.media(signalled));
-      assert.deepEqual(peer.outgoing(), signalled);
-    });
+    for (const policy of ['prefer', 'legacy'] as const)
+      it(`${policy}: it is told, and the media goes by the SDP, never to whom else it came from [${suite}]`, () => {
+        const peer = latched(policy, suite);
+        assert.ok(peer.negotiate(stripped(peer)).accepted);
+        const [event] = peer.bench.eventsOf('downgraded');
+        assert.ok(event?.type === 'downgraded');
+        assert.equal(event.to, 'evidence');
+        assert.equal(peer.session.protection, 'evidence');
+        const talk = (source: typeof home): void => {
+          for (let i = 0; i < 3; i++) {
+            assert.ok(!peer.media(source));
+            peer.advance(20);
+          }
+          peer.advance(60);
+        };
+        talk(stranger);
+        talk(home);
+        assert.equal(peer.outgoing(), undefined, 'nothing has come from there');
+        peer.advance(500);
+        talk(signalled);
+        assert.deepEqual(peer.outgoing(), signalled);
+        assert.equal(peer.component(1).counters.delivered, 3);
+      });
 
-    it(`legacy: it is told, and so is the blind latch that follows [${suite}]`, () => {
-      const peer = latched('legacy', suite);
+    it(`blind: it is told, and so is the blind latch that follows [${suite}]`, () => {
+      const peer = latched('blind', suite);
       assert.ok(peer.negotiate(stripped(peer)).accepted);
       const [event] = peer.bench.eventsOf('downgraded');
       assert.ok(event?.type === 'downgraded');
@@ -130,7 +143,7 @@ describe('P10: no call is downgraded in silence', () => {
   });
 
   it('a server that offers latch and gets an answer without it judges by its policy', () => {
-    for (const policy of ['require', 'prefer', 'legacy'] as const) {
+    for (const policy of ['require', 'prefer', 'legacy', 'blind'] as const) {
       const { bench } = new VerifierBench({ engine: { policy } });
       const session = bench.engine.createSession({ call: 'out', role: 'verifier', signalling: 'encrypted' });
       const plain = makeSdp({ address: '203.0.113.1', media: [{ port: 40_000, isMuxed: true }] });
@@ -170,7 +183,7 @@ describe('P10: no call is downgraded in silence', () => {
   });
 
   itOnGrid('no datagram downgrades anything: the protection outlives every attack', (point) => {
-    const scene = new LatchScene({ ...point, engine: { policy: 'legacy' } });
+    const scene = new LatchScene({ ...point, engine: { policy: 'blind' } });
     scene.callUntilVerified();
     for (const attack of Object.values(attacks)) attack(scene.stage.attacker, scene.target(), 1000);
     scene.stage.attacker.guess(scene.stage.serverRtp, scene.pair.generation, 200);

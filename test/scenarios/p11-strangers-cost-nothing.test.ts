@@ -14,8 +14,8 @@ import { makeSdp } from '../support/session-description.js';
 const home = { address: '198.51.100.7', port: 31_000 };
 const stranger = { address: '192.0.2.66', port: 7000 };
 
-const rtpOf = (ssrc: number): Uint8Array =>
-  makeRtp({ ssrc, sequence: 1, timestamp: 0, payload: new Uint8Array(160) });
+const rtpOf = (ssrc: number, sequence = 1): Uint8Array =>
+  makeRtp({ ssrc, sequence, timestamp: 0, payload: new Uint8Array(160) });
 
 function proven(): VerifierBench {
   const peer = new VerifierBench();
@@ -110,8 +110,16 @@ describe('P11: what a stranger sends costs little, and reaches nobody else', () 
     };
     const unshown = claim(peer.bench, peer.ports[0], stranger, false);
     assert.equal(sentBy(unshown), 0);
-    peer.bench.receive(peer.ports[0] as Port, rtpOf(5), stranger);
-    assert.equal(sentBy(unshown), 3 * 172);
+    const port = peer.ports[0] as Port;
+    for (let i = 0; i < 3; i++) {
+      peer.bench.receive(port, rtpOf(5, i), stranger);
+      assert.equal(sentBy(unshown), 0, 'whoever it is, it is not locked yet');
+      peer.advance(20);
+    }
+    const before = peer.bench.sentTo(stranger).length;
+    peer.advance(60);
+    const resent = (peer.bench.sentTo(stranger).length - before) * 172;
+    assert.equal(resent + sentBy(unshown), 3 * 3 * 172);
     const other = { ...stranger, address: '192.0.2.67' };
     assert.equal(sentBy(claim(peer.bench, peer.ports[0], other, true)), 50 * 172);
   });

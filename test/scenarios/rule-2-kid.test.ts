@@ -92,7 +92,7 @@ describe('a key that kid names (protocol.md 2)', () => {
     lax.caller.addKey(KID, KEY);
     const { answer } = lax.call();
     assert.equal(answer, serverSdp());
-    assert.equal(lax.callee.protection, 'none');
+    assert.equal(lax.callee.protection, 'evidence');
     const strict = new Stage({ policy: 'require', findKey: find(KEY) });
     strict.caller.addKey('another', KEY);
     const verdict = strict.callee.setRemote(strict.caller.setLocal(clientSdp(), 0), 0);

@@ -52,8 +52,10 @@ describe('rule 5.7: a description that no call is made with', () => {
         assert.match(verdict.warning, new RegExp(what));
       });
     it(`${address} in an answer: 488`, () => {
-      const verdict = judge(sdp(address), 'legacy', 'answer');
-      assert.deepEqual(verdict.accepted ? 200 : verdict.status, 488);
+      for (const policy of ['legacy', 'blind'] as const) {
+        const verdict = judge(sdp(address), policy, 'answer');
+        assert.deepEqual(verdict.accepted ? 200 : verdict.status, 488);
+      }
     });
   }
 

@@ -16,6 +16,8 @@ interface Plain {
   readonly verdict: Verdict;
   readonly answer: string;
   media(source: TransportAddress, payloadType?: number): boolean;
+  /** Five packets of a stream, one in 20 ms; and then time for a decision. How many were taken, at once or after a lock. */
+  talk(source: TransportAddress, payloadType?: number): number;
   report(source: TransportAddress): boolean;
 }
 
@@ -39,11 +41,25 @@ function callWith(policy: Policy, lines: readonly string[] = [], isMuxed = true)
     assert.ok(port);
     return bench.receive(port, bytes, source) !== undefined;
   };
+  const sequences = new Map<string, number>();
+  const talk = (source: TransportAddress, payloadType = 0): number => {
+    const { delivered } = session.component(0, 1).counters;
+    const key = `${source.address} ${source.port}`;
+    for (let i = 0; i < 5; i++) {
+      const sequence = (sequences.get(key) ?? 0) + 1;
+      sequences.set(key, sequence);
+      receive(makeRtp({ ssrc: 5, sequence, timestamp: sequence * 160, payloadType }), source);
+      bench.advance(20);
+    }
+    bench.advance(60);
+    return session.component(0, 1).counters.delivered - delivered;
+  };
   return {
     bench,
     session,
     verdict,
     answer,
+    talk,
     media: (source, payloadType = 0) =>
       receive(makeRtp({ ssrc: 5, sequence: 1, timestamp: 1, payloadType }), source),
     report: (source) => receive(makeSenderReport(5, bench.nowMs, 1), source, isMuxed ? 1 : 2),
@@ -62,18 +78,61 @@ describe('rule 7: policies', () => {
     assert.equal(session.component(0, 1).handleSend(new Uint8Array(20), bench.nowMs), undefined);
   });
 
-  it('prefer: payload goes to the SDP address, comes from there, and is never rewritten', () => {
-    const call = callWith('prefer');
-    assert.ok(call.verdict.accepted);
-    assert.equal(call.session.protection, 'none');
-    assert.ok(!call.answer.includes('latch'));
-    const component = call.session.component(0, 1);
-    assert.ok(call.media(signalled));
-    assert.deepEqual(component.handleSend(new Uint8Array(20), call.bench.nowMs), signalled);
-    for (let i = 0; i < 50; i++) assert.ok(!call.media({ ...stranger, port: 6000 + i }));
-    assert.deepEqual(component.handleSend(new Uint8Array(20), call.bench.nowMs), signalled);
-    call.bench.advance(60_000);
-    assert.equal(call.bench.sent.length, 0, 'nothing is asked of a peer without keys');
+  for (const policy of ['prefer', 'legacy'] as const)
+    it(`${policy}: payload goes to the SDP address once evidence says that the peer is there, and comes from there alone`, () => {
+      const call = callWith(policy);
+      assert.ok(call.verdict.accepted);
+      assert.equal(call.session.protection, 'evidence');
+      assert.ok(!call.answer.includes('latch'));
+      const component = call.session.component(0, 1);
+      assert.ok(!call.media(signalled), 'one packet is no evidence');
+      assert.equal(component.handleSend(new Uint8Array(20), call.bench.nowMs), undefined);
+      assert.equal(call.talk(signalled), 5, 'one that was there before, and not twice');
+      assert.deepEqual(component.handleSend(new Uint8Array(20), call.bench.nowMs), signalled);
+      for (let i = 0; i < 50; i++) assert.equal(call.talk({ ...stranger, port: 6000 + i }), 0);
+      assert.deepEqual(component.handleSend(new Uint8Array(20), call.bench.nowMs), signalled);
+      call.bench.advance(60_000);
+      assert.deepEqual(
+        call.bench.sent.map(({ destination, bytes }) => [destination, bytes]),
+        [[signalled, new Uint8Array(20)]],
+        'nothing is asked of a peer without keys; what was to go before it was known goes once it is',
+      );
+      assert.equal(call.session.counters.legacy, 0);
+    });
+
+  it('legacy: latched blindly when none that may be the peer has lived for 2 s, told and counted; never under prefer', () => {
+    for (const policy of ['prefer', 'legacy'] as const) {
+      const call = callWith(policy);
+      const component = call.session.component(0, 1);
+      const natted = { address: '192.0.2.66', port: 20_000 };
+      for (let i = 0; call.bench.nowMs < 2900; i++) assert.equal(call.talk(natted), 0);
+      assert.equal(call.session.protection, 'evidence');
+      assert.equal(component.handleSend(new Uint8Array(20), call.bench.nowMs), undefined);
+      call.talk(natted);
+      call.talk(natted);
+      const isLatched = policy === 'legacy';
+      assert.deepEqual(
+        component.handleSend(new Uint8Array(20), call.bench.nowMs),
+        isLatched ? natted : undefined,
+      );
+      assert.equal(call.session.protection, isLatched ? 'legacy' : 'evidence');
+      assert.deepEqual(
+        call.bench.eventsOf('legacy').map(({ remote }) => remote),
+        isLatched ? [natted] : [],
+      );
+      assert.equal(call.session.counters.legacy, isLatched ? 1 : 0);
+      assert.equal(call.talk(natted), isLatched ? 5 : 0);
+    }
+  });
+
+  it('legacy: not while one that may be the peer lives, whoever else sends', () => {
+    const call = callWith('legacy');
+    for (let i = 0; i < 50; i++) {
+      call.talk(signalled);
+      assert.equal(call.talk(stranger), 0);
+    }
+    assert.equal(call.session.protection, 'evidence');
+    assert.equal(call.session.counters.legacy, 0);
   });
 
   it('prefer: that nothing protects it is told at the answer, once a call', () => {
@@ -99,7 +158,7 @@ describe('rule 7: policies', () => {
     for (const [policy, lines, protection] of [
       ['prefer', ice, 'ice'],
       ['prefer', latch, 'latch'],
-      ['legacy', [], 'legacy'],
+      ['blind', [], 'legacy'],
     ] as const) {
       const { session, bench } = callWith(policy, lines);
       assert.equal(session.protection, protection);
@@ -124,8 +183,8 @@ describe('rule 7: policies', () => {
     assert.equal(session.protection, 'latch');
   });
 
-  it('legacy: latched to the first source whose RTP has a negotiated payload type, and never moved', () => {
-    const call = callWith('legacy');
+  it('blind: latched to the first source whose RTP has a negotiated payload type, and never moved', () => {
+    const call = callWith('blind');
     const component = call.session.component(0, 1);
     assert.equal(
       component.handleSend(new Uint8Array(20), call.bench.nowMs),
@@ -148,8 +207,8 @@ describe('rule 7: policies', () => {
     assert.equal(call.session.protection, 'legacy');
   });
 
-  it('legacy: RTCP on its own port follows the IP address of the RTP', () => {
-    const call = callWith('legacy', [], false);
+  it('blind: RTCP on its own port follows the IP address of the RTP', () => {
+    const call = callWith('blind', [], false);
     const natted = { address: '198.51.100.7', port: 20_000 };
     assert.ok(!call.report(natted), 'before RTP is latched');
     assert.ok(call.media(natted));
@@ -167,7 +226,7 @@ describe('rule 7: policies', () => {
       assert.ok(!refused.verdict.accepted && refused.verdict.status === 488);
       const plain = callWith('prefer', [line]);
       assert.ok(plain.verdict.accepted);
-      assert.equal(plain.session.protection, 'none');
+      assert.equal(plain.session.protection, 'evidence');
       assert.ok(!plain.answer.includes('latch'));
     });
 
@@ -178,7 +237,7 @@ describe('rule 7: policies', () => {
     ['a parameter twice', `a=latch:1 longenoughtag1 ${secret} suites=AES-256 suites=AES-256`],
   ] as const)
     it(`malformed is an error under every policy, not absence: ${name}`, () => {
-      for (const policy of ['require', 'prefer', 'legacy'] as const) {
+      for (const policy of ['require', 'prefer', 'legacy', 'blind'] as const) {
         const { verdict, bench } = callWith(policy, [line]);
         assert.ok(!verdict.accepted);
         assert.equal(verdict.status, 400);

@@ -16,9 +16,9 @@ class Keyless {
   #sequence = 0;
 
   constructor(
-    readonly remote: TransportAddress = phone,
+    public remote: TransportAddress = phone,
     options: {
-      readonly policy?: 'prefer' | 'legacy';
+      readonly policy?: 'prefer' | 'legacy' | 'blind';
       readonly bench?: EngineBench;
       readonly local?: TransportAddress;
       readonly told?: (session: SdpSession) => void;
@@ -61,6 +61,18 @@ class Keyless {
     const bytes = makeRtp({ ssrc: 5, sequence: this.#sequence++, timestamp: 0, payload });
     return this.bench.receive(this.port, bytes, source) !== undefined;
   }
+
+  /** A run, and the time until its source is locked (protocol.md 8.3.4). @param before packets that came from there already */
+  lock(source = this.remote, before = 0): boolean {
+    const { delivered } = this.session.component(0, 1).counters;
+    for (let i = 0; i < 3; i++) {
+      assert.equal(this.hear(source), false);
+      this.bench.advance(i < 2 ? 20 : 60);
+    }
+    const taken = this.session.component(0, 1).counters.delivered - delivered;
+    assert.ok(taken === 0 || taken === before + 3, 'what was kept is delivered, all of it');
+    return taken > 0;
+  }
 }
 
 describe('a peer that proves nothing: what goes to it', () => {
@@ -68,31 +80,53 @@ describe('a peer that proves nothing: what goes to it', () => {
     it(`${policy}: three times what came from its address, and no more`, () => {
       const call = new Keyless(phone, { policy });
       assert.equal(call.sent(), 0, 'nothing has come');
-      assert.equal(call.hear(), true);
-      assert.equal(call.sent(), 3);
+      call.hear();
+      assert.equal(call.sent(1), 0, 'nothing is known of who sends');
+      call.bench.advance(1000);
+      assert.equal(call.lock(phone, 1), true);
+      assert.equal(call.bench.sent.length, 1, 'what was to go meanwhile goes then');
+      assert.equal(call.sent(), 11);
       call.hear();
       call.hear();
       assert.equal(call.sent(), 6);
       const { dropped, sent } = call.session.component(0, 1).counters;
-      assert.equal(sent, 9);
-      assert.equal(dropped.unproven + dropped.noPath, 291);
+      assert.equal(sent, 17);
+      assert.equal(dropped.unproven + dropped.noPath, 284);
     });
+
+  it('blind: three times what came from where it is latched, and no more', () => {
+    const call = new Keyless(phone, { policy: 'blind' });
+    assert.equal(call.sent(), 0, 'nothing has come');
+    assert.equal(call.hear(), true);
+    assert.equal(call.sent(), 3);
+    call.hear();
+    call.hear();
+    assert.equal(call.sent(), 6);
+    const { dropped, sent } = call.session.component(0, 1).counters;
+    assert.equal(sent, 9);
+    assert.equal(dropped.unproven + dropped.noPath, 291);
+  });
 
   it('what comes from elsewhere pays for nothing', () => {
     const call = new Keyless();
-    call.hear();
+    call.lock();
     for (let i = 0; i < 100; i++) call.hear({ ...phone, port: 6000 + i });
-    assert.equal(call.sent(), 3);
+    assert.equal(call.sent(), 9);
   });
 
-  it('a re-offer to another address begins anew; one to the same goes on', () => {
+  it('a re-offer, to the same address or to another, gives nothing anew; another has its own when it is locked', () => {
     const call = new Keyless();
-    call.hear();
+    call.lock();
     assert.equal(call.sent(2), 2);
     call.exchange(phone);
-    assert.equal(call.sent(), 1);
-    call.exchange({ ...phone, port: 6000 });
-    assert.equal(call.sent(), 0);
+    assert.equal(call.sent(2), 2);
+    const other = { ...phone, port: 6000 };
+    call.exchange(other);
+    assert.equal(call.sent(), 5, 'who was heard stays who is heard (8.3.8)');
+    call.bench.advance(1000);
+    assert.equal(call.lock(other), true);
+    call.remote = other;
+    assert.equal(call.sent(), 9);
   });
 
   it('everything, where its IP address is shown', () => {
@@ -110,10 +144,11 @@ describe('a peer that proves nothing: what goes to it', () => {
       const call = new Keyless(phone, {
         told: (session) => session.peer({ address: phone.address, transport }),
       });
-      call.hear();
       assert.equal(call.sent(), 0);
       call.session.confirm();
-      assert.equal(call.sent(), transport === 'tls' ? 100 : 3);
+      assert.equal(call.sent(), transport === 'tls' ? 100 : 0, 'unasked only where it is shown');
+      call.lock();
+      assert.equal(call.sent(), transport === 'tls' ? 100 : 9);
     }
   });
 
@@ -148,8 +183,8 @@ describe('a peer that proves nothing: what goes to it', () => {
   ] as const)
     it(`${address} is ${isServed ? '' : 'not '}served by one that advertises ${local.address} (5.7)`, () => {
       const call = new Keyless({ address, port: 5004 }, { local });
-      assert.equal(call.hear(), isServed);
-      assert.equal(call.sent(), isServed ? 3 : 0);
+      assert.equal(call.lock(), isServed);
+      assert.equal(call.sent(), isServed ? 9 : 0);
     });
 
   it('a multicast address gets nothing, whatever is said to be shown there', () => {
@@ -168,18 +203,35 @@ describe('a peer that proves nothing: what goes to it', () => {
     // The first was told of a socket that was not bound yet.
     first.exchange(b);
     for (const call of [first, second]) {
-      assert.equal(call.hear(), false);
+      assert.equal(call.lock(), false);
       assert.equal(call.sent(), 0);
     }
   });
 });
 
 it('a blind latch does not lock to a socket of ours', () => {
-  const bench = new EngineBench({ policy: 'legacy' });
+  const bench = new EngineBench({ policy: 'blind' });
   const own = bench.engine.openPort({ ...LOCAL, port: 40_002 }).local;
-  const call = new Keyless(phone, { bench, policy: 'legacy' });
+  const call = new Keyless(phone, { bench, policy: 'blind' });
   assert.equal(call.hear(own), false);
   assert.equal(call.hear(phone), true);
+});
+
+it('nor does one that comes after evidence was waited for in vain', () => {
+  const bench = new EngineBench();
+  const own = bench.engine.openPort({ ...LOCAL, port: 40_002 }).local;
+  const call = new Keyless(phone, { bench, policy: 'legacy' });
+  const other = { address: '192.0.2.66', port: 6000 };
+  for (const [source, latched] of [
+    [own, 0],
+    [other, 1],
+  ] as const) {
+    for (let i = 0; i < 150; i++) {
+      call.hear(source);
+      bench.advance(20);
+    }
+    assert.equal(bench.eventsOf('legacy').length, latched);
+  }
 });
 
 describe('a prover without a key', () => {

@@ -145,7 +145,7 @@ describe('rule 8.2: a=crypto as answerer', () => {
       assert.equal(refused.session.protection, 'pending');
       const plain = new Exchange();
       assert.equal(plain.answer(theirs('RTP/AVP', [line]), ours('RTP/AVP')), ours('RTP/AVP'));
-      assert.equal(plain.session.protection, 'none');
+      assert.equal(plain.session.protection, 'evidence');
     });
 
   it('a window, a lifetime, a number of the key, several keys, and what may be ignored are no hindrance', () => {
@@ -161,7 +161,7 @@ describe('rule 8.2: a=crypto as answerer', () => {
   it('RTP/SAVP and RTP/AVP for one stream: under every policy the application answers the one and leaves the other', () => {
     const two = `${theirs('RTP/SAVP', [cryptoLine(1, CM_80, 7)])}m=audio 5004 RTP/AVP 0\r\n`;
     const one = `${ours('RTP/SAVP')}m=audio 0 RTP/AVP 0\r\n`;
-    for (const policy of ['require', 'prefer', 'legacy'] as const) {
+    for (const policy of ['require', 'prefer', 'legacy', 'blind'] as const) {
       const exchange = new Exchange({ policy });
       assert.equal(cryptosOf(exchange.answer(two, one)).length, 1);
       assert.equal(exchange.session.protection, 'srtp');
@@ -182,7 +182,7 @@ describe('rule 8.2: a=crypto as answerer', () => {
     });
     const taken = ours('RTP/SAVP').replace('m=audio 40000', 'm=audio 0') + 'm=audio 40000 RTP/AVP 0\r\n';
     assert.equal(exchange.session.setLocal(taken, exchange.bench.nowMs, 'answer'), taken);
-    assert.equal(exchange.session.protection, 'none');
+    assert.equal(exchange.session.protection, 'evidence');
   });
 
   it('over clear signalling no key is taken and none is told; over loopback both are', () => {
@@ -190,7 +190,7 @@ describe('rule 8.2: a=crypto as answerer', () => {
     const clear = new Exchange({ signalling: 'clear' });
     assert.match(clear.refusal(theirs('RTP/SAVP', [line])), /^RTP\/SAVP needs encrypted signalling/);
     assert.equal(clear.answer(theirs('RTP/AVP', [line]), ours('RTP/AVP')), ours('RTP/AVP'));
-    assert.equal(clear.session.protection, 'none');
+    assert.equal(clear.session.protection, 'evidence');
     const loopback = new Exchange({ signalling: 'loopback' });
     loopback.answer(theirs('RTP/SAVP', [line]), ours('RTP/SAVP'));
     assert.equal(loopback.session.protection, 'srtp');
@@ -200,7 +200,7 @@ describe('rule 8.2: a=crypto as answerer', () => {
     const exchange = new Exchange();
     const dtls = 'UDP/TLS/RTP/SAVPF';
     assert.equal(exchange.answer(theirs(dtls, [cryptoLine(1, CM_80, 7)]), ours(dtls)), ours(dtls));
-    assert.equal(exchange.session.protection, 'none');
+    assert.equal(exchange.session.protection, 'evidence');
   });
 
   it('a repeated offer is answered with the same key, and a new key with a new one', () => {
@@ -239,10 +239,10 @@ describe('rule 8.2: a=crypto as answerer', () => {
     for (const [options, own, protection] of [
       [{}, [line], 'srtp'],
       [{ srtp: 'terminate' }, [line], 'srtp'],
-      [{}, [], 'none'],
-      [{}, [cryptoLine(1, GCM, 8)], 'none'],
-      [{}, [cryptoLine(9, CM_80, 8)], 'none'],
-      [{}, [line, cryptoLine(1, CM_80, 8)], 'none'],
+      [{}, [], 'evidence'],
+      [{}, [cryptoLine(1, GCM, 8)], 'evidence'],
+      [{}, [cryptoLine(9, CM_80, 8)], 'evidence'],
+      [{}, [line, cryptoLine(1, CM_80, 8)], 'evidence'],
     ] as const) {
       const exchange = new Exchange({ srtp: undefined, ...options });
       assert.equal(exchange.answer(LINPHONE, ours('RTP/SAVP', own)), ours('RTP/SAVP', own));
@@ -305,7 +305,7 @@ describe('rule 8.2: a=crypto as offerer', () => {
       const plain = new Exchange();
       plain.offer('RTP/AVP');
       assert.ok(plain.take(theirs('RTP/AVP', lines)).accepted);
-      assert.equal(plain.session.protection, 'none');
+      assert.equal(plain.session.protection, 'evidence');
       const strict = new Exchange({ policy: 'require' });
       strict.offer('RTP/AVP');
       assert.equal(strict.take(theirs('RTP/AVP', lines)).accepted, false);
@@ -407,8 +407,9 @@ describe('rule 8.2 beside latch and ICE, and policies', () => {
 
   it('a peer that loses SRTP is judged by the policy, and it is told (P10)', () => {
     for (const [policy, to] of [
-      ['prefer', 'none'],
-      ['legacy', 'legacy'],
+      ['prefer', 'evidence'],
+      ['legacy', 'evidence'],
+      ['blind', 'legacy'],
     ] as const) {
       const exchange = new Exchange({ policy });
       exchange.answer(theirs('RTP/AVP', [line]), ours('RTP/AVP'));
@@ -431,7 +432,9 @@ describe('rule 8.2 beside latch and ICE, and policies', () => {
         const exchange = new Exchange({ srtp: undefined });
         for (const kind of [from, to])
           exchange.answer(theirs('RTP/AVP', kinds[kind]), ours('RTP/AVP', kind === 'srtp' ? [line] : []));
-        const expected = from === 'none' || j <= i ? [] : [`${to}: the peer no longer offers ${names[from]}`];
+        const kind = to === 'none' ? 'evidence' : to;
+        const expected =
+          from === 'none' || j <= i ? [] : [`${kind}: the peer no longer offers ${names[from]}`];
         assert.deepEqual(exchange.downgrades, expected, `${from} to ${to}`);
       }
   });
