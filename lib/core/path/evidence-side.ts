@@ -296,6 +296,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   stop(): void {
     this.#paths?.stop();
     if (this.#rtcp) this.#rtcp.path = undefined;
+    this.route.close();
   }
 
   /** The address in the description is claimed until there is a lock; and on a port of many calls its packets are waited for. */
@@ -343,9 +344,10 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
 
   activate(path: Path): void {
     const routed = this.owner.routed(path);
-    this.route.close();
     if (routed) this.#watch(routed);
+    // Where it is claimed already, the claim stays the earlier one (protocol.md 5.1).
     if (routed) this.#open(routed);
+    else this.route.close();
     this.settle();
   }
 
@@ -355,7 +357,6 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   }
 
   deactivate(): void {
-    this.route.close();
     this.settle();
   }
 
