@@ -51,8 +51,8 @@ export function registerReplay(program: Command): void {
     .addOption(
       new Option(
         '--policy <policy>',
-        'with --drive: of the core, for peers without latch (default: prefer)',
-      ).choices(['require', 'prefer', 'legacy']),
+        'with --drive: of the core, for peers without latch: evidence; legacy: then the first source; blind: that at once (default: prefer)',
+      ).choices(['require', 'prefer', 'legacy', 'blind']),
     )
     .action((files: string[], options: ReplayOptions) => replay(files, options));
 }

@@ -64,7 +64,7 @@ describe('baresip', function () {
           verified.map(({ component, protection }) => ({ component, protection })),
           expected,
         );
-        assert.equal(rtp.protection, hasIce ? 'ice' : 'none');
+        assert.equal(rtp.protection, hasIce ? 'ice' : 'evidence');
       });
     }
   }

@@ -57,9 +57,10 @@ describe('sipp, called by the server', function () {
   }
 
   for (const [policy, transport, protection] of [
-    ['prefer', 'udp', 'none'],
-    ['prefer', 'tcp', 'none'],
-    ['legacy', 'udp', 'legacy'],
+    ['prefer', 'udp', 'evidence'],
+    ['prefer', 'tcp', 'evidence'],
+    ['legacy', 'udp', 'evidence'],
+    ['blind', 'udp', 'legacy'],
   ] as const) {
     it(`answers over ${transport.toUpperCase()}, and under ${policy} what protects the call is "${protection}"`, async () => {
       const server = await call(transport, policy);

@@ -42,7 +42,7 @@ describe('sipp, without latch and without ICE', function () {
       const server = await ServerProcess.start('--open', '--listen', LISTEN);
       await call(server, transport, echoCall('speech.ulaw'));
       const closed = await server.event('closed', ({ component }) => component === 1);
-      assert.deepEqual([closed.protection, closed.delivered, closed.sent], ['none', PACKETS, PACKETS]);
+      assert.deepEqual([closed.protection, closed.delivered, closed.sent], ['evidence', PACKETS, PACKETS]);
       await server.stop();
     });
   }
@@ -55,8 +55,8 @@ describe('sipp, without latch and without ICE', function () {
     assert.ok(!server.events.some(({ event }) => event === 'verified' || event === 'legacy'));
   });
 
-  it('is latched blindly, told and counted, under legacy', async () => {
-    const server = await ServerProcess.start('--open', '--listen', LISTEN, '--policy', 'legacy');
+  it('is latched blindly, told and counted, under blind', async () => {
+    const server = await ServerProcess.start('--open', '--listen', LISTEN, '--policy', 'blind');
     await call(server, 'udp', echoCall('speech.ulaw'));
     const closed = await server.event('closed', ({ component }) => component === 1);
     assert.deepEqual([closed.protection, closed.delivered, closed.sent], ['legacy', PACKETS, PACKETS]);

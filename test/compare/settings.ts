@@ -72,8 +72,8 @@ export const SETTINGS: readonly Setting[] = [
   ...[DEFAULT, STRICT, HANDOVER, HEURISTIC].map((learning) => rtpengineWith(learning, PHONES.plain)),
   {
     name: 'latchkey, blind latching',
-    says: 'as a control: `latchkey serve --policy legacy` and callers over plain TCP, which may not carry a secret',
-    ...{ server: 'latchkey', options: ['--policy', 'legacy'], transport: 'tcp', phone: 'latchkey' },
+    says: 'as a control: `latchkey serve --policy blind` and callers over plain TCP, which may not carry a secret',
+    ...{ server: 'latchkey', options: ['--policy', 'blind'], transport: 'tcp', phone: 'latchkey' },
   },
   {
     name: 'latchkey',

@@ -162,9 +162,9 @@ describe('attacks in the lab', function () {
   });
 
   /** `latchkey serve` as it is, with the policy that latches blindly: the first source of RTP is believed, for good. */
-  async function legacyCalls(place: Place) {
+  async function latchedCalls(place: Place) {
     const scene = open(place);
-    const { certificate } = await scene.serve(['--policy', 'legacy']);
+    const { certificate } = await scene.serve(['--policy', 'blind']);
     const trust = ['--ca', certificate];
     const late = await scene.ownCall(secure, ...trust);
     const other = scene.call('cliB', secure, ...trust);
@@ -206,13 +206,13 @@ describe('attacks in the lab', function () {
   }
 
   it('positive controls: a blind latch of ours, and a relay that follows, lose to the same shapes', async () => {
-    const [legacy, blind] = await Promise.all([
-      Promise.all(PLACES.map(legacyCalls)),
+    const [latched, blind] = await Promise.all([
+      Promise.all(PLACES.map(latchedCalls)),
       Promise.all(PLACES.map(blindCall)),
     ]);
-    for (const { scene } of legacy) assert.equal(scene.attacks.length, BELIEVED.length);
+    for (const { scene } of latched) assert.equal(scene.attacks.length, BELIEVED.length);
     for (const { scene } of blind) assert.equal(scene.attacks.length, 4);
-    for (const { scene, captures } of [...legacy, ...blind]) {
+    for (const { scene, captures } of [...latched, ...blind]) {
       const { place, placeAddress, attacks } = scene;
       const rows = rowsOf(attacks, captures, placeAddress, false);
       show(`control, attacked from ${place}`, rows);

@@ -7,7 +7,7 @@ describe('mixed sessions on one port', () => {
   it('20,000 random operations: nothing is stolen, injected or sent where nobody has proven himself', function () {
     this.timeout(120_000);
     const totals = playMixed({ operations: 20_000, seed: 1 });
-    assert.ok(totals.delivered > 500 && totals.proofs > 500, JSON.stringify(totals));
+    assert.ok(totals.delivered > 500 && totals.proofs > 500 && totals.locks > 80, JSON.stringify(totals));
     assert.ok(totals.rarestShare >= 0.01, JSON.stringify(totals));
   });
 });

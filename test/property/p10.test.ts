@@ -8,10 +8,13 @@ function silentDowngrade(play: Play): string | undefined {
   for (const { pair, isOpen } of play.casts) {
     if (!isOpen) continue;
     const { id, protection } = pair.server.session;
-    if (protection !== 'none' && protection !== 'legacy') continue;
+    if (protection !== 'none' && protection !== 'evidence' && protection !== 'legacy') continue;
     if (play.options.policy === 'require') return `${protection} though the policy requires latch`;
     if (!play.downgraded.has(id)) return `${protection} and no event said so`;
-    if (protection === 'legacy' && play.options.policy !== 'legacy') return 'legacy is not the policy';
+    const allowed = { require: 'nothing', prefer: 'evidence', legacy: 'evidence', blind: 'legacy' } as const;
+    const { policy = 'prefer' } = play.options;
+    const isLate = policy === 'legacy' && protection === 'legacy';
+    if (protection !== allowed[policy] && !isLate) return `${protection} is not the policy ${policy}`;
   }
   return undefined;
 }
@@ -26,7 +29,7 @@ describe('P10 over random sequences', () => {
         options: (prng) => ({
           callers: 1 + prng.integer(2),
           isShared: prng.chance(0.3),
-          policy: prng.pick(['require', 'prefer', 'legacy']),
+          policy: prng.pick(['require', 'prefer', 'legacy', 'blind']),
         }),
         weights: {
           pass: 5,

@@ -57,7 +57,7 @@ function listeners(
 ): readonly (string | undefined)[] {
   const names = new Set<string | undefined>();
   const before = peer.bench.deliveries.length;
-  for (let i = 0; i < 6; i++) {
+  for (let i = 0; i < 15; i++) {
     const sequence = Math.round(peer.nowMs / 20);
     const bytes = makeRtp({ ssrc, sequence, timestamp: sequence * 160, payload: new Uint8Array(160) });
     const taker = peer.bench.receive(peer.ports[0] as Port, bytes, source);

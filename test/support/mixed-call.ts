@@ -2,14 +2,15 @@
 import type { Component, Engine } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import type { IcePhone } from './ice-phone.js';
+import { EvidenceReading } from './mixed-evidence.js';
 import { isForbidden, isUnrouted, keyOf } from './mixed-rules.js';
 import type { SrtpPeer } from './mixed-srtp.js';
 import type { Generation } from './oracle.js';
 
 export type Session = ReturnType<Engine['createSession']>;
 
-export const CALL_KINDS = ['latch', 'mutual', 'ice', 'none', 'legacy', 'prover', 'srtp'] as const;
-/** `mutual`: latch both ways. `prover`: our side proves, the peer is a server. */
+export const CALL_KINDS = ['latch', 'mutual', 'ice', 'evidence', 'blind', 'prover', 'srtp'] as const;
+/** `mutual`: latch both ways. `evidence`: no key. `blind`: none, and latched blindly. `prover`: our side proves, the peer is a server. */
 export type CallKind = (typeof CALL_KINDS)[number];
 /** Whose payload only a proven address sends and gets. */
 const PROVEN: readonly CallKind[] = ['latch', 'mutual', 'ice', 'srtp'];
@@ -56,6 +57,7 @@ export class MixedCall {
   generation: Generation | undefined;
   phone: IcePhone | undefined;
   srtp: SrtpPeer | undefined;
+  evidence: EvidenceReading | undefined;
   /** IP addresses that a report of the phone's has shown (protocol.md 8.2.4). */
   readonly reported = new Set<string>();
   /** Addresses that have answered a challenge of this call, by whoever holds its keys, and when last. */
@@ -89,6 +91,7 @@ export class MixedCall {
     this.#addressKey = keyOf(options.address);
     this.signalled = options.signalled;
     this.#kind = options.kind;
+    if (options.kind === 'evidence') this.evidence = new EvidenceReading();
     this.component = this.session.component(0, 1);
   }
 
@@ -138,12 +141,12 @@ export class MixedCall {
       case 'ice':
       case 'srtp':
         return undefined;
-      case 'legacy':
+      case 'blind':
         return this.locked;
       case 'prover':
         return this.#signalledKey;
-      case 'none':
-        return this.mayBeAsked(this.#signalled.address) ? this.#signalledKey : undefined;
+      case 'evidence':
+        return this.mapping ?? (this.mayBeAsked(this.#signalled.address) ? this.#signalledKey : undefined);
     }
   }
 
@@ -157,10 +160,18 @@ export class MixedCall {
     return this.isShown(ip) || !isUnrouted(ip);
   }
 
+  /** The IP addresses that are home to it (protocol.md 8). */
+  get homes(): readonly string[] {
+    const { address } = this.#signalled;
+    return [...(this.home === undefined ? [] : [this.home]), ...(this.mayBeAsked(address) ? [address] : [])];
+  }
+
   /** From now on nothing proves where the peer is. */
   giveUpKey(nowMs: number): void {
-    this.#kind = 'none';
+    this.#kind = 'evidence';
     this.generation = this.phone = this.srtp = undefined;
+    this.mapping = this.#remote = this.#before = undefined;
+    this.evidence = new EvidenceReading();
     this.proven.clear();
     this.#left.clear();
     this.claimedMs = nowMs;

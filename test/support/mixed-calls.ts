@@ -15,6 +15,7 @@ import { makeRtp, makeSenderReport } from './media.js';
 import { Budgets } from './mixed-budgets.js';
 import { CALL_KINDS, MixedCall } from './mixed-call.js';
 import type { CallKind } from './mixed-call.js';
+import type { EvidenceReading } from './mixed-evidence.js';
 import { isForbidden, keyOf, MixedViolation, SERVER } from './mixed-rules.js';
 import { SrtpPeer } from './mixed-srtp.js';
 import type { MadePacket } from './mixed-srtp.js';
@@ -80,6 +81,8 @@ export class MixedCalls {
   /** Payload of honest peers with proven addresses: how much there was to steal. */
   delivered = 0;
   proofs = 0;
+  /** How often an address was taken for that of a peer without a key. */
+  locks = 0;
   /** When a datagram last came from where nobody is known to be. */
   strayMs = -Infinity;
   readonly #byComponent = new Map<Component, MixedCall>();
@@ -160,7 +163,7 @@ export class MixedCalls {
       call: `call-${this.calls.length + 1}`,
       role: kind === 'prover' ? 'prover' : 'verifier',
       signalling: 'encrypted',
-      policy: kind === 'legacy' ? 'legacy' : 'prefer',
+      policy: kind === 'blind' ? 'blind' : 'prefer',
     });
     const isHomeKnown = this.choices.chance(0.6);
     const transport = this.choices.pick(['udp', 'tls'] as const);
@@ -192,8 +195,9 @@ export class MixedCalls {
 
   /** An exchange: the peer offers, or answers where our side proves. With a new secret where its protection has one. */
   negotiate(call: MixedCall, signalled = call.signalled): void {
-    if (keyOf(signalled) !== call.signalledKey && call.kind !== 'legacy') call.claimedMs = this.nowMs;
+    const { claimed } = call;
     call.signalled = signalled;
+    if (call.kind !== 'blind' && call.claimed !== claimed) call.claimedMs = this.nowMs;
     call.generations++;
     const { session, kind } = call;
     const own = call.srtp?.applicationLines ?? [];
@@ -273,8 +277,8 @@ export class MixedCalls {
 
   #linesOf(call: MixedCall): string[] {
     switch (call.kind) {
-      case 'none':
-      case 'legacy':
+      case 'evidence':
+      case 'blind':
       case 'prover':
         return [];
       case 'ice':
@@ -363,6 +367,7 @@ export class MixedCalls {
     const call = component && this.#byComponent.get(component);
     if (component && !call) throw new MixedViolation('delivered to a component of nobody');
     this.#judgeEvents();
+    for (const { evidence } of this.#open) evidence?.note(key, bytes, this.nowMs);
     this.#noteMappings();
     if (call) this.#judgeDelivered(call, key, bytes);
     const isStun = oracle.isStun(bytes);
@@ -507,9 +512,14 @@ export class MixedCalls {
 
   #noteMappings(): void {
     for (const call of this.#open) {
-      const { mapping } = call;
+      const { mapping, claimed } = call;
       call.noteMapping(this.nowMs);
-      if (call.srtp && call.mapping !== mapping) this.#judgeSrtpPath(call, call.srtp);
+      if (call.mapping === mapping) continue;
+      if (call.srtp) this.#judgeSrtpPath(call, call.srtp);
+      if (call.evidence) {
+        if (call.claimed !== claimed) call.claimedMs = this.nowMs;
+        this.#judgeLock(call, call.evidence, mapping);
+      }
     }
   }
 
@@ -528,6 +538,15 @@ export class MixedCalls {
     const isAnothers = last && last.call !== call && last.call.isOpen && last.call.isProving;
     if (!isAnothers || !(last.call.isVerified(key, this.nowMs) || last.call.mayTake(key, this.nowMs)))
       this.#lastProof.set(key, { call, atMs: this.nowMs });
+  }
+
+  /** Another address is taken for that of a peer without a key. */
+  #judgeLock(call: MixedCall, evidence: EvidenceReading, before: string | undefined): void {
+    const { mapping, signalledKey, homes } = call;
+    const isSignalledAllowed = call.mayBeAsked(call.signalled.address);
+    if (mapping === undefined) return;
+    evidence.judgeLock(mapping, before, { signalledKey, isSignalledAllowed, homes }, this.nowMs);
+    this.locks++;
   }
 
   #judgeEvents(): void {
@@ -553,7 +572,7 @@ export class MixedCalls {
     if (!oracle.isStun(bytes)) {
       const call = this.calls[ssrcOf(bytes) - FIRST_MARK];
       if (!call) throw new MixedViolation(`the engine itself sends media to ${key}`);
-      if (call.srtp) this.#judgePayload(call, destination, bytes.length);
+      if (call.srtp ?? call.evidence) this.#judgePayload(call, destination, bytes.length);
       // Our reports go to two, where nobody knows which one is the phone.
       if (key === call.addressKey) call.srtp?.hear(bytes, key);
       return this.#judgeSent(call, key, bytes);
@@ -679,6 +698,10 @@ export class MixedCalls {
   #judgeHeld(call: MixedCall, key: string, bytes: Uint8Array): void {
     if (call.srtp) return this.#judgeDelivered(call, key, bytes);
     if (!call.isOpen) throw new MixedViolation(`5.10: payload is handed to the closed ${this.name(call)}`);
+    if (call.evidence) {
+      call.evidence.judgeHeld(key, bytes);
+      return this.#judgeAddress(call, key, 'taken from');
+    }
     const came = this.#arrivals.filter((one) => one.key === key && Buffer.compare(one.bytes, bytes) === 0);
     const isKept = came.some(
       ({ atMs, proof }) =>
@@ -702,8 +725,9 @@ export class MixedCalls {
       throw new MixedViolation(
         `5.1: payload of ${this.name(call)} is ${what} ${key}, proven by ${this.name(holder)}`,
       );
-    const told = call.kind === 'legacy' ? call.locked : call.signalledKey;
-    if (key !== told)
+    const isLate = what === 'taken from' && call.evidence?.mayBeLate(key, this.nowMs) === true;
+    const told = call.kind === 'blind' ? call.locked : (call.mapping ?? call.signalledKey);
+    if (key !== told && !isLate)
       throw new MixedViolation(`6.5: payload of ${this.name(call)} is ${what} ${key}, not ${told}`);
     // Who only proves itself chose its server: two calls may well have the same one (protocol.md 5.7, 6.1).
     if (call.kind === 'prover' && what === 'sent to') return;
@@ -792,7 +816,7 @@ export class MixedCalls {
 
   /** Where nothing protects a call, what goes to an address that is not shown is paid for by what came from there. */
   #judgePayload(call: MixedCall, destination: TransportAddress, sizeBytes: number): void {
-    if (call.kind !== 'none' && call.kind !== 'legacy' && call.kind !== 'srtp') return;
+    if (call.kind !== 'evidence' && call.kind !== 'blind' && call.kind !== 'srtp') return;
     const key = keyOf(destination);
     if (isForbidden(key)) throw new MixedViolation(`5.7: payload goes to ${key}`);
     if (!call.isShown(destination.address)) this.#budgets.judgePayload(key, sizeBytes);

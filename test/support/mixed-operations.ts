@@ -19,7 +19,7 @@ function victimAddress(world: MixedCalls): TransportAddress | undefined {
 /** Whose packets prove where they are, wherever that is. */
 const MOVING = ['latch', 'mutual', 'ice', 'srtp'] as const;
 /** To whom goes what they pay for, while nobody knows whether they receive. */
-const MEASURED: readonly CallKind[] = ['none', 'legacy', 'srtp'];
+const MEASURED: readonly CallKind[] = ['evidence', 'blind', 'srtp'];
 
 const BYSTANDER = '192.0.2.';
 /** Loopback, link-local, private, multicast, broadcast, and where this very server listens. */
@@ -42,7 +42,7 @@ function attackersCalls(world: MixedCalls, kinds: readonly CallKind[]): MixedCal
 function call(world: MixedCalls, kind: CallKind): void {
   const address = world.freshAddress();
   // Behind a NAT the SDP names a private address; where nothing proves it, the SDP must say where it is.
-  const isNamed = kind === 'none' || kind === 'prover' || world.choices.chance(0.2);
+  const isNamed = kind === 'evidence' || kind === 'prover' || world.choices.chance(0.2);
   const called = world.call(kind, true, address, isNamed ? address : { address: '10.0.0.2', port: 5004 });
   if (called) world.greet(called);
 }
@@ -57,7 +57,7 @@ export const mixedOperations = {
   wait: (world) => world.advance(world.choices.pick([4000, 6000, 12_000, 33_000])),
   'call by latch': (world) => call(world, world.choices.chance(0.3) ? 'mutual' : 'latch'),
   'call by ICE': (world) => call(world, 'ice'),
-  'call without protection': (world) => call(world, world.choices.chance(0.7) ? 'none' : 'legacy'),
+  'call without protection': (world) => call(world, world.choices.chance(0.7) ? 'evidence' : 'blind'),
   'call as prover': (world) => call(world, 'prover'),
   talk: (world) => {
     const one = world.honest();
@@ -220,8 +220,8 @@ export const mixedOperations = {
   },
 
   // Attackers: with calls of their own.
-  'claim without protection': (world) => void attackersCall(world, 'none', victimAddress(world)),
-  'claim by legacy': (world) => void attackersCall(world, 'legacy', victimAddress(world)),
+  'claim without protection': (world) => void attackersCall(world, 'evidence', victimAddress(world)),
+  'claim blindly': (world) => void attackersCall(world, 'blind', victimAddress(world)),
   'claim as our verifier': (world) => void attackersCall(world, 'prover', victimAddress(world)),
   'claim by latch': (world) => {
     const kind = world.choices.pick(['latch', 'mutual', 'ice', 'srtp'] as const);
@@ -240,7 +240,7 @@ export const mixedOperations = {
       address: BYSTANDER + world.choices.integer(40),
       port: 7000 + world.choices.integer(4),
     };
-    const kind = world.choices.pick(['latch', 'mutual', 'ice', 'none'] as const);
+    const kind = world.choices.pick(['latch', 'mutual', 'ice', 'evidence'] as const);
     const claim = attackersCall(world, kind, signalled);
     // A new generation may ask again: the bounds for each minute hold all the same.
     if (claim?.isOpen && world.choices.chance(0.3)) for (let i = 0; i < 12; i++) world.negotiate(claim);
@@ -248,7 +248,7 @@ export const mixedOperations = {
   'claim what nobody may': (world) => {
     const address = world.choices.pick(FORBIDDEN);
     const signalled = { address, port: address === '203.0.113.1' ? 40_000 : 7000 };
-    attackersCall(world, world.choices.pick(['latch', 'mutual', 'ice', 'none'] as const), signalled);
+    attackersCall(world, world.choices.pick(['latch', 'mutual', 'ice', 'evidence'] as const), signalled);
   },
   'prove their own': (world) => {
     const own = attackersCalls(world, MOVING);
@@ -258,7 +258,7 @@ export const mixedOperations = {
     world.advance(60);
   },
   poison: (world) => {
-    const own = attackersCalls(world, ['latch', 'mutual', 'ice', 'none', 'srtp']);
+    const own = attackersCalls(world, ['latch', 'mutual', 'ice', 'evidence', 'srtp']);
     const victim = world.honest();
     if (own.length === 0 || !victim) return;
     const one = world.choices.pick(own);
@@ -272,6 +272,39 @@ export const mixedOperations = {
     const own = attackersCalls(world, MOVING);
     // With keys of their own they may say hello from anywhere they are.
     if (own.length > 0) world.greet(world.choices.pick(own), world.attacker());
+  },
+
+  // Without a key.
+  'talk without a key': (world) => {
+    const one = world.honest(['evidence']);
+    if (!one) return;
+    for (let i = 3 + world.choices.integer(8); i >= 0; i--) {
+      world.talk(one);
+      world.speak(one);
+      world.advance(20);
+    }
+  },
+  'talk from where they like': (world) => {
+    const own = attackersCalls(world, ['evidence']);
+    if (own.length === 0) return;
+    const one = world.choices.pick(own);
+    const source = world.choices.chance(0.5) ? one.address : world.attacker();
+    for (let i = 3 + world.choices.integer(8); i >= 0; i--) {
+      world.receive(makeRtp({ ssrc: one.ssrc, sequence: one.sequence++, timestamp: 0 }), source);
+      world.speak(one);
+      world.advance(20);
+    }
+  },
+  'go on with a stream': (world) => {
+    const one = world.honest(['evidence']);
+    if (!one) return;
+    const source = world.attacker();
+    for (let i = world.choices.integer(8); i >= 0; i--) {
+      world.receive(makeRtp({ ssrc: one.ssrc, sequence: one.sequence++, timestamp: 0 }), source);
+      world.speak(one);
+      world.advance(20);
+      if (world.choices.chance(0.5)) world.talk(one);
+    }
   },
 
   // With SRTP.

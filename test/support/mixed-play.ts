@@ -40,6 +40,8 @@ export interface MixedTotals {
   operations: number;
   delivered: number;
   proofs: number;
+  /** How often an address was taken for that of a peer without a key. */
+  locks: number;
   /** Of all operations, how many were of the kind that was drawn least. */
   rarestShare: number;
 }
@@ -54,7 +56,7 @@ export interface MixedPlay {
 export function playMixed({ operations, seed, share = { index: 0, of: 1 } }: MixedPlay): MixedTotals {
   const prng = new Prng(seed);
   const counts = new Map<MixedOperationName, number>(MIXED_OPERATION_NAMES.map((name) => [name, 0]));
-  const totals: MixedTotals = { operations: 0, delivered: 0, proofs: 0, rarestShare: 0 };
+  const totals: MixedTotals = { operations: 0, delivered: 0, proofs: 0, locks: 0, rarestShare: 0 };
   while (totals.operations < operations) {
     const worldSeed = prng.uint32();
     const steps = Array.from({ length: SEQUENCE }, (): Step => ({
@@ -68,6 +70,7 @@ export function playMixed({ operations, seed, share = { index: 0, of: 1 } }: Mix
     if (played.error) throw shortest(worldSeed, steps, played.error);
     totals.delivered += played.world.delivered;
     totals.proofs += played.world.proofs;
+    totals.locks += played.world.locks;
   }
   totals.rarestShare = Math.min(...counts.values()) / totals.operations;
   return totals;
@@ -77,8 +80,10 @@ export function playMixed({ operations, seed, share = { index: 0, of: 1 } }: Mix
 export async function playMixedApart(play: MixedPlay, processes: number): Promise<MixedTotals> {
   const shares = Array.from({ length: processes }, (_, index) => playShare(play, { index, of: processes }));
   const played = await Promise.all(shares);
-  const sum = (key: 'delivered' | 'proofs'): number => played.reduce((total, each) => total + each[key], 0);
-  return { operations: 0, rarestShare: 0, ...played[0], delivered: sum('delivered'), proofs: sum('proofs') };
+  const sum = (key: 'delivered' | 'proofs' | 'locks'): number =>
+    played.reduce((total, each) => total + each[key], 0);
+  const sums = { delivered: sum('delivered'), proofs: sum('proofs'), locks: sum('locks') };
+  return { operations: 0, rarestShare: 0, ...played[0], ...sums };
 }
 
 async function playShare(play: MixedPlay, share: MixedPlay['share']): Promise<MixedTotals> {

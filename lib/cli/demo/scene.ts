@@ -89,7 +89,7 @@ export class Scene {
       return part;
     };
     const isLatched = name === 'latched';
-    const serving = Server.start(range, isLatched ? 'require' : 'legacy', isLatched);
+    const serving = Server.start(range, isLatched ? 'require' : 'blind', isLatched);
     try {
       const impostor = start(new Part<ImpostorQuestions>('the impostor', 'impostor-part'));
       const callers = ['alice', 'bob'].map(async (caller, i): Promise<Caller> => {
