@@ -119,6 +119,12 @@ export abstract class Phone {
     return rtpOf(ssrc, sequence);
   }
 
+  /** Says enough for the server to know where it is, by evidence if by nothing else (protocol.md 8.3.4). */
+  arrive(): void {
+    for (let packet = 0; packet < 3; packet++) this.talk();
+    this.room.advance(80);
+  }
+
   report(): string {
     const report = makeSenderReport(this.options.ssrc, this.room.nowMs, ++this.#reports);
     new DataView(report.buffer).setUint32(OCTETS_AT, this.options.ssrc);

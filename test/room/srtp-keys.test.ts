@@ -17,7 +17,7 @@ describe('SRTP in a room: keys that change', () => {
   function arrive(phones: readonly Phone[]): void {
     room.advance(100);
     for (const phone of phones) {
-      phone.talk();
+      phone.arrive();
       phone.report();
       room.advance(20);
     }
@@ -74,7 +74,7 @@ describe('SRTP in a room: keys that change', () => {
     arrive([keyed, latched, clear]);
     assert.deepEqual(
       [keyed, latched, clear].map(({ session: { protection } }) => protection),
-      ['srtp', 'direct', 'none'],
+      ['srtp', 'direct', 'evidence'],
     );
     everybodyTalks([keyed, latched, clear], 90, (at) => {
       if (at === 10 || at === 25) keyed.negotiate();
@@ -107,7 +107,7 @@ describe('SRTP in a room: reports at a switch', () => {
       const one = new SrtpPhone(room, { ssrc: 11, address: '198.51.100.1', hasRtcpPort, isHidden: true });
       const others = [22, 33].map((ssrc) => new ClearPhone(room, { ssrc, address: `198.51.100.${ssrc}` }));
       for (const other of others) {
-        other.talk();
+        other.arrive();
         other.report();
       }
       room.advance(20);
@@ -131,7 +131,7 @@ describe('SRTP in a room: reports at a switch', () => {
   it('who has left the room gets none', () => {
     const one = new SrtpPhone(room, { ssrc: 11, address: '198.51.100.1' });
     const other = new ClearPhone(room, { ssrc: 22, address: '198.51.100.22' });
-    other.talk();
+    other.arrive();
     other.report();
     room.advance(20);
     room.rooms.close();
