@@ -95,7 +95,7 @@ describe('docs: README', () => {
 
   it('policies and suites: those of the code', () => {
     const policies = namesInTable(tableUnder(section(readme, '### Policies'), 'policy'));
-    assert.deepEqual(policies, ['require', 'prefer', 'legacy']);
+    assert.deepEqual(policies, ['require', 'prefer', 'legacy', 'blind']);
     for (const suite of SUITES) assert.ok(readme.includes(`\`'${suite}'\``), suite);
   });
 
