@@ -46,8 +46,8 @@ async function terminalCall(server: ServerProcess, more: Partial<TerminalOptions
 async function plainCall(server: ServerProcess): Promise<unknown> {
   const phone = await RawPhone.open(server.port('udp'));
   const { body } = await phone.ask('INVITE', { user: 'echo', body: phone.sdp() });
-  phone.sendRtp(body, 1);
-  await phone.rtp(1);
+  phone.sendRun(body);
+  await phone.rtp(3);
   await phone.ask('BYE');
   phone.close();
   return phone.callId;
@@ -117,23 +117,23 @@ describe('latchkey serve: what protects a call', () => {
       path: ['verified srtp', 'direct srtp'],
       closed: 'srtp',
     });
-    assert.deepEqual(saidOf(server, none), { answered: ['none'], path: [], closed: 'none' });
-    const protections = { latch: 1, ice: 1, srtp: 1, direct: 1, legacy: 0, none: 1 };
+    assert.deepEqual(saidOf(server, none), { answered: ['evidence'], path: [], closed: 'evidence' });
+    const protections = { latch: 1, ice: 1, srtp: 1, direct: 1, evidence: 1, legacy: 0, none: 0 };
     assert.deepEqual(server.events.at(-1)?.['protections'], protections);
   });
 
   it('legacy does, where the policy allows it', async () => {
-    const server = await ServerProcess.start('--policy', 'legacy');
+    const server = await ServerProcess.start('--policy', 'blind');
     const legacy = await plainCall(server);
     await server.stop();
     assert.deepEqual(saidOf(server, legacy), { answered: ['legacy'], path: ['legacy'], closed: 'legacy' });
     const counters = server.events.at(-1);
-    const protections = { latch: 0, ice: 0, srtp: 0, direct: 0, legacy: 1, none: 0 };
+    const protections = { latch: 0, ice: 0, srtp: 0, direct: 0, evidence: 0, legacy: 1, none: 0 };
     assert.deepEqual([counters?.['protections'], counters?.['legacy']], [protections, 1]);
   });
 
-  it('legacy latches no data: nothing tells the first who sends some from anybody else', async () => {
-    const server = await ServerProcess.start('--policy', 'legacy', '--media', '22000-22099');
+  it('blind latches no data: nothing tells the first who sends some from anybody else', async () => {
+    const server = await ServerProcess.start('--policy', 'blind', '--media', '22000-22099');
     const phone = await RawPhone.open(server.port('udp'));
     const data = `${phone.sdp()}m=application 5000 udp wb\r\n`;
     const { body } = await phone.ask('INVITE', { user: 'echo', body: data });

@@ -153,20 +153,20 @@ describe('latchkey serve: SIP', () => {
     assert.equal(answer.headers.get('content-type'), 'application/sdp');
     assert.match(answer.headers.get('contact') ?? '', /<sip:echo@127\.0\.0\.1:\d+;transport=udp>/);
     assert.equal(mediaPort(answer.body), server.port('media'));
-    phone.sendRtp(answer.body, 1);
-    assert.equal((await phone.rtp(1))[0]?.[3], 1);
+    phone.sendRun(answer.body);
+    assert.equal((await phone.rtp(3))[0]?.[3], 1);
 
     const held = await phone.ask('INVITE', { body: phone.sdp('a=inactive') });
     assert.match(held.body, /a=inactive/);
     assert.match(held.body, /^o=- \d+ 2 /m);
-    phone.sendRtp(answer.body, 2);
+    phone.sendRtp(answer.body, 4);
     // Another socket than the UPDATE's: the server has to have read it before the call resumes.
     await new Promise((resolve) => setTimeout(resolve, 100));
     const resumed = await phone.ask('UPDATE', { body: phone.sdp() });
     assert.match(resumed.body, /a=sendrecv/);
     assert.match(resumed.body, /^o=- \d+ 3 /m);
-    phone.sendRtp(answer.body, 3);
-    assert.equal((await phone.rtp(2))[1]?.[3], 3, 'what was sent on hold does not come back');
+    phone.sendRtp(answer.body, 5);
+    assert.equal((await phone.rtp(4))[3]?.[3], 5, 'what was sent on hold does not come back');
     // An empty UPDATE only refreshes.
     const refreshed = await phone.ask('UPDATE');
     assert.equal(`${refreshed.status} ${refreshed.body}`, '200 ');
@@ -176,7 +176,7 @@ describe('latchkey serve: SIP', () => {
       'closed',
       ({ call, component }) => call === phone.callId && component === 1,
     );
-    assert.deepEqual([closed['received'], closed['sent']], [3, 2]);
+    assert.deepEqual([closed['received'], closed['sent']], [5, 4]);
     assert.equal((await phone.ask('BYE')).status, 481);
   });
 
@@ -199,8 +199,8 @@ describe('latchkey serve: SIP', () => {
     assert.match(offer.body, /^m=audio \d+ RTP\/AVP 0 8 9 96 101/m);
     phone.send('ACK', { body: phone.sdp() });
     await phone.ask('OPTIONS');
-    phone.sendRtp(offer.body, 9);
-    assert.equal((await phone.rtp(1))[0]?.[3], 9);
+    for (const sequence of [9, 10, 11]) phone.sendRtp(offer.body, sequence);
+    assert.equal((await phone.rtp(3))[0]?.[3], 9);
     await phone.ask('BYE');
   });
 
@@ -463,7 +463,7 @@ describe('latchkey serve: start and end', () => {
     const { status, body } = await phone.ask('INVITE', { user: 'echo', body: phone.sdp() });
     assert.equal(status, 200);
     assert.match(body, /^c=IN IP6 ::1\r$/m);
-    phone.sendRtp(body, 5);
+    phone.sendRun(body);
     await phone.rtp(1);
     const end = server.stop();
     phone.answer(await phone.next(isByeOf(phone)));
