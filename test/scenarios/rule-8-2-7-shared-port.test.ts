@@ -199,6 +199,32 @@ describe('5.1: SRTP beside latch on one port', () => {
     assert.equal(other.counters.delivered, 1);
   });
 
+  it('nor do many, told by evidence, nor do they have its packets; when it is gone the first has the address', () => {
+    const scene = new SrtpBench();
+    const others = Array.from({ length: 6 }, () => {
+      const other = scene.bench.engine.openCall({ signalling: 'encrypted' });
+      other.component(0, 1).attach(scene.port, scene.nowMs);
+      const claim = { kind: 'evidence', remote: HOME, expectsMedia: true } as const;
+      scene.bench.engine.agree(other, 0, claim, scene.nowMs);
+      return other;
+    });
+    const delivered = () => others.map(({ counters }) => counters.delivered);
+    scene.talk(HOME, 10);
+    assert.deepEqual(scene.mapping, HOME);
+    assert.equal(scene.component.counters.delivered, 10);
+    assert.deepEqual(delivered(), [0, 0, 0, 0, 0, 0]);
+    scene.call.close(scene.nowMs);
+    for (let sequence = 1; sequence <= 20; sequence++) {
+      scene.receive(makeRtp({ ssrc: 5, sequence, timestamp: 160 * sequence }), HOME);
+      scene.bench.advance(20);
+    }
+    assert.deepEqual(
+      delivered(),
+      [20, 0, 0, 0, 0, 0],
+      'all of it, and it stays with the first once that has it',
+    );
+  });
+
   it('a peer without a key takes nothing from the address of one with SRTP', () => {
     const scene = new SrtpBench();
     scene.talk(HOME, 3);
