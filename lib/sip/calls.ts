@@ -7,8 +7,9 @@ import type { Latchkey, PeerSource, Policy, Role, Session } from '../index.js';
 import { readSdp, replaceSdp } from './body.js';
 import { BoundCounters } from './bound-counters.js';
 import type { LedgerAddress } from './datagram-ledger.js';
-import { Dialog, TRANSACTION_MS } from './dialog.js';
+import { Dialog, isTargetRefresh, TRANSACTION_MS } from './dialog.js';
 import type { DialogLimits, EndReason } from './dialog.js';
+import { DialogPorts } from './dialog-ports.js';
 import { DialogTable } from './dialog-table.js';
 import { OfferAnswer } from './offer-answer.js';
 import type { Refusal } from './offer-answer.js';
@@ -31,6 +32,7 @@ import type { SipFlow, SipMessage, SipRequest, SipResponse } from './message-typ
 import { ParkedOffers } from './parked-offers.js';
 import type { ParkSite } from './parked-offers.js';
 import { peerSource } from './peer-knowledge.js';
+import type { LendPorts } from './port-question.js';
 import type { SipStack } from './stack-types.js';
 import { STRANGER_LIMITS } from './stranger-limits.js';
 import type { StrangerLimits } from './stranger-limits.js';
@@ -44,6 +46,8 @@ export interface CallsOptions extends DialogLimits {
   readonly strangers?: StrangerLimits;
   /** Counts the calls that gave way to others. */
   readonly bounds?: BoundCounters;
+  /** Lends ports that peers without a key may be asked to send to (protocol.md 8.3.6); unset, they are asked nothing. */
+  readonly ports?: LendPorts | undefined;
 }
 
 export interface CallsObserver {
@@ -51,6 +55,8 @@ export interface CallsObserver {
   onEnd(dialog: Dialog, reason: EndReason): void;
   /** Somebody receives at this IP address (protocol.md 8). */
   onShown?(address: string): void;
+  /** What `ports` has thrown, or a session at them. */
+  onPortFault?(error: unknown): void;
 }
 
 /** A request of ours under way; of an INVITE that makes a call `dialog` and `offerAnswer` are the first fork's. */
@@ -76,6 +82,16 @@ export interface Way {
   /** The open connection that the request names as its next hop. */
   readonly flow: SipFlow | undefined;
 }
+
+/** A request that waits for another one's answer. */
+export interface HeldSite {
+  readonly goOn: () => void;
+  /** 491 is what it would get. */
+  readonly giveUp: () => void;
+}
+
+/** A question counts as unanswered then (protocol.md 8.3.4). */
+const HELD_MS = 2000;
 
 export class Calls {
   readonly edits = new WeakMap<SipMessage, Edit>();
@@ -199,7 +215,7 @@ export class Calls {
     const isSuccess = status >= 200 && status < 300;
     const sdp = status < 300 ? readSdp(response) : undefined;
     if (sdp !== undefined) {
-      this.#fileEdit(response, dialog, sdp, (plain) =>
+      this.#fileEdit(response, { dialog, offerAnswer }, sdp, (plain) =>
         offerAnswer.localResponse(plain, isSuccess || isReliable(response)),
       );
     }
@@ -211,8 +227,9 @@ export class Calls {
     if (!isSuccess) {
       offerAnswer.fail();
       if (offerAnswer.isInitial) dialog.end(status === 487 ? 'cancelled' : 'failed');
-      return;
+      return dialog.noteSettled();
     }
+    if (isTargetRefresh(offerAnswer.method)) dialog.learnOwnPlace(response);
     if (offerAnswer.method === 'BYE') dialog.end('bye');
     this.#succeed(dialog, offerAnswer, response);
   }
@@ -231,6 +248,37 @@ export class Calls {
     const numbered = dialog.numbering.onWire(request, dialog.localSeq);
     dialog.localSeq = Math.max(dialog.localSeq, cseqOf(numbered).seq);
     return numbered;
+  }
+
+  /**
+   * To be asked of each request that was received and is not refused: `goOn` hands it to the application, at once or when there is a port
+   * that the answer to it is to tell (protocol.md 8.3.8). It does not throw.
+   */
+  handOn(request: SipRequest, goOn: () => void): void {
+    const ports = this.table.ofMessage(request)?.ports;
+    if (!ports) return goOn();
+    ports.inOrder(isTargetRefresh(request.method) && readSdp(request) !== undefined, goOn);
+  }
+
+  /**
+   * To be asked of each request before `sendRequest`, by stacks whose applications offer by themselves: true where it waits until a
+   * re-INVITE of which its application knows nothing has been answered. Then, or when that takes too long, `site` hears of it.
+   */
+  holdBack(request: SipRequest, site: HeldSite): boolean {
+    if (!isTargetRefresh(request.method)) return false;
+    const dialog = this.table.find(callId(request), fromTag(request), toTag(request));
+    if (toTag(request) === undefined || dialog?.isReoffering !== true) return false;
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      site.giveUp();
+    }, HELD_MS);
+    dialog.whenQuiet(() => {
+      if (isOver) return;
+      clearTimeout(timer);
+      site.goOn();
+    });
+    return true;
   }
 
   /** A request of the application on its way out. Undefined: of no concern here. */
@@ -253,9 +301,9 @@ export class Calls {
     if (method === 'ACK') {
       const invite = dialog.invite(false, seq);
       if (invite && sdp !== undefined && invite.offer === 'remote') {
-        this.#fileEdit(request, dialog, sdp, (plain) => invite.localAnswer(plain));
+        this.#fileEdit(request, { dialog, offerAnswer: invite }, sdp, (plain) => invite.localAnswer(plain));
       }
-      if (dialog.isConfirmed) dialog.acknowledged(seq);
+      if (dialog.isConfirmed) dialog.acknowledged(seq, false);
       return undefined;
     }
     if (method === 'CANCEL') {
@@ -264,6 +312,7 @@ export class Calls {
     }
     const offerAnswer = new OfferAnswer(dialog.session, method, seq, false, isInitial);
     dialog.addOfferAnswer(offerAnswer);
+    if (isTargetRefresh(method)) dialog.learnOwnPlace(request);
     if (method === 'BYE') dialog.end('bye');
     else if (sdp !== undefined) this.#sendSdp(request, dialog, offerAnswer, sdp);
     const first = { dialog, offerAnswer };
@@ -317,6 +366,7 @@ export class Calls {
     }
     // RFC 3261 12.2.1.2: the peer knows no such dialog.
     else if (status === 481) dialog.end('failed');
+    dialog.noteSettled();
     return undefined;
   }
 
@@ -402,7 +452,7 @@ export class Calls {
   #receiveAck(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {
     const { seq } = cseqOf(request);
     if (dialog.isConfirmed) {
-      dialog.acknowledged(seq);
+      dialog.acknowledged(seq, true);
       dialog.peer.noteConfirmed();
       this.#unconfirmed.remove(dialog);
     }
@@ -447,6 +497,7 @@ export class Calls {
     const fork = new OfferAnswer(opened.session, offerAnswer.method, offerAnswer.seq, false, true);
     if (hasOffered) fork.offer = 'local';
     fork.localOffer = offerAnswer.localOffer;
+    if (dialog.ports) opened.ports?.inherit(dialog.ports, fork);
     opened.addOfferAnswer(fork);
     return { dialog: opened, offerAnswer: fork };
   }
@@ -458,6 +509,8 @@ export class Calls {
       this.#unconfirmed.remove(ended);
       this.observer.onEnd(ended, reason);
     });
+    const { ports } = this.options;
+    if (ports) dialog.ports = new DialogPorts(dialog, ports, (error) => this.observer.onPortFault?.(error));
     if (isOutgoing) dialog.localTag = fromTag(message);
     else dialog.remoteTag = fromTag(message);
     if (isOutgoing) dialog.target = message.uri;
@@ -470,24 +523,26 @@ export class Calls {
   #sendSdp(request: SipRequest, dialog: Dialog, offerAnswer: OfferAnswer, sdp: string): void {
     if (request.method === 'PRACK') {
       const invite = dialog.invite(false, rackCseq(request) ?? NaN);
-      const isAnswer = invite?.owesAnswer('local') ?? false;
-      this.#fileEdit(request, dialog, sdp, (plain) =>
-        invite && isAnswer ? invite.localAnswer(plain) : offerAnswer.localRequest(plain),
+      const answered = invite?.owesAnswer('local') === true ? invite : undefined;
+      this.#fileEdit(request, { dialog, offerAnswer: answered ?? offerAnswer }, sdp, (plain) =>
+        answered ? answered.localAnswer(plain) : offerAnswer.localRequest(plain),
       );
     } else if (request.method === 'INVITE' || request.method === 'UPDATE') {
-      this.#fileEdit(request, dialog, sdp, (plain) => offerAnswer.localRequest(plain));
+      this.#fileEdit(request, { dialog, offerAnswer }, sdp, (plain) => offerAnswer.localRequest(plain));
     }
   }
 
   #fileEdit(
     message: SipMessage,
-    dialog: Dialog,
+    { dialog, offerAnswer }: Fork,
     sdp: string,
     edit: (sdp: string) => string | undefined,
   ): void {
     // What the application hands over may be our own text of before, in a message that it uses again.
-    const bare = stripLatch(sdp);
+    const written = stripLatch(sdp);
+    const bare = dialog.ports?.toWire(written, offerAnswer) ?? written;
     const latched = replaceSdp(message, edit(bare) ?? bare);
+    if (offerAnswer.offer === 'remote') dialog.ports?.noteAnswered();
     const original = message.content ?? '';
     this.edits.set(message, { dialog, latched, plain: replaceSdp(message, bare), original });
   }
@@ -499,6 +554,8 @@ export class Calls {
 
   #succeed(dialog: Dialog, offerAnswer: OfferAnswer, response: SipResponse): void {
     const { method } = offerAnswer;
+    // A 2xx that comes again wants no other ACK.
+    if (method === 'INVITE' && !offerAnswer.hasFinal) offerAnswer.isAckDue = true;
     offerAnswer.hasFinal = true;
     if (method === 'INVITE') {
       const isRepeated = dialog.isConfirmed && offerAnswer.isInitial;
@@ -517,6 +574,7 @@ export class Calls {
       !offerAnswer.refusal
     )
       offerAnswer.fail();
+    dialog.noteSettled();
   }
 
   #failCall(dialog: Dialog, status: number): void {

@@ -3,11 +3,12 @@
  * route set and CSeqs, the requests inside it, and the clocks that end it when no BYE comes. It knows nothing of sockets; which
  * message does what to it is decided in calls.ts.
  */
-import { randomInt } from 'node:crypto';
 import type { QuestionOutcome, Session } from '../index.js';
 import type { Authenticator } from './authenticator.js';
 import { askWhenSilent, NOBODY, questionOutcomeOf } from './consent-question.js';
 import { CseqNumbering } from './cseq-numbering.js';
+import type { DialogPorts } from './dialog-ports.js';
+import { GLARE_ATTEMPTS, glareWaitMs } from './glare.js';
 import type { Signalling } from './hop.js';
 import { KeepAlive } from './keep-alive.js';
 import { cseqOf } from './message.js';
@@ -46,6 +47,12 @@ export type EndReason =
   | 'displaced'
   | 'destroyed';
 
+/** What became of an offer of ours, and the response that says so. */
+export interface Reoffered {
+  readonly outcome: QuestionOutcome;
+  readonly response: SipResponse;
+}
+
 export interface DialogLimits {
   /** How long an INVITE may ring; timer C of RFC 3261 16.6 asks for more than 3 minutes. */
   readonly ringingMs: number;
@@ -55,15 +62,11 @@ export interface DialogLimits {
 
 /** As many offers and answers as can be open or repeated at a time; older ones are forgotten. */
 const MAX_OFFER_ANSWERS = 8;
-/** RFC 3261 14.1: in steps of 10 ms, for who made the Call-ID and for the other side, so that one of them is first. */
-const GLARE_STEP_MS = 10;
-const GLARE_STEPS = { outgoing: [210, 401], incoming: [0, 201] } as const;
-const GLARE_ATTEMPTS = 4;
 /** Who gets one of these has nobody to speak to any more; the last two are what a connection that is gone is answered with. */
 const GONE: readonly number[] = [...NOBODY, 430, 503];
 
-/** Requests that move the remote target (RFC 3261 12.2, RFC 3311 5.1), and say where we are reached. */
-function isTargetRefresh(method: string): boolean {
+/** Requests that move the remote target (RFC 3261 12.2, RFC 3311 5.1), and say where we are reached. They may offer. */
+export function isTargetRefresh(method: string): boolean {
   return method === 'INVITE' || method === 'UPDATE';
 }
 
@@ -88,6 +91,8 @@ export class Dialog {
   /** Our Contact, and the methods that we take: in each INVITE and UPDATE of ours, and in the 2xx to one. */
   contact: string | undefined;
   allow: string | undefined;
+  /** Ports that its peer may be asked to send to; undefined where there are none. */
+  ports: DialogPorts | undefined;
   /** Answers challenges to requests of ours; without it a 401 is what it is. */
   authenticator: Authenticator | undefined;
   /** What its messages show of the peer. */
@@ -101,6 +106,11 @@ export class Dialog {
   readonly #received = new WeakSet<SipMessage>();
   readonly #silence: SilenceWatch;
   readonly #success = new SuccessTimer();
+  /** Offers of either kind that wait for their turn. */
+  readonly #waiting: (() => void)[] = [];
+  /** Our Contact where it is an application's to choose, as its messages have it. */
+  #place: SipMessage['headers']['contact'];
+  #isReoffering = false;
   readonly #keepAlive = new KeepAlive(() => this.#ping());
   #isEnded = false;
   #deadline: NodeJS.Timeout | undefined;
@@ -141,6 +151,30 @@ export class Dialog {
   /** An INVITE has no final response yet, or an offer no answer: no other may be made now (RFC 3261 14.1, RFC 3264 4). */
   get isChanging(): boolean {
     return this.inviteUnderWay() !== undefined || this.pendingOffer() !== undefined;
+  }
+
+  /** A re-INVITE of this side's, of which the application knows nothing, has no answer yet. */
+  get isReoffering(): boolean {
+    return this.#isReoffering;
+  }
+
+  /** A new INVITE may go out (RFC 3261 14.1): the last one has been acknowledged, too. */
+  get isQuiet(): boolean {
+    return !this.isChanging && this.offerAnswers.every(({ isAckDue }) => !isAckDue);
+  }
+
+  /** Calls back once a new INVITE may go out, or the dialog is over; in turn, where several wait. */
+  whenQuiet(goOn: () => void): void {
+    this.#waiting.push(goOn);
+    this.noteSettled();
+  }
+
+  /** For calls.ts: something has been answered or acknowledged. What is about to be written goes out before what has waited for it. */
+  noteSettled(): void {
+    if (this.#waiting.length === 0) return;
+    queueMicrotask(() => {
+      while (this.#waiting.length > 0 && (this.#isEnded || this.isQuiet)) this.#waiting.shift()?.();
+    });
   }
 
   /**
@@ -201,13 +235,26 @@ export class Dialog {
    */
   async modify(describe: () => string | Refusal): Promise<SipResponse> {
     for (let attempt = 1; ; attempt++) {
-      const response = await this.#modifyOnce(describe);
+      const { response } = await this.#modifyOnce(describe);
+      // RFC 3261 12.2.1.2: there is nobody any more.
+      if (response.status === 408) void this.hangUp();
       if (response.status !== 491 || attempt === GLARE_ATTEMPTS) return response;
-      const [least, end] = GLARE_STEPS[this.isOutgoing ? 'outgoing' : 'incoming'];
       await new Promise<void>((resolve) => {
-        setTimeout(resolve, randomInt(least, end) * GLARE_STEP_MS).unref();
+        setTimeout(resolve, glareWaitMs(this.isOutgoing)).unref();
       });
     }
+  }
+
+  /**
+   * As `modify`, but once, as soon as nothing else is under way; and who does not answer keeps its call. For the port question (protocol.md
+   * 8.3.6).
+   */
+  async reoffer(describe: () => string | Refusal): Promise<Reoffered> {
+    await new Promise<void>((resolve) => this.whenQuiet(resolve));
+    this.#isReoffering = true;
+    const reoffered = await this.#modifyOnce(describe);
+    this.#isReoffering = false;
+    return reoffered;
   }
 
   /** Asks whether the peer is still there (OPTIONS); false where it has no such call, says nothing, or cannot be reached. */
@@ -313,10 +360,13 @@ export class Dialog {
     if (!this.#isEnded) this.#success.start(seq, send);
   }
 
-  /** The ACK has come, or gone out: nothing is waited for. */
-  acknowledged(seq: number): void {
+  /** The ACK to an INVITE with this CSeq has come, or goes out: nothing is waited for. */
+  acknowledged(seq: number, isIncoming: boolean): void {
     clearTimeout(this.#deadline);
     this.#success.acknowledge(seq);
+    const invite = this.invite(isIncoming, seq);
+    if (invite) invite.isAckDue = false;
+    this.noteSettled();
   }
 
   /** RFC 4028 10: without a refresh within the interval the session has ended. Undefined: no timer any more. */
@@ -361,6 +411,11 @@ export class Dialog {
     if (isTargetRefresh(request.method)) this.#learnTarget(request);
   }
 
+  /** A message of the application's says where it is reached: requests that it knows nothing of say the same. */
+  learnOwnPlace({ headers: { contact } }: SipMessage): void {
+    if (contact !== undefined) this.#place = contact;
+  }
+
   /** Closes the session, once. Says nothing to the peer. */
   end(reason: EndReason): void {
     if (this.#isEnded) return;
@@ -371,6 +426,7 @@ export class Dialog {
     this.#keepAlive.stop();
     // Their texts carry our half of the secret.
     this.offerAnswers.length = 0;
+    this.noteSettled();
     this.onEnd(this, reason);
     this.session.close();
   }
@@ -392,25 +448,32 @@ export class Dialog {
 
   get #ourPlace() {
     const { contact, allow } = this;
+    const place = contact === undefined ? this.#place : [{ uri: contact }];
     return {
-      ...(contact !== undefined && { contact: [{ uri: contact }] }),
+      ...(place !== undefined && { contact: place }),
       ...(allow !== undefined && { allow, accept: 'application/sdp' }),
     };
   }
 
-  #modifyOnce(describe: () => string | Refusal): Promise<SipResponse> {
-    if (!this.isUp) return Promise.resolve(createLocalResponse(481));
-    if (this.isChanging) return Promise.resolve(createLocalResponse(491));
+  #modifyOnce(describe: () => string | Refusal): Promise<Reoffered> {
+    const local = (status: number, warning?: string): Promise<Reoffered> =>
+      Promise.resolve({
+        outcome: questionOutcomeOf(status),
+        response: createLocalResponse(status, warning),
+      });
+    if (!this.isUp) return local(481);
+    if (this.isChanging) return local(491);
     const content = describe();
-    if (typeof content !== 'string')
-      return Promise.resolve(createLocalResponse(content.status, content.warning));
+    if (typeof content !== 'string') return local(content.status, content.warning);
     return new Promise((resolve) => {
       const onFinal = (response: SipResponse, seq: number) => {
-        if (response.status < 300) this.acknowledge(seq);
-        this.peer.noteAsked(this.#outcomeOf(response));
-        // RFC 3261 12.2.1.2: there is nobody any more.
-        if (response.status === 408) void this.hangUp();
-        resolve(response);
+        const isSuccess = response.status < 300;
+        const isAgreed = isSuccess && this.invite(false, seq)?.isAgreed === true;
+        if (isSuccess) this.acknowledge(seq);
+        const outcome = this.#outcomeOf(response);
+        this.peer.noteAsked(outcome);
+        // A 2xx without an answer has taken nothing of the offer.
+        resolve({ outcome: outcome === 'answered' && !isAgreed ? 'refused' : outcome, response });
       };
       this.request('INVITE', onFinal, { content });
     });

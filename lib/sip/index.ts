@@ -12,12 +12,12 @@ export type { BoundCounts, BoundName } from './bound-counters.js';
 export { hasCertificate, parseCallUri } from './call-uri.js';
 export type { CallTransport, CallUri } from './call-uri.js';
 export { Calls } from './calls.js';
-export type { CallsObserver, CallsOptions, Edit, Outgoing, Way } from './calls.js';
+export type { CallsObserver, CallsOptions, Edit, HeldSite, Outgoing, Way } from './calls.js';
 export { askWhenSilent, questionOutcomeOf } from './consent-question.js';
 export { DatagramLedger } from './datagram-ledger.js';
 export type { LedgerAddress } from './datagram-ledger.js';
 export { TRANSACTION_MS } from './dialog.js';
-export type { Dialog, DialogLimits, EndReason } from './dialog.js';
+export type { Dialog, DialogLimits, EndReason, Reoffered } from './dialog.js';
 export {
   answerChallenge,
   credentialsIn,
@@ -72,6 +72,10 @@ export {
 } from './message.js';
 export type * from './message-types.js';
 export type { Refusal } from './offer-answer.js';
+export { LocalDescriptions } from './local-descriptions.js';
+export type { DescribedExchange } from './local-descriptions.js';
+export { PortQuestion } from './port-question.js';
+export type { LendPorts, LentPorts, PortQuestionSite, PortSession, ToldPorts } from './port-question.js';
 export { Invitation } from './invitation.js';
 export type { InvitationObserver, InvitationOptions } from './invitation.js';
 export { contactUri } from './request.js';

@@ -22,6 +22,12 @@ export class OfferAnswer {
   refusal: Refusal | undefined;
   /** The final response has been sent, or has come. */
   hasFinal = false;
+  /** Of an INVITE: it had a 2xx, whose ACK has not been sent, or has not come. */
+  isAckDue = false;
+  /** Both descriptions are there. */
+  isAgreed = false;
+  /** Called when the peer has answered an offer of ours. */
+  onAgreed: (() => void) | undefined;
   /** Our offer, as the application wrote it. */
   localOffer: string | undefined;
   #lastRemote: string | undefined;
@@ -127,7 +133,12 @@ export class OfferAnswer {
   }
 
   #advance(type: 'offer' | 'answer', by: 'local' | 'remote'): void {
-    if (type === 'offer') this.offer = by;
-    else this.state = 'settled';
+    if (type === 'offer') {
+      this.offer = by;
+      return;
+    }
+    this.state = 'settled';
+    this.isAgreed = true;
+    if (by === 'remote') this.onAgreed?.();
   }
 }

@@ -25,7 +25,13 @@ import { addressIn, readInDialog, readInvite, readResponse, tagOf } from './appl
 import type { CallRegistry } from './call-registry.js';
 import { DaemonCall } from './daemon-call.js';
 import type { CallLine, Waiting } from './daemon-call.js';
-import { joinLine, readApplicationLine, readDaemonLine, writeUnsolicited } from './daemon-line.js';
+import {
+  joinLine,
+  readApplicationLine,
+  readDaemonLine,
+  writeRefusal,
+  writeUnsolicited,
+} from './daemon-line.js';
 import type { AnswerLine, ApplicationLine, SipLine } from './daemon-line.js';
 import { bothHops, daemonHop, hopInDialog, hopOfCall, hopOfRequest, protocolOf, readNextHop } from './hop.js';
 import type { HopTrust, NextHop } from './hop.js';
@@ -164,8 +170,7 @@ export class DaemonConnection implements CallLine {
    *
    * @param shown The message for logs, where what we add has no place.
    */
-  #write(head: string, sip: string, shown = withoutLatch(sip)): string {
-    const name = randomUUID();
+  #write(head: string, sip: string, shown = withoutLatch(sip), name: string = randomUUID()): string {
     const line = `${name}|${joinLine(head, sip)}`;
     this.#socket.write(`${Buffer.byteLength(line, 'utf8')}#${line}`);
     const logged = head.startsWith('authenticate|') ? 'authenticate' : head;
@@ -208,9 +213,25 @@ export class DaemonConnection implements CallLine {
     const call = this.#site.registry.find(line.transaction, line.dialog);
     const dialog = call?.dialog;
     if (!call || !dialog || !CALL_METHODS.has(method)) return this.#write(line.head, withoutLatch(line.sip));
-    const request = readInDialog(dialog, method, line.sip);
-    const hop = bothHops(hopOfRequest(dialog.signalling, targetOf(call)), this.#hop);
-    return this.#ask(call, request, line, hop, dialog.target);
+    const name: string = randomUUID();
+    const ask = () => {
+      const request = readInDialog(dialog, method, line.sip);
+      const hop = bothHops(hopOfRequest(dialog.signalling, targetOf(call)), this.#hop);
+      return this.#ask(call, request, { ...line, name }, hop, dialog.target);
+    };
+    const refuse = (why: string) => this.#deliver(writeRefusal(name, why), '');
+    const isHeld = this.#site.calls.holdBack(readInDialog(dialog, method, line.sip), {
+      goOn: () => {
+        try {
+          ask();
+        } catch (error) {
+          this.#site.onFault('application', error);
+          refuse('the session description cannot be sent');
+        }
+      },
+      giveUp: () => refuse('another INVITE of this dialog has no answer yet'),
+    });
+    return isHeld ? name : ask();
   }
 
   #sendInvite(given: ApplicationLine): string {
@@ -233,7 +254,7 @@ export class DaemonConnection implements CallLine {
   #ask(
     call: DaemonCall,
     request: SipRequest,
-    line: ApplicationLine,
+    line: ApplicationLine & { readonly name?: string },
     hop: Signalling,
     target: Dialog['target'],
   ): string {
@@ -244,7 +265,7 @@ export class DaemonConnection implements CallLine {
     const next = readNextHop(typeof target === 'string' ? target : '');
     calls.noteSent(request, { protocol: 'udp', host: next?.host ?? '', port: next?.port ?? 0 });
     const sip = content === '' ? line.sip : withBody(line.sip, content);
-    const name = this.#write(line.head, sip, withoutLatch(line.sip));
+    const name = this.#write(line.head, sip, withoutLatch(line.sip), line.name);
     const isAsked = request.method !== 'ACK' && request.method !== 'CANCEL';
     this.#sent.set(name, { call, body, ...(isAsked && { asked: { request, outgoing, own: undefined } }) });
     return name;
@@ -362,7 +383,9 @@ export class DaemonConnection implements CallLine {
     if (refusal) return this.#refuse(call, waiting, refusal);
     // The daemon has answered the INVITE by itself.
     if (method === 'CANCEL' && dialog?.isConfirmed === false) dialog.end('cancelled');
-    this.#deliver(line.head, withoutLatch(line.sip));
+    this.#site.calls.handOn(request, () => {
+      if (!this.#socket.destroyed) this.#deliver(line.head, withoutLatch(line.sip));
+    });
   }
 
   #file(call: DaemonCall, dialog: Dialog, waiting: Waiting, isInitial: boolean): void {

@@ -101,3 +101,8 @@ export function readApplicationLine(text: string): ApplicationLine {
 export function writeUnsolicited(dialog: string, sip: string): string {
   return joinLine(`latchkey|sip|application|${sip.length}|||||unsolicited|${dialog}|`, sip);
 }
+
+/** The answer that a daemon gives to a line of the application's of which nothing has come. */
+export function writeRefusal(name: string, reason: string): string {
+  return `latchkey|response|${name}|NOK|${reason}`;
+}

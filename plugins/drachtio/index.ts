@@ -23,6 +23,8 @@ export type {
   EndedCall,
   EndReason,
   Fault,
+  LendPorts,
+  LentPorts,
   RejectedCall,
   SipCounts,
   SipMessage,
@@ -52,7 +54,7 @@ export class LatchDrachtio extends SteadyEmitter<LatchDrachtioEvents> {
   /** Made by `latchDrachtio`, not by hand. */
   constructor(srf: Srf, latchkey: Latchkey, options: LatchDrachtioOptions) {
     super('fault');
-    const { role, policy, srtp, ringingMs, maxSilenceMs, trust } = readOptions(options);
+    const { role, policy, srtp, ports, ringingMs, maxSilenceMs, trust } = readOptions(options);
     const { app } = srf as unknown as { app?: DrachtioApp };
     if (!app) throw new LatchkeyError('LATCHKEY_OPTION', 'latchDrachtio needs a Srf of drachtio-srf 5');
     if (latched.has(app)) throw new LatchkeyError('LATCHKEY_STATE', 'this Srf has latchkey under it already');
@@ -66,6 +68,7 @@ export class LatchDrachtio extends SteadyEmitter<LatchDrachtioEvents> {
         ...(policy && { policy }),
         ...(srtp && { srtp }),
         bounds: this.#bounds,
+        ports,
       },
       {
         onSession: (session, message) => this.tell('session', session, message),
@@ -73,6 +76,7 @@ export class LatchDrachtio extends SteadyEmitter<LatchDrachtioEvents> {
           registry.end(dialog, reason);
           this.tell('ended', { session: dialog.session, call: dialog.callId, reason });
         },
+        onPortFault: (error) => this.tell('fault', { where: 'ports', error }),
       },
     );
     const faults = new HandlerFaults({

@@ -2,7 +2,7 @@
 import { checkOptions, option, POLICIES, ROLES } from '../../lib/index.js';
 import type { OptionRules, Policy, Role } from '../../lib/index.js';
 import { isAddressRange, TrustedProxies } from '../../lib/sip/index.js';
-import type { DialogLimits } from '../../lib/sip/index.js';
+import type { DialogLimits, LendPorts } from '../../lib/sip/index.js';
 import type { HopTrust } from './hop.js';
 
 export interface LatchDrachtioOptions {
@@ -36,12 +36,18 @@ export interface LatchDrachtioOptions {
    * safe as the hop before the proxy, as its Via says.
    */
   readonly trustedProxies?: readonly string[] | undefined;
+  /**
+   * Lends a pair of bound sockets for a call, at a port that nobody could know: a peer without a key is then asked by a re-INVITE to send
+   * there, which shows who it is (docs/protocol.md, 8.3.6). Unset, nobody is asked.
+   */
+  readonly ports?: LendPorts | undefined;
 }
 
 export interface CheckedDrachtioOptions extends DialogLimits {
   readonly role: Role;
   readonly policy: Policy | undefined;
   readonly srtp: 'terminate' | undefined;
+  readonly ports: LendPorts | undefined;
   readonly trust: HopTrust;
 }
 
@@ -58,18 +64,20 @@ const RULES: OptionRules<LatchDrachtioOptions> = {
     'ranges of addresses such as 192.0.2.0/24',
     (value) => Array.isArray(value) && value.every(isAddressRange),
   ),
+  ports: option.callback('() => Promise<{ rtp, rtcp?, release() } | undefined>'),
 };
 
 /** @throws LatchkeyError LATCHKEY_OPTION naming the option and what it accepts. */
 export function readOptions(given: LatchDrachtioOptions): CheckedDrachtioOptions {
   checkOptions('latchDrachtio', given, RULES);
-  const { role = 'verifier', policy, srtp, ringingMs = 200_000, maxSilenceMs = 60_000 } = given;
+  const { role = 'verifier', policy, srtp, ports, ringingMs = 200_000, maxSilenceMs = 60_000 } = given;
   const { allowInsecureDaemon = false, allowUnverifiedTls = false, wssPorts = [], trustedProxies } = given;
   const proxies = new TrustedProxies(trustedProxies);
   return {
     role,
     policy,
     srtp,
+    ports,
     ringingMs,
     maxSilenceMs,
     trust: { allowInsecureDaemon, allowUnverifiedTls, wssPorts, proxies },

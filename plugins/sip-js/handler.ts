@@ -11,7 +11,9 @@ import type {
 } from 'sip.js';
 import { LatchkeyError, stripLatch } from '../../lib/index.js';
 import type { Latchkey, Session } from '../../lib/index.js';
+import type { DescribedExchange } from '../../lib/sip/index.js';
 import { peerOf } from './peer.js';
+import type { PortOffers } from './port-offers.js';
 import { Refusal, rejectInvitation } from './refusal.js';
 
 type Modifiers = SessionDescriptionHandlerModifier[];
@@ -26,6 +28,8 @@ export class LatchSessionDescriptionHandler<
 > implements SessionDescriptionHandler {
   /** Whose offer waits for its answer. */
   #pending: 'none' | 'local' | 'remote' = 'none';
+  /** Of the last offer of ours. */
+  #offered: DescribedExchange | undefined;
 
   /** Made by the factories, not by hand. */
   constructor(
@@ -35,6 +39,7 @@ export class LatchSessionDescriptionHandler<
     readonly latch: Session,
     private readonly session: SipSession,
     private readonly latchkey: Latchkey,
+    private readonly portOffers?: PortOffers,
   ) {}
 
   close(): void {
@@ -51,8 +56,9 @@ export class LatchSessionDescriptionHandler<
     try {
       const made = await this.inner.getDescription(options, modifiers);
       if (!isSdp(made.contentType)) return made;
-      const body = this.latch.setLocal(made.body, type);
-      this.#pending = type === 'offer' ? 'local' : 'none';
+      const body = this.latch.setLocal(this.#toWire(made.body, type), type);
+      this.#await(type === 'offer' ? 'local' : 'none');
+      if (type === 'answer') this.portOffers?.noteAnswered();
       return { ...made, body };
     } catch (error) {
       if (type === 'answer') await this.#fail(asRefusal(error));
@@ -92,7 +98,9 @@ export class LatchSessionDescriptionHandler<
       if (kids.length > 0) (await this.latchkey.fetchKeys(kids)).giveTo(this.latch);
       const verdict = this.latch.setRemote(sdp, isAnswer ? 'answer' : 'offer');
       if (!verdict.accepted) throw new Refusal(verdict.status, verdict.warning, verdict.warnCode);
-      this.#pending = isAnswer ? 'none' : 'remote';
+      this.#await(isAnswer ? 'none' : 'remote');
+      if (isAnswer) this.#offered?.onAgreed?.();
+      else await this.portOffers?.prepareAnswer();
       await this.inner.setDescription(stripLatch(sdp), options, modifiers);
     } catch (error) {
       if (!isAnswer) await this.#fail(error);
@@ -106,8 +114,19 @@ export class LatchSessionDescriptionHandler<
     if (error instanceof Refusal) await rejectInvitation(this.session, error);
   }
 
+  #toWire(written: string, type: 'offer' | 'answer'): string {
+    const exchange: DescribedExchange = { offer: type === 'answer' ? 'remote' : 'local' };
+    if (type === 'offer') this.#offered = exchange;
+    return this.portOffers?.toWire(written, exchange) ?? written;
+  }
+
+  #await(pending: 'none' | 'local' | 'remote'): void {
+    this.#pending = pending;
+    if (this.portOffers) this.portOffers.isChanging = pending !== 'none';
+  }
+
   #rollback(): void {
-    this.#pending = 'none';
+    this.#await('none');
     if (!this.latch.isClosed) this.latch.rollback();
   }
 }

@@ -6,16 +6,19 @@ import type { Session as SipSession, SessionDescriptionHandler } from 'sip.js';
 import { checkOptions, option, POLICIES, ROLES } from '../../lib/index.js';
 import type { Latchkey, OptionRules, Policy, Role, Session } from '../../lib/index.js';
 import { askWhenSilent } from '../../lib/sip/index.js';
+import type { LendPorts } from '../../lib/sip/index.js';
 import { callBack, tellFault } from './fault.js';
 import { LatchSessionDescriptionHandler } from './handler.js';
 import { signallingOf } from './hop.js';
 import { onConfirmed, peerOf } from './peer.js';
+import { PortOffers } from './port-offers.js';
 import { askInDialog } from './question.js';
 import { RtpMedia } from './rtp-media.js';
 import { RtpSessionDescriptionHandler } from './rtp-handler.js';
 import type { RtpFormat } from './rtp-description.js';
 import { hideSecrets } from './trace.js';
 
+export type { LendPorts, LentPorts } from '../../lib/sip/index.js';
 export { LatchSessionDescriptionHandler } from './handler.js';
 export { signallingOf } from './hop.js';
 export { RtpMedia } from './rtp-media.js';
@@ -33,6 +36,11 @@ export interface LatchOptions {
   readonly policy?: Policy | undefined;
   /** `'terminate'`: sections of RTP become SRTP with keys of latchkey's where the peer has keys too; see `createSession`. */
   readonly srtp?: 'terminate' | undefined;
+  /**
+   * Lends a pair of bound sockets for a call, at a port that nobody could know: a peer without a key is then asked by a re-INVITE to send
+   * there, which shows who it is (docs/protocol.md, 8.3.6). Unset, nobody is asked.
+   */
+  readonly ports?: LendPorts | undefined;
 }
 
 export interface DecoratorOptions<H> extends LatchOptions {
@@ -57,6 +65,7 @@ const LATCH_RULES: OptionRules<LatchOptions> = {
   role: option.oneOf(ROLES),
   policy: option.oneOf(POLICIES),
   srtp: option.oneOf(['terminate']),
+  ports: option.callback('() => Promise<{ rtp, rtcp?, release() } | undefined>'),
 };
 const DECORATOR_RULES: OptionRules<DecoratorOptions<never>> = {
   ...LATCH_RULES,
@@ -95,7 +104,8 @@ export function latchSessionDescriptionHandlerFactory<H extends SessionDescripti
     if ('peerConnection' in handler) return handler;
     const latch = openSession(session, latchkey, options);
     callBack(latchkey, () => options.onSession?.(latch, session, handler));
-    return new LatchSessionDescriptionHandler(handler, latch, session, latchkey);
+    const offers = portOffers(session, latch, latchkey, options);
+    return new LatchSessionDescriptionHandler(handler, latch, session, latchkey, offers);
   };
 }
 
@@ -115,7 +125,8 @@ export function createRtpSessionDescriptionHandlerFactory(
     callBack(latchkey, () => onMedia?.(media, session));
     const { terminatesSrtp: makesKeys } = latch;
     const handler = new RtpSessionDescriptionHandler({ media, address, formats, makesKeys });
-    return new LatchSessionDescriptionHandler(handler, latch, session, latchkey);
+    const offers = portOffers(session, latch, latchkey, options);
+    return new LatchSessionDescriptionHandler(handler, latch, session, latchkey, offers);
   };
 }
 
@@ -143,4 +154,14 @@ function openSession(
   });
   askWhenSilent(latch, () => askInDialog(session));
   return latch;
+}
+
+function portOffers(
+  session: SipSession,
+  latch: Session,
+  latchkey: Latchkey,
+  { ports }: LatchOptions,
+): PortOffers | undefined {
+  const onFault = (error: unknown) => tellFault(latchkey, error);
+  return ports && new PortOffers({ session, latch, ports, onFault });
 }

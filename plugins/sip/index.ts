@@ -77,6 +77,7 @@ export class LatchSip extends SteadyEmitter<SipSignallingEvents> implements SipS
       resolve = resolveHop,
       shownRanges = [],
       trustedProxies = [],
+      ports,
       limits = {},
     } = options;
     const { ringingMs = DEFAULT_RINGING_MS, maxSilenceMs = DEFAULT_SILENCE_MS } = options;
@@ -98,12 +99,13 @@ export class LatchSip extends SteadyEmitter<SipSignallingEvents> implements SipS
           ...(policy && { policy }),
           ...(srtp && { srtp }),
         },
-        ...{ bounds: this.#bounds, strangers: this.#limits },
+        ...{ bounds: this.#bounds, strangers: this.#limits, ports },
       },
       {
         onSession: (session, message) => this.tell('session', session, message),
         onEnd: ({ session, callId }, reason) => this.tell('ended', { session, call: callId, reason }),
         onShown: (address) => this.#ledger.show(address),
+        onPortFault: (error) => this.#fault('ports', error),
       },
     );
   }

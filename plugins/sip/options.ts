@@ -5,7 +5,7 @@
 import { checkOptions, option, POLICIES, ROLES } from '../../lib/index.js';
 import type { OptionRule, OptionRules, Policy, Role } from '../../lib/index.js';
 import { isAddressRange } from '../../lib/sip/index.js';
-import type { ListenOptions } from '../../lib/sip/index.js';
+import type { LendPorts, ListenOptions } from '../../lib/sip/index.js';
 import { SIP_LIMITS } from './limits.js';
 import type { SipLimits } from './limits.js';
 import type { SipLogger, SipOptions } from './sip-types.js';
@@ -35,6 +35,11 @@ export interface LatchSipOptions {
    * forge its addresses.
    */
   trustedProxies?: readonly string[] | undefined;
+  /**
+   * Lends a pair of bound sockets for a call, at a port that nobody could know: a peer without a key is then asked by a re-INVITE to send
+   * there, which shows who it is (docs/protocol.md, 8.3.6). Unset, nobody is asked.
+   */
+  ports?: LendPorts | undefined;
   /** Bounds on messages, connections, and what is kept for strangers: numbers in place of those of `SIP_LIMITS`. */
   limits?: Partial<SipLimits> | undefined;
 }
@@ -65,6 +70,7 @@ const LATCH_SIP_RULES: OptionRules<LatchSipOptions> = {
   resolve: option.callback('(hop: SipUri) => Target[]'),
   shownRanges: ranges,
   trustedProxies: ranges,
+  ports: option.callback('() => Promise<{ rtp, rtcp?, release() } | undefined>'),
   limits: option.record(LIMIT_RULES),
 };
 

@@ -442,7 +442,7 @@ export class Stack implements SipStack {
     const refusal = calls.receiveRequest(request, remote, hopSignalling(remote, this.#isWss), this);
     this.#unshown.noteCall(request, remote);
     if (refusal) this.#reject(request, refusal);
-    else this.#deliver(request, remote);
+    else calls.handOn(request, () => this.#deliver(request, remote));
   }
 
   #reject(request: SipRequest, refusal: Refusal): void {
@@ -458,6 +458,7 @@ export class Stack implements SipStack {
 
   /** An exception of the application's is told with its stack; who waits for an answer gets 500. */
   #deliver(request: SipRequest, remote: SipFlow): void {
+    if (this.#isDestroyed) return;
     this.#attempt(
       () => this.#onRequest(request, remote),
       (error) => {
@@ -509,6 +510,18 @@ export class Stack implements SipStack {
   }
 
   #sendRequest(given: SipRequest, onResponse: OnResponse | undefined): void {
+    const isHeld = this.#site.calls.holdBack(given, {
+      goOn: () =>
+        this.#attempt(
+          () => this.#sendNow(given, onResponse),
+          (error) => this.#site.onFault('request', error),
+        ),
+      giveUp: () => this.#quietly(() => onResponse?.(createResponse(given, { status: 491 }, this.#name))),
+    });
+    if (!isHeld) this.#sendNow(given, onResponse);
+  }
+
+  #sendNow(given: SipRequest, onResponse: OnResponse | undefined): void {
     const hop = nextHop(this.#site.sip, given);
     const way = { stack: this, flow: hop && this.#decode(hop) };
     const { calls } = this.#site;
