@@ -11,7 +11,7 @@ export type { ReceivedStatistics } from './reception.js';
 export type { ReportedStatistics } from './report-ledger.js';
 export type { LegStatistics } from './room.js';
 export { commonCodec, isUnheard, spokenCodec } from './common-codec.js';
-export { acceptAnswer, audioFormats, createOffer, kindsToOffer, repeatOffer } from './offer.js';
+export { acceptAnswer, audioFormats, createOffer, kindsToOffer, repeatOffer, withPorts } from './offer.js';
 export type { AcceptResult } from './offer.js';
 export { createRooms, ECHO_ROOM } from './rooms.js';
 export type { LinkPorts, PacketListener, RoomPort } from './room-port.js';

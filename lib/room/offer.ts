@@ -8,7 +8,7 @@ import { refuseSdp } from './answer.js';
 import type { Agreement, SdpRefusal } from './answer.js';
 import { alsoTaken, identityOf } from './codec-identity.js';
 import { checkDescriptionOptions, describeMedia, describeSession } from './description.js';
-import type { DescriptionOptions } from './description.js';
+import type { DescriptionOptions, SectionPorts } from './description.js';
 import { clockRateOf, DEFAULT_FORMATS, formatsOf, isEvent, kindOf, RTP_KINDS } from './formats.js';
 import type { Format } from './formats.js';
 import { audioLevelOf, feedbackLines, keyFrameRequestOf, sectionLines } from './section-attributes.js';
@@ -74,6 +74,25 @@ export function repeatOffer(description: string, sessionVersion: number, only?: 
     .replace(/^(o=\S+ \S+ )\d+/m, `$1${sessionVersion}`)
     .replace(/^a=(?:sendonly|recvonly|inactive)(\r?)$/gm, 'a=sendrecv$1');
   return only === undefined ? repeated : withCodec(repeated, only);
+}
+
+/**
+ * A description of ours that tells these ports, by the index of the section that leads each transport; what it says of others stays. RTCP that
+ * has a port of its own is taken at the next one.
+ */
+export function withPorts(description: string, ports: ReadonlyMap<number, SectionPorts>): string {
+  const sdp = parseSdp(description);
+  if (!sdp.ok) return description;
+  let text = '';
+  let at = 0;
+  for (const { start, end, transport, isRejected } of sdp.value.media) {
+    const { rtpPort } = ports.get(transport) ?? {};
+    if (rtpPort === undefined || isRejected) continue;
+    const section = description.slice(start, end).replace(/^(m=\S+ )\d+/, `$1${rtpPort}`);
+    text += description.slice(at, start) + section;
+    at = end;
+  }
+  return text + description.slice(at);
 }
 
 /** The codecs of the first audio section of a description of ours. */

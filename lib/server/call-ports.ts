@@ -5,9 +5,10 @@ import type { LegStream, NegotiatedStream, SectionPorts } from '../room/index.js
 import type { MediaPair } from './media-sockets.js';
 
 interface Bound {
-  readonly pair: MediaPair;
+  /** Where the stream is taken; another, once it has moved with a port question. */
+  pair: MediaPair;
   /** Calls that have the pair: forks of one call share it. */
-  readonly holders: { count: number };
+  holders: { count: number };
   rtp?: MediaPort;
   rtcp?: MediaPort;
 }
@@ -19,13 +20,23 @@ export interface SeatPort {
   readonly local: TransportAddress;
 }
 
-/** Lends the pair of one transport, by the index of the section that leads it; one that others have too only where it may. */
-type Lender = (transport: number, mayShare: boolean) => Promise<MediaPair | undefined>;
+export interface Lender {
+  /** Lends the pair of one transport, by the index of the section that leads it; one that others have too only where it may. */
+  lend(transport: number, mayShare: boolean): Promise<MediaPair | undefined>;
+  /** Lends another, for a peer that is asked to send there. */
+  lendForQuestion(): Promise<MediaPair | undefined>;
+}
+
+/** Pairs that were lent for questions and that a description tells, by the index of the section that leads each transport. */
+export type ToldPairs = ReadonlyMap<number, Pick<MediaPair, 'rtp'>>;
+const NONE_TOLD: ToldPairs = new Map();
 
 export class CallPorts {
   readonly #session: Pick<Session, 'bind'>;
   readonly #lender: Lender;
   readonly #bound = new Map<number, Bound>();
+  /** Lent for questions: the peer has not moved there. */
+  readonly #asked = new Set<MediaPair>();
   #isReleased = false;
 
   constructor(session: Pick<Session, 'bind'>, lender: Lender) {
@@ -44,8 +55,13 @@ export class CallPorts {
   }
 
   /** For an offer or an answer, by the index of the section that leads each transport. */
-  get sections(): ReadonlyMap<number, SectionPorts> {
-    return new Map([...this.#bound].map(([index, { pair }]) => [index, { rtpPort: pair.rtpPort }]));
+  sections(told: ToldPairs = NONE_TOLD): ReadonlyMap<number, SectionPorts> {
+    const sections = new Map<number, SectionPorts>();
+    for (const [index, { pair }] of this.#bound) {
+      const { rtpPort } = [...this.#asked].find((asked) => asked === told.get(index)) ?? pair;
+      sections.set(index, { rtpPort });
+    }
+    return sections;
   }
 
   /** Those that are open now. */
@@ -67,10 +83,41 @@ export class CallPorts {
   async lend(transports: readonly number[], mayShare: boolean): Promise<void> {
     for (const index of transports) {
       if (this.#bound.has(index)) continue;
-      const pair = await this.#lender(index, mayShare);
+      const pair = await this.#lender.lend(index, mayShare);
       if (this.#isReleased || this.#bound.has(index)) pair?.release();
       else if (pair) this.#bound.set(index, { pair, holders: { count: 1 } });
     }
+  }
+
+  /** Lends a pair to which a peer can be asked to send. It is given back with the others, if not before. */
+  async lendForQuestion(): Promise<MediaPair | undefined> {
+    const lent = await this.#lender.lendForQuestion();
+    if (!lent || this.#isReleased) {
+      lent?.release();
+      return undefined;
+    }
+    const pair: MediaPair = {
+      ...lent,
+      release: () => {
+        this.#asked.delete(pair);
+        lent.release();
+      },
+    };
+    this.#asked.add(pair);
+    return pair;
+  }
+
+  /** The session listens there no more. Where the stream has moved it is the call's port that goes back, and the other is the call's. */
+  handleReleased(transport: number, local: TransportAddress): void {
+    const bound = this.#bound.get(transport);
+    if (!bound || bound.pair.rtpPort !== local.port) return;
+    const moved = [...this.#asked].find(({ rtpPort }) => rtpPort === bound.rtp?.local.port);
+    if (!moved) return;
+    this.#asked.delete(moved);
+    moved.keep?.();
+    giveBack(bound);
+    bound.pair = moved;
+    bound.holders = { count: 1 };
   }
 
   /** Both ports of each, before it is known what will go over them: an offer says to peers with ICE where RTCP is taken. */
@@ -92,8 +139,9 @@ export class CallPorts {
 
   release(): void {
     this.#isReleased = true;
-    for (const { pair, holders } of this.#bound.values()) if (--holders.count === 0) pair.release();
+    for (const bound of this.#bound.values()) giveBack(bound);
     this.#bound.clear();
+    for (const pair of [...this.#asked]) pair.release();
   }
 
   #rtp(index: number): MediaPort {
@@ -111,4 +159,8 @@ export class CallPorts {
     if (!bound) throw new Error(`no ports were lent for section ${index}`);
     return bound;
   }
+}
+
+function giveBack({ pair, holders }: Bound): void {
+  if (--holders.count === 0) pair.release();
 }

@@ -3,7 +3,14 @@
 import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { checkOptions, createLatchkey, LatchkeyError, normaliseIp, option, SteadyEmitter } from '../index.js';
-import type { LatchEvent, LatchEventType, Latchkey, OfferedProof, Session } from '../index.js';
+import type {
+  BindableSocket,
+  LatchEvent,
+  LatchEventType,
+  Latchkey,
+  OfferedProof,
+  Session,
+} from '../index.js';
 import { createRooms } from '../room/index.js';
 import type { Leg, Rooms } from '../room/index.js';
 import { Admission, callId, parseCallUri } from '../sip/index.js';
@@ -136,8 +143,13 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
     const { gate, bounds } = this.#signalling?.counters ?? {};
     const sockets = (this.#media ?? []).flatMap((place) => [place?.media, place?.shared]);
     const kernelDrops = sockets.reduce((sum, one) => sum + (one?.kernelDrops ?? 0), 0);
+    const canaries = { listening: 0, hit: 0 };
+    for (const one of sockets) {
+      canaries.listening += one?.canaries?.listening ?? 0;
+      canaries.hit += one?.canaries?.hit ?? 0;
+    }
     const signalling = { gate: gate ?? { refused: {}, answered: 0 }, bounds: bounds ?? {} };
-    return { ...this.#record.counters, kernelDrops, ...signalling };
+    return { ...this.#record.counters, kernelDrops, canaries, ...signalling };
   }
 
   snapshot(): ServerSnapshot {
@@ -268,7 +280,8 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
   async #openPlace({ address, advertise }: ListenPlace): Promise<SeatPlace> {
     const given = this.#options.media;
     if ('lend' in given) return { advertise, media: given };
-    const { media, shared } = await openMedia(address, given, this.#options.io);
+    const watch = (socket: BindableSocket) => this.latchkey.canary(socket);
+    const { media, shared } = await openMedia(address, given, this.#options.io, watch);
     this.#closers.push(() => media.close());
     if (shared) this.#closers.push(() => shared.close());
     return { advertise, media, shared };
@@ -324,6 +337,7 @@ class OneServer extends SteadyEmitter<DistributionServerEvents> implements Distr
         const { protection } = session;
         this.tell('answered', { ...placeOf(session), room: roomName, protection });
       },
+      onQuestion: (became) => this.#record.countQuestion(became),
       onFault: (error) => this.#fault('defect', 'server', error),
     });
     this.#observe(signalling, meeting);

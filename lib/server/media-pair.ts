@@ -31,6 +31,8 @@ export interface MediaSockets<Pair extends MediaPair = MediaPair> {
   lend(use?: PortUse): Promise<Pair | undefined>;
   /** Datagrams that the kernel threw away since the start, where that is known. */
   readonly kernelDrops?: number;
+  /** One pair is all there is: see `MediaPair.isShared`. */
+  readonly isShared?: boolean;
   /** Idle pairs that listen, where there are any. */
   readonly canaries?: CanaryCounts;
   close(): void;

@@ -31,10 +31,18 @@ export async function lendPair(
   proof: OfferedProof | undefined,
   onRangeFull?: () => void,
 ): Promise<MediaPair | undefined> {
-  if (!shared) return media.lend();
-  if (proof === 'latch' || proof === 'ice') return shared.lend();
-  const own = await media.lend();
+  if (shared && (proof === 'latch' || proof === 'ice')) return shared.lend();
+  const own = await media.lend(proof === undefined ? 'keyless' : 'proven');
+  if (!shared) return own;
   if (own || !onRangeFull) return own;
   onRangeFull();
   return shared.lend();
+}
+
+/** Lends another pair, for a peer that is asked to send there (protocol.md 8.3.6). A port that others have too would tell nothing of it. */
+export async function lendForQuestion({ media }: OpenMedia): Promise<MediaPair | undefined> {
+  const pair = media.isShared === true ? undefined : await media.lend('question');
+  if (pair?.isShared !== true) return pair;
+  pair.release();
+  return undefined;
 }

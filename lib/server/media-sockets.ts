@@ -82,6 +82,7 @@ async function openShared(place: MediaPlace, port: ListenPort): Promise<MediaSoc
   const { rtp, rtcp, rtpPort, release } = pair;
   return {
     ports: String(rtpPort),
+    isShared: true,
     lend: () => Promise.resolve({ rtp, rtcp, rtpPort, isShared: true, release: () => undefined }),
     get kernelDrops() {
       return dropsOf(pair);

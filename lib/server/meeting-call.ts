@@ -1,8 +1,8 @@
 // One call in a room, whichever side called: descriptions, holds and their end, re-INVITEs of both sides. What a description
 // means for the room is its seat's to say, what it means for the secret the session's; tags, clocks and offers are the dialog's.
-import { isEncoded, readSdp } from '../sip/index.js';
-import type { Arrival, Dialog, Reply, SipRequest } from '../sip/index.js';
-import type { Session } from '../index.js';
+import { isEncoded, PortQuestion, readSdp } from '../sip/index.js';
+import type { Arrival, Dialog, Reply, SipRequest, SipResponse, ToldPorts } from '../sip/index.js';
+import type { QuestionOutcome, Session } from '../index.js';
 import type { Format, Leg } from '../room/index.js';
 import type { CodecCall } from './codec-match.js';
 import type { RoomSeat, SeatRefusal } from './room-seat.js';
@@ -24,6 +24,10 @@ export interface CallSite {
   displaceFor(call: MeetingCall): boolean;
   /** One forged datagram may have made the call: it takes no place in the room yet. */
   isUnconfirmed(call: MeetingCall): boolean;
+  /** A peer without a key was asked to send to another port, or was not since none was to be had. */
+  onQuestion(became: QuestionOutcome | 'noPort'): void;
+  /** A defect of ours, or of the owner of the ports, in a question. */
+  onFault(error: unknown): void;
 }
 
 /** What made the call: an INVITE of theirs, or one of ours that can be given up until it is answered. */
@@ -37,6 +41,8 @@ const DISPLACED_MAX = 8;
 export class MeetingCall implements CodecCall {
   readonly #site: CallSite;
   readonly #origin: Origin;
+  /** Undefined where all calls share one port. */
+  readonly #question: PortQuestion | undefined;
   #isEnded = false;
   #isWatched = false;
   /** No 200 of ours to an INVITE waits for its ACK. */
@@ -52,6 +58,7 @@ export class MeetingCall implements CodecCall {
     this.#origin = origin;
     this.#isAcknowledged = origin.kind === 'out';
     dialog.allow = site.allow;
+    if (seat.canMove) this.#question = this.#putQuestions();
   }
 
   get session(): Session {
@@ -105,6 +112,7 @@ export class MeetingCall implements CodecCall {
     const offer = readSdp(request);
     if (request.method === 'INVITE' || offer !== undefined) {
       if (!this.seat.isReadyFor(offer)) await this.seat.lend(offer);
+      if (!this.#isEnded) await this.#question?.prepareAnswer();
     }
     const refusal = this.#isEnded ? { status: 481 } : this.#answer(arrival);
     if (refusal) this.dialog.respond(request, refusal);
@@ -119,17 +127,57 @@ export class MeetingCall implements CodecCall {
   async reoffer(only?: Format): Promise<number> {
     let isOffered = false;
     const response = await this.dialog.modify(() => {
-      const offered = this.seat.offer(only);
+      const offered = this.seat.offer(only, this.#question?.toldIn('offer'));
       isOffered ||= offered.ok;
       return offered.ok ? offered.sdp : sipRefusal(offered);
     });
     if (isOffered && response.status >= 300) this.seat.takeBack();
-    if (response.status < 300) {
-      const offer = this.dialog.offerAnsweredBy(response);
-      const answer = readSdp(response);
-      if (offer === undefined || answer === undefined || this.takeAnswer(offer, answer)) void this.hangUp();
-    }
+    if (response.status < 300 && !this.#takeReply(response)) void this.hangUp();
     return response.status;
+  }
+
+  /** The peer is asked to send to another port where the session wants to know who it is (protocol.md 8.3.6). */
+  #putQuestions(): PortQuestion {
+    const { seat, session } = this;
+    session.on('released', ({ media, component, local }) => {
+      if (component === 1) seat.handleReleased(media, local);
+    });
+    return new PortQuestion({
+      session,
+      isOutgoing: this.dialog.isOutgoing,
+      ports: async () => {
+        const pair = await seat.lendForQuestion();
+        if (!pair && !this.#isEnded) this.#site.onQuestion('noPort');
+        return pair;
+      },
+      reoffer: (told) => this.#ask(told),
+      onFault: (error) => this.#site.onFault(error),
+    });
+  }
+
+  /** Offers the last description again, once, with these ports. Who refuses keeps its call. */
+  async #ask(told: ToldPorts): Promise<QuestionOutcome> {
+    let isOffered = false;
+    const { outcome, response } = await this.dialog.reoffer(() => {
+      const offered = this.seat.offer(undefined, told);
+      isOffered = offered.ok;
+      return offered.ok ? offered.sdp : sipRefusal(offered);
+    });
+    if (this.#isEnded) return 'unanswered';
+    this.#site.onQuestion(outcome);
+    if (outcome !== 'answered') {
+      if (isOffered) this.seat.takeBack();
+    } else if (!this.#takeReply(response)) {
+      void this.hangUp();
+    }
+    return outcome;
+  }
+
+  /** Takes the answer to a re-INVITE of ours. False where there is none, or it cannot be taken: the call is another one then. */
+  #takeReply(response: SipResponse): boolean {
+    const offer = this.dialog.offerAnsweredBy(response);
+    const answer = readSdp(response);
+    return offer !== undefined && answer !== undefined && !this.takeAnswer(offer, answer);
   }
 
   /** The ACK to a 200, with the answer in it where the offer was ours. */
@@ -193,16 +241,18 @@ export class MeetingCall implements CodecCall {
     const { request } = arrival;
     const offer = readSdp(request);
     if (offer !== undefined) {
-      const answered = this.seat.answer(offer, this.#site.isUnconfirmed(this));
+      const told = this.#question?.toldIn('answer');
+      const answered = this.seat.answer(offer, this.#site.isUnconfirmed(this), told);
       if (!answered.ok) return sipRefusal(answered);
       this.#accept(arrival, answered.sdp);
+      this.#question?.noteAnswered();
       this.#tellAnswered();
     } else if (request.content) {
       return unsupportedBody(request);
     } else if (request.method === 'UPDATE') {
       this.#accept(arrival, undefined);
     } else {
-      const offered = this.seat.offer();
+      const offered = this.seat.offer(undefined, this.#question?.toldIn('offer'));
       if (!offered.ok) return sipRefusal(offered);
       this.#accept(arrival, offered.sdp);
     }

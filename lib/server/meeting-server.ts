@@ -18,7 +18,7 @@ import type {
   Unavailable,
 } from '../sip/index.js';
 import { parseSdp } from '../index.js';
-import type { SdpLimits, Session } from '../index.js';
+import type { QuestionOutcome, SdpLimits, Session } from '../index.js';
 import { MeetingCall } from './meeting-call.js';
 import type { CallSite } from './meeting-call.js';
 import { OutgoingCall } from './outgoing-call.js';
@@ -47,7 +47,9 @@ export interface MeetingServerSite {
   onAnswered(call: MeetingCall): void;
   /** The ACK to a 200 of ours has come. */
   onAcknowledged(call: MeetingCall): void;
-  /** A defect of ours in the handling of one request, which was answered 500. */
+  /** A peer without a key was asked to send to another port, or was not since none was to be had. */
+  onQuestion(became: QuestionOutcome | 'noPort'): void;
+  /** A defect of ours in the handling of one request, which was answered 500, or in a question. */
   onFault(error: unknown): void;
 }
 
@@ -74,6 +76,8 @@ export class MeetingServer implements Doorkeeper {
       onAnswered: (call) => site.onAnswered(call),
       onAcknowledged: (call) => site.onAcknowledged(call),
       onEnded: (call) => this.#forget(call),
+      onQuestion: (became) => site.onQuestion(became),
+      onFault: (error) => site.onFault(error),
       isUnconfirmed: (call) => signalling.isUnconfirmed?.(call.dialog) === true,
       displaceFor: (call) => signalling.displaceUnconfirmed?.(call.dialog) === true,
     };

@@ -1,7 +1,7 @@
 // One call's place in a room, by whatever signalling it came: its ports, its descriptions and its leg. What a description
 // means for the room is lib/room's to say; who is told what, when, and in which protocol's words, is the signalling's.
 import { randomInt } from 'node:crypto';
-import type { SdpLimits, Session } from '../index.js';
+import type { SdpLimits, Session, TransportAddress } from '../index.js';
 import {
   acceptAnswer,
   answerOffer,
@@ -10,11 +10,12 @@ import {
   kindsToOffer,
   offeredTransports,
   repeatOffer,
+  withPorts,
 } from '../room/index.js';
 import type { Format, Leg, LegStream, NegotiatedStream, Rooms, SdpRefusal, SrtpUse } from '../room/index.js';
 import { CallPorts } from './call-ports.js';
-import type { SeatPort } from './call-ports.js';
-import { lendPair } from './media-ports.js';
+import type { SeatPort, ToldPairs } from './call-ports.js';
+import { lendForQuestion, lendPair } from './media-ports.js';
 import type { MediaPair, OpenMedia } from './media-sockets.js';
 
 /** What a seat needs of the call's latch session: its name, and ports under which its agreements hold. */
@@ -119,7 +120,10 @@ export class RoomSeat implements Seat {
     this.#session = session;
     this.#site = site;
     [this.#at] = site.places;
-    const lender = (transport: number, mayShare: boolean) => this.#lendPair(transport, mayShare);
+    const lender = {
+      lend: (transport: number, mayShare: boolean) => this.#lendPair(transport, mayShare),
+      lendForQuestion: () => lendForQuestion(this.#at),
+    };
     this.#ports = from?.fork(session, lender) ?? new CallPorts(session, lender);
     site.onTaken(this);
   }
@@ -138,6 +142,21 @@ export class RoomSeat implements Seat {
     fork.#description = this.#description;
     fork.#whole = this.#whole;
     return fork;
+  }
+
+  /** Its peer can be asked to send to another port: there are others than one that all calls share. */
+  get canMove(): boolean {
+    return this.#site.places.some((place) => place && place.media.isShared !== true);
+  }
+
+  /** Lends a pair to which the peer can be asked to send; undefined where none is to be had. */
+  lendForQuestion(): Promise<MediaPair | undefined> {
+    return this.#ports.lendForQuestion();
+  }
+
+  /** The session listens there no more, as its event `released` says of RTP: that pair goes back. */
+  handleReleased(transport: number, local: TransportAddress): void {
+    this.#ports.handleReleased(transport, local);
   }
 
   /** Where the media of the call is taken. */
@@ -167,11 +186,12 @@ export class RoomSeat implements Seat {
    * Answers an offer, and takes its streams into the room.
    *
    * @param isHeld Their ports listen, but they are not in the room before `enter`.
+   * @param told Pairs lent for questions that it tells in place of the call's.
    */
-  answer(offer: string, isHeld = false): SeatDescription | SeatRefusal {
+  answer(offer: string, isHeld = false, told?: ToldPairs): SeatDescription | SeatRefusal {
     if (this.#isShutOut) return FULL;
     if (this.#isUnkeyed) return UNKEYED;
-    const answered = this.#describe((version) => answerOffer(offer, this.#options(version)));
+    const answered = this.#describe((version) => answerOffer(offer, this.#options(version, told)));
     if (!answered.ok)
       return answered.status === 488 && !this.isReadyFor(offer) ? OUT_OF_PORTS : refusalOf(answered);
     this.#whole = answered.sdp;
@@ -193,8 +213,9 @@ export class RoomSeat implements Seat {
    * An offer of ours: the first, or the last description again. Its RTP ports listen from now on.
    *
    * @param only The one audio codec to offer, of `codecs`.
+   * @param told Pairs lent for questions that it tells in place of the call's.
    */
-  offer(only?: Format): SeatDescription | SeatRefusal {
+  offer(only?: Format, told?: ToldPairs): SeatDescription | SeatRefusal {
     if (this.#isShutOut) return FULL;
     if (this.#isUnkeyed) return UNKEYED;
     const last = only === undefined ? this.#description : this.#whole;
@@ -202,10 +223,13 @@ export class RoomSeat implements Seat {
     if (last === undefined && !this.#ports.has([0])) return OUT_OF_PORTS;
     const offered = this.#describe((version): SeatDescription => ({
       ok: true,
-      sdp: last === undefined ? createOffer(this.#options(version)) : repeatOffer(last, version, only),
+      sdp:
+        last === undefined
+          ? createOffer(this.#options(version))
+          : withPorts(repeatOffer(last, version, only), this.#ports.sections(told)),
     }));
     if (offered.ok && only === undefined) this.#whole ??= offered.sdp;
-    if (last === undefined) this.#ports.listen([...this.#ports.sections.keys()]);
+    if (last === undefined) this.#ports.listen([...this.#ports.sections().keys()]);
     return offered;
   }
 
@@ -297,11 +321,11 @@ export class RoomSeat implements Seat {
     return made;
   }
 
-  #options(sessionVersion: number) {
+  #options(sessionVersion: number, told?: ToldPairs) {
     return {
       address: this.#at.advertise,
       rtpPort: 0,
-      ports: this.#ports.sections,
+      ports: this.#ports.sections(told),
       sessionId: this.#sessionId,
       sessionVersion,
       preference: this.#site.rooms.preference(this.roomName),

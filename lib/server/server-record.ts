@@ -37,6 +37,9 @@ export class ServerRecord {
     ...{ evidence: 0, legacy: 0, none: 0 },
   };
   #rangeFull = 0;
+  readonly #questions: Record<keyof ServerCounters['questions'], number> = {
+    ...{ answered: 0, refused: 0, pending: 0, unanswered: 0, noPort: 0 },
+  };
   /** By where they happened: a short list, so that an attack costs no memory. */
   readonly #faults: Record<string, number> = {};
 
@@ -55,6 +58,11 @@ export class ServerRecord {
   /** A stream that was to have ports of its own got the shared ones. How many have by now. */
   countRangeFull(): number {
     return ++this.#rangeFull;
+  }
+
+  /** A peer without a key was asked to send to another port. */
+  countQuestion(became: keyof ServerCounters['questions']): void {
+    this.#questions[became]++;
   }
 
   noteName(session: Session, name: string): void {
@@ -78,7 +86,7 @@ export class ServerRecord {
     if (session && this.#answered.has(session)) this.noteAnswer(session);
   }
 
-  get counters(): Omit<ServerCounters, 'gate' | 'bounds' | 'kernelDrops'> {
+  get counters(): Omit<ServerCounters, 'gate' | 'bounds' | 'kernelDrops' | 'canaries'> {
     const distribution: Distribution = { ...this.#departed, dropped: { ...this.#departed.dropped } };
     for (const leg of this.#rooms.legs) add(distribution, leg.counters);
     const protections = { ...this.#protections };
@@ -87,6 +95,7 @@ export class ServerRecord {
     return {
       ...this.#latchkey.counters,
       ...{ admission, protections, distribution, rangeFull: this.#rangeFull, faults },
+      questions: { ...this.#questions },
     };
   }
 

@@ -12,6 +12,7 @@ import type {
   LatchkeyOptions,
   NatChange,
   OfferedProof,
+  QuestionOutcome,
   Session,
   TransportAddress,
 } from '../index.js';
@@ -25,6 +26,7 @@ import type {
   SipSignalling,
   SipUser,
 } from '../sip/index.js';
+import type { CanaryCounts } from './media-pair.js';
 import type { ListenPort, MediaPair, MediaPorts, MediaSockets } from './media-sockets.js';
 import type { Seat, SeatSession } from './room-seat.js';
 
@@ -234,6 +236,13 @@ export interface ServerCounters extends Counters {
   readonly kernelDrops: number;
   /** Streams that were to have ports of the range, and share one since all of those were lent. */
   readonly rangeFull: number;
+  /** Idle pairs of the range that listen, to know who guesses ports, and how many of all since the start somebody has sent to. */
+  readonly canaries: CanaryCounts;
+  /**
+   * Peers without a key that were asked, by a re-INVITE, to send to another port: what became of it. `noPort`: they were not asked, since none
+   * was to be had.
+   */
+  readonly questions: Readonly<Record<QuestionOutcome | 'noPort', number>>;
   /** By where they happened: a short list. */
   readonly faults: Readonly<Record<string, number>>;
   /** What the signalling refused before anything read it, by its name in `refused`; nothing before `start()`. */

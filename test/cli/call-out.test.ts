@@ -58,6 +58,7 @@ class Server {
       onTurnedAway: () => undefined,
       onRefused: () => undefined,
       onAnswered: () => undefined,
+      onQuestion: () => undefined,
       onAcknowledged: () => undefined,
       onFault: (error) => this.faults.push(error),
     });

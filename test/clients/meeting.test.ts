@@ -116,6 +116,7 @@ describe('a meeting of a sip.js program, a baresip and a latchkey call', functio
       onTurnedAway: () => undefined,
       onRefused: () => undefined,
       onAnswered: () => undefined,
+      onQuestion: () => undefined,
       onAcknowledged: () => undefined,
       onFault: (error) => faults.push(error),
     });

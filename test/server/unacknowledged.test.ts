@@ -128,6 +128,7 @@ describe('a 200 over UDP that is never acknowledged', () => {
       onTurnedAway: () => undefined,
       onRefused: () => undefined,
       onAnswered: () => undefined,
+      onQuestion: () => undefined,
       onAcknowledged: () => undefined,
       onFault: (error) => assert.fail(error as Error),
     });

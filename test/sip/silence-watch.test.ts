@@ -202,6 +202,7 @@ describe('a caller without latch that vanishes', () => {
         onTurnedAway: () => undefined,
         onRefused: () => undefined,
         onAnswered: () => undefined,
+        onQuestion: () => undefined,
         onAcknowledged: () => undefined,
         onFault: (error) => assert.fail(error as Error),
       });
