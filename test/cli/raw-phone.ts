@@ -140,6 +140,16 @@ export class RawPhone {
     this.sendText([`SIP/2.0 ${status} OK`, ...copied, 'Content-Length: 0', '', ''].join('\r\n'));
   }
 
+  /** Takes an offer of the server's. */
+  answerOffer(invite: RawMessage, body = this.sdp()): void {
+    const copied = ['via', 'from', 'to', 'call-id', 'cseq'].map(
+      (name) => `${name}: ${invite.headers.get(name)}`,
+    );
+    const about = [`Contact: <${this.contact}>`, 'Content-Type: application/sdp'];
+    const head = ['SIP/2.0 200 OK', ...copied, ...about, `Content-Length: ${body.length}`];
+    this.sendText([...head, '', body].join('\r\n'));
+  }
+
   /** Sends RTP to the media address of a description. */
   sendRtp(sdp: string, sequence: number): void {
     const packet = Buffer.alloc(172, sequence);
