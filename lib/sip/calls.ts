@@ -268,6 +268,7 @@ export class Calls {
     if (!isTargetRefresh(request.method)) return false;
     const dialog = this.table.find(callId(request), fromTag(request), toTag(request));
     if (toTag(request) === undefined || dialog?.isReoffering !== true) return false;
+    if (dialog.numbering.isOwn(request)) return false;
     let isOver = false;
     const timer = setTimeout(() => {
       isOver = true;

@@ -24,6 +24,10 @@ export class CseqNumbering {
     if (request.method !== 'ACK') this.#isShared = true;
   }
 
+  isOwn(request: SipRequest): boolean {
+    return this.#own.has(request);
+  }
+
   /**
    * A request that is about to go out, as it goes out: itself, or a copy under another number whose Via is the same list.
    *

@@ -160,7 +160,7 @@ export class Dialog {
 
   /** A new INVITE may go out (RFC 3261 14.1): the last one has been acknowledged, too. */
   get isQuiet(): boolean {
-    return !this.isChanging && this.offerAnswers.every(({ isAckDue }) => !isAckDue);
+    return !this.isChanging && !this.#isReoffering && this.offerAnswers.every(({ isAckDue }) => !isAckDue);
   }
 
   /** Calls back once a new INVITE may go out, or the dialog is over; in turn, where several wait. */
@@ -253,7 +253,11 @@ export class Dialog {
     await new Promise<void>((resolve) => this.whenQuiet(resolve));
     this.#isReoffering = true;
     const reoffered = await this.#modifyOnce(describe);
-    this.#isReoffering = false;
+    // Who has asked learns of it before anything else is offered.
+    setImmediate(() => {
+      this.#isReoffering = false;
+      this.noteSettled();
+    });
     return reoffered;
   }
 
