@@ -27,14 +27,16 @@ type ServerEvent = (typeof SERVER_EVENTS)[number];
 /** Lines that somebody may want to be woken by; all others are `info`. */
 const WARNINGS: ReadonlySet<string> = new Set<ServerEvent | LatchEventType>([
   ...(['rejected', 'ended', 'mismatch', 'rangeFull', 'unreached'] as const),
-  ...(['conflict', 'expired', 'downgraded', 'unprotected'] as const),
+  ...(['conflict', 'contested', 'unheard', 'expired', 'downgraded', 'unprotected'] as const),
 ]);
 
 /**
  * On the way to `verified`, or to nothing: whoever sends from many addresses makes one each; and to `expired`, or to nothing: who is on hold
- * is asked every 10 s. Only who asks for all is told.
+ * is asked every 10 s; and on the way to `locked` of a phone without a key, which is asked to send to another port. Only who asks for all is told.
  */
-const STEPS: readonly (ServerEvent | LatchEventType)[] = ['candidate', 'proven', 'silent'];
+const STEPS: readonly (ServerEvent | LatchEventType)[] = [
+  ...(['candidate', 'proven', 'silent', 'question', 'released'] as const),
+];
 
 /** What may be printed of an event of a session, in this order. */
 const EVENT_FIELDS = [
@@ -50,6 +52,7 @@ const EVENT_FIELDS = [
   'previous',
   'expected',
   'nat',
+  'ground',
   'protection',
   'suite',
   'rttMs',

@@ -5,7 +5,7 @@ import { isIPv6, isIP } from 'node:net';
 import { z } from 'zod';
 import { SIP_LIMITS } from '../../plugins/sip/index.js';
 import type { SipLimits } from '../../plugins/sip/index.js';
-import { IOS } from '../index.js';
+import { IOS, POLICIES } from '../index.js';
 import type { Io, Policy, SdpLimits } from '../index.js';
 import { isAddressRange, isLoopback, parseCallUri } from '../sip/index.js';
 import type { CallUri } from '../sip/index.js';
@@ -55,6 +55,10 @@ export interface ServeOptions {
   readonly io: Io;
   readonly gatherMs: number | undefined;
   readonly policy: Policy;
+  /** Ranges of addresses that peers without a key may send from, beside that of their signalling. */
+  readonly homes: readonly string[];
+  /** Peers without a key may send from another port than they receive at. */
+  readonly isAsymmetric: boolean;
   readonly srtp: SrtpUse;
   readonly isPairs: boolean;
   readonly allowInsecureSignalling: boolean;
@@ -271,9 +275,22 @@ export const SERVE_ROWS = {
   policy: {
     flag: '--policy <policy>',
     default: 'prefer',
-    text: 'for peers without latch: `require`, `prefer` or `legacy`',
-    schema: z.enum(['require', 'prefer', 'legacy']),
-    expects: 'require, prefer or legacy',
+    text: 'for peers without latch, ICE and SRTP. `require`: they are refused. `prefer`: evidence tells where they are. `legacy`: so it does, and who cannot be told by it is latched blindly after 2 s. `blind`: whoever sends first, as RFC 7362 has it; for comparison only',
+    schema: z.enum(POLICIES),
+    expects: 'require, prefer, legacy or blind',
+  },
+  home: {
+    flag: '--home <cidr...>',
+    text: 'addresses that peers without latch, ICE and SRTP may send from, beside that of their signalling: those of a carrier whose media comes from elsewhere. Several: as with `--trunk`',
+    schema: list.refine((values) => values.every(isAddressRange)),
+    expects: 'ranges of addresses such as 192.0.2.0/24',
+  },
+  asymmetric: {
+    flag: '--asymmetric',
+    default: 'off',
+    text: 'such peers may send from another port than they receive at: media goes to the port in their description',
+    schema: z.boolean(),
+    expects: 'true or false',
   },
   srtp: {
     flag: '--srtp <use>',
@@ -425,6 +442,8 @@ export function readServeOptions(flags: Readonly<Record<string, unknown>>): Serv
     ...{ listen, advertise, udp, tcp, tls, ws, wss, https, rtsp, rtsps, cert, key, media: ports, policy },
     ...{ srtp, io: given.io, gatherMs: given.gather, isPairs: given.pairs ?? false },
     ...readLimits(given.limit),
+    homes: given.home ?? [],
+    isAsymmetric: given.asymmetric ?? false,
     allowInsecureSignalling: given['allow-insecure-signalling'] ?? false,
     watch: given.watch.port === 0 ? undefined : given.watch,
     callOut: readCallOut(given),

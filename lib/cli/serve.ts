@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { LatchkeyError } from '../index.js';
-import { isLoopback } from '../sip/index.js';
+import { AddressRanges, isLoopback } from '../sip/index.js';
 import type { LatchEvent } from '../index.js';
 import type { DistributionServer, Listening } from '../server/index.js';
 import { Failure } from '../phone/failure.js';
@@ -66,10 +66,15 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
   const watch = new ServeWatch();
   try {
     const { listen: address, advertise, udp, tcp, tls, ws, wss, policy, allowInsecureSignalling } = options;
-    const { limits, sdpLimits, srtp } = options;
+    const { limits, sdpLimits, srtp, isAsymmetric } = options;
+    const homes = new AddressRanges(options.homes);
     const terminated = srtp === 'off' ? {} : { srtp: 'terminate' as const };
     const server = createDistributionServer({
-      latchkey: { policy, allowInsecureSignalling, sdpLimits, findKey: https?.findKey },
+      latchkey: {
+        ...{ policy, allowInsecureSignalling, sdpLimits, asymmetric: isAsymmetric },
+        home: (peer) => homes.has(peer),
+        findKey: https?.findKey,
+      },
       ...(hasSip(options) && {
         signalling: (latchkey) =>
           latchSip(sip, latchkey, { limits, trustedProxies: options.proxies, ...terminated }),
@@ -96,6 +101,10 @@ async function serve(options: ServeOptions, flags: Readonly<Record<string, unkno
     if (allowInsecureSignalling)
       console.error(
         'latchkey: --allow-insecure-signalling: whoever reads the signalling can take over the media',
+      );
+    if (policy === 'blind')
+      console.error(
+        'latchkey: --policy blind: whoever sends to a media port first gets the media of a peer without latch, ICE and SRTP',
       );
     log.open('listening', {
       ...addressesOf(listening),

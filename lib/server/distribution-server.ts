@@ -50,7 +50,9 @@ const GRACE_MS = 2000;
 /** At most one is told in this time. */
 const TURNED_AWAY_EVERY_MS = 1000;
 /** Of a session: what protects it may be another thing now. */
-const PATH_EVENTS: readonly LatchEventType[] = ['verified', 'direct', 'rebound', 'expired'];
+const PATH_EVENTS: readonly LatchEventType[] = [
+  ...(['verified', 'direct', 'locked', 'legacy', 'rebound', 'expired'] as const),
+];
 
 /** What speaks SIP for the server. */
 interface SipSide {
