@@ -10,8 +10,13 @@ export interface Facts {
   readonly signalling: 'encrypted' | 'loopback' | 'clear';
   /** The certificate was not verified, because the user said so. */
   readonly isInsecure: boolean;
-  /** What was agreed on; where that is nothing, `legacy` if the server sends media to wherever it comes from. */
-  readonly protection: 'latch' | 'ice' | 'srtp' | 'legacy' | 'none';
+  /**
+   * What was agreed on. Where that is nothing, `legacy` if the server sends media to whoever sends it any, and `evidence` if it finds a phone
+   * behind a NAT and tells it from a stranger.
+   */
+  readonly protection: 'latch' | 'ice' | 'srtp' | 'evidence' | 'legacy' | 'none';
+  /** In the call without a key, where there was one: the server had us send to another port of its own (protocol.md 8.3.6). */
+  readonly wasAsked?: boolean;
   /** The suite in the server's answer: of latch, or of SRTP; undefined where it has neither. */
   readonly suite: string | undefined;
   /** A challenge of the server's was answered, or a check that ICE makes; media came back under the server's key of SRTP. */
@@ -44,8 +49,8 @@ type Protection = Facts['protection'] | 'direct';
 /** What doctor may come to, in the words of the events; docs/doctor.md has a part for each. */
 export const VERDICTS = [
   ...(['direct', 'latch', 'ice', 'srtp'] as const),
-  /** Nothing protects the call: what was agreed on, or what takes the place of that. */
-  ...(['legacy', 'none'] as const),
+  /** Nothing proves where the peer is: what takes the place of that. */
+  ...(['evidence', 'legacy', 'none'] as const),
   /** Latch, ICE or SRTP was agreed on, and nothing of it was seen; its key could be read; nobody vouches for who has it. */
   ...(['unanswered', 'clear', 'insecure'] as const),
   /** SRTP was agreed on, and what is not under its key counts too. */
@@ -69,8 +74,10 @@ export interface Diagnosis {
   /** `direct` is latch without a NAT. */
   readonly protection: Protection;
   /** What a server of ours makes of such a peer, by its policy. */
-  readonly policies: Readonly<Record<Exclude<Policy, 'blind'>, Protection | 'refused'>>;
+  readonly policies: Readonly<Record<Policy, Protection | 'refused'>>;
   readonly suite: string | null;
+  /** In the call without a key: it was asked to send to another port (protocol.md 8.3.6). Null where there was no such call. */
+  readonly asked: boolean | null;
   /** Null without `--srtp`, and where the server has no key for us. */
   readonly srtp: SrtpFacts | null;
   readonly signalling: Facts['signalling'];
@@ -98,6 +105,7 @@ export function diagnose(facts: Facts): Diagnosis {
     protection,
     policies: underPolicies(protection, signalling),
     suite: facts.suite ?? null,
+    asked: facts.wasAsked ?? null,
     srtp: (facts.suite !== undefined && facts.srtp) || null,
     signalling,
     certificate: !hasCertificate(facts.transport) ? 'none' : facts.isInsecure ? 'not verified' : 'verified',
@@ -129,22 +137,26 @@ function underPolicies(protection: Protection, signalling: Facts['signalling']):
     case 'latch':
     case 'direct':
     case 'srtp':
-      return { require: protection, prefer: protection, legacy: protection };
+      return { require: protection, prefer: protection, legacy: protection, blind: protection };
     case 'ice': {
       const isRefused = signalling === 'clear';
-      return { require: isRefused ? 'refused' : protection, prefer: protection, legacy: protection };
+      return {
+        ...{ require: isRefused ? 'refused' : protection },
+        ...{ prefer: protection, legacy: protection, blind: protection },
+      };
     }
+    case 'evidence':
     case 'legacy':
     case 'none':
-      return { require: 'refused', prefer: 'none', legacy: 'legacy' };
+      return { require: 'refused', prefer: 'evidence', legacy: 'evidence', blind: 'legacy' };
   }
 }
 
-type Flaw = 'legacy' | 'none' | 'unanswered' | 'forgeable' | 'insecure' | 'clear';
+type Flaw = 'evidence' | 'legacy' | 'none' | 'unanswered' | 'forgeable' | 'insecure' | 'clear';
 
 /** The first thing for which nothing protects the call; undefined where something does. */
 function flawOf({ protection, signalling, isInsecure, isVerified, srtp }: Facts): Flaw | undefined {
-  if (protection === 'legacy' || protection === 'none') return protection;
+  if (protection === 'evidence' || protection === 'legacy' || protection === 'none') return protection;
   if (srtp && (srtp.forgeryHeard || srtp.strangerFollowed)) return 'forgeable';
   if (!isVerified) return 'unanswered';
   if (isInsecure) return 'insecure';
@@ -160,14 +172,12 @@ function whyNot(flaw: Flaw, facts: Facts): string {
       ? 'SRTP is spoken, but media went to a port that had sent nothing under our key'
       : 'SRTP is spoken, but what was not under our key came back as media';
   if (flaw === 'none' && srtp) return "the server's answer has no a=crypto that fits ours";
-  if (flaw === 'legacy' || flaw === 'none') {
+  if (flaw === 'evidence' || flaw === 'legacy' || flaw === 'none') {
     const lacks =
       signalling === 'clear'
         ? `the signalling is not encrypted (transport=${transport}), so latch was not offered, and the server's answer has no ICE: call with transport=tls`
         : "the server's answer has neither a=latch that fits ours nor ICE";
-    return flaw === 'none'
-      ? lacks
-      : `${lacks}. Its media goes to wherever media comes from: ours came to a port that no SDP had named`;
+    return `${lacks}${WITHOUT[flaw]}${flaw === 'evidence' && facts.wasAsked ? ASKED : ''}`;
   }
   if (flaw === 'unanswered' && protection === 'srtp')
     return `SRTP was agreed on, but nothing under the server's key came back: UDP to or from ${media} is lost or blocked, or the room says nothing (sip:echo@… does)`;
@@ -178,13 +188,30 @@ function whyNot(flaw: Flaw, facts: Facts): string {
   return `${name} is spoken, but its key went over signalling that anybody can read`;
 }
 
-const NAMES = { latch: 'latch', ice: 'ICE', srtp: 'SRTP', legacy: 'nothing', none: 'nothing' } as const;
+/** What the server does for a phone without a key. */
+const WITHOUT = {
+  none: '',
+  legacy:
+    '. Its media goes to whoever sends it any: a stranger who sent another stream from another port got ours',
+  evidence:
+    '. A phone without a key is found behind a NAT by its stream, and a stranger with another stream got nothing: no proof, but no blind latching',
+} as const;
+const ASKED = '. It asked us over the signalling to go on at another port of its own';
+
+const NAMES = {
+  latch: 'latch',
+  ice: 'ICE',
+  srtp: 'SRTP',
+  evidence: 'nothing',
+  legacy: 'nothing',
+  none: 'nothing',
+} as const;
 
 function describeProtection(
   { why, suite, certificate, protection, verdict }: Diagnosis,
   { transport, signalling }: Facts,
 ): string {
-  if (why !== null) return `not protected (${verdict}): ${why}`;
+  if (why !== null) return `${verdict === 'evidence' ? 'not proven' : 'not protected'} (${verdict}): ${why}`;
   const hop =
     signalling === 'loopback'
       ? `${transport.toUpperCase()} that does not leave this machine`
@@ -201,11 +228,11 @@ function describeProtection(
 
 function describePolicies({ protection, policies }: Diagnosis): string {
   if (policies.require !== 'refused')
-    return 'policies: require, prefer and legacy all serve such a peer alike';
+    return 'policies: require, prefer, legacy and blind all serve such a peer alike';
   const refused = 'policies: require refuses such a peer with 488';
   return protection === 'ice'
-    ? `${refused}; prefer and legacy serve it with ICE`
-    : `${refused}; prefer speaks with the address in its SDP alone; legacy latches blindly, onto the first that sends media`;
+    ? `${refused}; prefer, legacy and blind serve it with ICE`
+    : `${refused}; prefer goes by evidence; legacy too, and latches blindly where there is none; blind latches onto the first that sends media`;
 }
 
 function describeNat({ signalled, mapping, nat }: Diagnosis): string {

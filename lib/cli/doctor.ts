@@ -11,7 +11,8 @@ import { describeDiagnosis, diagnose, pageOf } from './diagnosis.js';
 import type { Facts } from './diagnosis.js';
 import { addOptions } from './option-table.js';
 import { Failure } from '../phone/failure.js';
-import { bindSocket } from '../phone/local-address.js';
+import { probeKeyless } from './keyless-probe.js';
+import type { KeylessProbe } from './keyless-probe.js';
 import { probeSrtp } from './srtp-probe.js';
 import { startTerminal } from './terminal.js';
 import type { CallTerms } from './terminal.js';
@@ -27,9 +28,8 @@ const DURATION_S = 20;
 /** What is about to be written still goes out. */
 const AT_ONCE_MS = 100;
 const CALL_MS = 2500;
-const SECOND_CALL_MS = 1000;
 /** A phone with a person at it need not answer twice. */
-const SECOND_RINGING_MS = 5000;
+const SECOND_CALL_MS = 8000;
 const EXIT_UNPROTECTED = 1;
 
 /** Adds the command `doctor`. */
@@ -97,11 +97,12 @@ async function call(calling: CallTerms, deadline: Deadline): Promise<Facts> {
   if (!summary) void terminal.hangUp();
   const { signalled, mapping, nat, verified: isVerified, sent, received } = summary ?? terminal.summary;
   const isUnprotected = kind !== 'latch' && kind !== 'ice';
-  const isBlind = isUnprotected && (await isFollowed(calling, signalled, deadline));
+  const without = isUnprotected ? await callWithout(calling, deadline) : undefined;
   return {
     ...{ transport: uri.transport, signalling, isInsecure, suite, isVerified, roundTripsMs },
     ...{ signalled, mapping, nat, sent, received },
-    protection: !isUnprotected ? kind : isBlind ? 'legacy' : 'none',
+    protection: isUnprotected ? withoutKey(without) : kind,
+    ...(without && { wasAsked: without.isAsked }),
     media: media && formatAddress(media),
   };
 }
@@ -146,27 +147,29 @@ class Deadline {
 }
 
 /**
- * Whether the server sends media to wherever it comes from: calls again, names one port of ours in the SDP, and speaks from
- * another. False where there is no second call.
- *
- * @param before `address:port`, as the first call's SDP had it
+ * How the server finds a phone without a key that speaks from another port than its SDP names: calls again as such a one. Undefined where there is no
+ * second call.
  */
-async function isFollowed(calling: CallTerms, before: string | null, deadline: Deadline): Promise<boolean> {
-  const address = before?.replace(/:\d+$/, '');
-  if (address === undefined || deadline.isOver) return false;
-  const named = await bindSocket(address);
-  let ringing: NodeJS.Timeout | undefined;
+async function callWithout(calling: CallTerms, deadline: Deadline): Promise<KeylessProbe | undefined> {
+  if (deadline.isOver) return undefined;
+  const giving = new AbortController();
+  const ringing = setTimeout(() => giving.abort(), SECOND_CALL_MS);
   try {
-    const signalled = { address, port: named.address().port };
-    const terminal = startTerminal({ ...calling, signalled, durationMs: SECOND_CALL_MS });
-    ringing = setTimeout(() => void terminal.hangUp(), SECOND_RINGING_MS);
-    const summary = await deadline.before(terminal.ended);
-    if (!summary) void terminal.hangUp();
-    return (summary ?? terminal.summary).received > 0;
+    const probe = await deadline.before(probeKeyless(calling, giving.signal));
+    if (!probe) giving.abort();
+    return probe;
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
   } finally {
     clearTimeout(ringing);
-    named.close();
   }
+}
+
+/** What stands for a key where there is none. */
+function withoutKey(probe: KeylessProbe | undefined): 'none' | 'evidence' | 'legacy' {
+  if (probe?.isStrangerFollowed) return 'legacy';
+  return probe?.isFound ? 'evidence' : 'none';
 }
 
 /** How long each packet of ours takes to come back, where the room is an echo. */

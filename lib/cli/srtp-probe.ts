@@ -5,8 +5,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { Socket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createLatchkey } from '../index.js';
-import type { Latchkey, Signalling } from '../index.js';
+import type { Signalling } from '../index.js';
 import { playTone } from '../capture/index.js';
 import { nodeSrtpCrypto } from '../net/node-srtp-crypto.js';
 import { Failure } from '../phone/failure.js';
@@ -15,8 +14,9 @@ import type { SignallingClient } from '../phone/signalling-types.js';
 import { createOffer } from '../room/offer.js';
 import { SrtpReceiver, SrtpSender, srtpSuite } from '../srtp/index.js';
 import type { MasterKey } from '../srtp/index.js';
-import { classifyPacket, formatAddress, formatCrypto, parseSdp, stripLatch } from '../wire/index.js';
+import { classifyPacket, formatAddress, formatCrypto, parseSdp } from '../wire/index.js';
 import type { TransportAddress } from '../wire/index.js';
+import { createPlainLatchkey } from './plain-latchkey.js';
 import { openSignalling } from './signalling-client.js';
 import type { CallTerms } from './terminal.js';
 
@@ -54,7 +54,7 @@ export async function probeSrtp(terms: CallTerms, signal: AbortSignal): Promise<
   const local = listen ?? (await routedAddress(server, uri.port));
   if (local === undefined)
     throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1, 'unreachable');
-  const latchkey = withoutLatch(createLatchkey());
+  const latchkey = createPlainLatchkey();
   const sockets = await Promise.all([bindSocket(local), bindSocket(local), bindSocket(local)]);
   let client: SignallingClient | undefined;
   signal.addEventListener('abort', () => void client?.hangUp().finally(() => client?.close()));
@@ -72,20 +72,6 @@ export async function probeSrtp(terms: CallTerms, signal: AbortSignal): Promise<
     latchkey.close();
     for (const socket of sockets) socket.close();
   }
-}
-
-/** A phone that knows no latch: none is in what it sends. */
-function withoutLatch(latchkey: Latchkey): Latchkey {
-  const createSession = latchkey.createSession.bind(latchkey);
-  return Object.assign(latchkey, {
-    createSession: (options: Parameters<typeof createSession>[0]) => {
-      const session = createSession(options);
-      const setLocal = session.setLocal.bind(session);
-      return Object.assign(session, {
-        setLocal: (...given: Parameters<typeof setLocal>) => stripLatch(setLocal(...given)),
-      });
-    },
-  });
 }
 
 class ProbeCall {

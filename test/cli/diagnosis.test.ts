@@ -35,8 +35,9 @@ describe('the diagnosis', () => {
       page: 'docs/doctor.md#latch',
       protected: true,
       protection: 'latch',
-      policies: { require: 'latch', prefer: 'latch', legacy: 'latch' },
+      policies: { require: 'latch', prefer: 'latch', legacy: 'latch', blind: 'latch' },
       suite: 'HMAC-SHA-256',
+      asked: null,
       srtp: null,
       signalling: 'encrypted',
       certificate: 'verified',
@@ -50,7 +51,7 @@ describe('the diagnosis', () => {
     });
     assert.deepEqual(describeDiagnosis(diagnosis, good).split('\n'), [
       'protected (latch): latch with HMAC-SHA-256, its key exchanged over TLS, the certificate verified',
-      'policies: require, prefer and legacy all serve such a peer alike',
+      'policies: require, prefer, legacy and blind all serve such a peer alike',
       'NAT: changes address and port; 10.0.0.2:5004 is seen as 198.51.100.7:61000',
       'round trip: 20 ms; 125 packets sent, 124 received',
       'more: docs/doctor.md#latch',
@@ -71,7 +72,13 @@ describe('the diagnosis', () => {
       'none',
     ],
     ['the server speaks neither latch nor ICE', bare, /neither a=latch .* nor ICE/, 'none'],
-    ['the server latches blindly', { ...bare, protection: 'legacy' }, /wherever media comes from/, 'legacy'],
+    ['the server latches blindly', { ...bare, protection: 'legacy' }, /a stranger .* got ours/, 'legacy'],
+    [
+      'there is only evidence',
+      { ...bare, protection: 'evidence' },
+      /a stranger with another stream got nothing: no proof/,
+      'evidence',
+    ],
     ['no check came', { ...bare, protection: 'ice' }, /no check .* 192\.0\.2\.1:40000/, 'unanswered'],
     [
       'ICE went in the clear',
@@ -89,7 +96,10 @@ describe('the diagnosis', () => {
       const diagnosis = diagnose(all);
       assert.equal(diagnosis.protected, false);
       assert.match(diagnosis.why ?? '', why);
-      assert.match(describeDiagnosis(diagnosis, all), new RegExp(`^not protected \\(${verdict}\\): `));
+      assert.match(
+        describeDiagnosis(diagnosis, all),
+        new RegExp(`^not (?:protected|proven) \\(${verdict}\\): `),
+      );
       assert.deepEqual([diagnosis.verdict, diagnosis.page], [verdict, `docs/doctor.md#${verdict}`]);
     });
 
@@ -105,12 +115,26 @@ describe('the diagnosis', () => {
     assert.match(describeDiagnosis(diagnose(facts), facts), /^protected \(ice\): the checks of ICE, its key/);
   });
 
-  const policies: readonly [Facts['protection'], Diagnosis['policies'], RegExp][] = [
-    ['latch', { require: 'latch', prefer: 'latch', legacy: 'latch' }, /all serve such a peer alike/],
-    ['ice', { require: 'ice', prefer: 'ice', legacy: 'ice' }, /all serve such a peer alike/],
-    ['srtp', { require: 'srtp', prefer: 'srtp', legacy: 'srtp' }, /all serve such a peer alike/],
-    ['legacy', { require: 'refused', prefer: 'none', legacy: 'legacy' }, /legacy latches blindly/],
-    ['none', { require: 'refused', prefer: 'none', legacy: 'legacy' }, /prefer speaks with the address/],
+  const policies: readonly (readonly [Facts['protection'], Diagnosis['policies'], RegExp])[] = [
+    [
+      'latch',
+      { require: 'latch', prefer: 'latch', legacy: 'latch', blind: 'latch' },
+      /all serve such a peer alike/,
+    ],
+    ['ice', { require: 'ice', prefer: 'ice', legacy: 'ice', blind: 'ice' }, /all serve such a peer alike/],
+    [
+      'srtp',
+      { require: 'srtp', prefer: 'srtp', legacy: 'srtp', blind: 'srtp' },
+      /all serve such a peer alike/,
+    ],
+    ...(['evidence', 'legacy', 'none'] as const).map(
+      (protection) =>
+        [
+          protection,
+          { require: 'refused', prefer: 'evidence', legacy: 'evidence', blind: 'legacy' },
+          /require refuses .*; prefer goes by evidence; legacy too, .*; blind latches onto the first/,
+        ] as const,
+    ),
   ];
   for (const [protection, expected, line] of policies)
     it(`tells what each policy makes of a peer with ${protection}`, () => {
@@ -120,10 +144,19 @@ describe('the diagnosis', () => {
       assert.match(describeDiagnosis(diagnosis, facts), line);
     });
 
+  it('says whether a phone without a key was asked to send to another port', () => {
+    const [asked, unasked] = [true, false].map((wasAsked) =>
+      diagnose({ ...good, ...bare, protection: 'evidence', wasAsked }),
+    );
+    assert.deepEqual([asked?.asked, unasked?.asked], [true, false]);
+    assert.match(asked?.why ?? '', /asked us over the signalling to go on at another port/);
+    assert.doesNotMatch(unasked?.why ?? '', /asked us/);
+  });
+
   it('tells that require refuses ICE over clear signalling', () => {
     const facts: Facts = { ...good, protection: 'ice', transport: 'udp', signalling: 'clear' };
     assert.equal(diagnose(facts).policies.require, 'refused');
-    assert.match(describeDiagnosis(diagnose(facts), facts), /require refuses .*; prefer and legacy/);
+    assert.match(describeDiagnosis(diagnose(facts), facts), /require refuses .*; prefer, legacy and blind/);
   });
 
   const followed = { forgeryHeard: false, strangerFollowed: false, followedMs: 21.4 };

@@ -5,6 +5,7 @@ import net from 'node:net';
 import type { Diagnosis } from '../../lib/cli/diagnosis.js';
 import type { SipRequest } from '../../lib/sip/index.js';
 import { IcePhone, readServerCheck } from '../support/ice-phone.js';
+import { EvidenceServer } from './evidence-server.js';
 import { PlainServer } from './plain-server.js';
 import { CommandProcess, ServerProcess } from './server-process.js';
 
@@ -39,7 +40,7 @@ describe('latchkey doctor', () => {
       protection,
       'protected (direct): latch with HMAC-SHA-256, its key exchanged over TLS, the certificate verified',
     );
-    assert.equal(policies, 'policies: require, prefer and legacy all serve such a peer alike');
+    assert.equal(policies, 'policies: require, prefer, legacy and blind all serve such a peer alike');
     assert.match(nat ?? '', /^NAT: none; the server sees 127\.0\.0\.1:\d+, as signalled$/);
     assert.match(roundTrip ?? '', /^round trip: [\d.]+ ms; \d+ packets sent, \d+ received$/);
     assert.deepEqual(rest, ['more: docs/doctor.md#direct']);
@@ -55,7 +56,8 @@ describe('latchkey doctor', () => {
     assert.equal(unprotected.code, 1);
     const bare = JSON.parse(unprotected.stdout) as Diagnosis;
     assert.deepEqual([bare.protected, bare.protection, bare.mapping, bare.nat], [false, 'none', null, null]);
-    assert.deepEqual(bare.policies, { require: 'refused', prefer: 'none', legacy: 'legacy' });
+    const byPolicy = { require: 'refused', prefer: 'evidence', legacy: 'evidence', blind: 'legacy' };
+    assert.deepEqual([bare.policies, bare.asked], [byPolicy, false]);
     assert.match(bare.why ?? '', /neither a=latch that fits ours nor ICE/);
     assert.ok((bare.roundTripMs ?? NaN) >= 0);
 
@@ -121,7 +123,7 @@ describe('latchkey doctor', () => {
       protection,
       'protected (ice): the checks of ICE, its key exchanged over UDP that does not leave this machine',
     );
-    assert.equal(policies, 'policies: require, prefer and legacy all serve such a peer alike');
+    assert.equal(policies, 'policies: require, prefer, legacy and blind all serve such a peer alike');
     assert.match(nat ?? '', /^NAT: none; the server sees 127\.0\.0\.1:\d+, as signalled$/);
     assert.match(roundTrip ?? '', /^round trip: [\d.]+ ms; \d+ packets sent, \d{2,} received$/);
   });
@@ -138,17 +140,42 @@ describe('latchkey doctor', () => {
     assert.match(why ?? '', /no check of the server's was answered/);
   });
 
-  it('finds out that a server latches blindly', async () => {
-    const other = await PlainServer.start();
-    other.isBlind = true;
-    const outcome = await examine(other.uri('echo'));
-    const calls = other.of('INVITE').length;
-    other.close();
-    assert.equal(outcome.code, 1);
-    assert.match(outcome.stdout, /^not protected \(legacy\): .*wherever media comes from/);
-    assert.match(outcome.stdout, /legacy latches blindly/);
-    assert.equal(calls, 2);
-  });
+  for (const [name, set] of [
+    ['follows whoever speaks', (server: PlainServer) => (server.isBlind = true)],
+    ['keeps to whoever spoke first', (server: PlainServer) => (server.isFirstBlind = true)],
+  ] as const)
+    it(`finds out that a server latches blindly, one that ${name}`, async () => {
+      const other = await PlainServer.start();
+      set(other);
+      other.onInvite = (invite, server) => {
+        server.heard.length = 0;
+        server.answer(invite);
+      };
+      const outcome = await examine(other.uri('echo'));
+      const calls = other.of('INVITE').length;
+      other.close();
+      assert.equal(outcome.code, 1);
+      assert.match(outcome.stdout, /^not protected \(legacy\): .*a stranger .* got ours/);
+      assert.match(outcome.stdout, /blind latches onto the first/);
+      assert.equal(calls, 2);
+    });
+
+  for (const asks of [true, false])
+    it(`tells a server that goes by evidence from a blind one, where it ${asks ? 'asks' : 'cannot ask'} for another port`, async () => {
+      const other = await EvidenceServer.start(asks);
+      const [shown, json] = [
+        await examine(other.plain.uri('echo')),
+        await examine(other.plain.uri('echo'), '--json'),
+      ];
+      other.close();
+      assert.equal(shown.code, 1);
+      assert.match(shown.stdout, /^not proven \(evidence\): .*a stranger with another stream got nothing/);
+      assert.equal(/asked us over the signalling/.test(shown.stdout), asks, shown.stdout);
+      const { verdict, asked, protected: isProtected } = JSON.parse(json.stdout) as Diagnosis;
+      assert.deepEqual([verdict, asked, isProtected], ['evidence', asks, false], json.stdout);
+      const grounds = other.events.flatMap((event) => (event.type === 'locked' ? [event.ground] : []));
+      assert.ok(grounds.includes(asks ? 'question' : 'home'), grounds.join());
+    });
 
   it('says what a server does for a phone with SRTP alone: it goes by the key, and follows the phone', async () => {
     const shown = await examine(

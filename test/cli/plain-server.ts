@@ -34,11 +34,14 @@ export class PlainServer {
   readonly requests: SipRequest[] = [];
   /** Blind latching: media goes to wherever media comes from. */
   isBlind = false;
+  /** Blind latching to whoever came first. */
+  isFirstBlind = false;
   /** Whence each RTP packet came. */
   readonly heard: TransportAddress[] = [];
   onInvite: OnInvite = (invite, server) => server.answer(invite);
   /** Any other request but an ACK. */
   onOther: OnInvite = (request, server) => void server.respond(request, 200);
+  onAck: () => void = () => undefined;
   #invite: SipRequest | undefined;
   #caller: TransportAddress | undefined;
   #seq = 1;
@@ -61,7 +64,8 @@ export class PlainServer {
     media.on('message', (bytes, { address, port: from }) => {
       if (classifyPacket(bytes) !== 'rtp') return;
       this.heard.push({ address, port: from });
-      const to = this.isBlind ? { address, port: from } : this.#caller;
+      const blindly = this.isFirstBlind ? this.heard[0] : this.isBlind ? { address, port: from } : undefined;
+      const to = blindly ?? this.#caller;
       if (to) media.send(bytes, to.port, to.address);
     });
   }
@@ -87,6 +91,10 @@ export class PlainServer {
 
   /** 200 with its description; the caller's media goes back to it from now on. */
   answer(invite: SipRequest, ...more: string[]): SipResponse {
+    return this.answerWith(invite, this.sdp(...more));
+  }
+
+  answerWith(invite: SipRequest, sdp: string): SipResponse {
     this.#invite = invite;
     const offer = parseSdp(invite.content ?? '');
     const audio = offer.ok ? offer.value.media[0] : undefined;
@@ -99,7 +107,7 @@ export class PlainServer {
         },
       ],
     };
-    return this.respond(invite, 200, headers, this.sdp(...more));
+    return this.respond(invite, 200, headers, sdp);
   }
 
   /** A request in the dialog, and its final response. */
@@ -143,6 +151,7 @@ export class PlainServer {
   #onRequest(request: SipRequest): void {
     this.requests.push(request);
     if (request.method === 'INVITE') this.onInvite(request, this);
-    else if (request.method !== 'ACK') this.onOther(request, this);
+    else if (request.method === 'ACK') this.onAck();
+    else this.onOther(request, this);
   }
 }
