@@ -7,6 +7,7 @@ import type { SrtpCrypto } from '../srtp/index.js';
 import type { Call, SeenSip } from './call.js';
 import { CallLedger } from './call-ledger.js';
 import type { CaptureReport } from './capture-report.js';
+import { EvidenceForecast } from './evidence-forecast.js';
 import { describeCall, describeCopies, StreamDescriber } from './finding.js';
 import { findIntruders, groupStreams } from './intruders.js';
 import { MediaLedger } from './media-ledger.js';
@@ -46,6 +47,7 @@ export class CaptureAnalysis implements CaptureSink {
   );
   readonly #rtcp = new RtcpLedger();
   readonly #srtp: SrtpLedger | undefined;
+  readonly #evidence = new EvidenceForecast();
   readonly #proofs = new ProofLedger((ufrag) => this.#calls.passwordOf(ufrag));
   readonly #kinds: Record<string, number> = {};
   #startedMs: number | undefined;
@@ -62,6 +64,7 @@ export class CaptureAnalysis implements CaptureSink {
     const kind = classifyPacket(payload);
     if (kind === 'rtp') {
       this.#count('rtp');
+      this.#evidence.handleRtp(datagram);
       const judged = this.#srtp?.judgeRtp(datagram);
       this.#media.handleRtp(judged?.clear ? { ...datagram, payload: judged.clear } : datagram, judged);
       return;
@@ -83,6 +86,7 @@ export class CaptureAnalysis implements CaptureSink {
 
   #noteSip(seen: SeenSip): void {
     const description = this.#calls.handle(seen);
+    this.#evidence.handleSip(seen, description);
     if (description)
       this.#srtp?.noteDescription({
         ...{ callId: seen.message.callId, description, destination: seen.destination },
@@ -100,9 +104,10 @@ export class CaptureAnalysis implements CaptureSink {
     const matcher = new StreamMatcher(calls, this.#proofs.paths);
     const { streams, matches } = this.#chooseStreams(matcher);
     const startedMs = this.#startedMs ?? 0;
+    this.#evidence.finish(this.#endedMs);
     const found = { calls, streams, matches, startedMs };
     const describer = new StreamDescriber(found, {
-      ...{ proofs: this.#proofs, rtcp: this.#rtcp, srtp: this.#srtp },
+      ...{ proofs: this.#proofs, rtcp: this.#rtcp, srtp: this.#srtp, evidence: this.#evidence },
     });
     for (const group of groupStreams(streams, matches))
       describer.note(group, findIntruders(group, this.#proofs));

@@ -2,7 +2,7 @@
  * The findings about a capture, ready to be printed: plain values, addresses as `address:port`, times in milliseconds
  * since the first packet that was looked at. Nothing here holds a secret, a word or a proof.
  */
-import type { NatChange } from '../core/events.js';
+import type { LockGround, NatChange } from '../core/events.js';
 import type { CallOutcome } from './call.js';
 import type { IntruderReason } from './intruders.js';
 import type { ProofKind } from './proof-ledger.js';
@@ -83,6 +83,24 @@ export interface OutcomeReport {
   readonly targets: readonly { readonly source: string; readonly packets: number }[];
 }
 
+/**
+ * Whom the core would have taken for the sender at the stream's destination, which brings no key (protocol.md 8.3). No replay can put a port question: it
+ * says when one would have been put, and goes on as if it had been refused.
+ */
+export interface EvidenceReport {
+  /** A source of this stream would have been taken at some time. */
+  readonly taken: boolean;
+  readonly locks: readonly { readonly atMs: number; readonly source: string; readonly ground: LockGround }[];
+  /** The locked stream went on from another address, and would have been followed. */
+  readonly follows: readonly { readonly atMs: number; readonly source: string }[];
+  /** When the sender would have been asked to send to another port. */
+  readonly questionsMs: readonly number[];
+  /** When two sources might have been the sender, so that nothing would have been taken until a port question was answered. */
+  readonly contestsMs: readonly number[];
+  /** When somebody went on with the locked stream beside its sender. */
+  readonly conflictsMs: readonly number[];
+}
+
 export interface StreamReport {
   readonly ssrc: number;
   readonly payloadType: number;
@@ -136,6 +154,8 @@ export interface StreamReport {
     readonly maxJitterMs: number | null;
     readonly roundTrip: { readonly meanMs: number; readonly minMs: number; readonly maxMs: number } | null;
   } | null;
+  /** What evidence would have made of it; null where the call has keys, or the stream does not go where its receiver had said. */
+  readonly evidence: EvidenceReport | null;
   /** Null where neither SRTP was signalled nor a key agreed on. */
   readonly srtp: SrtpReport | null;
   readonly firstMs: number;

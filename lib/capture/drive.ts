@@ -180,7 +180,8 @@ export class Drive implements CaptureSink {
     };
     const judge = () => {
       leg.peer = peerNames;
-      if (session.protection === 'none') this.#told.unprotected.add(plan.call);
+      const { protection } = session;
+      if (protection === 'none' || protection === 'evidence') this.#told.unprotected.add(plan.call);
     };
     return isServerOffer
       ? { offer: () => setLocal('offer'), answer: () => (setRemote('answer'), judge()) }
@@ -287,8 +288,15 @@ export class Drive implements CaptureSink {
       if (challenge) this.#answer(sent.port, challenge);
     }
     while (engine.pollDelivery()) this.#delivered++;
-    for (let event = engine.pollEvent(); event; event = engine.pollEvent())
+    for (let event = engine.pollEvent(); event; event = engine.pollEvent()) {
       this.#options.onEvent({ ...event, atMs: this.#nowMs });
+      if (event.type === 'question') this.#refuseQuestion(event);
+    }
+  }
+
+  /** No peer of a capture can be asked to send to another port. */
+  #refuseQuestion({ session: id, media }: LatchEvent): void {
+    for (const { session } of this.#legs) if (session.id === id) session.asked('refused', this.#nowMs, media);
   }
 
   /** At the first transmission of a challenge: its answers come as they came in the capture. */

@@ -8,8 +8,15 @@ import type { TransportAddress } from '../wire/address.js';
 import { formatAddress, isSameAddress } from '../wire/address.js';
 import { forecastBlindLatch } from './blind-forecast.js';
 import type { BlindOutcome } from './blind-forecast.js';
+import type { EvidenceForecast } from './evidence-forecast.js';
 import type { Call } from './call.js';
-import type { CallReport, CaptureReport, OutcomeReport, StreamReport } from './capture-report.js';
+import type {
+  CallReport,
+  CaptureReport,
+  EvidenceReport,
+  OutcomeReport,
+  StreamReport,
+} from './capture-report.js';
 import type { Intruder, StreamGroup } from './intruders.js';
 import type { MediaSource } from './media-source.js';
 import type { MediaStream } from './media-stream.js';
@@ -46,6 +53,8 @@ export interface Ledgers {
   readonly rtcp: RtcpLedger;
   /** Undefined where nobody judges SRTP. */
   readonly srtp: SrtpLedger | undefined;
+  /** After its end. */
+  readonly evidence: EvidenceForecast;
 }
 
 export class StreamDescriber {
@@ -57,8 +66,13 @@ export class StreamDescriber {
   readonly #startedMs: number;
   readonly #rtcp: RtcpLedger;
   readonly #srtp: SrtpLedger | undefined;
+  readonly #evidence: EvidenceForecast;
 
-  constructor({ calls, streams, matches, startedMs }: FoundStreams, { proofs, rtcp, srtp }: Ledgers) {
+  constructor(
+    { calls, streams, matches, startedMs }: FoundStreams,
+    { proofs, rtcp, srtp, evidence }: Ledgers,
+  ) {
+    this.#evidence = evidence;
     this.#rtcp = rtcp;
     this.#srtp = srtp;
     this.#callIndex = new Map(calls.map((call, index) => [call, index]));
@@ -117,6 +131,7 @@ export class StreamDescriber {
       // Of what nobody has decrypted, keys would be noise.
       dtmf: srtp && srtp.authentic === 0 ? null : this.#dtmfOf(stream, match),
       rtcp: this.#rtcpOf(stream, codec),
+      evidence: this.#evidenceOf(stream, match),
       srtp,
       firstMs: this.#sinceStart(stream.firstMs),
       lastMs: this.#sinceStart(stream.lastMs),
@@ -151,6 +166,32 @@ export class StreamDescriber {
         ...this.#proofsOf(stream),
         blind: { first: outcomeOf(blind.first), newest: outcomeOf(blind.newest) },
       },
+    };
+  }
+
+  #evidenceOf(stream: MediaStream, match: StreamMatch | undefined): EvidenceReport | null {
+    if (!match) return null;
+    const { destination, sources } = stream;
+    const place = { callId: match.call.callId, receiver: otherParty(match.sender) };
+    const moments = this.#evidence.momentsAt(place, destination.address);
+    if (!moments) return null;
+    const timesOf = (type: string) =>
+      moments.flatMap((one) => (one.type === type ? [this.#sinceStart(one.atMs)] : []));
+    const isOwn = (address: TransportAddress) => sources.some((one) => isSameAddress(one.address, address));
+    const locks: EvidenceReport['locks'][number][] = [];
+    const follows: EvidenceReport['follows'][number][] = [];
+    let taken = false;
+    for (const moment of moments) {
+      const { remote } = moment;
+      if (!remote || (moment.type !== 'locked' && moment.type !== 'rebound')) continue;
+      taken ||= isOwn(remote);
+      const seen = { atMs: this.#sinceStart(moment.atMs), source: formatAddress(remote) };
+      if (moment.type === 'locked') locks.push({ ...seen, ground: moment.ground });
+      else follows.push(seen);
+    }
+    return {
+      ...{ taken, locks, follows, questionsMs: timesOf('question') },
+      ...{ contestsMs: timesOf('contested'), conflictsMs: timesOf('conflict') },
     };
   }
 

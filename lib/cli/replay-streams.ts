@@ -10,6 +10,7 @@ const INDENT = '       ';
 const SILENCE_MS = 1000;
 const KEYS_SHOWN = 32;
 const RESTARTS_SHOWN = 8;
+const MOMENTS_SHOWN = 4;
 
 /** Lines of at most `width` characters. */
 export function describeStreams(report: CaptureReport, width: number): string[] {
@@ -60,6 +61,7 @@ function remarks(stream: StreamReport, { calls, startedMs }: CaptureReport): str
   const proof = proofRemark(latch);
   if (proof) lines.push(proof);
   if (stream.srtp) lines.push(...srtpRemarks(stream.srtp));
+  if (stream.evidence) lines.push(...evidenceRemarks(stream.evidence));
   for (const one of intruders)
     lines.push(
       `intruder ${one.source}: ${plural(one.packets, 'packet')} from ${seconds(one.firstMs)} (frame ${one.firstFrame}), ${REASONS[one.reason]}`,
@@ -173,6 +175,46 @@ const SRTP_FINDINGS = {
   'short-rtcp-tags':
     'its RTCP has tags of 32 bits, where RFC 4568 section 6.2.2 has 80 (ffmpeg does that): whoever keeps to it drops them',
 } as const;
+
+const GROUNDS = {
+  ssrc: 'its SSRC was announced',
+  sdp: 'it sends from the address in its description',
+  home: 'it sends from where its signalling comes from',
+  question: 'it moved with a port question',
+} as const;
+
+/** Whom the core would have taken for the sender, without any key. */
+function evidenceRemarks({
+  taken,
+  locks,
+  follows,
+  ...times
+}: NonNullable<StreamReport['evidence']>): string[] {
+  const lines: string[] = [];
+  const { questionsMs, contestsMs, conflictsMs } = times;
+  const at = (list: readonly number[]) =>
+    `${list.slice(0, MOMENTS_SHOWN).map(seconds).join(', ')}${list.length > MOMENTS_SHOWN ? ', ...' : ''}`;
+  if (taken) {
+    const where = locks
+      .slice(0, MOMENTS_SHOWN)
+      .map(({ source, atMs, ground }) => `${source} locked at ${seconds(atMs)}, since ${GROUNDS[ground]}`);
+    const then = follows
+      .slice(0, MOMENTS_SHOWN)
+      .map(({ source, atMs }) => `followed to ${source} at ${seconds(atMs)}`);
+    lines.push(`evidence, without any key: ${[...where, ...then].join('; ')}`);
+  } else lines.push('evidence, without any key: none of its packets would have been taken');
+  if (contestsMs.length > 0)
+    lines.push(
+      `evidence: two sources might be the sender at ${at(contestsMs)}; nothing would be taken until one has moved with a port question`,
+    );
+  if (conflictsMs.length > 0)
+    lines.push(`evidence: somebody went on with the stream beside its sender at ${at(conflictsMs)}`);
+  if (questionsMs.length > 0)
+    lines.push(
+      `evidence: the sender would have been asked at ${at(questionsMs)} to send to another port; no replay can ask, so this goes on as if it had refused`,
+    );
+  return lines;
+}
 
 /** Worth a word only where a blind latch would have been wrong. */
 function blindRemarks({ latch: { blind } }: StreamReport): string[] {

@@ -29,7 +29,7 @@ export type { Delivery, Transmit } from './engine.js';
 export { ERROR_CODES, LatchkeyError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { natBetween } from './events.js';
-export type { ComponentId, LatchEvent, LatchEventType, MappingView, NatChange } from './events.js';
+export type { ComponentId, LatchEvent, LatchEventType, LockGround, MappingView, NatChange } from './events.js';
 export { checkOptions, option, refuseOption } from './option-check.js';
 export type { OptionRule, OptionRules } from './option-check.js';
 export { hasUsableKeys } from './exchange/crypto-lines.js';

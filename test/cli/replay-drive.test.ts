@@ -75,7 +75,7 @@ describe('latchkey replay --drive', function () {
     assert.deepEqual([of('prefer').unread.length, of('prefer').unprotected.length], [0, 1]);
     assert.ok(of('legacy').delivered > 0);
     assert.equal(run(CAPTURE, '--policy', 'require').status, 2);
-    assert.match(run(CAPTURE, '--drive', '--policy', 'other').stderr, /require, prefer, legacy/);
+    assert.match(run(CAPTURE, '--drive', '--policy', 'other').stderr, /require, prefer, legacy, blind/);
   });
 
   it('takes --session with --drive only', () => {

@@ -108,6 +108,19 @@ describe('latchkey replay', function () {
     for (const line of stdout.split('\n')) assert.match(line, /^[\x20-\x7e]{0,96}$/);
   });
 
+  it('says of a stream without a key on what ground its sender would have been taken, on text and in JSON', () => {
+    const { stdout } = run('fixtures/sipp/call.pcap');
+    assert.match(
+      stdout.replace(/\s+/g, ' '),
+      /evidence, without any key: 192\.0\.2\.2:42010 locked at 0\.097, since it sends from the address in its description/,
+    );
+    const { streams } = JSON.parse(run('fixtures/sipp/call.pcap', '--json').stdout) as CaptureReport;
+    assert.deepEqual(
+      streams.map(({ evidence }) => evidence?.locks.map(({ ground }) => ground)),
+      [['sdp'], ['sdp']],
+    );
+  });
+
   it('says beside the seconds what time it was and which frame, and the outcome on a line of its own', () => {
     const { stdout } = run(scene);
     const lines = stdout.split('\n');
