@@ -7,7 +7,7 @@ export type Sample = readonly [at: number, got: number, lost: number, refused: n
 export interface Person {
   readonly id: string;
   readonly name: string;
-  /** Of the call: `latch`, `ice`, `srtp`, `direct`, `legacy`, `none`, or `pending`; `carried` where its media comes by other signalling's own way. */
+  /** Of the call: `latch`, `ice`, `srtp`, `direct`, `evidence`, `legacy`, `none`, or `pending`; `carried` where its media comes by other signalling's own way. */
   readonly protection: string;
   readonly signalled?: string;
   readonly mapping?: string;
@@ -37,6 +37,10 @@ export interface Happening {
   readonly signalled?: string;
   readonly nat?: string;
   readonly rttMs?: number;
+  /** Of `locked`: `ssrc`, `sdp`, `home` or `question`. */
+  readonly ground?: string;
+  /** By what the address is told, where the event says so: what `evidence` tells is not proved. */
+  readonly protection?: string;
 }
 
 export interface RoomLine {

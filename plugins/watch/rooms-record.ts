@@ -19,6 +19,7 @@ const EARLY_MAX = 100;
 /** What a person wants to see of a session. `candidate` becomes a stranger where nothing proves it. */
 const SHOWN: readonly LatchEvent['type'][] = [
   ...(['verified', 'direct', 'rebound', 'conflict', 'unheard', 'silent', 'expired'] as const),
+  ...(['locked', 'contested', 'question'] as const),
   ...(['legacy', 'unprotected', 'downgraded'] as const),
 ];
 
@@ -102,7 +103,8 @@ export class RoomsRecord {
     }
     const at = Date.now();
     if (event.type === 'candidate' && event.remote) room.person(event.session).noteNewcomer(event.remote, at);
-    if ('mapping' in event) room.person(event.session).noteProof(event.mapping);
+    const place = 'mapping' in event ? event.mapping : event.type === 'locked' ? event.remote : undefined;
+    if (place) room.person(event.session).noteProof(place);
     if (event.type === 'silent' && !room.person(event.session).noteSilent()) return;
     if (isShown) room.tell(happeningOf(event, at));
   };
@@ -166,7 +168,8 @@ function happeningOf(event: LatchEvent, at: number): Happening {
     ...text('remote', proof?.mapping ?? event.remote),
     ...text('signalled', proof?.signalled),
     ...text('previous', event.type === 'rebound' ? event.previous : undefined),
-    ...(proof && { nat: proof.nat }),
+    ...(proof && { nat: proof.nat, protection: proof.protection }),
+    ...(event.type === 'locked' && { ground: event.ground }),
     ...(proof?.rttMs !== undefined && { rttMs: Math.round(proof.rttMs * 10) / 10 }),
   };
 }

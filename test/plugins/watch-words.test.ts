@@ -14,6 +14,9 @@ const KINDS = [
   'verified',
   'direct',
   'rebound',
+  'locked',
+  'contested',
+  'question',
   'conflict',
   'unheard',
   'silent',
@@ -68,6 +71,30 @@ describe('watch: the words of the page', () => {
       assert.equal(words.proofInWords({ protection, mapping })[0], 'open', protection);
     for (const protection of ['carried', 'pending', 'something new'])
       assert.equal(words.proofInWords({ protection, mapping })[0], 'wait', protection);
+  });
+
+  it('what is found by evidence is never called proved, and says on what ground', () => {
+    const mapping = FULL.remote;
+    assert.equal(words.proofInWords({ protection: 'evidence', mapping })[0], 'found');
+    assert.equal(words.proofInWords({ protection: 'evidence' })[0], 'wait');
+    for (const kind of ['verified', 'direct', 'rebound', 'locked']) {
+      const happening = {
+        kind,
+        id: 's1',
+        at: 1,
+        name: 'alice',
+        ...FULL,
+        protection: 'evidence',
+        ground: 'sdp',
+      };
+      assert.doesNotMatch(text(happening), /proved/, kind);
+      assert.notEqual(words.look(happening).tone, 'proved', kind);
+    }
+    const said = ['ssrc', 'sdp', 'home', 'question'].map((ground) =>
+      text({ kind: 'locked', ...FULL, ground }),
+    );
+    assert.equal(new Set(said).size, 4);
+    for (const one of said) assert.match(one, /No proof\.$/);
   });
 
   it('what becomes of a picture is said; one that plays needs no words', () => {

@@ -25,7 +25,7 @@ export function natInWords(nat) {
   return NATS[nat] ?? '';
 }
 
-/** What protects a call: a text, and whether an address is proved, not yet, or open to whoever comes. */
+/** What protects a call: a text, and whether an address is proved, found without a proof, not yet, or open to whoever comes. */
 export function proofInWords({ protection, mapping }) {
   switch (protection) {
     case 'latch':
@@ -38,6 +38,10 @@ export function proofInWords({ protection, mapping }) {
       return mapping
         ? ['proved', 'proved by the key of its SRTP']
         : ['wait', 'nothing has come under its key'];
+    case 'evidence':
+      return mapping
+        ? ['found', 'found by its stream, no proof']
+        : ['wait', 'has no key: looked for by its stream'];
     case 'carried':
       return ['wait', 'comes over RTSP'];
     case 'legacy':
@@ -57,6 +61,9 @@ const KINDS = {
   verified: ['proved', '✓', 'proved'],
   direct: ['proved', '✓', 'proved'],
   rebound: ['moved', '⇄', 'moved'],
+  locked: ['moved', '⌖', 'found'],
+  contested: ['warn', '?', 'contested'],
+  question: ['quiet', '⇢', 'asked'],
   conflict: ['warn', '!', 'conflict'],
   unheard: ['warn', '∅', 'not heard'],
   silent: ['quiet', '…', 'silent'],
@@ -68,15 +75,24 @@ const KINDS = {
   stranger: ['refused', '✕', 'refused'],
 };
 
-/** How a happening looks: its tone, its sign, and a word for it. */
-export function look({ kind }) {
-  const [tone, sign, word] = KINDS[kind] ?? ['quiet', '·', kind];
+/** How a happening looks: its tone, its sign, and a word for it. What only evidence says is not proved. */
+export function look({ kind, protection }) {
+  const isFound = protection === 'evidence' && (kind === 'verified' || kind === 'direct');
+  const [tone, sign, word] = KINDS[isFound ? 'locked' : kind] ?? ['quiet', '·', kind];
   return { tone, sign, word };
 }
 
+/** On what ground somebody without a key is taken for the one who called. */
+const GROUNDS = {
+  ssrc: 'the description announced this stream',
+  sdp: 'that is the address in the description',
+  home: 'that is where the signalling comes from',
+  question: 'it moved to a port that only the signalling told',
+};
+
 /** A sentence, as pieces: strings, and addresses in `{ address }`. */
 export function sentence(happening) {
-  const { kind, name = '', remote, previous, signalled, nat, rttMs } = happening;
+  const { kind, name = '', remote, previous, signalled, nat, rttMs, ground, protection } = happening;
   const who = calledBy(name);
   const at = (address) => ({ address });
   switch (kind) {
@@ -84,8 +100,21 @@ export function sentence(happening) {
       return [`${who} is in the room.`];
     case 'left':
       return [`${who} has left.`];
+    case 'locked':
+      return [
+        `${who} brings no key, and is found at `,
+        at(remote),
+        `: ${GROUNDS[ground] ?? 'by its stream'}. No proof.`,
+      ];
+    case 'contested':
+      return [
+        `Two might be ${who}: nothing is taken and nothing goes out until one has moved to another port.`,
+      ];
+    case 'question':
+      return [`${who} is asked over the signalling to send to another port.`];
     case 'verified':
     case 'direct':
+      if (protection === 'evidence') return [`${who} is found at `, at(remote), ' by its stream. No proof.'];
       return nat === 'none' || !signalled
         ? [`${who} proved to be at `, at(remote), within(rttMs), '.']
         : [
@@ -102,8 +131,7 @@ export function sentence(happening) {
         at(previous),
         ' to ',
         at(remote),
-        ' and proved it',
-        within(rttMs),
+        ...(protection === 'evidence' ? [': its stream goes on there'] : [' and proved it', within(rttMs)]),
         '. The media follows.',
       ];
     case 'conflict':
