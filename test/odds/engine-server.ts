@@ -6,7 +6,6 @@ import type {
   LatchEvent,
   Policy,
   Port,
-  QuestionOutcome,
   SdpSession,
 } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
@@ -15,20 +14,6 @@ import { testCrypto } from '../support/crypto.js';
 import { makeSdp } from '../support/session-description.js';
 import type { CallHost, MediaServer, Reply, ServerCall, ServerHost, ServerKind } from './media-server.js';
 import type { PortListener } from './port-range.js';
-
-/** What the engine tells of a peer under evidence. */
-type EvidenceEvent = { readonly session: string } & (
-  | { readonly type: 'locked' | 'rebound'; readonly remote: TransportAddress }
-  | { readonly type: 'contested' | 'conflict' }
-  /** The signalling is to put the port question. */
-  | { readonly type: 'question'; readonly media: number }
-  /** The session listens at this port no more. */
-  | { readonly type: 'released'; readonly local: TransportAddress }
-);
-
-interface Asking {
-  asked(outcome: QuestionOutcome, nowMs: number, media: number): void;
-}
 
 class EngineServer implements MediaServer, PortListener {
   readonly host: ServerHost;
@@ -145,8 +130,7 @@ class EngineCall implements ServerCall {
     this.#server.drain();
   }
 
-  handleEvent(told: LatchEvent): void {
-    const event = told as LatchEvent | EvidenceEvent;
+  handleEvent(event: LatchEvent): void {
     switch (event.type) {
       case 'legacy':
       case 'locked':
@@ -184,14 +168,13 @@ class EngineCall implements ServerCall {
   }
 
   #handleReply(reply: Reply, media: number, before: number | undefined): void {
-    const asking: Asking = this.#session;
     if (reply.kind === 'answered') {
       this.#take(reply.sdp, 'answer');
-      return asking.asked('answered', this.#nowMs, media);
+      return this.#session.asked('answered', this.#nowMs, media);
     }
     this.#session.rollback();
     this.#told = before;
-    asking.asked('refused', this.#nowMs, media);
+    this.#session.asked('refused', this.#nowMs, media);
   }
 
   /** Taken when it is first told. */
@@ -226,7 +209,7 @@ export const BLIND: ServerKind = {
   asks: false,
   hasCanaries: false,
   keepsNumbersHome: false,
-  create: (host) => new EngineServer(host, 'legacy'),
+  create: (host) => new EngineServer(host, 'blind'),
 };
 
 /** protocol.md 8.3. */

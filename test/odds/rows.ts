@@ -12,11 +12,11 @@ import {
   type Attack,
 } from './attack.js';
 import type { ServerKind } from './media-server.js';
-import { BLIND } from './engine-server.js';
+import { BLIND, EVIDENCE } from './engine-server.js';
 import type { PhoneName } from './phone.js';
 import { RTPENGINE } from './rtpengine-server.js';
 
-export const SERVERS: readonly ServerKind[] = [BLIND, RTPENGINE];
+export const SERVERS: readonly ServerKind[] = [EVIDENCE, BLIND, RTPENGINE];
 
 const RATES = [5000, 10_000, 25_000];
 
