@@ -4,6 +4,7 @@
 import type { PacketClass } from '../../wire/index.js';
 import type { QuestionOutcome } from '../call-place.js';
 import type { LockGround } from '../events.js';
+import { ipKey } from '../ip-key.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { EvidenceTerms } from '../proof/evidence-terms.js';
 import { decideFollow, followDueMs, type FollowState } from './evidence-follow.js';
@@ -241,11 +242,17 @@ export class EvidencePaths {
     for (const old of this.#atOldPort(question)) {
       const stream = old.streams.get(place.ssrc);
       const step = stream ? (place.sequence - stream.sequence) & 0xffff : 0;
-      const isStream = stream?.isEstablished === true && step >= 1 && step <= 64;
+      const isStream =
+        stream?.isEstablished === true && step >= 1 && step <= 64 && this.#mayGoOn(old, source);
       if (isStream || (isSameRemote(old, source) && old.firstRunMs < Infinity)) source.hasMoved = true;
       if (source.hasMoved && (isStream || isSameRemote(old, source)))
         source.movesBefore = Math.max(source.movesBefore, old.movesBefore);
     }
+  }
+
+  /** A NAT gives it another port; another IP address only where it is one that the peer may have: there are IPv6 addresses for every packet. */
+  #mayGoOn(old: Path, { remote }: Path): boolean {
+    return this.host.isHome(remote.address) || ipKey(old.remote.address) === ipKey(remote.address);
   }
 
   #atOldPort({ port }: PortQuestion): readonly EvidenceSource[] {
@@ -474,7 +481,11 @@ export class EvidencePaths {
   #moversOf(question: PortQuestion): readonly SourceMover[] {
     const old = this.#atOldPort(question);
     const candidates = this.#sources.all.filter(
-      (source) => source.port === question.port && source.hasMoved && source.firstRunMs < Infinity,
+      (source) =>
+        source.port === question.port &&
+        source.hasMoved &&
+        source.firstRunMs < Infinity &&
+        this.#mayAnswer(source, question),
     );
     return candidates.map((source) => {
       const before = old.filter(
@@ -486,12 +497,18 @@ export class EvidencePaths {
         ground: this.#groundOf(source),
         isSuspect: this.#isSuspect(source),
         runMs: source.firstRunMs,
+        beganMs: source.runBeganMs,
         livesUntilMs: source.livesUntilMs,
         oldLastMs: before.reduce((lastMs, one) => Math.max(lastMs, one.lastMs), -Infinity),
         packetTimeMs: source.packetTime.ms,
         hasMovedBefore: source.movesBefore > 0,
       };
     });
+  }
+
+  /** Whoever sprays from elsewhere is not in the way of the peer's own answer, nor ever taken for the peer (protocol.md 8.3.3, P12). */
+  #mayAnswer(source: EvidenceSource, { reason }: PortQuestion): boolean {
+    return this.#groundOf(source) !== undefined || (reason === 'stranger' && !this.#isSuspect(source));
   }
 
   #lockMoved(source: EvidenceSource, question: PortQuestion, nowMs: number): void {
@@ -634,13 +651,18 @@ export class EvidencePaths {
   #settleStrangers(nowMs: number): void {
     if (this.#question || this.#strangerQuestions === MAX_STRANGER_QUESTIONS) return;
     const isLiving = this.#sources.all.some(
-      (source) => source.livesUntilMs > nowMs && (!this.#groundOf(source) || this.#isSuspect(source)),
+      (source) => source.livesUntilMs > nowMs && this.#isStranger(source),
     );
     if (!isLiving) return;
     const rightfulMs = Math.max(this.#rightfulMs, this.locked?.lastMs ?? -Infinity, this.#knewMs);
     if (nowMs < rightfulMs + STRANGERS_MS) return this.#due(rightfulMs + STRANGERS_MS);
     this.#ask('stranger', 1, nowMs);
     if (this.#question) this.#strangerQuestions++;
+  }
+
+  /** It may not be the peer, or is suspect; who is both sprays, and is never asked about. */
+  #isStranger(source: EvidenceSource): boolean {
+    return (this.#groundOf(source) === undefined) !== this.#isSuspect(source);
   }
 
   #lock(source: EvidenceSource, ground: LockGround | 'legacy', nowMs: number): void {

@@ -16,6 +16,8 @@ const MOVE_MS = 500;
 const REOFFER_MOVE_MS = 2000;
 /** It has to be the only one there for so long. */
 const ALONE_MS = 60;
+/** Whoever sprays all ports may be there before the peer: it has so long from its answer on to send a first run. */
+const FIRST_RUN_MS = 100;
 const SILENT_PACKETS = 3;
 
 /**
@@ -63,7 +65,9 @@ export interface Mover {
   /** Undefined: it may not be the peer (8.3.3). */
   readonly ground: Ground | undefined;
   readonly isSuspect: boolean;
+  /** When its first run there was one, and when that began. */
   readonly runMs: number;
+  readonly beganMs: number;
   readonly livesUntilMs: number;
   /** When something last came from it to the port before; -Infinity: nothing did. */
   readonly oldLastMs: number;
@@ -89,6 +93,9 @@ export function decideMove<Of extends Mover>(
   nowMs: number,
 ): MoveDecision<Of> {
   const endMs = Math.max(endsMs(question), beginningUntilMs);
+  // Whoever is there without the peer's answer has not heard of the port, or the answer is on its way.
+  const { answeredMs } = question;
+  if (answeredMs === undefined) return nowMs >= endMs ? { kind: 'over' } : { kind: 'wait', untilMs: endMs };
   const all = [...movers].sort((a, b) => rankOf(a) - rankOf(b));
   const living = all.filter(({ livesUntilMs }) => livesUntilMs > nowMs);
   const [mover] = living;
@@ -96,15 +103,24 @@ export function decideMove<Of extends Mover>(
   const rank = rankOf(mover);
   // Of suspects none is in the way of another: whoever sprays has several.
   const rivals = all.filter((other) => other !== mover && rankOf(other) === rank);
-  if (!isStranger(mover) && living.filter((other) => rankOf(other) === rank).length > 1)
-    return { kind: 'again' };
+  const equals = living.filter((other) => rankOf(other) === rank);
+  if (!isStranger(mover) && equals.length > 1) {
+    // A burst that came by on its way round is over soon.
+    const againMs = Math.max(...equals.map(({ runMs }) => runMs)) + ALONE_MS;
+    return nowMs < againMs ? { kind: 'wait', untilMs: againMs } : { kind: 'again' };
+  }
   const aloneMs = Math.max(mover.runMs, ...rivals.map(({ livesUntilMs }) => livesUntilMs)) + ALONE_MS;
-  const dueMs = Math.max(aloneMs, mover.oldLastMs + SILENT_PACKETS * mover.packetTimeMs);
+  const dueMs = Math.max(aloneMs, answeredMs + FIRST_RUN_MS, mover.oldLastMs + silentMs(mover));
   if (nowMs < dueMs)
     return nowMs >= endMs + MOVE_MS
       ? { kind: 'over' }
       : { kind: 'wait', untilMs: Math.min(dueMs, endMs + MOVE_MS) };
   return { kind: isStranger(mover) && !mover.hasMovedBefore ? 'twice' : 'lock', mover };
+}
+
+/** Whoever goes round all ports comes by each of them seldom: so long as its first three packets were apart is no silence. */
+function silentMs({ packetTimeMs, runMs, beganMs }: Mover): number {
+  return SILENT_PACKETS * Math.max(packetTimeMs, (runMs - beganMs) / 2);
 }
 
 /** It has to move twice. */
