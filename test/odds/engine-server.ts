@@ -1,13 +1,7 @@
 // The engine as a server of the odds, under the policy that is on trial: its loop, the sockets of the range, and the port question
 // through the signalling. It judges nothing.
 import { Engine } from '../../lib/core/index.js';
-import type {
-  Component,
-  LatchEvent,
-  Policy,
-  Port,
-  SdpSession,
-} from '../../lib/core/index.js';
+import type { Component, LatchEvent, Policy, Port, SdpSession } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/wire/address.js';
 import type { Task } from '../support/clock.js';
 import { testCrypto } from '../support/crypto.js';

@@ -70,7 +70,9 @@ describe('rule 8.3.6: the port question, sprayed', () => {
       assert.equal(call.count('question'), questions);
       call.ask();
       call.answer();
-      call.talk(8, STRANGER);
+      call.talk(24, STRANGER);
+      assert.equal(call.count('question'), questions, 'the phone has 500 ms to move first');
+      call.talk(4, STRANGER);
     }
     assert.deepEqual([call.locked, call.grounds], [STRANGER, ['question']]);
   });
@@ -87,7 +89,7 @@ describe('rule 8.3.6: the port question, sprayed', () => {
       assert.equal(call.count('question'), questions);
       call.ask();
       call.answer();
-      call.talk(10, HOME);
+      call.talk(30, HOME);
     }
     assert.deepEqual([call.locked, call.grounds], [HOME, ['question']]);
   });
@@ -98,7 +100,7 @@ describe('rule 8.3.6: the port question, sprayed', () => {
       if (call.count('question') < call.ports.length) break;
       call.ask();
       call.answer();
-      call.talk(8, { ...STRANGER, address });
+      call.talk(30, { ...STRANGER, address });
     }
     assert.equal(call.locked, undefined);
     assert.equal(call.count('question'), 2, 'nobody has moved');

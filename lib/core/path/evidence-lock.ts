@@ -20,6 +20,8 @@ export interface LockClaim {
   readonly beganMs: number;
   /** Until when it lives, if nothing more comes from there. In the past: it lived until then. */
   readonly livesUntilMs: number;
+  /** It need not send media, and has shown that it is there by datagrams that are none: it could not move with a question (8.3.1). */
+  readonly isQuiet: boolean;
 }
 
 export interface LockState<Claim extends LockClaim> {
@@ -50,9 +52,10 @@ export function decideLock<Claim extends LockClaim>(
   const [claim] = best;
   if (!claim || (claim.ground === 'home' && !state.isConfirmed)) return { kind: 'wait', untilMs: Infinity };
   if (best.length > 1) return { kind: 'contest' };
-  const dueMs = state.canAsk ? askMs(state, claim) : aloneMs(state, claim);
+  const canAsk = state.canAsk && !claim.isQuiet;
+  const dueMs = canAsk ? askMs(state, claim) : aloneMs(state, claim);
   if (nowMs < dueMs) return { kind: 'wait', untilMs: dueMs };
-  return { kind: claim.ground === 'home' && state.canAsk ? 'ask' : 'lock', claim };
+  return { kind: claim.ground === 'home' && canAsk ? 'ask' : 'lock', claim };
 }
 
 /** When it is locked or asked, where the signalling can ask. */

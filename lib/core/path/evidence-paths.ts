@@ -26,8 +26,10 @@ import {
 import { consentDueMs, decideSrtpConsent, type SrtpConsentState } from './srtp-consent.js';
 import { isLater, isOfCall, liveMs, readPlace, type RtpPlace } from './stream-run.js';
 
-/** Where nothing but home tells the peer, a second home source within this time is a contest (protocol.md 8.3.4). */
+/** Where nothing but home tells the peer, or it has only begun at the port of a question, a second home source within this time is a contest (protocol.md 8.3.4). */
 const OPEN_MS = 5000;
+/** The limit of the process is for a second; those of a call are for longer. */
+const LIMITED_MS = 1000;
 /** After a conflict it takes longer to follow. */
 const CAUTIOUS_MS = 60_000;
 /** A source that was left takes the stream back within this time. */
@@ -244,7 +246,8 @@ export class EvidencePaths {
       const step = stream ? (place.sequence - stream.sequence) & 0xffff : 0;
       const isStream =
         stream?.isEstablished === true && step >= 1 && step <= 64 && this.#mayGoOn(old, source);
-      if (isStream || (isSameRemote(old, source) && old.firstRunMs < Infinity)) source.hasMoved = true;
+      if (isStream || (isSameRemote(old, source) && old.firstRunMs < Infinity))
+        source.hasMoved = source.goesOn = true;
       if (source.hasMoved && (isStream || isSameRemote(old, source)))
         source.movesBefore = Math.max(source.movesBefore, old.movesBefore);
     }
@@ -512,8 +515,8 @@ export class EvidencePaths {
   }
 
   #lockMoved(source: EvidenceSource, question: PortQuestion, nowMs: number): void {
-    this.#endQuestion();
     this.#lock(source, 'question', nowMs);
+    this.#endQuestion();
     this.#leaveAllBut(question.port, nowMs);
   }
 
@@ -533,7 +536,7 @@ export class EvidencePaths {
 
   #endQuestion(): void {
     this.#question = undefined;
-    for (const source of this.#sources.all) source.hasMoved = false;
+    for (const source of this.#sources.all) source.hasMoved = source.goesOn = false;
   }
 
   /** Has the signalling put the question, as soon as the limits allow. */
@@ -563,18 +566,22 @@ export class EvidencePaths {
     if (this.#active && !this.#isExpired && !isOpen) return;
     // A question that is on its way decides by itself, unless it is not answered.
     if (this.#question?.askedMs !== undefined && !isUnanswered(this.#question, nowMs)) return;
-    const claims = this.#claims(nowMs);
+    const claims = this.#claims(nowMs).filter((claim) => this.#isRival(claim, isOpen));
     const decision = decideLock(
       {
         claims,
         isConfirmed: this.#isConfirmed,
         knewMs: this.#knewMs,
-        canAsk: !this.#isUnaskable,
+        canAsk: this.#canAsk(nowMs),
         mayBeBetter: this.#mayBeBetter,
       },
       nowMs,
     );
-    if (decision.kind === 'contest') return this.#contest(claims, nowMs);
+    // While a lock is open, any second source contests it: a burst that was locked is silent when the phone speaks.
+    const isOther = ({ source, livesUntilMs }: Claim): boolean =>
+      source !== this.#active && livesUntilMs > nowMs;
+    const isContested = this.#active !== undefined && !this.#isExpired && claims.some(isOther);
+    if (decision.kind === 'contest' || isContested) return this.#contest(claims, nowMs);
     if (this.#active && !this.#isExpired) return;
     this.#isContested = false;
     switch (decision.kind) {
@@ -585,6 +592,18 @@ export class EvidencePaths {
       case 'ask':
         return this.#ask('run', 1, nowMs);
     }
+  }
+
+  /** Where the limits of the call leave no question for long, none can be put. */
+  #canAsk(nowMs: number): boolean {
+    return !this.#isUnaskable && this.host.session.questions.freeMs(nowMs) <= nowMs + LIMITED_MS;
+  }
+
+  /** While a lock is open, who talks to another port of ours was not asked, and of a stream that goes on elsewhere 8.3.7 decides. */
+  #isRival({ source }: Claim, isOpen: boolean): boolean {
+    const active = this.#active;
+    if (!active || !isOpen) return true;
+    return source === active || (source.port === active.port && !source.following);
   }
 
   #contest(claims: readonly Claim[], nowMs: number): void {
@@ -613,10 +632,7 @@ export class EvidencePaths {
     });
   }
 
-  #claimOf(
-    source: EvidenceSource,
-    nowMs: number,
-  ): Pick<LockClaim, 'runMs' | 'beganMs' | 'livesUntilMs'> | undefined {
+  #claimOf(source: EvidenceSource, nowMs: number): Omit<LockClaim, 'ground'> | undefined {
     if (source.firstRunMs < Infinity) {
       const { firstRunMs: runMs, runBeganMs: beganMs, livesUntilMs } = source;
       const lastMs = source.lastMs + liveMs(source.packetTime);
@@ -624,11 +640,17 @@ export class EvidencePaths {
         runMs,
         beganMs,
         livesUntilMs: livesUntilMs === -Infinity ? Math.min(lastMs, nowMs) : livesUntilMs,
+        isQuiet: false,
       };
     }
     const { isThereUntilMs } = source;
     if (!this.#mayBeSilent || isThereUntilMs === -Infinity) return undefined;
-    return { runMs: source.lastMs, beganMs: source.firstMs, livesUntilMs: isThereUntilMs };
+    return {
+      runMs: source.lastMs,
+      beganMs: source.firstMs,
+      livesUntilMs: isThereUntilMs,
+      isQuiet: true,
+    };
   }
 
   /** Rule 8.3.8: silence frees nothing. */
@@ -666,7 +688,10 @@ export class EvidencePaths {
   }
 
   #lock(source: EvidenceSource, ground: LockGround | 'legacy', nowMs: number): void {
-    this.#openUntilMs = ground === 'home' ? nowMs + OPEN_MS : -Infinity;
+    // Who has only begun at the port that was asked for may have sprayed all of them, before a phone that is late.
+    const isOpen =
+      ground === 'home' || (ground === 'question' && !source.goesOn && this.#groundOf(source) === 'home');
+    this.#openUntilMs = isOpen ? nowMs + OPEN_MS : -Infinity;
     this.#isSdpNewer = false;
     const before = this.#active;
     if (before && before !== source) this.#left = undefined;
@@ -674,7 +699,7 @@ export class EvidencePaths {
     this.#mapping.note(source.remote);
     this.host.emit(ground === 'legacy' ? { type: 'legacy' } : { type: 'locked', ground }, source);
     this.#handOver(source);
-    if (ground === 'home') this.#due(this.#openUntilMs);
+    if (isOpen) this.#due(this.#openUntilMs);
   }
 
   /** The stream goes on there: media moves, and with it what was kept of both directions meanwhile. */

@@ -44,6 +44,8 @@ export class EvidenceSource implements Path {
   sentBytes = 0;
   /** It goes on, at the port that was asked for, with what came to the port before (protocol.md 8.3.6). */
   hasMoved = false;
+  /** And has not only begun there. */
+  goesOn = false;
   /** With so many questions before. */
   movesBefore = 0;
   /** How good its right is when places are few: 0, it has none. */

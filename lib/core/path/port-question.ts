@@ -110,7 +110,9 @@ export function decideMove<Of extends Mover>(
     return nowMs < againMs ? { kind: 'wait', untilMs: againMs } : { kind: 'again' };
   }
   const aloneMs = Math.max(mover.runMs, ...rivals.map(({ livesUntilMs }) => livesUntilMs)) + ALONE_MS;
-  const dueMs = Math.max(aloneMs, answeredMs + FIRST_RUN_MS, mover.oldLastMs + silentMs(mover));
+  // A phone whose user is silent takes longer to show a run than one who sprays.
+  const firstMs = isStranger(mover) ? endMs : answeredMs + FIRST_RUN_MS;
+  const dueMs = Math.max(aloneMs, firstMs, mover.oldLastMs + silentMs(mover));
   if (nowMs < dueMs)
     return nowMs >= endMs + MOVE_MS
       ? { kind: 'over' }
