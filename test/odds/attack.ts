@@ -146,12 +146,15 @@ export function sweepsFresh(shape: Shape & { readonly packetsPerS: number }): At
   };
 }
 
-/** A member of the room hears the stream, and sends what comes next in the numbers that it hears. */
+/**
+ * A member of the room hears the stream, and sends what comes next in the numbers that it hears. It is given the ports, which nobody has
+ * told it: from when no lock is open any more, so that the numbers alone are on trial.
+ */
 export function isMember(position: Position): Attack {
   return {
     name: 'a member of the room goes on with the numbers that it hears',
     position,
-    begin: (scene) => follow(scene, scene.rebindsMs - 3000, () => scene.heardNumbers()),
+    begin: (scene) => follow(scene, scene.rebindsMs - 500, () => scene.heardNumbers()),
   };
 }
 
