@@ -62,7 +62,11 @@ describe('8.3.6 through plugins/drachtio: the port question', () => {
     answer(invite);
     assert.equal(await asked.told(), 'answered');
     await phone.request('ACK', from);
-    assert.deepEqual([dialog.local.sdp, portTold(dialog.remote.sdp)], [sdp, phone.mediaPort], 'it saw nothing');
+    assert.deepEqual(
+      [dialog.local.sdp, portTold(dialog.remote.sdp)],
+      [sdp, phone.mediaPort],
+      'it saw nothing',
+    );
 
     const modified = dialog.modify(sdp.replace('sendrecv', 'inactive'));
     const second = await phone.request('INVITE', from);
