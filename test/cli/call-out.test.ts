@@ -357,7 +357,7 @@ describe('calls of the server', () => {
     const ended = once(uas, 'exit');
     const outcome = await server.call(`sip:sipp@127.0.0.1:${port};transport=udp`);
     assert.equal(outcome.status, 200);
-    assert.equal(outcome.session?.protection, 'none');
+    assert.equal(outcome.session?.protection, 'evidence');
     await server.meeting.close(2000);
     assert.deepEqual(await ended, [0, null], 'a call without a fault, as sipp sees it');
   });

@@ -172,7 +172,7 @@ describe('latchkey serve: what protects a call', () => {
         session,
         call: phone.callId,
         room: 'tea',
-        protection: 'none',
+        protection: 'evidence',
       },
     ]);
   });
