@@ -1,8 +1,10 @@
 // What a path may know of the call that it belongs to: its names, and what the signalling has told of the peer. It tells one thing
 // only, that media has shown an address; the call itself stays out of its reach.
 
-import type { Policy } from './context.js';
-import type { CallQuestions } from './route/question-budget.js';
+import type { CallQuestions } from './question-budget.js';
+
+/** What a verifier does with a peer that does not speak latch: protocol.md 7. */
+export type Policy = 'require' | 'prefer' | 'legacy' | 'blind';
 
 /** What the hop is that carries the descriptions: secrets go over `clear` only where the owner allowed it by name. */
 export type Signalling = 'encrypted' | 'loopback' | 'clear';

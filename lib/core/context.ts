@@ -1,15 +1,13 @@
 // What every part of the engine shares: options, crypto, chance, the time of the call being handled, and where events go.
+import type { Policy } from './call-place.js';
 import type { Counters } from './counters.js';
 import type { Crypto, Random } from './crypto.js';
 import type { LatchEvent } from './events.js';
 import type { Suite } from './suite.js';
 import type { OwnSockets } from './own-sockets.js';
-import type { ProcessQuestions } from './route/question-budget.js';
-import type { Suspects } from './route/suspects.js';
+import type { ProcessQuestions } from './question-budget.js';
+import type { Suspects } from './suspects.js';
 import type { SdpLimits } from '../wire/index.js';
-
-/** What a verifier does with a peer that does not speak latch: protocol.md 7. */
-export type Policy = 'require' | 'prefer' | 'legacy' | 'blind';
 
 /** A verifier challenges the peer; a prover only proves itself. Both prove themselves to a peer that challenges. */
 export type Role = 'verifier' | 'prover';

@@ -14,12 +14,19 @@ export type {
 export type { CallHandle, CallOptions, CallProtection, StreamStatus } from './call/call-handle.js';
 export type { PeerSource } from './call/peer-facts.js';
 export { PEER_TRANSPORTS, QUESTION_OUTCOMES } from './call-place.js';
-export type { AskedQuestion, CallPlace, PeerTransport, QuestionOutcome, Signalling } from './call-place.js';
+export type {
+  AskedQuestion,
+  CallPlace,
+  PeerTransport,
+  Policy,
+  QuestionOutcome,
+  Signalling,
+} from './call-place.js';
 export { Component } from './path/component.js';
 export type { ComponentPort as Port } from './path/component.js';
 export { RouteHint } from './route/port.js';
 export type { Protection } from './proof/protection.js';
-export type { DirectTargetRule, EngineOptions, FindKey, Policy, Role } from './context.js';
+export type { DirectTargetRule, EngineOptions, FindKey, Role } from './context.js';
 export { addCounters, createCounters, DROP_REASONS } from './counters.js';
 export type { Counters, DropReason } from './counters.js';
 export type { Crypto, Random } from './crypto.js';
@@ -29,7 +36,14 @@ export type { Delivery, Transmit } from './engine.js';
 export { ERROR_CODES, LatchkeyError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { natBetween } from './events.js';
-export type { ComponentId, LatchEvent, LatchEventType, LockGround, MappingView, NatChange } from './events.js';
+export type {
+  ComponentId,
+  LatchEvent,
+  LatchEventType,
+  LockGround,
+  MappingView,
+  NatChange,
+} from './events.js';
 export { checkOptions, option, refuseOption } from './option-check.js';
 export type { OptionRule, OptionRules } from './option-check.js';
 export { hasUsableKeys } from './exchange/crypto-lines.js';

@@ -1,6 +1,6 @@
 // protocol.md 8.3.2: who sends to ports that nobody has told is suspect.
 import assert from 'node:assert/strict';
-import { Suspects } from '../../lib/core/route/suspects.js';
+import { Suspects } from '../../lib/core/suspects.js';
 import { EvidenceBench, HOME, MOVED, NEIGHBOUR, PlainVoice, SERVER } from '../support/evidence-bench.js';
 
 const CANARY = { ...SERVER, port: 41_000 };

@@ -1,7 +1,8 @@
 // Whether an agreement may be carried out, judged before anything changes. A wrong one is its maker's fault and throws: read as
 // something weaker, it would leave media without the protection that its maker meant (fail closed).
 import { ipRange, parseIp, type TransportAddress } from '../../wire/index.js';
-import type { Policy, Role } from '../context.js';
+import type { Policy } from '../call-place.js';
+import type { Role } from '../context.js';
 import { LatchkeyError } from '../errors.js';
 import { NAMED_KEY_BYTES, SECRET_BYTES, WORD_BYTES, type LatchHalf } from '../proof/credentials.js';
 import type { IceHalf } from '../proof/ice-generation.js';

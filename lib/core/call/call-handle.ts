@@ -1,7 +1,7 @@
 // A call at the engine, as it is seen by those who bring agreements to it. Types only; the work is done in engine-call.ts.
 import type { TransportAddress } from '../../wire/index.js';
-import type { CallPlace, QuestionOutcome, Signalling } from '../call-place.js';
-import type { Policy, Role } from '../context.js';
+import type { Policy, CallPlace, QuestionOutcome, Signalling } from '../call-place.js';
+import type { Role } from '../context.js';
 import type { Counters } from '../counters.js';
 import type { ComponentId, NatChange } from '../events.js';
 import type { Component } from '../path/component.js';

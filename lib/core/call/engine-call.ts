@@ -1,8 +1,8 @@
 // One call with one peer, as it runs: its components, what protects each, what they count, and what the signalling tells of
 // the peer. It takes agreements and carries them out; it reads no SDP and answers nobody.
 import { encodeBase64url, type SdpMedia } from '../../wire/index.js';
-import type { AskedQuestion, PeerTransport, QuestionOutcome, Signalling } from '../call-place.js';
-import type { Policy, Role } from '../context.js';
+import type { Policy, AskedQuestion, PeerTransport, QuestionOutcome, Signalling } from '../call-place.js';
+import type { Role } from '../context.js';
 import { addCounters, createCounters, type Counters } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import { LatchkeyError } from '../errors.js';
@@ -14,7 +14,7 @@ import type { Agreement } from './agreement.js';
 import { checkAgreement } from './agreement-check.js';
 import { bestOf, lostBetween, standingOf, type Lost } from './downgrade.js';
 import type { CallHandle, CallOptions, CallProtection, StreamStatus } from './call-handle.js';
-import { CallQuestions } from '../route/question-budget.js';
+import { CallQuestions } from '../question-budget.js';
 import { PeerFacts, type PeerSource } from './peer-facts.js';
 import { Transport } from './transport.js';
 

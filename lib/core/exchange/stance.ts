@@ -1,5 +1,5 @@
 // What this side is and may do in one exchange of descriptions: what negotiation decides by, beside the descriptions themselves.
-import type { Policy } from '../context.js';
+import type { Policy } from '../call-place.js';
 import type { NamedKeys } from './named-keys.js';
 import type { RtcpSockets, RtcpTerms } from './rtcp-terms.js';
 

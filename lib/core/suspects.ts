@@ -1,7 +1,7 @@
 // Who has sent to ports that nobody told it of (protocol.md 8.3.2): to one before the description with it was there, or to a canary, a port of no call.
 // Who guesses ports hits such ones; a phone does not. It is suspect for a minute, and so is its SSRC from its IP address.
-import type { TransportAddress } from '../../wire/index.js';
-import { ipKey } from '../ip-key.js';
+import type { TransportAddress } from '../wire/index.js';
+import { ipKey } from './ip-key.js';
 
 const SUSPECT_MS = 60_000;
 /** Of each table; the oldest goes. */
