@@ -248,10 +248,11 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session, P
 
   /** For the latchkey: what the core says of this session. */
   onEvent(event: LatchEvent): void {
-    this.tell<'event'>(event.type as 'event', event);
-    this.tell('event', event);
+    // Who is told may close the socket at once.
     if (event.type === 'released')
       this.#streamOf(event.media, event.component, false)?.onReleased(event.local);
+    this.tell<'event'>(event.type as 'event', event);
+    this.tell('event', event);
     if (event.type === 'question' && !this.#isAsked) this.asked('refused', event.media);
     if (event.type !== 'verified' && event.type !== 'rebound' && event.type !== 'locked') return;
     for (const port of this.#ports)

@@ -5,7 +5,7 @@
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { classifyPacket, SteadyEmitter } from '../../lib/index.js';
+import { classifyPacket, isSameAddress, SteadyEmitter } from '../../lib/index.js';
 import type { DatagramSource, MediaPort, Session, TransportAddress } from '../../lib/index.js';
 import type { Direction, RtpFormat } from './rtp-description.js';
 import { canSend } from './rtp-description.js';
@@ -29,6 +29,8 @@ export interface RtpMediaEvents {
 
 interface Line {
   readonly socket: Socket;
+  /** Where that is bound; the port may have moved on to a lent one. */
+  readonly bound: TransportAddress;
   readonly port: MediaPort;
 }
 
@@ -46,6 +48,10 @@ export class RtpMedia extends SteadyEmitter<RtpMediaEvents> {
     private readonly onFault: (error: unknown) => void,
   ) {
     super();
+    latch.on('released', ({ local }) => {
+      for (const line of [this.#rtp, this.#rtcp])
+        if (line && isSameAddress(line.bound, local)) closeSocket(line);
+    });
   }
 
   protected override tellFailure(error: unknown): boolean {
@@ -114,9 +120,10 @@ export class RtpMedia extends SteadyEmitter<RtpMediaEvents> {
     try {
       await once(socket, 'listening');
       if (this.#isClosed) throw new Error('the call is over');
+      const { port: number } = socket.address();
       const port = this.latch.bind(socket, where);
       port.on('packet', (bytes, source) => this.tell('packet', bytes, source));
-      return { socket, port };
+      return { socket, bound: { address, port: number }, port };
     } catch (error) {
       socket.close();
       throw error;
@@ -132,5 +139,14 @@ export class RtpMedia extends SteadyEmitter<RtpMediaEvents> {
 
 function closeLine(line: Line | undefined): void {
   line?.port.close();
-  line?.socket.close();
+  if (line) closeSocket(line);
+}
+
+/** It may have been closed before, when media had moved on to another port. */
+function closeSocket({ socket }: Line): void {
+  try {
+    socket.close();
+  } catch {
+    // Then there is nothing to close.
+  }
 }

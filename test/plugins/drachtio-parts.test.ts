@@ -213,6 +213,7 @@ describe('drachtio: options', () => {
     ['a flag', { allowInsecureDaemon: 'yes' }],
     ['a flag of TLS', { allowUnverifiedTls: 1 }],
     ['a range', { trustedProxies: ['192.0.2.1'] }],
+    ['what lends ports', { ports: 40_000 }],
     ['no object', null],
   ] as const)
     it(`${what} is refused, before anything is put in place`, () => {

@@ -43,6 +43,10 @@ const TABLE: readonly Row[] = [
     [{ limits: { maxConnection: 1 } }, /limits has no option "maxConnection"/],
     [{ limits: { maxConnections: 0 } }, /"limits.maxConnections" accepts a whole number/],
     [{ limits: 7 }, /"?limits"? accepts an object of options; it is 7/],
+    [
+      { ports: [40_000] },
+      /"ports" accepts a function \(\) => Promise<\{ rtp, rtcp\?, release\(\) \} \| undefined>/,
+    ],
   ],
   [
     'latch.create',
@@ -77,6 +81,7 @@ const TABLE: readonly Row[] = [
     [{ rol: 'verifier' }, /has no option "rol"/],
     [{ role: 'server' }, /"role"/],
     [{ policy: 'none' }, /"policy"/],
+    [{ ports: {} }, /"ports" accepts a function/],
     [{ onSession: true }, /"onSession" accepts a function/],
   ],
   [

@@ -57,18 +57,20 @@ export class AskedSession {
       this.outcomes.push(outcome);
       this.#heard.emit('told');
     };
-    const { setLocal, setRemote, rollback } = session;
+    const setLocal = session.setLocal.bind(session);
+    const setRemote = session.setRemote.bind(session);
+    const rollback = session.rollback.bind(session);
     session.setLocal = (sdp, type) => {
       this.locals.push(sdp);
-      return setLocal.call(session, sdp, type);
+      return setLocal(sdp, type);
     };
     session.setRemote = (sdp, type) => {
       this.remotes.push(String(sdp));
-      return setRemote.call(session, sdp, type);
+      return setRemote(sdp, type);
     };
     session.rollback = () => {
       this.rollbacks++;
-      rollback.call(session);
+      rollback();
     };
   }
 
