@@ -1,6 +1,7 @@
 // A distribution server that does what a test says: the rooms of the watch page's tests. No sockets, no keys.
 import { EventEmitter } from 'node:events';
 import { createCounters } from '../../lib/index.js';
+import type { LockGround } from '../../lib/core/index.js';
 import type { TransportAddress } from '../../lib/index.js';
 import type { Leg, LegStatistics, Rooms, RoomsEvents } from '../../lib/room/index.js';
 import type { CallSnapshot, DistributionServerEvents } from '../../lib/server/index.js';
@@ -68,6 +69,11 @@ export class FakeServer extends EventEmitter<DistributionServerEvents> {
 
   latch(session: string, type: 'candidate' | 'conflict' | 'silent', remote: TransportAddress): void {
     this.emit('latch', { type, session, call: `call of ${session}`, media: 0, component: 1, remote });
+  }
+
+  locked(session: string, ground: LockGround, remote: TransportAddress): void {
+    const place = { session, call: `call of ${session}`, media: 0, component: 1 } as const;
+    this.emit('latch', { type: 'locked', ground, ...place, remote });
   }
 
   rebound(session: string, previous: TransportAddress, mapping: TransportAddress): void {

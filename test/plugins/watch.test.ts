@@ -191,6 +191,28 @@ describe('watch: the server of the page', () => {
     assert.deepEqual(now.people[0]?.strangers, ['198.51.100.9:666']);
   });
 
+  it('who is found by evidence is told of with the ground, and is no stranger', async () => {
+    const { port } = await start();
+    server.join('s1', 'blue', 'alice');
+    clock.tick(500);
+    server.latch('s1', 'candidate', STRANGER);
+    server.locked('s1', 'home', STRANGER);
+    clock.tick(3000);
+    const { line } = await feed(port, 'blue');
+    const hello = await line('hello');
+    assert.ok(hello.type === 'hello');
+    assert.deepEqual(
+      hello.happenings.map(({ kind, remote, ground }) => [kind, remote, ground]),
+      [
+        ['joined', undefined, undefined],
+        ['locked', '198.51.100.9:666', 'home'],
+      ],
+    );
+    const now = await line('now');
+    assert.ok(now.type === 'now');
+    assert.deepEqual(now.people[0]?.strangers, []);
+  });
+
   it('who is silent on hold is told of once, and again after having sent something', async () => {
     const { port } = await start();
     server.join('s1', 'blue', 'alice');
