@@ -144,7 +144,7 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     if (namedKey) session.addKey(namedKey.kid, namedKey.key);
     const port = (this.#port = session.bind(socket));
     this.#media.attach(port);
-    // After the port's own listener: what the session says then is news of this datagram.
+    // After the port's own listener: what the session says a turn later is news of this datagram.
     socket.on('message', this.#onDatagram);
     this.#signalled = { ...port.local, ...signalled };
     client.on('progress', (status, reason) => this.emit('progress', status, reason));
@@ -238,9 +238,12 @@ export class Terminal extends EventEmitter<TerminalEvents> {
     return this.#session?.streams.find(({ media, component }) => media === 0 && component === 1);
   }
 
-  /** Only messages of STUN's look can have changed what the server knows of us (RFC 7983). */
+  /**
+   * Only messages of STUN's look can have changed what the server knows of us (RFC 7983). The session takes them when all that came at once is
+   * there, and not before.
+   */
   readonly #onDatagram = (bytes: Buffer): void => {
-    if ((bytes[0] ?? 4) < 4) this.#noteProgress();
+    if ((bytes[0] ?? 4) < 4) setImmediate(() => this.#noteProgress());
   };
 
   #noteProgress(): void {
