@@ -56,6 +56,20 @@ describe('rule 8.3.4: phones that are late', () => {
     assert.deepEqual([call.locked, call.count('contested'), call.count('question')], [MOVED, 0, 1]);
   });
 
+  it('sixteen who talk to the old port leave a place at the new one', () => {
+    const call = new EvidenceBench();
+    const old = call.port;
+    const crowd = Array.from({ length: 16 }, (_, i) => {
+      const source = { ...NEIGHBOUR, port: 33_000 + i };
+      return [new PlainVoice(200 + i), source, old] as const;
+    });
+    call.talkAll(5, crowd);
+    call.ask();
+    call.answer();
+    call.talkAll(15, [...crowd, [call.voice, MOVED]]);
+    assert.deepEqual(call.locked, MOVED);
+  });
+
   it('a rebinding within the 5 s is followed, and is no contest', () => {
     const call = new EvidenceBench();
     call.ask();

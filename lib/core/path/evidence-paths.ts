@@ -761,7 +761,9 @@ export class EvidencePaths {
   ): EvidenceSource | undefined {
     const source = new EvidenceSource(path, nowMs);
     const ground = this.#groundAt(path, place ? [place.ssrc] : []);
-    source.rank = follows ? 3 : ground === undefined ? 0 : ground === 'home' ? 1 : 2;
+    // Whoever knows only the port before cannot fill the places of the one that was asked for.
+    const isAsked = this.#question?.port === path.port;
+    source.rank = follows ? 3 : ground === undefined ? 0 : ground === 'home' && !isAsked ? 1 : 2;
     return this.#sources.admit(source, nowMs, (worst) => this.#forget(worst)) ? source : undefined;
   }
 
