@@ -70,6 +70,16 @@ describe('rule 8.3.4: phones that are late', () => {
     assert.deepEqual(call.locked, MOVED);
   });
 
+  it('sixteen that have fallen silent leave the phone a place', () => {
+    const call = new EvidenceBench({ canAsk: false, isConfirmed: false });
+    for (let i = 0; i < 16; i++)
+      call.talk(4, { ...NEIGHBOUR, port: 33_000 + i }, new PlainVoice(200 + i), call.port, 1);
+    call.confirm();
+    call.advance(1000);
+    call.talk(20, HOME);
+    assert.deepEqual(call.locked, HOME);
+  });
+
   it('a rebinding within the 5 s is followed, and is no contest', () => {
     const call = new EvidenceBench();
     call.ask();

@@ -9,6 +9,8 @@ const MAX_SOURCES = 16;
 const ADMISSIONS_PER_SECOND = 20;
 /** A run for sending may take a minute (protocol.md 8.3.1). */
 const STALE_MS = 60_000;
+/** No run lives longer than this: one that has ended keeps its place only while nobody wants it. */
+const SILENT_MS = 500;
 
 export class EvidenceSources {
   #all: EvidenceSource[] = [];
@@ -43,7 +45,8 @@ export class EvidenceSources {
   add(source: EvidenceSource, forget: (worst: EvidenceSource) => void): boolean {
     if (this.#all.length === MAX_SOURCES) {
       const worst = this.#all.reduce((a, b) => (isWorse(b, a) ? b : a));
-      if (worst.firstRunMs < Infinity && worst.rank >= source.rank) return false;
+      const isHeard = worst.firstRunMs < Infinity && source.lastMs - worst.lastMs < SILENT_MS;
+      if (isHeard && worst.rank >= source.rank) return false;
       if (worst.rank > source.rank) return false;
       forget(worst);
     }
