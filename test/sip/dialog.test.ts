@@ -355,6 +355,29 @@ describe('a dialog', () => {
       }
     });
 
+    it('8.3.6: once, for a port question: waits until nothing else is under way, and who says nothing (408) keeps its call', async () => {
+      const dialog = incoming();
+      const theirs = withSdp(request('INVITE', 2, dialog.localTag));
+      receive(theirs);
+      const asked = dialog.reoffer(() => sdp(5002));
+      await clock.tickAsync(5000);
+      dialog.respond(theirs, { status: 200, content: sdp(5000) });
+      await clock.tickAsync(0);
+      assert.ok(!methods().includes('INVITE'), 'its ACK has not come');
+      receive(request('ACK', 2, dialog.localTag));
+      await clock.tickAsync(0);
+      assert.ok(dialog.isReoffering && methods().includes('INVITE'));
+      reply(408);
+      const { outcome, response } = await asked;
+      assert.deepEqual([outcome, response.status, ended], ['unanswered', 408, []]);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual([dialog.isReoffering, dialog.isUp], [false, true]);
+      const refused = dialog.reoffer(() => sdp(5002));
+      await clock.tickAsync(0);
+      reply(491);
+      assert.equal((await refused).outcome, 'pending', 'and does not wait by itself');
+    });
+
     it('sends nothing where there is no offer to make', async () => {
       const refusal = { status: 503, warning: 'all ports are taken' };
       const response = await incoming().modify(() => refusal);
