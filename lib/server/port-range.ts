@@ -21,6 +21,9 @@ const CANARY_MS = [60_000, 120_000] as const;
 /** Of the range may be held for questions at a time: who contests many calls takes no ports from others. */
 const QUESTION_SHARE = 10;
 
+/** Of the process, and of the machine. */
+const NO_DESCRIPTORS = ['EMFILE', 'ENFILE'];
+
 /** An idle pair that listens. */
 interface Watched {
   readonly pair: OpenedPair;
@@ -50,6 +53,8 @@ export class PortRange implements MediaSockets<OpenedPair> {
   /** Lent for questions, or about to be. */
   #held = 0;
   #watch: RangeOptions['watch'];
+  /** There was no file descriptor left: none listens until then. */
+  #watchAgainMs = -Infinity;
   #isFilling = false;
   #hitBefore = 0;
   #dropsBefore = 0;
@@ -114,7 +119,7 @@ export class PortRange implements MediaSockets<OpenedPair> {
       for (let tries = 0; tries < ATTEMPTS_MAX && !this.#isClosed; tries++) {
         const next = this.#next(use);
         if (next === undefined) return undefined;
-        const pair = this.#unwatch(next) ?? (await bindPair(this.#place, next).catch(() => undefined));
+        const pair = this.#unwatch(next) ?? (await this.#bind(next));
         if (pair && !this.#isClosed) return this.#lend(pair);
         pair?.release();
         refused.push(next);
@@ -125,6 +130,20 @@ export class PortRange implements MediaSockets<OpenedPair> {
       for (const port of refused) this.#idle.rest(port, this.#nowMs());
       this.#fill();
     }
+  }
+
+  /** Undefined where it cannot be had. Canaries give way to calls where the process has no file descriptor left. */
+  async #bind(port: number): Promise<OpenedPair | undefined> {
+    const bind = () => bindPair(this.#place, port);
+    return bind().catch((error: NodeJS.ErrnoException) => {
+      if (!NO_DESCRIPTORS.includes(error.code ?? '') || this.#watched.size === 0) return undefined;
+      this.#watchAgainMs = this.#nowMs() + CANARY_MS[0];
+      for (const watched of [...this.#watched.keys()]) {
+        this.#unwatch(watched)?.release();
+        this.#idle.add(watched);
+      }
+      return bind().catch(() => undefined);
+    });
   }
 
   /** The pair that is lent next. A canary is on it still; else it is idle no more. */
@@ -179,7 +198,8 @@ export class PortRange implements MediaSockets<OpenedPair> {
   }
 
   get #isFull(): boolean {
-    return this.#isClosed || !this.#watch || this.#watched.size >= this.#watchedMax;
+    const isShort = this.#nowMs() < this.#watchAgainMs;
+    return this.#isClosed || !this.#watch || isShort || this.#watched.size >= this.#watchedMax;
   }
 
   async #fillUp(): Promise<void> {

@@ -239,7 +239,8 @@ describe('bounds on connections: the descriptors of the process', () => {
   after(() => CommandProcess.killAll());
 
   it('a flood of connections leaves some to calls, is counted, and keeps no later connection out', async function () {
-    const server = await ServerProcess.start('--media', '40000-49999');
+    // So few ports that none of them listens beforehand: all descriptors are of connections and calls.
+    const server = await ServerProcess.start('--media', '40000-40099');
     const limit = spawnSync('prlimit', ['--nofile=120:120', '--pid', String(server.pid)]);
     if (limit.status !== 0) return this.skip();
     const ask = async () => {
@@ -264,5 +265,17 @@ describe('bounds on connections: the descriptors of the process', () => {
     await server.stop();
     const { bounds } = server.events.at(-1) as unknown as Pick<ServerCounters, 'bounds'>;
     assert.ok((bounds.descriptors ?? 0) > 0);
+  });
+
+  it('idle ports that listen for who guesses ports give way to calls', async function () {
+    const server = await ServerProcess.start('--media', '40000-49999');
+    const limit = spawnSync('prlimit', ['--nofile=120:120', '--pid', String(server.pid)]);
+    if (limit.status !== 0) return this.skip();
+    const phone = await RawPhone.open(server.port('udp'));
+    assert.equal((await phone.ask('INVITE', { body: phone.sdp() })).status, 200);
+    phone.close();
+    await server.stop();
+    const { canaries } = server.events.at(-1) as unknown as Pick<ServerCounters, 'canaries'>;
+    assert.equal(canaries?.listening, 0);
   });
 });
