@@ -62,6 +62,13 @@ describe('rule 8.3.8: re-offer', () => {
     assert.deepEqual([call.locked, call.grounds.at(-1)], [MOVED, 'question']);
   });
 
+  it('of a stream that goes on elsewhere after a silence 8.3.7 decides, and nobody is asked', () => {
+    const call = locked();
+    call.advance(600);
+    call.talk(5, MOVED);
+    assert.deepEqual([call.count('question'), call.locked], [0, MOVED]);
+  });
+
   it('the address of a newer description takes over when the locked source has been silent for 60 ms', () => {
     const call = locked();
     const direct = { address: HOME.address, port: 7000 };

@@ -659,7 +659,7 @@ export class EvidencePaths {
     if (!active || this.#question) return;
     const silentMs = nowMs - active.lastMs;
     const others = this.#claims(nowMs).filter(
-      ({ source, livesUntilMs }) => source !== active && livesUntilMs > nowMs,
+      ({ source, livesUntilMs }) => source !== active && !source.following && livesUntilMs > nowMs,
     );
     if (others.length === 0) return;
     const named = this.#isSdpNewer ? others.find(({ ground }) => ground === 'sdp') : undefined;
