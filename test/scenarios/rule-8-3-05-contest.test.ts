@@ -98,12 +98,12 @@ describe('rule 8.3.3: who may be the phone', () => {
     call.ask();
     call.answer();
     const first = { ...STRANGER, port: 4001 };
-    call.talk(10, first);
+    call.talk(30, first);
     assert.deepEqual([call.locked, call.count('question')], [undefined, 2]);
     call.ask();
     call.answer();
     const second = { ...STRANGER, port: 4002 };
-    call.talk(10, second);
+    call.talk(30, second);
     assert.deepEqual([call.locked, call.grounds], [second, ['question']]);
   });
 
