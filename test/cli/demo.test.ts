@@ -20,7 +20,7 @@ type Told<E extends DemoEvent['event']> = Extract<DemoEvent, { event: E }>;
 describe('latchkey demo', function () {
   this.timeout(60_000);
 
-  it('shows that the attack works on the blind call and not on the latched one, and can be joined', async () => {
+  it('shows that the attack works on the blind call, not on the latched one and not on phones under evidence, and can be joined', async () => {
     const demo = new CommandProcess('demo', '--json', '--pace', '0.3');
     const told = async <E extends DemoEvent['event']>(name: E, scene?: string): Promise<Told<E>> =>
       (await demo.event(name, (event) => scene === undefined || event['scene'] === scene)) as never;
@@ -42,6 +42,20 @@ describe('latchkey demo', function () {
         `${rebound.backMs} ms`,
       );
 
+      const keyless = await told('met', 'evidence');
+      for (const { mapping, ground, isImpostor } of keyless.callers) {
+        assert.match(String(mapping), /^127\.0\.0\.1:\d+$/);
+        assert.deepEqual([ground, isImpostor], ['question', false]);
+      }
+      assert.equal((await told('spray', 'evidence')).knowsNumbers, false);
+      const followed = await told('rebound', 'evidence');
+      assert.equal(followed.before, keyless.callers[0]?.mapping);
+      assert.match(String(followed.after), /^127\.0\.0\.1:\d+$/);
+      assert.ok(
+        Number(followed.backMs) > 0 && Number(followed.backMs) < SILENCE_MAX_MS,
+        `${followed.backMs} ms`,
+      );
+
       const fooled = await told('met', 'blind');
       assert.deepEqual(
         fooled.callers.map(({ isImpostor }) => isImpostor),
@@ -50,16 +64,21 @@ describe('latchkey demo', function () {
       assert.equal((await told('rebound', 'blind')).backMs, undefined);
 
       const { columns } = await told('table');
-      const [latched, blind] = columns.map(({ result }) => result);
-      assert.ok(latched && blind);
-      assert.deepEqual([latched.scene, blind.scene], ['latched', 'blind']);
+      const [latched, evidence, blind] = columns.map(({ result }) => result);
+      assert.ok(latched && evidence && blind);
+      assert.deepEqual(
+        columns.map(({ result }) => result.scene),
+        ['latched', 'evidence', 'blind'],
+      );
       assert.deepEqual([latched.stolen, latched.injected], [0, 0]);
       assert.ok(latched.sent > 1000 && latched.challenges > 0, JSON.stringify(latched));
       assert.ok(latched.longestSilenceMs < SILENCE_MAX_MS, `${latched.longestSilenceMs} ms`);
+      assert.deepEqual([evidence.stolen, evidence.injected], [0, 0]);
+      assert.ok(evidence.sent > 1000 && evidence.longestSilenceMs < SILENCE_MAX_MS, JSON.stringify(evidence));
       assert.ok(blind.stolen > 0 && blind.injected > 0, 'the positive control');
       assert.deepEqual(blind.stolenFrom, ['alice']);
       assert.ok(blind.longestSilenceMs > 1000);
-      assert.deepEqual([latched.unroutable, blind.unroutable], [0, 0]);
+      assert.deepEqual([latched.unroutable, evidence.unroutable, blind.unroutable], [0, 0, 0]);
       assert.equal((await told('verdict')).verdict.isPassed, true);
 
       const { command } = await told('join');

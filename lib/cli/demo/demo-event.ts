@@ -13,7 +13,13 @@ export type DemoEvent =
       readonly processes: number;
     }
   | { readonly event: 'met'; readonly scene: SceneName; readonly callers: readonly Seen[] }
-  | { readonly event: 'spray'; readonly scene: SceneName; readonly media: string }
+  | {
+      readonly event: 'spray';
+      readonly scene: SceneName;
+      readonly media: string;
+      /** The impostor has the SSRCs and the sequence numbers of both. */
+      readonly knowsNumbers: boolean;
+    }
   | { readonly event: 'interim'; readonly result: SceneResult }
   | { readonly event: 'rebinding'; readonly scene: SceneName; readonly name: string }
   | ({ readonly event: 'rebound'; readonly scene: SceneName } & Rebinding)
@@ -41,7 +47,7 @@ export interface Verdict {
   readonly findings: readonly string[];
 }
 
-/** A latched call from which anything was taken, or a blind one from which nothing was, is a failed demonstration. */
+/** A guarded call from which anything was taken, or a blind one from which nothing was, is a failed demonstration. */
 export function judge(columns: readonly Column[]): Verdict {
   const failures = columns.flatMap((column) => failuresOf(column));
   if (failures.length > 0) return { isPassed: false, findings: failures };
@@ -51,17 +57,20 @@ export function judge(columns: readonly Column[]): Verdict {
 
 const SHOWN = {
   latched: 'nothing was stolen from the latched call, and nothing injected',
+  evidence: 'nothing was stolen from phones without a key either, and nothing injected',
   blind: 'the same attack on the blindly latched call worked',
 } as const;
+
+const CALLS = { latched: 'the latched call', evidence: 'the call of phones without a key' } as const;
 
 function failuresOf({ result, rebinding }: Column): string[] {
   const { scene, stolen, injected, unroutable } = result;
   const failures: string[] = [];
-  if (scene === 'latched') {
-    if (stolen > 0) failures.push(`${stolen} packets were stolen from the latched call`);
-    if (injected > 0) failures.push(`${injected} packets were injected into the latched call`);
-    if (rebinding && rebinding.backMs === undefined)
-      failures.push('the latched call was lost when the NAT rebound');
+  if (scene !== 'blind') {
+    const call = CALLS[scene];
+    if (stolen > 0) failures.push(`${stolen} packets were stolen from ${call}`);
+    if (injected > 0) failures.push(`${injected} packets were injected into ${call}`);
+    if (rebinding && rebinding.backMs === undefined) failures.push(`${call} was lost when the NAT rebound`);
   } else if (stolen === 0) {
     failures.push('blind latching lost nothing: the attack does not work here, and so proves nothing');
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { judge } from './demo-event.js';
 import type { Column } from './demo-event.js';
 import { Scene } from './scene.js';
-import type { Rebinding } from './scene.js';
+import type { Rebinding, SceneName } from './scene.js';
 import type { Story } from './story.js';
 
 /** Milliseconds since the scene began. */
@@ -14,8 +14,9 @@ interface Script {
   readonly endMs: number;
 }
 
-const LATCHED: Script = { sprayMs: 5000, rebindMs: 10_000, endMs: 15_000 };
-const BLIND: Script = { sprayMs: 3000, rebindMs: 6000, endMs: 10_000 };
+const LATCHED: Script = { sprayMs: 5000, rebindMs: 10_000, endMs: 14_000 };
+const EVIDENCE: Script = { sprayMs: 2000, rebindMs: 5000, endMs: 8000 };
+const BLIND: Script = { sprayMs: 2500, rebindMs: 5000, endMs: 8500 };
 /** How the spray went is told so long before the NAT rebinds. */
 const INTERIM_MS = 200;
 /** A scene that was stopped sooner has shown nothing. */
@@ -43,7 +44,8 @@ export class Demo {
   readonly #options: DemoOptions;
   readonly #columns: Column[] = [];
   #latched: Scene | undefined;
-  #blind: Promise<Scene> | undefined;
+  /** Those that come after it, as far as they are prepared. */
+  readonly #later: Promise<Scene>[] = [];
   /** Rejects when the demonstration is stopped. */
   readonly #stopped: Promise<never>;
   #current: Playing | undefined;
@@ -69,7 +71,7 @@ export class Demo {
     onWatchable(url);
   }
 
-  /** Plays both scenes, or as much of them as there is time for. True when all was played. */
+  /** Plays all scenes, or as much of them as there is time for. True when all was played. */
   async play(): Promise<boolean> {
     const { stop } = this.#options;
     if (stop.aborted) return false;
@@ -102,26 +104,32 @@ export class Demo {
 
   /** Hangs up and ends all processes. */
   async end(): Promise<void> {
-    const blind = await this.#blind?.catch(() => undefined);
-    await Promise.allSettled([this.#latched?.end(), blind?.end()]);
+    const later = this.#later.map(async (scene) => (await scene).end());
+    await Promise.allSettled([this.#latched?.end(), ...later]);
   }
 
   async #play(): Promise<void> {
     if (!this.#latched) throw new Error('nothing is prepared');
-    await this.#playScene(this.#latched, LATCHED, () => {
-      this.#blind = Scene.prepare('blind');
-      // What is wrong with it is told when it is awaited.
-      this.#blind.catch(() => undefined);
-    });
+    const evidence = await this.#playScene(this.#latched, LATCHED, 'evidence');
     await this.#latched.dismissImpostor();
-    const blind = await this.#blind;
-    if (!blind) throw new Error('the second scene was not prepared');
+    if (!evidence) return;
+    const blind = await this.#playScene(evidence, EVIDENCE, 'blind');
+    await evidence.end();
+    if (!blind) return;
     await this.#playScene(blind, BLIND);
     await blind.end();
   }
 
-  /** @param onRebound what may cost time, when nothing is measured in milliseconds any more */
-  async #playScene(scene: Scene, script: Script, onRebound?: () => void): Promise<void> {
+  #prepareLater(name: SceneName): Promise<Scene> {
+    const prepared = Scene.prepare(name);
+    // What is wrong with it is told when it is awaited.
+    prepared.catch(() => undefined);
+    this.#later.push(prepared);
+    return prepared;
+  }
+
+  /** @param next the scene to prepare when nothing is measured in milliseconds any more; resolves with it */
+  async #playScene(scene: Scene, script: Script, next?: SceneName): Promise<Scene | undefined> {
     const { story, pace, stop } = this.#options;
     stop.throwIfAborted();
     const startMs = performance.now();
@@ -133,7 +141,7 @@ export class Demo {
     story.tell({ event: 'met', scene: name, callers: await this.#unlessStopped(scene.meet()) });
     await this.#until(startMs, script.sprayMs);
     await this.#unlessStopped(scene.spray());
-    story.tell({ event: 'spray', scene: name, media });
+    story.tell({ event: 'spray', scene: name, media, knowsNumbers: scene.knowsNumbers });
     await this.#until(startMs, script.rebindMs - INTERIM_MS);
     story.tell({ event: 'interim', result: await this.#unlessStopped(scene.measure()) });
     await this.#until(startMs, script.rebindMs);
@@ -141,9 +149,10 @@ export class Demo {
     const patienceMs = (script.endMs - script.rebindMs) * pace - INTERIM_MS;
     current.rebinding = await this.#unlessStopped(scene.rebind(patienceMs));
     story.tell({ event: 'rebound', scene: name, ...current.rebinding });
-    onRebound?.();
+    const prepared = next && this.#prepareLater(next);
     await this.#until(startMs, script.endMs);
     await this.#measure();
+    return prepared;
   }
 
   /** Measures the scene that is played, once; a measurement that is under way is waited for. */

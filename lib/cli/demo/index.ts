@@ -1,5 +1,5 @@
-// `latchkey demo`, what `npm start` shows: the same attack on a latched call and on a blindly latched one, in separate
-// processes, on 127.0.0.1 only. What it prints is measured; it fails where the measurement does not bear it out.
+// `latchkey demo`, what `npm start` shows: the same attack on a latched call, on one of phones without a key, and on a
+// blindly latched one, in separate processes, on 127.0.0.1 only. What it prints is measured; it fails where the measurement does not bear it out.
 import { relative, sep } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -25,7 +25,9 @@ const DURATION_MAX_S = Math.floor((2 ** 31 - 1) / 1000);
 export function registerDemo(program: Command): void {
   program
     .command('demo')
-    .description('see a latched and a blindly latched call under the same attack, on this machine only')
+    .description(
+      'see a latched call, one of phones without a key and a blindly latched one under attack, on this machine only',
+    )
     .option('--duration <s>', 'end by itself after so many seconds; exit code 1 if anything was stolen')
     .option('--json', 'print one JSON object a line')
     .option('--browser', 'open the page that shows the latched call')

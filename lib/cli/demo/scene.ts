@@ -1,6 +1,8 @@
 // One scene: a server, two callers behind NATs, an impostor, each a process; what they do, and what was measured. The
-// latched and the blind scene differ in the server's policy and in what the callers speak, and in nothing else.
+// scenes differ in the server's policy, in what the callers and the impostor know, and in how many media ports there
+// are; in nothing else.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Policy } from '../../index.js';
 import type { CallerQuestions } from './caller-part.js';
 import { nowMs } from './clock.js';
 import type { ImpostorQuestions } from './impostor-part.js';
@@ -10,7 +12,34 @@ import { packageFile } from './package-file.js';
 import { Part } from './part.js';
 import { findMediaRange, Server } from './server.js';
 
-export type SceneName = 'latched' | 'blind';
+export type SceneName = 'latched' | 'evidence' | 'blind';
+
+/** How a scene is set up. */
+interface Setting {
+  readonly policy: Policy;
+  /** The callers hold keys; else they are phones as most are. */
+  readonly speaksLatch: boolean;
+  /** An RTP and an RTCP port for each call. */
+  readonly mediaPorts: number;
+  /** The impostor has the SSRCs and the next sequence numbers, which are read on the callers' path and nowhere else. */
+  readonly knowsNumbers: boolean;
+  /** The server's first words of where a caller is. */
+  readonly found: readonly string[];
+}
+
+const SETTINGS: Readonly<Record<SceneName, Setting>> = {
+  latched: {
+    policy: 'require',
+    speaksLatch: true,
+    mediaPorts: 32,
+    knowsNumbers: true,
+    found: ['verified', 'direct'],
+  },
+  // Without a key a caller is known by its numbers too: an impostor who has them is on the path of the call, which is what only a key holds
+  // off. The range is large enough for idle ports to listen (protocol.md 8.3.2).
+  evidence: { policy: 'prefer', speaksLatch: false, mediaPorts: 200, knowsNumbers: false, found: ['locked'] },
+  blind: { policy: 'blind', speaksLatch: false, mediaPorts: 32, knowsNumbers: true, found: ['legacy'] },
+};
 
 export const ROOM = 'demo';
 /** Bob opens his microphone this long after his call was answered; whoever has his port by then, has it. */
@@ -29,6 +58,8 @@ export interface Seen {
   readonly mapping: string | undefined;
   /** What the NAT changed, by the server's word; undefined where nothing was proved. */
   readonly nat: string | undefined;
+  /** What told the server of a caller without a key; undefined where nothing did. */
+  readonly ground: string | undefined;
   /** The server sends this caller's media to the impostor. */
   readonly isImpostor: boolean;
 }
@@ -44,6 +75,10 @@ export interface Rebinding {
 
 export interface SceneResult {
   readonly scene: SceneName;
+  /** The callers are phones with a key. */
+  readonly hasKeys: boolean;
+  /** The impostor has the SSRCs and the sequence numbers of both. */
+  readonly knowsNumbers: boolean;
   /** For how long was measured. */
   readonly seconds: number;
   /** What the impostor sent. */
@@ -82,14 +117,14 @@ export class Scene {
 
   /** Starts all processes of a scene, at once. Throws a Failure; what was started is ended then. */
   static async prepare(name: SceneName): Promise<Scene> {
-    const range = await findMediaRange();
+    const { policy, mediaPorts } = SETTINGS[name];
+    const range = await findMediaRange(mediaPorts);
     const parts: Part<never>[] = [];
     const start = <P>(part: P): P => {
       parts.push(part as Part<never>);
       return part;
     };
-    const isLatched = name === 'latched';
-    const serving = Server.start(range, isLatched ? 'require' : 'blind', isLatched);
+    const serving = Server.start(range, policy, name === 'latched');
     try {
       const impostor = start(new Part<ImpostorQuestions>('the impostor', 'impostor-part'));
       const callers = ['alice', 'bob'].map(async (caller, i): Promise<Caller> => {
@@ -131,6 +166,11 @@ export class Scene {
     return this.callers[0].name;
   }
 
+  /** The impostor has the SSRCs and the sequence numbers of both. */
+  get knowsNumbers(): boolean {
+    return SETTINGS[this.name].knowsNumbers;
+  }
+
   get processCount(): number {
     return this.parts.length + 1;
   }
@@ -152,8 +192,12 @@ export class Scene {
     return Promise.all(this.callers.map((caller) => this.#seen(caller)));
   }
 
-  /** The impostor goes on with all it has: the payload type, the SSRCs and the sequence numbers of both. */
+  /** The impostor goes on with all it has: the payload type, and where it knows them the SSRCs and the sequence numbers of both. */
   async spray(): Promise<void> {
+    if (!this.knowsNumbers) {
+      await this.impostor.part.ask('spray', { intervalMs: SPRAY_INTERVAL_MS });
+      return;
+    }
     const [alice, bob] = this.callers;
     const [fromBob, fromAlice] = await Promise.all([alice.part.ask('report'), bob.part.ask('report')]);
     const voices = [
@@ -207,6 +251,8 @@ export class Scene {
     const { sent, stolen, challenges, speech } = impostor;
     return {
       scene: this.name,
+      hasKeys: SETTINGS[this.name].speaksLatch,
+      knowsNumbers: this.knowsNumbers,
       seconds,
       sent,
       stolen,
@@ -240,7 +286,7 @@ export class Scene {
       speech: packageFile(`fixtures/speech/${name}.pcap`),
       insidePort,
       privateAddress,
-      speaksLatch: this.name === 'latched',
+      speaksLatch: SETTINGS[this.name].speaksLatch,
     });
     caller.ssrc = answer.ssrc;
     caller.call = answer.call;
@@ -248,9 +294,9 @@ export class Scene {
 
   /** The server knows where to send this caller's media, as far as it can. */
   #settled({ call: wanted }: Caller) {
-    const kinds = this.name === 'latched' ? ['verified', 'direct'] : ['legacy'];
+    const { found } = SETTINGS[this.name];
     return this.server.find(
-      ({ event, call, component }) => kinds.includes(event) && call === wanted && component === 1,
+      ({ event, call, component }) => found.includes(event) && call === wanted && component === 1,
       SETTLED_MS,
     );
   }
@@ -265,6 +311,7 @@ export class Scene {
       signalled: settled?.signalled ?? `${privateAddress}:${mappings[0]?.insidePort}`,
       mapping,
       nat: settled?.nat,
+      ground: settled?.ground,
       isImpostor: mapping === `127.0.0.1:${this.impostor.port}`,
     };
   }

@@ -12,8 +12,6 @@ import { besides } from './part.js';
 
 const LOOPBACK = '127.0.0.1';
 const SIPS_PORT = 5061;
-/** Room for 16 calls of an RTP and an RTCP port each. */
-const MEDIA_PORTS = 32;
 /** Below the ports that systems give out by themselves, which the NATs' mappings are made of. */
 const MEDIA_LOWEST = 20_000;
 const MEDIA_HIGHEST = 32_000;
@@ -34,6 +32,8 @@ export interface ServerEvent {
   readonly signalled?: string;
   readonly mapping?: string;
   readonly nat?: string;
+  /** Of `locked`: what told that the caller is there. */
+  readonly ground?: string;
   /** Of `listening`: where SIP over TLS is taken. */
   readonly tls?: string;
   /** Of `listening`: the path of the certificate. */
@@ -47,14 +47,14 @@ export interface MediaRange {
   readonly high: number;
 }
 
-/** A block of UDP ports that are free now, the first one even. */
-export async function findMediaRange(): Promise<MediaRange> {
+/** A block of so many UDP ports that are free now, the first one even. */
+export async function findMediaRange(count: number): Promise<MediaRange> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const low = 2 * randomInt(MEDIA_LOWEST / 2, (MEDIA_HIGHEST - MEDIA_PORTS) / 2);
-    const range = { low, high: low + MEDIA_PORTS - 1 };
+    const low = 2 * randomInt(MEDIA_LOWEST / 2, (MEDIA_HIGHEST - count) / 2);
+    const range = { low, high: low + count - 1 };
     if (await isFree(range)) return range;
   }
-  throw new Failure(`no ${MEDIA_PORTS} free UDP ports in a row from ${MEDIA_LOWEST} to ${MEDIA_HIGHEST}`);
+  throw new Failure(`no ${count} free UDP ports in a row from ${MEDIA_LOWEST} to ${MEDIA_HIGHEST}`);
 }
 
 async function isFree({ low, high }: MediaRange): Promise<boolean> {

@@ -60,8 +60,10 @@ export class Story {
         ];
       case 'spray':
         return [
-          this.#at('The impostor sprays all media ports: right payload type, right SSRCs, next sequence'),
-          `${INDENT}numbers, bare headers, odd ports.`,
+          this.#at(
+            `The impostor sprays all media ports: right payload type, ${SPRAYS[`${event.knowsNumbers}`][0]}`,
+          ),
+          INDENT + SPRAYS[`${event.knowsNumbers}`][1],
         ];
       case 'interim':
         return this.#interim(event.result);
@@ -91,10 +93,12 @@ export class Story {
     ];
   }
 
-  #caller({ name, signalled, mapping, nat, isImpostor }: Seen): string[] {
+  #caller({ name, signalled, mapping, nat, ground, isImpostor }: Seen): string[] {
     const who = `${INDENT}${title(name).padEnd(6)} says ${signalled.padEnd(16)}`;
     if (mapping === undefined) return [`${who} ${this.#paint('red', 'nothing: nowhere to send to')}`];
     if (isImpostor) return [`${who} latched ${mapping}  ${this.#paint('red', 'which is the impostor')}`];
+    if (ground !== undefined)
+      return [`${who} heard ${mapping}   ${this.#paint('dim', GROUNDS[ground] ?? ground)}`];
     if (nat === undefined) return [`${who} latched ${mapping}`];
     const change = nat === 'both' ? 'the NAT changed address and port' : `the NAT changed: ${nat}`;
     return [`${who} proved ${mapping}  ${this.#paint('dim', change)}`];
@@ -163,9 +167,28 @@ type EventOf<E extends DemoEvent['event']> = Extract<DemoEvent, { readonly event
 
 const WIDTH = 100;
 const INDENT = ' '.repeat(9);
+/** By whether it knows the numbers. */
+const SPRAYS = {
+  true: ['right SSRCs, next sequence', 'numbers, bare headers, odd ports.'],
+  false: [
+    'bare headers, odd ports.',
+    'SSRCs and sequence numbers it does not know: they are read on the path of the call only.',
+  ],
+} as const;
+/** In words, what told where a phone without a key is. */
+const GROUNDS: Readonly<Record<string, string>> = {
+  ssrc: 'it has the SSRC of its SDP',
+  sdp: 'it sends from the address of its SDP',
+  home: 'it sends from where its SIP comes from',
+  question: 'asked over SIP, it moved to a new port',
+};
 const TITLES = {
   latched: ['LATCHED', 'media goes only to an address that has proved, with a key from the SDP, whose it is'],
-  blind: ['BLIND', 'the same with phones that hold no key: media goes to whoever sends first'],
+  evidence: [
+    'EVIDENCE',
+    'phones that hold no key: media goes to whoever moves to a port named over SIP just then',
+  ],
+  blind: ['BLIND', 'the same phones, and nothing is asked: media goes to whoever sends first'],
 } as const;
 
 function title(name: string): string {

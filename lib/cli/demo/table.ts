@@ -3,7 +3,7 @@ import type { Column } from './demo-event.js';
 
 const LABEL_WIDTH = 40;
 const COLUMN_WIDTH = 14;
-const TITLES = { latched: 'latched', blind: 'blind' } as const;
+const TITLES = { latched: 'latched', evidence: 'evidence', blind: 'blind' } as const;
 
 interface Row {
   readonly label: string;
@@ -11,6 +11,8 @@ interface Row {
 }
 
 const ROWS: readonly Row[] = [
+  { label: 'the phones hold a key', cell: ({ result }) => yesOrNo(result.hasKeys) },
+  { label: 'the impostor knows SSRCs and sequence', cell: ({ result }) => yesOrNo(result.knowsNumbers) },
   { label: 'the call was watched for', cell: ({ result }) => formatMs(result.seconds * 1000) },
   { label: 'packets that the impostor sent', cell: ({ result }) => formatCount(result.sent) },
   { label: 'packets stolen, on its own socket', cell: ({ result }) => formatCount(result.stolen) },
@@ -19,7 +21,7 @@ const ROWS: readonly Row[] = [
   { label: 'after the NAT rebound, media is back in', cell: ({ rebinding }) => formatReturn(rebinding) },
 ];
 
-/** Lines of at most 72 characters, without colours. The first is the heading. */
+/** Lines of at most 82 characters, without colours. The first is the heading. */
 export function formatTable(columns: readonly Column[]): string[] {
   const heading = columns.map(({ result }) => TITLES[result.scene].padStart(COLUMN_WIDTH)).join('');
   const rows = ROWS.map(({ label, cell }) => {
@@ -38,6 +40,10 @@ export function formatCount(count: number): string {
 export function formatMs(ms: number): string {
   const rounded = Math.round(ms);
   return rounded < 1000 ? `${rounded} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function yesOrNo(isSo: boolean): string {
+  return isSo ? 'yes' : 'no';
 }
 
 function formatReturn(rebinding: Column['rebinding']): string {
