@@ -30,6 +30,13 @@ export interface Leftover {
   readonly ssrc: number;
 }
 
+export interface RunningAttack {
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+  /** The shapes that attack one port attack this one from now on. */
+  aim(port: number): void;
+}
+
 export class AttackScene {
   readonly lab: Lab;
   readonly folder = mkdtempSync(join(tmpdir(), 'latchkey-attack-'));
@@ -113,11 +120,11 @@ export class AttackScene {
     more: {
       readonly late: Leftover;
       readonly inTurn?: boolean;
-      /** Another port than that of a first call, and others than two pairs. */
-      readonly target?: number;
+      /** Another port than that of a first call, and others than two pairs. Undefined: it waits to be told. */
+      readonly target?: number | undefined;
       readonly range?: readonly [number, number];
     },
-  ): Promise<{ readonly ended: Promise<void>; stop(): Promise<void> }> {
+  ): Promise<RunningAttack> {
     const plan = {
       server: SERVER,
       range: RANGE,
@@ -142,7 +149,7 @@ export class AttackScene {
       child.stdin?.write('stop\n');
       return ended;
     };
-    return { ended, stop };
+    return { ended, stop, aim: (port) => void child.stdin?.write(`aim ${port}\n`) };
   }
 
   /** A party of the positive control that is ready to talk; fulfilled with how to make it. */

@@ -1,9 +1,12 @@
 // Runs shapes of attack against a server's media ports, for a while. One argument, a plan in JSON:
 // { server, range: [first, last], target, shapes: [name…], seconds, inTurn?, tap?: [command…], late?: { localPort, sequence,
-// timestamp, ssrc } }; in turn, each shape has `seconds` of its own. A line on its input ends it before its time. It prints { event: 'ready' } when it listens and attacks from
-// then on, and at the end { event: 'done', shapes: { NAME: { sent, ports } } }. What came back is for the captures to say.
+// timestamp, ssrc } }; in turn, each shape has `seconds` of its own. Without `target`, what goes there waits until the input says it. The
+// input has lines: `aim PORT` is another target, anything else ends the attack before its time. It prints { event: 'ready' } when it
+// listens and attacks from then on, and at the end { event: 'done', shapes: { NAME: { sent, ports } } }. What came back is for the
+// captures to say.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { shapes } from './attacker-shapes.mjs';
 import { tap } from './attacker-tap.mjs';
 
@@ -11,6 +14,7 @@ const plan = JSON.parse(process.argv[2]);
 const lengthMs = plan.seconds * 1000;
 const listeners = [];
 const report = {};
+let { target } = plan;
 
 // Before any other socket of this host can be given that port.
 const leftover = await open(plan.late?.localPort);
@@ -22,7 +26,11 @@ plan.shapes.forEach((name, i) => {
   setTimeout(() => shapes[name](siteOf(name, startMs + delayMs)), delayMs);
 });
 setTimeout(stop, plan.inTurn ? plan.shapes.length * lengthMs : lengthMs);
-process.stdin.once('data', stop);
+createInterface(process.stdin).on('line', (line) => {
+  const [, port] = /^aim (\d+)$/.exec(line) ?? [];
+  if (port === undefined) stop();
+  else target = Number(port);
+});
 
 function stop() {
   stopTap();
@@ -54,6 +62,9 @@ function siteOf(name, beginMs) {
   const isOver = () => Date.now() >= beginMs + lengthMs;
   return {
     ...plan,
+    get target() {
+      return target;
+    },
     heard: (listener) => void listeners.push((packet) => isOver() || listener(packet)),
     after: (ms, action) => void setTimeout(() => isOver() || action(), ms),
     every: (ms, action) => {
@@ -70,6 +81,7 @@ function siteOf(name, beginMs) {
       void opened.then((socket) => told.ports.push(socket.address().port));
       return {
         send: (bytes, to) => {
+          if (to === undefined) return;
           told.sent++;
           void opened.then((socket) => socket.send(bytes, to, plan.server, () => undefined));
         },

@@ -171,6 +171,33 @@ export const shapes = {
     });
   },
 
+  /** A stream as a phone's, from one socket, to the port of the call. */
+  talk(site) {
+    const socket = site.socket();
+    let count = 0;
+    site.every(20, () => {
+      if (site.target === undefined) return;
+      count++;
+      socket.send(
+        rtp({ shape: 'talk', sequence: 1000 + count, timestamp: 160 * count, ssrc: 0x7a1c }),
+        site.target,
+      );
+    });
+  },
+
+  /** As `spray`, over one half of the range at a time, half a second each. */
+  halves(site) {
+    const socket = site.socket();
+    const ports = portsOf(site.range, 0);
+    let sequence = 0;
+    site.every(20, () => {
+      const isFirst = sequence % 50 < 25;
+      const packet = rtp({ shape: 'halves', sequence, timestamp: 160 * sequence++, ssrc: 0xbadbad });
+      for (const port of isFirst ? ports.slice(0, ports.length / 2) : ports.slice(ports.length / 2))
+        socket.send(packet, port);
+    });
+  },
+
   /** Stragglers of a call that is closed, from its own socket, to the port that the victim's call has now. */
   late(site) {
     const { sequence, timestamp, ssrc } = site.late;
