@@ -15,7 +15,9 @@ export class Suspects {
 
   /** A datagram has come to a port of no call, or of one whose peer does not know it yet. */
   noteHit(local: TransportAddress, source: TransportAddress, ssrc: number | undefined, nowMs: number): void {
-    if (this.#own.isNewer(pairKey(local, source), nowMs - SUSPECT_MS)) return;
+    const sinceMs = nowMs - SUSPECT_MS;
+    if (this.#own.isNewer(pairKey(local, source), sinceMs)) return;
+    if (this.#own.isNewer(hostKey(local, source.address), sinceMs)) return;
     this.#sources.note(addressKey(source), nowMs);
     if (ssrc !== undefined) this.#streams.note(streamKey(source, ssrc), nowMs);
   }
@@ -23,6 +25,11 @@ export class Suspects {
   /** The call of this source has had the port until now. */
   noteLeft(local: TransportAddress, source: TransportAddress, nowMs: number): void {
     this.#own.note(pairKey(local, source), nowMs);
+  }
+
+  /** A peer at this IP address has been told the port, which its call has no more. */
+  noteToldBefore(local: TransportAddress, address: string, nowMs: number): void {
+    this.#own.note(hostKey(local, address), nowMs);
   }
 
   has(source: TransportAddress, ssrc: number | undefined, nowMs: number): boolean {
@@ -64,6 +71,10 @@ function addressKey({ address, port }: TransportAddress): string {
 
 function streamKey({ address }: TransportAddress, ssrc: number): string {
   return `${ssrc} ${ipKey(address)}`;
+}
+
+function hostKey(local: TransportAddress, address: string): string {
+  return `${addressKey(local)} ${ipKey(address)}`;
 }
 
 function pairKey(local: TransportAddress, source: TransportAddress): string {

@@ -607,7 +607,11 @@ export class Component implements VerifierHost, ProverHost {
 
   #releaseOne(port: ComponentPort): void {
     if (this.#ports.length === 1) return;
-    this.removePort(port, this.context.nowMs);
+    const { suspects, nowMs } = this.context;
+    const addresses = [this.session.peerAddress, this.mapping?.address];
+    for (const address of addresses)
+      if (address !== undefined && port.isTold) suspects.noteToldBefore(port.local, address, nowMs);
+    this.removePort(port, nowMs);
     this.context.emit({ type: 'released', ...this.#place, local: port.local });
   }
 

@@ -49,8 +49,13 @@ export function mayBegin({ reason }: PortQuestion): boolean {
 }
 
 /** The peer has not answered in time, so that others count without it. */
-export function isUnanswered({ askedMs, answeredMs, dueMs }: PortQuestion, nowMs: number): boolean {
-  return answeredMs === undefined && nowMs >= (askedMs ?? dueMs) + UNANSWERED_MS;
+export function isUnanswered(question: PortQuestion, nowMs: number): boolean {
+  return question.answeredMs === undefined && nowMs >= unansweredMs(question);
+}
+
+/** When that is, if it does not answer. */
+export function unansweredMs({ askedMs, dueMs }: PortQuestion): number {
+  return (askedMs ?? dueMs) + UNANSWERED_MS;
 }
 
 /** When nothing more is awaited of it. */

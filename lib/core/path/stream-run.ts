@@ -17,7 +17,7 @@ const LIVE_MAX_MS = 500;
 /** A packet so far behind is late, and no new beginning. */
 const LATE_STEP = 64;
 /** So far ahead of the last one a stream may go on: the packets of the silence come on top. */
-const AHEAD_STEP = 64;
+export const AHEAD_STEP = 64;
 /** By so much more than the time that has passed a timestamp may have risen. */
 const AHEAD_MS = 1000;
 
