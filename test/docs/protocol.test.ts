@@ -56,6 +56,8 @@ describe('docs: protocol.md', () => {
       [...section(page, heading).matchAll(/^(\d+)\. /gm)].map(([, n]) => Number(n));
     assert.deepEqual(rules('## 5. What a verifier does'), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     assert.deepEqual(rules('## 6. What a prover does'), [1, 2, 3, 4, 5]);
+    assert.deepEqual(rules('### 8.2 SRTP'), [1, 2, 3, 4, 5, 6, 7]);
+    assert.deepEqual(rules('### 8.3 Evidence'), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     assert.deepEqual(
       [...page.matchAll(/^## (\d+)\. /gm)].map(([, n]) => Number(n)),
       [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
