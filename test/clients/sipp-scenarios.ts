@@ -43,6 +43,26 @@ export function echoCall(file: string): string {
     <recv response="200" />`);
 }
 
+/**
+ * A call to the echo that is asked by a re-INVITE to send to another port, which it agrees to or refuses. The file that it plays goes there
+ * in either case: sipp takes the port of every description. Without a file somebody else speaks for it.
+ */
+export function questionedCall(status: '200 OK' | '488 Not Acceptable Here', file?: string): string {
+  const question = `<recv request="INVITE" />
+    <send retrans="500">${inDialog(status, status === '200 OK' ? DESCRIPTION : EMPTY)}</send>
+    <recv request="ACK" />`;
+  const play = `<nop><action><exec rtp_stream="${file},1,0,PCMU/8000" /></action></nop>`;
+  return scenario(`<send retrans="500">${INVITE}</send>
+    <recv response="100" optional="true" />
+    <recv response="200" />
+    <send>${request('ACK', 1, EMPTY)}</send>
+    ${file === undefined ? '' : play}
+    ${question}
+    <pause milliseconds="5000" />
+    <send retrans="500">${request('BYE', 2, EMPTY)}</send>
+    <recv response="200" />`);
+}
+
 /** A call that must be answered 488, with a Warning of latch. */
 export function refusedCall(): string {
   return scenario(`<send retrans="500">${INVITE}</send>
@@ -71,6 +91,11 @@ function response(status: string, more: readonly string[] = EMPTY): string {
   return `<![CDATA[\n${lines.join('\n')}\n]]>`;
 }
 
+/** Where both have a tag. */
+function inDialog(status: string, more: readonly string[] = EMPTY): string {
+  return response(status, more).replace(';tag=[call_number]', '');
+}
+
 /** Rings, answers, plays this file of µ-law once, and is hung up on. */
 export function answeredCall(file: string): string {
   return scenario(`<recv request="INVITE" />
@@ -79,7 +104,7 @@ export function answeredCall(file: string): string {
     <recv request="ACK" />
     <nop><action><exec rtp_stream="${file},1,0,PCMU/8000" /></action></nop>
     <recv request="BYE" />
-    <send>${response('200 OK').replace(';tag=[call_number]', '')}</send>`);
+    <send>${inDialog('200 OK')}</send>`);
 }
 
 function scenario(steps: string): string {

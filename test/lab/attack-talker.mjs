@@ -1,4 +1,4 @@
-// A party of the positive control, without a key: RTP to the relay at an interval, and RTCP with every fifth packet to the next
+// A party without a key and without signalling of its own, for positive controls and beside sipp: RTP to a port at an interval, and RTCP with every fifth packet to the next
 // port, from two sockets. Arguments: SERVER PORT INTERVAL_MS WORDS, the last for its payload. It begins with a line on its input.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -17,6 +17,8 @@ setInterval(() => {
   for (; startMs + count * intervalMs <= Date.now(); count++) {
     const packet = Buffer.alloc(172);
     packet.fill(words, 12);
+    // No two are alike.
+    packet.writeUInt32BE(count, 168);
     packet.writeUInt16BE(0x8000, 0);
     packet.writeUInt16BE(count & 0xffff, 2);
     packet.writeUInt32BE(count * 160, 4);

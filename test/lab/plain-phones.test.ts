@@ -18,6 +18,7 @@ import { jsonLines } from './json-lines.js';
 import type { JsonLines, Line } from './json-lines.js';
 import { CLIENT, Lab, LATCHKEY, SERVER, whyNoLab } from './lab.js';
 import {
+  assertNothingTwice,
   assertOnlySaid,
   beginMs,
   linesOf,
@@ -170,6 +171,7 @@ describe('phones without any key, behind a symmetric NAT', function () {
           `${name}: ${way.said.length}, ${way.heard.length}`,
         );
         assertOnlySaid(way);
+        assertNothingTwice(way);
         const locked = linesOf(server, 'locked').find(isOf(here.externalOf(host)))!;
         const [begin, gap] = [
           beginMs(way, answeredMs(server, locked)),
@@ -257,6 +259,7 @@ describe('phones without any key, behind a symmetric NAT', function () {
     const [phone, other] = [sidesOf(atPhone, CLIENT), sidesOf(atOther, here.addressOf('cliB'))];
     const outward: Way = { name: `${name} to the room`, said: phone.said, heard: other.heard };
     assertOnlySaid(outward);
+    assertNothingTwice(outward);
     const inward: Way = {
       name: `the room to ${name}`,
       said: other.said,
@@ -264,6 +267,7 @@ describe('phones without any key, behind a symmetric NAT', function () {
       tell: wholeOf,
     };
     assertOnlySaid(inward);
+    assertNothingTwice(inward);
     const sinceMs = answeredMs(server, locked);
     const figures = [outward, inward].map((way) => ({
       way: way.name,
