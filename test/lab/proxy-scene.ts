@@ -31,8 +31,16 @@ const ASK = `
 `;
 const HOME_TELLER = fileURLToPath(new URL('home-teller.mjs', import.meta.url));
 /** A server is on the port that its name stands for. */
-const PORTS = { over: 5071, told: 5072, untold: 5073, home: 5074, stranger: 5075, keys: 5080 } as const;
-/** Behind the proxy: `over` TLS; over UDP `told` of the proxy, and `untold`; two that only say who calls. */
+const PORTS = {
+  over: 5071,
+  told: 5072,
+  untold: 5073,
+  home: 5074,
+  stranger: 5075,
+  plain: 5076,
+  keys: 5080,
+} as const;
+/** Behind the proxy: `over` TLS; over UDP `told` of the proxy, and `untold`; two that only say who calls; `plain` as `told`, for phones without a key. */
 export type ServerName = Exclude<keyof typeof PORTS, 'keys'>;
 
 export interface ProxyOptions {
@@ -141,7 +149,9 @@ export class ProxyScene {
       flag === (name === 'over' ? '--tls' : '--udp') ? String(PORTS[name]) : '0';
     const listen = ['--udp', '--tcp', '--tls'].flatMap((flag) => [flag, ports(flag)]);
     const first = 40_000 + 20 * Object.keys(PORTS).indexOf(name);
-    const options = ['--open', '--listen', SERVER, ...listen, '--media', `${first}-${first + 19}`];
+    const last = first + (name === 'plain' ? 399 : 19);
+    const options = ['--open', '--listen', SERVER, ...listen, '--media', `${first}-${last}`];
+    if (name === 'plain') options.push('--proxy', range);
     if (name === 'told') options.push('--proxy', range, '--policy', 'require');
     if (name === 'untold') options.push('--https', String(PORTS.keys));
     return jsonLines(this.lab.latchkey('pub', 'serve', '--json', '--verbose', ...options));
