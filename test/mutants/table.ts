@@ -129,8 +129,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.1',
     what: 'an SSRC is heard on a path that was left',
     file: 'lib/core/path/component.ts',
-    search: 'if (isInUse && (this.#verifier ?? this.isJudging)) this',
-    replace: 'if (this.#verifier ?? this.isJudging) this',
+    search: 'if (isInUse && (this.#verifier ?? this.#srtp.isOn)) this',
+    replace: 'if (this.#verifier ?? this.#srtp.isOn) this',
     test: 'test/scenarios/rule-5-01-claims.test.ts',
   },
   {
@@ -333,8 +333,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.7',
     what: 'payload of a socket of ours is taken',
     file: 'lib/core/engine.ts',
-    search: '(!this.#context.ownSockets.has(ip, remotePort) &&',
-    replace: '(',
+    search: '!this.#context.ownSockets.has(ip, remotePort) &&',
+    replace: '',
     test: 'test/scenarios/rule-7-unproven.test.ts',
   },
   {
@@ -1233,8 +1233,8 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '8.2.7',
     what: 'a peer with SRTP shares the port of those with latch while there are ports of its own',
     file: 'lib/server/media-ports.ts',
-    search: "if (proof === 'latch' || proof === 'ice')",
-    replace: 'if (proof !== undefined)',
+    search: "if (shared && (proof === 'latch' || proof === 'ice'))",
+    replace: 'if (shared && proof !== undefined)',
     test: 'test/server/split-ports.test.ts',
   },
   {
@@ -1353,8 +1353,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: '8.3.2',
     what: 'who has sprayed ports counts as the phone does',
-    file: 'lib/core/path/evidence-paths.ts',
-    search: 'if (!ground || !claim || this.#isSuspect(source)) return [];',
+    file: 'lib/core/path/evidence-facts.ts',
+    search: 'if (!ground || !claim || this.isSuspect(source)) return [];',
     replace: 'if (!ground || !claim) return [];',
     test: 'test/scenarios/rule-8-3-02-suspects.test.ts',
   },
