@@ -46,6 +46,14 @@ describe('what a call is told of its peer (protocol.md 8)', () => {
     assert.deepEqual([told.peerAddress, told.peerTransport], [undefined, 'proxy']);
   });
 
+  it('by way of a proxy a response says nothing of where it is from: what the request before said stays', () => {
+    const told = call({ peer: { address: '192.0.2.1', transport: 'proxy' } });
+    told.peer({ transport: 'proxy' });
+    assert.deepEqual([told.peerAddress, told.peerTransport], ['192.0.2.1', 'proxy']);
+    told.peer({ address: '192.0.2.2', transport: 'proxy' });
+    assert.equal(told.peerAddress, '192.0.2.2');
+  });
+
   for (const transport of PEER_TRANSPORTS) {
     const isShown = transport !== 'udp' && transport !== 'proxy';
     it(`the address of ${transport} is ${isShown ? 'shown by its connection' : 'not shown by that'}`, () => {

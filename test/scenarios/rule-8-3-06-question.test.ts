@@ -20,6 +20,16 @@ describe('rule 8.3.6: the port question', () => {
     assert.deepEqual([call.locked, call.grounds], [MOVED, ['question']]);
   });
 
+  it('behind a proxy the answer does not say whom it is from: home is what the call said, and one question is enough', () => {
+    const call = new EvidenceBench({ transport: 'proxy' });
+    call.talk(2, HOME);
+    call.ask();
+    call.session.peer({ transport: 'proxy' });
+    call.answer();
+    call.talk(14, HOME);
+    assert.deepEqual([call.locked, call.count('question'), call.grounds], [HOME, 1, ['question']]);
+  });
+
   it('a stream that goes on by more than 64, or falls behind, has not moved', () => {
     for (const [ahead, isMoved] of [
       [64, true],

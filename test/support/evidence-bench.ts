@@ -45,7 +45,7 @@ export class PlainVoice {
 export interface EvidenceBenchOptions {
   /** Where its signalling comes from, over TLS: home, and shown. Undefined: nobody says. */
   readonly from?: string | undefined;
-  readonly transport?: 'tls' | 'udp';
+  readonly transport?: 'tls' | 'udp' | 'proxy';
   readonly signalled?: TransportAddress;
   /** Announced in the phone's description. */
   readonly ssrcs?: readonly number[];

@@ -13,7 +13,7 @@ import { LatchkeyError } from '../errors.js';
 
 /** Where a description came from. */
 export interface PeerSource {
-  /** IP address; absent where nobody can say, as behind a proxy that hides it. */
+  /** IP address; absent where nobody can say, as behind a proxy that hides it, or in a response by way of one: then the one before stays. */
   readonly address?: string | undefined;
   readonly transport: PeerTransport;
 }
@@ -36,7 +36,10 @@ export class PeerFacts {
   /** Throws LATCHKEY_OPTION. */
   noteSource({ address, transport }: PeerSource): void {
     if (!PEER_TRANSPORTS.includes(transport)) refuse('transport', PEER_TRANSPORTS.join(', '));
-    this.address = address === undefined ? undefined : ipOf('address', address);
+    const known = address === undefined ? undefined : ipOf('address', address);
+    // A response by way of a proxy does not say whom it is from: as long as the dialog goes that way, its home stays (protocol.md 8).
+    const isSameWay = transport === 'proxy' && this.transport === 'proxy';
+    this.address = known ?? (isSameWay ? this.address : undefined);
     this.transport = transport;
     if (this.address !== undefined && SHOWING.includes(transport)) this.#show(this.address);
   }
