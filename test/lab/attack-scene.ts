@@ -18,13 +18,15 @@ import type { HostName, LabPlan } from './lab.js';
 /** Outside, or behind the victim's own NAT. */
 export type Place = 'att' | 'cliA2';
 
-/** Two pairs: the attacker's own call has the first one, and when it is over the victim's has it. */
+/** Two pairs: the attacker's own call has one, and when it is over the victim's has it. */
 export const RANGE = [40000, 40003] as const;
 export const VICTIM_PORT = 40000;
 
 /** What is left of a call that was closed. */
 export interface Leftover {
   readonly localPort: number;
+  /** The server's, which the victim's call has next. */
+  readonly serverPort: number;
   readonly sequence: number;
   readonly timestamp: number;
   readonly ssrc: number;
@@ -108,6 +110,7 @@ export class AttackScene {
     const bytes = Buffer.from(last.payload);
     return {
       localPort: last.source.port,
+      serverPort: last.destination.port,
       ...{ sequence: bytes.readUInt16BE(2), timestamp: bytes.readUInt32BE(4), ssrc: bytes.readUInt32BE(8) },
     };
   }
@@ -128,7 +131,7 @@ export class AttackScene {
     const plan = {
       server: SERVER,
       range: RANGE,
-      target: VICTIM_PORT,
+      target: more.late.serverPort,
       shapes,
       seconds,
       tap: this.tap(),

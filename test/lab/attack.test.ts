@@ -164,7 +164,7 @@ describe('attacks in the lab', function () {
   /** `latchkey serve` as it is, with the policy that latches blindly: the first source of RTP is believed, for good. */
   async function latchedCalls(place: Place) {
     const scene = open(place);
-    const { certificate } = await scene.serve(['--policy', 'blind']);
+    const { certificate } = await scene.serve(['--policy', 'blind', '--pairs']);
     const trust = ['--ca', certificate];
     const late = await scene.ownCall(secure, ...trust);
     const other = scene.call('cliB', secure, ...trust);
@@ -183,7 +183,7 @@ describe('attacks in the lab', function () {
     const scene = open(place);
     const relay = await scene.blindRelay();
     await scene.capture(place, 'cliA', 'cliB', 'pub');
-    const late = { localPort: 0, sequence: 1, timestamp: 160, ssrc: 1 };
+    const late = { localPort: 0, serverPort: VICTIM_PORT, sequence: 1, timestamp: 160, ssrc: 1 };
     const inTurn = (phase: string) => scene.attack(phase, SHAPES, TURN_S, { late, inTurn: true });
     // Twice as often as the victim, so that some of it falls between an attack and the victim's next packet.
     const other = await scene.talker('cliB', RANGE[0] + 2, 10);

@@ -33,7 +33,7 @@ const AMPLE_S = 30;
 /** The other's call, the client's camera, and the two that the client watches have a pair each. */
 
 const FOUR_PAIRS = [40000, 40007] as const;
-const STRANGER = { localPort: 0, sequence: 1, timestamp: 160, ssrc: 1 };
+const STRANGER = { localPort: 0, serverPort: 0, sequence: 1, timestamp: 160, ssrc: 1 };
 
 describe('attacks on who watches and who publishes by RTSP', function () {
   this.timeout(60_000);
