@@ -94,9 +94,12 @@ describe('baresip', function () {
         const host = isIPv6(address) ? `[${address}]` : address;
         const components = verified.map(({ component, protection, local, mapping }) => {
           assert.ok(String(mapping).startsWith(`${host}:42`), String(mapping));
-          return { component, protection, local };
+          return { component, protection, local: String(local) };
         });
-        const [port = 0] = media.split('-').map(Number);
+        const [low = 0, high = low] = media.split('-').map(Number);
+        // Of a range the pair is drawn by chance (docs/protocol.md 8.3.2).
+        const port = Number(components.find(({ component }) => component === 1)?.local.split(':').at(-1));
+        assert.ok(port >= low && port <= high && port % 2 === 0, String(port));
         assert.deepEqual(
           components.sort((a, b) => Number(a.component) - Number(b.component)),
           [1, 2].map((component) => ({
