@@ -98,7 +98,12 @@ describe('baresip', function () {
         });
         const [low = 0, high = low] = media.split('-').map(Number);
         // Of a range the pair is drawn by chance (docs/protocol.md 8.3.2).
-        const port = Number(components.find(({ component }) => component === 1)?.local.split(':').at(-1));
+        const port = Number(
+          components
+            .find(({ component }) => component === 1)
+            ?.local.split(':')
+            .at(-1),
+        );
         assert.ok(port >= low && port <= high && port % 2 === 0, String(port));
         assert.deepEqual(
           components.sort((a, b) => Number(a.component) - Number(b.component)),
