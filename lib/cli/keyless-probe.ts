@@ -5,16 +5,13 @@ import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:dgram';
 import { setTimeout as pause } from 'node:timers/promises';
 import { playTone } from '../capture/index.js';
-import { Failure } from '../phone/failure.js';
-import { bindSocket, resolveHost, routedAddress } from '../phone/local-address.js';
 import { formatOf } from '../phone/media-file.js';
-import type { Describe, SignallingClient } from '../phone/signalling-types.js';
+import type { Describe } from '../phone/signalling-types.js';
 import { answerOffer } from '../room/answer.js';
 import { createOffer } from '../room/offer.js';
 import { classifyPacket, ipRange, isSameAddress, parseSdp } from '../wire/index.js';
 import type { TransportAddress } from '../wire/index.js';
-import { createPlainLatchkey } from './plain-latchkey.js';
-import { openSignalling } from './signalling-client.js';
+import { withProbeCall } from './probe-call.js';
 import type { CallTerms } from './terminal.js';
 
 /** What a call without a key has shown. */
@@ -37,28 +34,13 @@ const BESIDE_PACKETS = 40;
 const LINGER_MS = 200;
 
 /** Calls. Rejects with a Failure where there was no call, and where `signal` gives it up. */
-export async function probeKeyless(terms: CallTerms, signal: AbortSignal): Promise<KeylessProbe> {
-  const { uri, credentials, ca, isInsecure, listen } = terms;
-  const server = await resolveHost(uri.host);
-  const local = listen ?? (await routedAddress(server, uri.port));
-  if (local === undefined)
-    throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1, 'unreachable');
-  const latchkey = createPlainLatchkey();
-  const sockets = await Promise.all([bindSocket(local), bindSocket(local), bindSocket(local)]);
-  let client: SignallingClient | undefined;
-  signal.addEventListener('abort', () => void client?.hangUp().finally(() => client?.close()));
-  try {
-    client = await openSignalling({ latchkey, uri, local, credentials, ca, isInsecure, role: 'prover' });
+export function probeKeyless(terms: CallTerms, signal: AbortSignal): Promise<KeylessProbe> {
+  return withProbeCall(terms, signal, async ({ client, sockets, local }) => {
     const call = new KeylessCall(sockets, local);
     call.noteMedia(await client.invite(call.offer, call.describe));
     await call.speak(signal);
-    await client.hangUp();
     return call.probe;
-  } finally {
-    client?.close();
-    latchkey.close();
-    for (const socket of sockets) socket.close();
-  }
+  });
 }
 
 class KeylessCall {

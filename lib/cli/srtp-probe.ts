@@ -9,15 +9,12 @@ import type { Signalling } from '../index.js';
 import { playTone } from '../capture/index.js';
 import { nodeSrtpCrypto } from '../net/node-srtp-crypto.js';
 import { Failure } from '../phone/failure.js';
-import { bindSocket, resolveHost, routedAddress } from '../phone/local-address.js';
-import type { SignallingClient } from '../phone/signalling-types.js';
 import { createOffer } from '../room/offer.js';
 import { SrtpReceiver, SrtpSender, srtpSuite } from '../srtp/index.js';
 import type { MasterKey } from '../srtp/index.js';
 import { classifyPacket, formatAddress, formatCrypto, parseSdp } from '../wire/index.js';
 import type { TransportAddress } from '../wire/index.js';
-import { createPlainLatchkey } from './plain-latchkey.js';
-import { openSignalling } from './signalling-client.js';
+import { withProbeCall } from './probe-call.js';
 import type { CallTerms } from './terminal.js';
 
 /** What a call with SRTP has shown. */
@@ -48,30 +45,15 @@ const FORGED_EVERY = 4;
 const LINGER_MS = 200;
 
 /** Calls. Throws a Failure where there was no call, and where `signal` gives it up. */
-export async function probeSrtp(terms: CallTerms, signal: AbortSignal): Promise<SrtpProbe> {
-  const { uri, credentials, ca, isInsecure, listen } = terms;
-  const server = await resolveHost(uri.host);
-  const local = listen ?? (await routedAddress(server, uri.port));
-  if (local === undefined)
-    throw new Failure(`${uri.host}:${uri.port}: there is no way to that network`, 1, 'unreachable');
-  const latchkey = createPlainLatchkey();
-  const sockets = await Promise.all([bindSocket(local), bindSocket(local), bindSocket(local)]);
-  let client: SignallingClient | undefined;
-  signal.addEventListener('abort', () => void client?.hangUp().finally(() => client?.close()));
-  try {
-    client = await openSignalling({ latchkey, uri, local, credentials, ca, isInsecure, role: 'prover' });
-    if (client.signalling === 'clear')
+export function probeSrtp(terms: CallTerms, signal: AbortSignal): Promise<SrtpProbe> {
+  return withProbeCall(terms, signal, async ({ client, sockets, local }) => {
+    const { signalling } = client;
+    if (signalling === 'clear')
       throw new Failure('SRTP needs TLS or WSS, or loopback: keys are told over encrypted signalling');
     const call = new ProbeCall(sockets, local);
     const answer = await client.invite(call.offer, () => ({ warning: 'the call is as it is' }));
-    const probe = await call.examine(answer);
-    await client.hangUp();
-    return { ...probe, signalling: client.signalling };
-  } finally {
-    client?.close();
-    latchkey.close();
-    for (const socket of sockets) socket.close();
-  }
+    return { ...(await call.examine(answer)), signalling };
+  });
 }
 
 class ProbeCall {

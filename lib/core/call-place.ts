@@ -54,3 +54,11 @@ export interface CallPlace {
   /** A report of the peer's from this IP address repeats what went only there (protocol.md 8.2.4). */
   shown(address: string): void;
 }
+
+/** The signalling tells whether the dialog is confirmed, and it is not. Where it tells nothing of a call, nobody will ever say that it is. */
+export function isUnconfirmed({
+  isConfirmed,
+  peerTransport,
+}: Pick<CallPlace, 'isConfirmed' | 'peerTransport'>): boolean {
+  return !isConfirmed && peerTransport !== undefined;
+}

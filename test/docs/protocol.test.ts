@@ -1,6 +1,7 @@
 // docs/protocol.md says what the code does: its byte examples are the code's, and so are its numbers.
 import assert from 'node:assert/strict';
-import { ADMISSIONS_PER_SECOND, AMPLIFICATION_LIMIT, MAX_CANDIDATES } from '../../lib/core/path/candidate.js';
+import { AMPLIFICATION_LIMIT } from '../../lib/core/path/amplification.js';
+import { ADMISSIONS_PER_SECOND, MAX_CANDIDATES } from '../../lib/core/path/candidate.js';
 import { CANDIDATE_LIFETIME_MS, CANDIDATE_SCHEDULE_MS } from '../../lib/core/proof/challenge.js';
 import { ASK_SCHEDULE_MS } from '../../lib/core/path/trial.js';
 import {

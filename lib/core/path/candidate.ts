@@ -2,6 +2,7 @@
 // there may be, and who makes room for whom (5.9). It holds no keys and sends nothing.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
+import { isWithinLimit } from './amplification.js';
 import { Trial } from './trial.js';
 import { VerifiedPath } from './verified-path.js';
 import { CANDIDATE_LIFETIME_MS, type Challenge } from '../proof/challenge.js';
@@ -10,8 +11,6 @@ import type { Random } from '../crypto.js';
 /** Work and memory stay constant under a flood: protocol.md 5.9. */
 export const MAX_CANDIDATES = 8;
 export const ADMISSIONS_PER_SECOND = 20;
-/** What may be sent to an unverified path, as a multiple of what came from it: protocol.md 5.4. */
-export const AMPLIFICATION_LIMIT = 3;
 
 export class Candidate implements Path {
   readonly port: LocalPort;
@@ -58,7 +57,7 @@ export class Candidate implements Path {
   }
 
   fitsBudget(sizeBytes: number): boolean {
-    return this.sentBytes + sizeBytes <= AMPLIFICATION_LIMIT * this.receivedBytes;
+    return isWithinLimit(this, sizeBytes);
   }
 
   /**

@@ -1,5 +1,6 @@
 // What speaks for a source's being the peer of a call without any key (protocol.md 8.3.2, 8.3.3), by what the signalling has told and who is suspect. It looks, and
 // changes nothing.
+import { isUnconfirmed } from '../call-place.js';
 import type { Path } from '../network-path.js';
 import type { EvidenceTerms } from '../proof/evidence-terms.js';
 import type { EvidenceHost } from './evidence-host.js';
@@ -52,8 +53,7 @@ export class EvidenceFacts {
 
   /** Where the signalling tells nothing, nobody will say that it is. */
   get isConfirmed(): boolean {
-    const { session } = this.host;
-    return session.isConfirmed || session.peerTransport === undefined;
+    return !isUnconfirmed(this.host.session);
   }
 
   /** When the peer could know of the call: it answered, or its ACK came. */

@@ -6,6 +6,7 @@ import type { QuestionOutcome } from '../call-place.js';
 import type { LockGround } from '../events.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { EvidenceTerms } from '../proof/evidence-terms.js';
+import { MAX_KEPT_PACKETS } from './trial.js';
 import { decideFollow, followDueMs, type FollowState } from './evidence-follow.js';
 import type { EvidenceHost } from './evidence-host.js';
 import { EvidenceFacts, type Claim } from './evidence-facts.js';
@@ -67,7 +68,7 @@ export class EvidencePaths implements AskingOwner {
   #askToldMs = -Infinity;
   #dueMs = Infinity;
   /** What was to go out while nothing was locked: the newest go to the peer once it is. */
-  #unsent: EvidenceSource | undefined;
+  #unsent: Uint8Array[] = [];
 
   constructor(
     private readonly host: EvidenceHost,
@@ -217,13 +218,16 @@ export class EvidencePaths implements AskingOwner {
   handleSend(bytes: Uint8Array): EvidenceSource | undefined {
     const { locked } = this;
     if (!locked) {
-      if (this.#sources.size > 0)
-        (this.#unsent ??= new EvidenceSource(NOWHERE, 0)).keepSent(new Uint8Array(bytes));
+      if (this.#sources.size > 0) this.#keepUnsent(bytes);
       return undefined;
     }
     if (!this.host.takeBudget(locked, bytes.length)) return undefined;
     this.#sources.keepSent(bytes);
     return locked;
+  }
+
+  #keepUnsent(bytes: Uint8Array): void {
+    if (this.#unsent.push(new Uint8Array(bytes)) > MAX_KEPT_PACKETS) this.#unsent.shift();
   }
 
   /** The signalling has told something of the peer. */
@@ -282,7 +286,8 @@ export class EvidencePaths implements AskingOwner {
   /** Forgets every path. */
   stop(): void {
     for (const source of this.#sources.all) this.#forget(source);
-    this.#active = this.#left = this.#unsent = undefined;
+    this.#active = this.#left = undefined;
+    this.#unsent = [];
     this.#asking.stop();
     this.#isContested = this.#isExpired = false;
     this.#dueMs = Infinity;
@@ -485,8 +490,8 @@ export class EvidencePaths implements AskingOwner {
 
   #handOver(source: EvidenceSource): void {
     const { host } = this;
-    const sent = [...(this.#unsent?.takeSent() ?? []), ...source.takeSent()];
-    this.#unsent = undefined;
+    const sent = [...this.#unsent, ...source.takeSent()];
+    this.#unsent = [];
     for (const bytes of sent)
       if (host.takeBudget(source, bytes.length)) host.transmit('resent', bytes, source);
     for (const { bytes, kind } of source.takeArrived()) {
@@ -567,8 +572,3 @@ export class EvidencePaths implements AskingOwner {
     return false;
   }
 }
-
-const NOWHERE: Path = {
-  port: { local: { address: '0.0.0.0', port: 0 } },
-  remote: { address: '0.0.0.0', port: 0 },
-};

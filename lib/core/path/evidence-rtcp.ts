@@ -23,6 +23,13 @@ export class EvidenceRtcp {
     return true;
   }
 
+  /** It comes from there now, and this was the first packet. */
+  begin(path: Path, sizeBytes: number): void {
+    this.path = path;
+    this.receivedBytes = sizeBytes;
+    this.sentBytes = 0;
+  }
+
   /** At the IP address where RTP is locked. */
   isBeside({ address }: TransportAddress): boolean {
     const { lockedAt } = this.rtp;

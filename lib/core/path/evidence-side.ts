@@ -1,7 +1,7 @@
 // What a component does with a peer that brings no key (protocol.md 8.3): it has its paths while that is agreed on, moves the route to where they are, keeps
 // those in step who wait on a port of many calls, and says where payload may go (8.3.9). It decides nothing about paths.
 import { classifyPacket, parseIp, type PacketClass, type TransportAddress } from '../../wire/index.js';
-import type { CallPlace, QuestionOutcome } from '../call-place.js';
+import { isUnconfirmed, type CallPlace, type QuestionOutcome } from '../call-place.js';
 import type { Context } from '../context.js';
 import type { DropReason } from '../counters.js';
 import type { ComponentId } from '../events.js';
@@ -12,15 +12,13 @@ import type { Protection } from '../proof/protection.js';
 import type { PayloadRoute, RoutedPath } from '../route/payload-route.js';
 import type { Port } from '../route/port.js';
 import type { UnprovenTarget } from '../route/target-bounds.js';
+import { isWithinLimit } from './amplification.js';
 import type { EvidenceEvent, EvidenceHost } from './evidence-host.js';
 import { EvidencePaths } from './evidence-paths.js';
 import { EvidenceRtcp } from './evidence-rtcp.js';
 import { isHome } from './home.js';
 import { SentReports } from './sent-reports.js';
 import { isNobodys } from './unproven-peer.js';
-
-/** To an address where nobody is known to receive: protocol.md 8.3.9. */
-const AMPLIFICATION_LIMIT = 3;
 
 interface EvidenceComponent<Owner> {
   readonly component: ComponentId;
@@ -185,7 +183,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
       return false;
     }
     if (!this.route.path || !isSamePath(this.route.path, path)) {
-      rtcp.path = path;
+      rtcp.begin(path, bytes.length);
       this.#watch(path);
       this.#open(path);
     }
@@ -219,7 +217,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     }
     if (!this.route.isHeld) return 'unproven';
     if (!this.session.isShown(path.remote.address)) {
-      if (rtcp.sentBytes + bytes.length > AMPLIFICATION_LIMIT * rtcp.receivedBytes) return 'unproven';
+      if (!isWithinLimit(rtcp, bytes.length)) return 'unproven';
       rtcp.sentBytes += bytes.length;
     }
     return path.remote;
@@ -229,8 +227,9 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   #unasked(): TransportAddress | DropReason {
     const { signalled, session } = this;
     if (!signalled || !this.isSignalledAllowed) return 'noPath';
-    const isConfirmed = session.isConfirmed || session.peerTransport === undefined;
-    return isConfirmed && session.isShown(signalled.address) && this.route.isHeld ? signalled : 'unproven';
+    return !isUnconfirmed(session) && session.isShown(signalled.address) && this.route.isHeld
+      ? signalled
+      : 'unproven';
   }
 
   /** The peer sends from another port than it listens at, as the owner says (protocol.md 8.3.9). */
@@ -367,7 +366,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     const { address, port } = source.remote;
     if (!this.route.isHeld || this.context.ownSockets.has(address, port)) return false;
     if (this.session.isShown(address)) return true;
-    if (source.sentBytes + sizeBytes > AMPLIFICATION_LIMIT * source.receivedBytes) return false;
+    if (!isWithinLimit(source, sizeBytes)) return false;
     source.sentBytes += sizeBytes;
     return true;
   }

@@ -3,12 +3,10 @@
 import type { PacketClass, TransportAddress } from '../../wire/index.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { JudgedPacket } from '../proof/srtp-keys.js';
+import { isWithinLimit } from './amplification.js';
 import { PacketTime } from './packet-time.js';
 import { COUNTED_WITHIN_MS, isCounted } from './srtp-trial.js';
 import { MAX_KEPT_PACKETS } from './trial.js';
-
-/** To an address where nobody is known to receive: protocol.md 8.2.4. */
-const AMPLIFICATION_LIMIT = 3;
 
 const MAX_RIVALS = 4;
 /** A peer that has had a report of ours repeats it in what it sends so much later. */
@@ -141,7 +139,7 @@ export class SrtpSource implements Path {
 
   /** Whether so many bytes may go there. Where they may, they count as sent. */
   takeBudget(sizeBytes: number): boolean {
-    if (!this.isShown && this.sentBytes + sizeBytes > AMPLIFICATION_LIMIT * this.receivedBytes) return false;
+    if (!this.isShown && !isWithinLimit(this, sizeBytes)) return false;
     this.sentBytes += sizeBytes;
     return true;
   }

@@ -3,9 +3,7 @@
 // somebody is known to receive there at most three times the bytes that came from there (5.1, P11). It decides and counts; it
 // sends nothing.
 import { ipRange, type TransportAddress } from '../../wire/index.js';
-
-/** As to any path that has not proved itself: protocol.md 5.4. */
-const AMPLIFICATION_LIMIT = 3;
+import { isWithinLimit } from './amplification.js';
 
 /** What is known of the peer when a packet is to go to it. */
 export interface UnprovenPeerState {
@@ -22,7 +20,7 @@ export interface UnprovenPeerState {
 
 export function maySendUnproven(state: UnprovenPeerState, sizeBytes: number): boolean {
   if (!state.isHeld || state.isUnconfirmed) return false;
-  return state.isShown || state.sentBytes + sizeBytes <= AMPLIFICATION_LIMIT * state.receivedBytes;
+  return state.isShown || isWithinLimit(state, sizeBytes);
 }
 
 /** Addresses that are nobody's in particular get nothing, whatever the owner's rule says. */

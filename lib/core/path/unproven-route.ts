@@ -1,7 +1,7 @@
 // Where a component's payload goes while nothing proves an address to us (protocol.md 5.7, 6.5, 7): to the address that was
 // signalled, or to the one that a blind latch locked to. What goes to a peer of ours whom nobody proves is measured.
 import { isSameAddress, type PacketClass, type TransportAddress } from '../../wire/index.js';
-import type { CallPlace } from '../call-place.js';
+import { isUnconfirmed, type CallPlace } from '../call-place.js';
 import type { Context } from '../context.js';
 import { ipKey } from '../ip-key.js';
 import type { Protection } from '../proof/protection.js';
@@ -98,7 +98,7 @@ export class UnprovenRoute<Owner> {
     const { kind, session } = this.host;
     const state = {
       isHeld: this.route.isHeld,
-      isUnconfirmed: kind === 'none' && session.peerTransport !== undefined && !session.isConfirmed,
+      isUnconfirmed: kind === 'none' && isUnconfirmed(session),
       isShown: session.isShown(peer.remote.address),
       receivedBytes: peer.receivedBytes,
       sentBytes: peer.sentBytes,
