@@ -71,6 +71,9 @@ function isInSecrets({ what, before }: Kept): boolean {
   return [...sheets].some((sheet) => Buffer.from(sheet).includes(before));
 }
 
+/** Seeds of this file alone: secrets of another test that is still open lie in the same arrays, and with its seed would be the same. */
+const FIRST_SEED = 0x5ec_2e70;
+
 interface End {
   readonly spy: Spy;
   readonly engine: Engine;
@@ -79,7 +82,7 @@ interface End {
 }
 
 function end(seed: number, role: 'verifier' | 'prover', address: string, suite: Suite): End {
-  const spy = new Spy(seed);
+  const spy = new Spy(FIRST_SEED + seed);
   const engine = new Engine({ suites: [suite] }, spy.crypto, spy.random);
   const local = { address, port: 5000 };
   const session = engine.createSession({ role, signalling: 'encrypted' });
