@@ -4,6 +4,8 @@ import { formatIp, parseIp } from '../wire/index.js';
 
 /** Text that is no IP address is returned as it is. */
 export function ipKey(address: string): string {
+  // IPv4 has one spelling.
+  if (!address.includes(':')) return address;
   const bytes = parseIp(address);
   return bytes ? formatIp(bytes) : address;
 }

@@ -3,7 +3,7 @@
  * they were received. It brings no cryptography: HMAC and the constant-time comparison are handed in.
  */
 import { writeUint16 } from './big-endian.js';
-import { attributeValue, STUN_HEADER_SIZE_BYTES, type StunMessage } from './stun.js';
+import { attributeValue, STUN_HEADER_SIZE_BYTES, STUN_MAX_SIZE_BYTES, type StunMessage } from './stun.js';
 
 /** HMAC with one fixed hash; gives the full digest. */
 export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
@@ -11,14 +11,16 @@ export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
 /** Compares in time that depends on the lengths only. */
 export type EqualBytes = (a: Uint8Array, b: Uint8Array) => boolean;
 
+/** One for all messages: an array for each, which is checked at once and thrown away, would cost as much as the check. */
+const scratch = new Uint8Array(STUN_MAX_SIZE_BYTES);
+
 /**
  * What the HMAC covers: all before the attribute, in a header whose length ends with the attribute.
- * Always a copy: the received bytes stay as they are, even where they are a Buffer, whose own
- * `slice` would not copy.
+ * Always a copy, good until the next one: the received bytes stay as they are.
  */
 function coveredBytes(bytes: Uint8Array, offset: number, sizeBytes: number): Uint8Array {
-  const covered = new Uint8Array(offset);
-  covered.set(bytes.subarray(0, offset));
+  const covered = scratch.subarray(0, offset);
+  for (let i = 0; i < offset; i++) covered[i] = bytes[i]!;
   writeUint16(covered, 2, offset + 4 + sizeBytes - STUN_HEADER_SIZE_BYTES);
   return covered;
 }
@@ -32,7 +34,10 @@ function isValidAt(
 ): boolean {
   const received = attributeValue(bytes, offset);
   const expected = hmac(key, coveredBytes(bytes, offset, received.length));
-  return equal(received, expected.subarray(0, received.length));
+  return equal(
+    received,
+    received.length < expected.length ? expected.subarray(0, received.length) : expected,
+  );
 }
 
 /** True when the message has a MESSAGE-INTEGRITY that this key made. `hmacSha1` gives 20 bytes. */

@@ -49,7 +49,7 @@ export function parseXorMappedAddress(value: Uint8Array, transaction: Uint8Array
     return refuse('attribute', 1, 'XOR-MAPPED-ADDRESS has an unknown family');
   }
   const ip = new Uint8Array(value.length - 4);
-  ip.set(value.subarray(4));
+  for (let i = 0; i < ip.length; i++) ip[i] = value[4 + i]!;
   xorAddress(ip, transaction);
   return succeed({ address: formatIp(ip), port: readUint16(value, 2) ^ (STUN_COOKIE >>> 16) });
 }

@@ -42,7 +42,7 @@ export function encodeStun(spec: StunSpec): Uint8Array {
   if (spec.integritySha256) sizeBytes += 36;
   if (hasFingerprint) sizeBytes += 8;
 
-  const bytes = new Uint8Array(sizeBytes);
+  const bytes = takeBytes(sizeBytes);
   writeUint16(bytes, 0, stunType(spec.class, spec.method ?? BINDING));
   writeUint32(bytes, 4, STUN_COOKIE);
   bytes.set(spec.transaction, 8);
@@ -58,6 +58,26 @@ export function encodeStun(spec: StunSpec): Uint8Array {
     writeUint16(bytes, at + 2, 4);
     writeUint32(bytes, at + 4, fingerprintOf(bytes, at));
   }
+  return bytes;
+}
+
+/**
+ * Messages are small and short-lived, and lie in one array one after the other: an array for each costs more than all that is written into
+ * it. No place in it is used twice, and it lives as long as the last of its messages.
+ */
+const SHEET_BYTES = 4096;
+let sheet = new Uint8Array(SHEET_BYTES);
+let usedBytes = 0;
+
+/** All zero. */
+function takeBytes(sizeBytes: number): Uint8Array {
+  if (sizeBytes > SHEET_BYTES) return new Uint8Array(sizeBytes);
+  if (usedBytes + sizeBytes > SHEET_BYTES) {
+    sheet = new Uint8Array(SHEET_BYTES);
+    usedBytes = 0;
+  }
+  const bytes = sheet.subarray(usedBytes, usedBytes + sizeBytes);
+  usedBytes += sizeBytes;
   return bytes;
 }
 

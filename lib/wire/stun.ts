@@ -29,7 +29,7 @@ export const STUN_HEADER_SIZE_BYTES = 20;
 const MAX_ATTRIBUTES = 64;
 
 /** Reason: the same; RFC 8489 section 6.1 keeps messages over UDP within the path's MTU. */
-const MAX_SIZE_BYTES = 1500;
+export const STUN_MAX_SIZE_BYTES = 1500;
 
 export interface StunAttribute {
   readonly type: number;
@@ -194,7 +194,9 @@ function refuseHeader(bytes: Uint8Array): ReturnType<typeof refuse> | undefined 
   if ((claimed & 3) !== 0) return refuse('length', 2, 'the length is no multiple of four');
   if (claimed > end) return refuse('truncated', end, 'shorter than its header says');
   if (claimed < end) return refuse('length', claimed, 'bytes after the end of the message');
-  return end > MAX_SIZE_BYTES ? refuse('length', 2, `longer than ${MAX_SIZE_BYTES} bytes`) : undefined;
+  return end > STUN_MAX_SIZE_BYTES
+    ? refuse('length', 2, `longer than ${STUN_MAX_SIZE_BYTES} bytes`)
+    : undefined;
 }
 
 /** The first attribute of a type, or undefined; ignored ones do not count (see `parseStun`). */

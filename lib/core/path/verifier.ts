@@ -159,10 +159,12 @@ export class Verifier {
   /** A response to something outstanding, on the path that was asked; any other is dropped (protocol.md 5.2). */
   handleAnswer(message: AnswerMessage, path: Path, nowMs: number): void {
     const isAnswered = ({ transaction }: Challenge): boolean => isSameBytes(transaction, message.transaction);
-    const isAsked = (one: Candidate | VerifiedPath): boolean => one.outstanding.some(isAnswered);
-    const active = this.#active && isAsked(this.#active) ? this.#active : undefined;
-    const candidate = active ? undefined : [...this.#candidates].find(isAsked);
-    const challenge = (active ?? candidate)?.outstanding.find(isAnswered);
+    const askedActive = this.#active?.outstanding.find(isAnswered);
+    const active = askedActive && this.#active;
+    const candidate = active
+      ? undefined
+      : [...this.#candidates].find((one) => one.outstanding.some(isAnswered));
+    const challenge = askedActive ?? candidate?.outstanding.find(isAnswered);
     if (!challenge) return this.host.drop('staleTransaction');
     const fault = this.#scheme.fault(message, challenge);
     if (fault) return this.host.drop(fault);

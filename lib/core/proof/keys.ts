@@ -40,12 +40,15 @@ export interface ProofInput {
   readonly word: Uint8Array;
 }
 
+/** Longer than any: two tags, a word and what stands between. */
+const transformed = new Uint8Array(256);
+
 /** The transformed word: 32 bytes by HMAC-SHA-256, 16 by AES-256 (protocol.md 3). */
 export function computeProof(crypto: Crypto, suite: Suite, keys: Keys, input: ProofInput): Uint8Array {
   const { proverTag, verifierTag, component, word } = input;
-  // In one piece: each consent makes one.
+  // In one piece, and in one array for all: each consent makes one.
   const text = `latch-proof\0${proverTag}:${verifierTag}\0`;
-  const m = new Uint8Array(text.length + 1 + word.length);
+  const m = transformed.subarray(0, text.length + 1 + word.length);
   for (let i = 0; i < text.length; i++) m[i] = text.charCodeAt(i);
   m[text.length] = component;
   m.set(word, text.length + 1);

@@ -131,6 +131,7 @@ export class PayloadRoute<Owner> {
   }
 
   handleTimeout(nowMs: number): void {
+    if (this.#others.length === 0) return;
     for (const other of this.#others) if (nowMs > other.untilMs) this.#remove(other);
     this.#others = this.#others.filter(({ untilMs }) => nowMs <= untilMs);
   }
