@@ -202,10 +202,8 @@ export class Engine {
     nowMs: number,
     kind: PacketClass,
   ): Component | undefined {
-    const { route } = hint;
-    if (!route || hint.port !== port || kind === 'stun') return undefined;
-    const { owner } = route;
-    if (!route.isProven || route.untilMs !== Infinity || owner.isCovered) return undefined;
+    const { owner } = hint;
+    if (!owner || hint.port !== port || kind === 'stun' || owner.isCovered) return undefined;
     this.#context.nowMs = nowMs;
     owner.accept(bytes, kind, true, nowMs);
     return owner.sharing.application;

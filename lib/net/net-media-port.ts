@@ -12,6 +12,7 @@ import { datagramSocketOf } from './dgram-socket.js';
 import type { MediaPort, MediaPortEvents } from './media-port.js';
 import type { Consumer } from './consumer.js';
 import { StreamSockets } from './stream-sockets.js';
+import type { Loop } from './loop.js';
 import type { SharedSocket, SharedSockets } from './shared-socket.js';
 import { isConnected } from './socket-address.js';
 import { SteadyEmitter } from './steady-emitter.js';
@@ -31,6 +32,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   readonly component: 1 | 2;
   readonly #core: Component;
   readonly #owner: PortOwner;
+  readonly #loop: Loop;
   readonly #sockets: StreamSockets;
   #isClosed = false;
 
@@ -40,6 +42,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     this.component = component;
     this.#core = core;
     this.#owner = owner;
+    this.#loop = owner.sockets.loop;
     const shared = this.#sharedOf(socket);
     shared.attach(core, this);
     this.#sockets = new StreamSockets(core, this, shared);
@@ -67,11 +70,11 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
       throw new LatchkeyError('LATCHKEY_OPTION', 'send() accepts a Uint8Array');
     if (this.#isClosed) return false;
     const core = this.#core;
-    const { sockets } = this.#owner;
+    const loop = this.#loop;
     // RTCP that shares the socket counts for itself.
     const sender = core.sharing.guest ? core.sharing.forKind(classifyPacket(bytes)) : core;
-    const payload = sockets.loop.payload(sender, bytes);
-    const destination = payload && sockets.loop.destination(sender, payload);
+    const payload = loop.payload(sender, bytes);
+    const destination = payload && loop.destination(sender, payload);
     if (payload === undefined || destination === undefined) return false;
     const onSent = sender === core ? this.#onSent : this.#onGuestSent;
     const isSent = this.#sockets.out.transmit(payload, destination, onSent);
@@ -82,14 +85,14 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   rebind(socket: BindableSocket): void {
     if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the media port is closed');
     const core = this.#core;
-    const { sockets } = this.#owner;
+    const loop = this.#loop;
     if (this.#sockets.out.socket !== datagramSocketOf(socket)) {
       const shared = this.#sharedOf(socket);
       shared.attach(core, this);
       this.#sockets.replace(shared);
     }
-    core.handleLocalChange(sockets.loop.nowMs());
-    sockets.loop.drain();
+    core.handleLocalChange(loop.nowMs());
+    loop.drain();
   }
 
   close(): void {
@@ -102,7 +105,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean {
     // As `tell`, without a list of arguments more for each packet.
     try {
-      return this.emit('packet', bytes, source, kind, this.#owner.sockets.loop.turnMs);
+      return this.emit('packet', bytes, source, kind, this.#loop.turnMs);
     } catch (error) {
       this.onFailure(error);
       return true;

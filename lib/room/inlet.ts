@@ -19,7 +19,8 @@ interface Carrier {
 
 /** The packets that one participant sends with one SSRC and payload type. */
 export class Inlet<On extends Carrier> {
-  readonly ssrc: number;
+  /** As a signed number of 32 bits: the engine keeps it in the object itself. */
+  readonly #ssrc: number;
   readonly clockRate: number;
   readonly reception: Reception;
   readonly tally: LegTally;
@@ -36,11 +37,15 @@ export class Inlet<On extends Carrier> {
     readonly version: number,
     readonly canShift: boolean,
   ) {
-    this.ssrc = source.ownSsrc;
+    this.#ssrc = source.ownSsrc | 0;
     this.clockRate = sent.clockRate;
     this.reception = source.reception;
     this.tally = sent.track.link.leg.tally;
     this.isSeen = sent.track.stream.channel.startsWith('video');
+  }
+
+  isOf(payloadType: number, ssrc: number): boolean {
+    return payloadType === this.payloadType && (ssrc | 0) === this.#ssrc;
   }
 }
 

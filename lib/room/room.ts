@@ -201,7 +201,7 @@ export class Room implements ParticipantHost {
     const payloadType = readRtpPayloadType(bytes);
     const ssrc = readRtpSsrc(bytes);
     let { inlet } = link;
-    if (inlet?.payloadType !== payloadType || inlet.ssrc !== ssrc || !this.#isGood(inlet, link)) {
+    if (!inlet?.isOf(payloadType, ssrc) || !this.#isGood(inlet, link)) {
       inlet = link.inlet = this.#inletOf(link, payloadType, ssrc);
       if (inlet === undefined) return;
     }

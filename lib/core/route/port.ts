@@ -21,16 +21,16 @@ interface PlacedRoute<Owner> extends Route<Owner> {
 }
 
 /**
- * What is kept for one source by whoever has an object for each: the route that its last datagram took, so that the next needs no look-up.
- * It is for one address and port. The port clears it as soon as the route is another, so it keeps nothing alive.
+ * What is kept for one source by whoever has an object for each: whose payload comes from there, as long as that is so and proven, so that the
+ * next needs no look-up. It is for one address and port. The port clears it as soon as the route is another, so it keeps nothing alive.
  */
 export class RouteHint<Owner> {
   port: Port<Owner> | undefined = undefined;
-  route: Route<Owner> | undefined = undefined;
+  owner: Owner | undefined = undefined;
 
   clear(): void {
     this.port = undefined;
-    this.route = undefined;
+    this.owner = undefined;
   }
 }
 
@@ -77,14 +77,14 @@ export class Port<Owner> {
     return at?.address === address ? at : undefined;
   }
 
-  /** Keeps with the source which route there is from it now. */
+  /** Keeps with the source whose payload comes from it now, where that is proven and has no end. */
   hint(hint: RouteHint<Owner>, address: string, port: number): void {
     const route = this.route(normaliseIp(address), port);
-    if (!route) return;
+    if (!route?.isProven || route.untilMs !== Infinity) return;
     if (route.hint !== hint) route.hint?.clear();
     route.hint = hint;
     hint.port = this;
-    hint.route = route;
+    hint.owner = route.owner;
   }
 
   /** The owner has proven the address: it belongs to the session that verified it last (protocol.md 5.1). */

@@ -58,22 +58,17 @@ export class BatchSocket implements DatagramSocket, BatchedSocket {
 
   send(bytes: Uint8Array, port: number, address: string, callback: SendCallback): void {
     if (this.#local === undefined) throw systemError('send', 'EBADF');
-    const words = this.loop.destinations.find(address, this.isIpv6);
-    if (words === undefined) return refuse(callback, EAFNOSUPPORT);
     if (this.#callbacks.length === SENT_MAX) this.flush();
     const entry = this.#callbacks.length;
     if (entry === SENT_MAX) return refuse(callback, ENOBUFS);
-    if (this.#packets[this.#packets.length - 1] !== bytes) this.#packets.push(bytes);
     const at = entry * ENTRY_WORDS;
     if (at === this.#table.length) this.#grow();
     const table = this.#table;
+    if (!this.loop.destinations.write(address, port, this.isIpv6, table, at + 2))
+      return refuse(callback, EAFNOSUPPORT);
+    if (this.#packets[this.#packets.length - 1] !== bytes) this.#packets.push(bytes);
     table[at] = this.#packets.length - 1;
     table[at + 1] = port;
-    table[at + 2] = words[0]!;
-    table[at + 3] = words[1]!;
-    table[at + 4] = words[2]!;
-    table[at + 5] = words[3]!;
-    table[at + 6] = words[4]!;
     this.#callbacks.push(callback);
   }
 
