@@ -1,6 +1,6 @@
-// One component of one transport: RTP, or RTCP on a port of its own (protocol.md 1). What protects it decides where its
-// payload goes and whose payload is taken: a verifier where the peer must prove itself, a prover where we must, a blind latch,
-// or nothing. It is their host: it sends for them, keeps the tables of its ports in step, and tells of them in events.
+// One component of one transport: RTP, or RTCP on a port of its own (protocol.md 1). What protects it decides where its payload goes and whose payload is
+// taken: messages that prove an address (proof-side.ts), a key of SRTP (srtp-side.ts), evidence (evidence-side.ts), a blind latch, or nothing (unproven-route.ts).
+// It tells them what they have in common, sends and counts for them, and tells of them in events. It decides nothing about paths.
 import {
   classifyPacket,
   isSameAddress,
@@ -15,30 +15,26 @@ import { createCounters, type Counters, type DropReason, type OwnTransmission } 
 import type { Crypto, Random } from '../crypto.js';
 import type { SrtpCrypto } from '../../srtp/index.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
-import { schemeOf } from '../proof/scheme-of.js';
-import { LatchkeyError } from '../errors.js';
 import { endOf, type ComponentId } from '../events.js';
-import { HeardSsrcs, readSsrc } from '../route/heard-ssrcs.js';
+import { readSsrc } from '../route/heard-ssrcs.js';
+import { AttachedPorts } from '../route/attached-ports.js';
 import type { Protection } from '../proof/protection.js';
 import type { SrtpKeys } from '../proof/srtp-keys.js';
 import { KeptHellos } from './kept-hellos.js';
 import type { Port } from '../route/port.js';
-import { OwnTags } from '../route/own-tags.js';
 import type { LocalPort, Path } from '../network-path.js';
 import { PayloadRoute, type RoutedPath } from '../route/payload-route.js';
+import { ProofSide } from './proof-side.js';
 import { ProverPair } from './prover-pair.js';
 import { PortSharing } from './port-sharing.js';
-import { ToldSockets } from '../route/told-sockets.js';
 import { SrtpSide } from './srtp-side.js';
-import type { EvidenceEvent } from './evidence-host.js';
 import { EvidenceSide } from './evidence-side.js';
 import type { RtpBeside } from '../proof/evidence-terms.js';
-import type { SrtpEvent } from './srtp-host.js';
+import type { EvidenceEvent, Side, SrtpEvent } from './side.js';
 import { UnprovenRoute } from './unproven-route.js';
 import type { ProverEvent, ProverHost } from './prover.js';
 import { UnheardWatch } from './unheard.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
-import { Verifier } from './verifier.js';
 
 /** What the engine is to a component, beside what all share: it sends, hands over, and wakes. */
 export interface ComponentContext extends Context {
@@ -64,9 +60,6 @@ export type ComponentPort = Port<Component>;
 /** Where a datagram came in, and from whom; or goes out, and to whom. */
 export type ComponentPath = RoutedPath<Component>;
 
-/** While media moves from one socket of ours to another, both are open. */
-const MAX_PORTS = 2;
-
 export class Component implements VerifierHost, ProverHost {
   readonly crypto: Crypto;
   readonly random: Random;
@@ -81,28 +74,24 @@ export class Component implements VerifierHost, ProverHost {
   agreedMs = -Infinity;
   /** Where the peer says it saw our challenge come from, once a path is verified. */
   serverSeenAs: TransportAddress | undefined;
-  /** The sockets that it is behind: none, one, or for a while two. */
-  #ports: readonly ComponentPort[] = [];
   #route = new PayloadRoute<Component>(this);
+  readonly #ports: AttachedPorts<Component>;
   #protection: Protection = { kind: 'closed' };
-  #verifier: Verifier | undefined;
   readonly provers = new ProverPair(this);
-  #tags = new OwnTags<Component>(this);
-  readonly #told: ToldSockets;
   /** Hellos under the tag of an offer of ours, until its answer tells their key. */
   readonly keptHellos = new KeptHellos();
-  #heard = new HeardSsrcs<Component>(this);
   readonly #unheard = new UnheardWatch();
   readonly #srtp = new SrtpSide<Component>(this, this.#route);
   readonly #evidence: EvidenceSide<Component>;
+  /** Of these two at most one is on; it looks at each packet, from whichever address. */
+  readonly #sides: readonly Side<Component>[];
+  readonly #proof: ProofSide<Component>;
   /** Of RTP, the RTCP on a port of its own; of that, the RTP. */
   #beside: Component | undefined;
   /** When a description of ours with its port first went out. */
   toldMs = Infinity;
   /** Where to, while nothing proves an address to us, and how much. */
   readonly #unproven: UnprovenRoute<Component>;
-  /** That media stops because the peer has never challenged us was told. */
-  #hasToldUnchallenged = false;
   /** RTCP without sockets of its own is behind those of its RTP (protocol.md 8.1). */
   readonly sharing: PortSharing<Component> = new PortSharing<Component>(this);
 
@@ -114,19 +103,21 @@ export class Component implements VerifierHost, ProverHost {
     private readonly owner: ComponentOwner,
   ) {
     ({ crypto: this.crypto, random: this.random, targetBounds: this.targetBounds } = context);
+    this.#ports = new AttachedPorts<Component>(this, this.#route, context);
+    this.#proof = new ProofSide<Component>(this, this.#ports);
     this.#unproven = new UnprovenRoute(this, this.#route, context);
-    this.#told = new ToldSockets(context.ownSockets);
     this.#evidence = new EvidenceSide<Component>(this, this.#route, context);
+    this.#sides = [this.#srtp, this.#evidence];
   }
 
   /** The socket that payload leaves from: that of the path in use; where none is, the one that it had first. */
   get port(): ComponentPort | undefined {
-    return this.#route.path?.port ?? this.#ports[0];
+    return this.#route.path?.port ?? this.ports[0];
   }
 
   /** All sockets that it listens at. */
   get ports(): readonly ComponentPort[] {
-    return this.#ports;
+    return this.#ports.all;
   }
 
   get kind(): Protection['kind'] {
@@ -136,7 +127,7 @@ export class Component implements VerifierHost, ProverHost {
   /** The proven address; undefined where none is, or where nothing proves addresses. */
   get mapping(): TransportAddress | undefined {
     if (this.#evidence.isOn) return this.#evidence.lockedAt;
-    return (this.#verifier ?? this.isJudging) ? this.#route.path?.remote : undefined;
+    return (this.#proof.verifier ?? this.isJudging) ? this.#route.path?.remote : undefined;
   }
 
   /** The IP address that a blind latch is locked to, for the RTCP that follows it. */
@@ -168,23 +159,23 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   get isVerifying(): boolean {
-    return this.#verifier !== undefined;
+    return this.#proof.verifier !== undefined;
   }
 
   get isBounded(): boolean {
-    if (!this.#verifier || this.#route.isProven) return false;
+    if (!this.isVerifying || this.#route.isProven) return false;
     return this.destination === undefined || !this.session.isShown(this.destination.address);
   }
 
   /** Puts the component behind this socket alone. On another one than before, a prover has moved and a verifier begins again. */
   attach(port: ComponentPort, nowMs: number): void {
     this.sharing.leave(nowMs);
-    if (this.#ports.length === 1 && this.#ports[0] === port) return;
-    const hasMoved = this.#ports.length > 0;
-    if (!this.#ports.includes(port)) this.detach(nowMs);
-    for (const other of this.#ports) if (other !== port) this.removePort(other, nowMs);
+    const { ports } = this;
+    if (ports.length === 1 && ports[0] === port) return;
+    if (!ports.includes(port)) this.detach(nowMs);
+    for (const other of this.ports) if (other !== port) this.removePort(other, nowMs);
     this.addPort(port, nowMs);
-    if (hasMoved) this.provers.handleLocalChange(nowMs);
+    if (ports.length > 0) this.provers.handleLocalChange(nowMs);
     this.context.wake(this);
   }
 
@@ -193,33 +184,25 @@ export class Component implements VerifierHost, ProverHost {
    * LATCHKEY_STATE for a third socket.
    */
   addPort(port: ComponentPort, nowMs: number): void {
-    if (this.#ports.includes(port)) return;
-    if (this.#ports.length === MAX_PORTS)
-      throw new LatchkeyError('LATCHKEY_STATE', 'a stream has two sockets already: let go of one first');
+    if (this.ports.includes(port)) return;
+    this.#ports.join(port);
     this.context.nowMs = nowMs;
-    // Of exactly this length: one that grows keeps room for sixteen more.
-    this.#ports = this.#ports.concat(port);
-    // A guest is found by its host.
-    if (!this.sharing.isGuest) port.components.add(this);
-    this.#tags.join(port);
-    this.#heard.join(port);
-    this.#tellOwnSockets();
-    if (this.#ports.length === 1 || !this.#evidence.isOn) port.isTold ||= this.toldMs < Infinity;
+    if (this.ports.length === 1 || !this.#evidence.isOn) port.isTold ||= this.toldMs < Infinity;
     else this.#evidence.handlePortAdded(port);
     this.#settle();
-    this.#verifier?.handlePortAdded(nowMs);
+    this.#proof.verifier?.handlePortAdded(nowMs);
     this.sharing.guest?.addPort(port, nowMs);
     this.context.wake(this);
   }
 
   /** Lets go of one socket: what was proved there is forgotten, what was proved at the other one goes on. */
   removePort(port: ComponentPort, nowMs: number): void {
-    if (!this.#ports.includes(port)) return;
-    if (this.#ports.length === 1) return this.detach(nowMs);
+    if (!this.ports.includes(port)) return;
+    if (this.ports.length === 1) return this.detach(nowMs);
     this.context.nowMs = nowMs;
-    this.#noteLeaving(port);
+    this.#ports.noteLeaving(port);
     this.sharing.guest?.removePort(port, nowMs);
-    this.#verifier?.handlePortRemoved(port, nowMs);
+    this.#proof.verifier?.handlePortRemoved(port, nowMs);
     this.#leave(port);
     this.#settle();
     this.context.wake(this);
@@ -228,21 +211,25 @@ export class Component implements VerifierHost, ProverHost {
   /** Its sockets are gone: nothing goes out or comes in until it is attached again. */
   detach(nowMs: number): void {
     this.context.nowMs = nowMs;
-    if (this.#ports.length === 0) return;
-    this.#noteLeaving();
+    if (this.ports.length === 0) return;
+    this.#ports.noteLeaving();
     this.sharing.guest?.detach(nowMs);
-    this.#verifier?.stop();
-    this.#srtp.stop();
-    this.#evidence.stop();
+    this.#proof.verifier?.stop();
+    for (const side of this.#sides) side.stop();
     this.deactivate();
-    for (const port of this.#ports) this.#leave(port);
+    for (const port of this.ports) this.#leave(port);
+  }
+
+  #leave(port: ComponentPort): void {
+    this.provers.handlePortRemoved(port);
+    for (const side of this.#sides) side.handlePortRemoved(port);
+    this.#ports.leave(port);
   }
 
   /** The signalling has told something of the peer: a better claim, or an end of what was held back. */
   handlePeerTold(): void {
     this.#unproven.settle();
-    this.#srtp.handlePeerTold();
-    this.#evidence.handlePeerTold();
+    for (const side of this.#sides) side.handlePeerTold();
     this.context.wake(this);
   }
 
@@ -270,19 +257,10 @@ export class Component implements VerifierHost, ProverHost {
     this.agreedMs = nowMs;
     this.#protection = protection;
     this.#unproven.follow(protection);
-    this.#tellOwnSockets();
-    if ('generation' in protection) {
-      if ('generation' in before && before.generation === protection.generation) {
-        if (hasMoved) this.#verifier?.handleSignalled(nowMs);
-      } else {
-        if (!('generation' in before)) this.deactivate();
-        this.#startGeneration(protection, nowMs);
-      }
-    } else {
-      this.#stopLatch(before.kind === 'srtp' && protection.kind === 'srtp');
-      if (protection.kind === 'closed') this.deactivate();
-      if (protection.kind === 'legacy' && before.kind !== 'legacy') this.deactivate();
-    }
+    this.#ports.tellOwnSockets();
+    this.#proof.follow(protection, hasMoved, nowMs);
+    if (protection.kind === 'closed' || (protection.kind === 'legacy' && before.kind !== 'legacy'))
+      this.deactivate();
     this.#srtp.follow(protection, cover);
     this.#evidence.follow(protection, this.component === 2 ? this.#beside?.evidence : undefined);
     if (protection.kind !== 'closed') this.handleTold();
@@ -292,54 +270,23 @@ export class Component implements VerifierHost, ProverHost {
 
   #settle(): void {
     this.#unproven.settle();
-    this.#srtp.settle();
-    this.#evidence.settle();
+    for (const side of this.#sides) side.settle();
   }
 
   /** An offer of ours went out: hellos that name its tag are kept until the answer comes (protocol.md 4). */
   awaitAnswer(tag: string | undefined): void {
-    if (this.#tags.awaiting === tag) return;
-    this.#tags.awaiting = tag;
-    this.keptHellos.take();
-    this.#renewTags();
+    this.#proof.awaitAnswer(tag);
   }
 
   /** Whether a message that names these tags, or user fragments, is for this component, or will be once the answer is known. */
   knows(ownTag: string, peerTag: string): 'now' | 'later' | 'no' {
-    return this.#tags.has(ownTag, peerTag) ? 'now' : this.#tags.awaiting === ownTag ? 'later' : 'no';
+    const { tags } = this.#ports;
+    return tags.has(ownTag, peerTag) ? 'now' : tags.awaiting === ownTag ? 'later' : 'no';
   }
 
   handleMessage(message: LatchMessage | IceMessage, path: ComponentPath, nowMs: number): void {
-    switch (message.kind) {
-      case 'hello':
-      case 'keepalive':
-      case 'check':
-        if (this.#verifier) this.#verifier.handleGreeting(message, path, nowMs);
-        else this.drop('unknownTags');
-        break;
-      case 'response':
-      case 'check-response':
-        if (this.#verifier) this.#verifier.handleAnswer(message, path, nowMs);
-        else this.drop('staleTransaction');
-        break;
-      case 'challenge':
-        this.#handleChallenge(message, path, nowMs);
-        break;
-      case 'welcome':
-        this.provers.handleWelcome(message, path, nowMs);
-    }
+    if (this.#proof.handleMessage(message, path, nowMs)) this.owner.handleGenerationLeft();
     this.context.wake(this);
-  }
-
-  #handleChallenge(
-    message: Extract<LatchMessage, { kind: 'challenge' }>,
-    path: ComponentPath,
-    nowMs: number,
-  ): void {
-    const before = this.provers.generations.length;
-    this.provers.handleChallenge(message, path, nowMs);
-    this.#renewTags();
-    if (this.provers.generations.length < before) this.owner.handleGenerationLeft();
   }
 
   /**
@@ -395,7 +342,8 @@ export class Component implements VerifierHost, ProverHost {
     this.lastArrivedMs = nowMs;
     // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves. Nor is one heard on a path
     // that was left: that address may be another's by now (protocol.md 5.1).
-    if (isInUse && (this.#verifier ?? this.#srtp.isOn)) this.#heard.note(bytes, kind, this.#ports, nowMs);
+    if (isInUse && (this.#proof.verifier ?? this.#srtp.isOn))
+      this.#ports.heard.note(bytes, kind, this.ports, nowMs);
     else this.#unproven.noteTaken(bytes.length);
   }
 
@@ -406,7 +354,7 @@ export class Component implements VerifierHost, ProverHost {
       ? this.#evidence.handle(bytes, kind, path, nowMs)
       : this.#srtp.handle(bytes, kind, path, nowMs);
     this.context.wake(this);
-    if (this.#unheard.noteRefused(this.counters.delivered, true, nowMs)) this.#tellUnheard(endsOf(path));
+    if (this.#unheard.noteRefused(this.counters.delivered, true, nowMs)) this.#tellUnheard(path);
     return isTaken;
   }
 
@@ -430,20 +378,18 @@ export class Component implements VerifierHost, ProverHost {
     }
     this.counters.received++;
     if (!this.handleElsewhere(bytes, kind, path, nowMs)) this.drop('candidateRefused');
-    else if (this.#route.holds(path) && this.#verifier?.keepArrived(path, bytes) === true) return false;
+    else if (this.#route.holds(path) && this.#proof.verifier?.keepArrived(path, bytes) === true) return false;
     else this.drop('unverified');
-    if (
-      this.kind !== 'closed' &&
-      this.#unheard.noteRefused(this.counters.delivered, this.#verifier !== undefined, nowMs)
-    )
-      this.#tellUnheard(endsOf(path));
+    const isTold =
+      this.kind !== 'closed' && this.#unheard.noteRefused(this.counters.delivered, this.isVerifying, nowMs);
+    if (isTold) this.#tellUnheard(path);
     return false;
   }
 
   /** Payload from elsewhere than the active path, the path before it included, may make a candidate (protocol.md 5.1). */
   handleElsewhere(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
-    const looks = this.#heard.kindOf(bytes, kind);
-    const isKnown = this.#verifier?.handlePayload(path, bytes.length, looks, nowMs) ?? true;
+    const looks = this.#ports.heard.kindOf(bytes, kind);
+    const isKnown = this.#proof.verifier?.handlePayload(path, bytes.length, looks, nowMs) ?? true;
     // Where there was no place for it nothing has changed.
     if (isKnown) this.context.wake(this);
     return isKnown;
@@ -456,11 +402,11 @@ export class Component implements VerifierHost, ProverHost {
     if (this.#evidence.isOn) return this.#sendByEvidence(bytes, nowMs);
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
-    if (!isProven && !this.#maySendUnproven(bytes.length, nowMs)) return this.drop('unproven');
+    if (!isProven && !this.#unproven.maySend(bytes.length, nowMs)) return this.drop('unproven');
     const refusal = this.#srtp.handleSend(bytes);
     if (refusal) return this.drop(refusal);
     this.counters.sent++;
-    this.#verifier?.handleSend(bytes);
+    this.#proof.verifier?.handleSend(bytes);
     this.lastSentMs = nowMs;
     return path.remote;
   }
@@ -471,21 +417,6 @@ export class Component implements VerifierHost, ProverHost {
     this.counters.sent++;
     this.lastSentMs = nowMs;
     return to;
-  }
-
-  #maySendUnproven(sizeBytes: number, nowMs: number): boolean {
-    if (this.#unproven.isMeasured) return this.#unproven.maySend(sizeBytes);
-    // A prover chose its peer itself, but nobody whom another session has proven (5.1). What the peer has to do in return is
-    // to challenge us, where it can (protocol.md 6.1).
-    return !this.#route.isProvenByAnother && this.#isChallengedInTime(nowMs);
-  }
-
-  #isChallengedInTime(nowMs: number): boolean {
-    const { path } = this.#route;
-    const isInTime = this.provers.mayGoOn(path?.remote, nowMs);
-    if (!isInTime && path && !this.#hasToldUnchallenged) this.emit({ type: 'expired' }, path);
-    this.#hasToldUnchallenged = !isInTime;
-    return isInTime;
   }
 
   /** The dialog is confirmed. RTCP alone is no call without sound: its component is not asked for. */
@@ -509,32 +440,23 @@ export class Component implements VerifierHost, ProverHost {
 
   handleTimeout(nowMs: number): void {
     this.#route.handleTimeout(nowMs);
-    this.#verifier?.handleTimeout(nowMs);
-    this.#srtp.handleTimeout(nowMs);
-    this.#evidence.handleTimeout(nowMs);
-    this.provers.handleTimeout(nowMs);
-    if (this.#unheard.isSilent(this.counters.sent, nowMs) && this.#isStuck) this.#tellUnheard({});
+    this.#proof.handleTimeout(nowMs);
+    for (const side of this.#sides) side.handleTimeout(nowMs);
+    if (this.#unheard.isStuck(this, this.#route.path !== undefined, nowMs)) this.#tellUnheard();
   }
 
-  /** Nothing can go to the peer, though it is not on hold. */
-  get #isStuck(): boolean {
-    const { kind, counters } = this;
-    if (kind === 'closed' || (this.signalled === undefined && !this.expectsMedia)) return false;
-    return this.#route.path === undefined || counters.dropped.unproven > 0;
-  }
-
-  #tellUnheard(ends: { readonly local?: TransportAddress; readonly remote?: TransportAddress }): void {
-    const expected = this.#route.path?.remote ?? this.signalled;
+  #tellUnheard(path?: Path): void {
+    const expected = this.destination;
+    const ends = path && endsOf(path);
     this.context.emit({ type: 'unheard', ...this.#place, ...ends, ...(expected && { expected }) });
   }
 
   get nextMs(): number {
-    if (this.#ports.length === 0) return Infinity;
+    if (this.ports.length === 0) return Infinity;
     return Math.min(
-      this.#verifier?.nextMs ?? Infinity,
+      this.#proof.nextMs,
       this.#srtp.nextMs,
       this.#evidence.nextMs,
-      this.provers.nextMs,
       this.#route.nextMs,
       this.#unheard.nextMs,
     );
@@ -544,7 +466,7 @@ export class Component implements VerifierHost, ProverHost {
   close(nowMs: number): void {
     this.context.nowMs = nowMs;
     this.#unheard.stop();
-    this.#noteLeaving();
+    this.#ports.noteLeaving();
     const end = endOf(this, this.#route.path?.remote);
     this.awaitAnswer(undefined);
     this.protect({ kind: 'closed' }, undefined, nowMs);
@@ -561,11 +483,11 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   expect(transaction: Uint8Array, port: LocalPort): void {
-    this.#attached(port)?.addTransaction(transaction, this);
+    this.#ports.find(port)?.addTransaction(transaction, this);
   }
 
   forget(transaction: Uint8Array, port: LocalPort): void {
-    this.#attached(port)?.removeTransaction(transaction);
+    this.#ports.find(port)?.removeTransaction(transaction);
   }
 
   drop(reason: DropReason): undefined {
@@ -574,7 +496,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   emit(event: VerifierEvent | ProverEvent | SrtpEvent | EvidenceEvent, path: Path): void {
-    if ('serverSeenAs' in event && this.#verifier) this.serverSeenAs = event.serverSeenAs;
+    if ('serverSeenAs' in event && this.isVerifying) this.serverSeenAs = event.serverSeenAs;
     if (event.type === 'legacy') this.counters.legacy++;
     this.context.emit({ ...this.#place, ...endsOf(path), ...event });
   }
@@ -597,28 +519,23 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Listens no more at this port, and RTCP not at the one that came with it. */
   release(port: LocalPort): void {
-    const at = this.#ports.findIndex((one) => one === port);
+    const at = this.ports.findIndex((one) => one === port);
     const beside = this.component === 1 ? this.#beside : undefined;
-    const besidePort = beside && beside.ports.length === this.#ports.length ? beside.ports[at] : undefined;
-    if (beside && besidePort) beside.#releaseOne(besidePort);
-    const own = this.#ports[at];
-    if (own) this.#releaseOne(own);
+    if (beside?.ports.length === this.ports.length) beside.#releaseOne(beside.ports[at]);
+    this.#releaseOne(this.ports[at]);
   }
 
-  #releaseOne(port: ComponentPort): void {
-    if (this.#ports.length === 1) return;
-    const { suspects, nowMs } = this.context;
-    const addresses = [this.session.peerAddress, this.mapping?.address];
-    for (const address of addresses)
-      if (address !== undefined && port.isTold) suspects.noteToldBefore(port.local, address, nowMs);
-    this.removePort(port, nowMs);
+  #releaseOne(port: ComponentPort | undefined): void {
+    if (!port || this.ports.length === 1) return;
+    this.#ports.noteReleasing(port, [this.session.peerAddress, this.mapping?.address]);
+    this.removePort(port, this.context.nowMs);
     this.context.emit({ type: 'released', ...this.#place, local: port.local });
   }
 
   /** A description of ours with its ports goes out. */
   handleTold(): void {
     this.toldMs = Math.min(this.toldMs, this.context.nowMs);
-    for (const port of this.#ports) port.isTold = true;
+    this.#ports.noteTold();
     this.#evidence.handleTold(this.context.nowMs);
   }
 
@@ -647,77 +564,8 @@ export class Component implements VerifierHost, ProverHost {
     this.#route.close();
   }
 
-  #startGeneration(protection: Extract<Protection, { generation: unknown }>, nowMs: number): void {
-    this.#renewTags();
-    const scheme = schemeOf(this, protection);
-    if (!scheme) this.#stopVerifier();
-    else if (this.#verifier) this.#verifier.handleGeneration(scheme, nowMs);
-    else this.#verifier = new Verifier(this, scheme, nowMs);
-    this.provers.follow(protection.kind === 'latch' ? protection.generation : undefined, nowMs);
-    this.#renewTags();
-    this.#judgeKeptHellos(nowMs);
-    this.provers.handleTimeout(nowMs);
-  }
-
-  #judgeKeptHellos(nowMs: number): void {
-    for (const { message, path } of this.keptHellos.take()) {
-      const routed = this.routed(path);
-      const { recipient, sender } = message.username;
-      if (routed && this.knows(recipient, sender) === 'now') this.handleMessage(message, routed, nowMs);
-      else this.drop('unknownTags');
-    }
-  }
-
-  #renewTags(): void {
-    this.#tags.renew(this.#protection, this.provers.generations, this.#ports);
-  }
-
-  #stopVerifier(): void {
-    this.#verifier?.stop();
-    this.#verifier = undefined;
-  }
-
-  #stopLatch(keepsHeard: boolean): void {
-    this.#stopVerifier();
-    this.provers.stop();
-    if (!keepsHeard) this.#heard.clear(this.#ports);
-    this.#renewTags();
-  }
-
-  #attached(port: LocalPort): ComponentPort | undefined {
-    return this.#ports.find((one) => one === port);
-  }
-
-  /** The path with the port's tables; undefined where the component has left that port. */
-  routed({ port, remote }: Path): ComponentPath | undefined {
-    const attached = this.#attached(port);
-    return attached && { port: attached, remote };
-  }
-
-  /** What is late to a port of the peer's makes nobody suspect (protocol.md 8.3.2). */
-  #noteLeaving(port = this.#route.path?.port): void {
-    const { path } = this.#route;
-    if (path && path.port === port)
-      this.context.suspects.noteLeft(path.port.local, path.remote, this.context.nowMs);
-  }
-
-  #leave(port: ComponentPort): void {
-    this.provers.handlePortRemoved(port);
-    this.#srtp.handlePortRemoved(port);
-    this.#evidence.handlePortRemoved(port);
-    this.#route.leave(port);
-    this.#tags.leave(port);
-    this.#heard.leave(port);
-    port.components.delete(this);
-    if (port.components.size === 0) port.isTold = false;
-    this.#ports = this.#ports.filter((one) => one !== port);
-    this.#tellOwnSockets();
-  }
-
-  /** Nobody's SDP may aim at what peers are told of us (protocol.md 5.7). */
-  #tellOwnSockets(): void {
-    const { advertised } = this.session;
-    this.#told.renew(this.kind === 'closed' ? undefined : advertised, this.#ports);
+  routed(path: Path): ComponentPath | undefined {
+    return this.#ports.routed(path);
   }
 
   get #place() {

@@ -6,6 +6,7 @@ import type { EvidenceTerms } from '../proof/evidence-terms.js';
 import type { EvidenceHost } from './evidence-host.js';
 import type { LockClaim } from './evidence-lock.js';
 import type { EvidenceSource, Ground } from './evidence-source.js';
+import { isHome, isSignalledAllowed } from './home.js';
 import { liveMs } from './stream-run.js';
 
 export interface Claim extends LockClaim {
@@ -29,12 +30,15 @@ export class EvidenceFacts {
   groundAt(path: Path, ssrcs: Iterable<number>): Ground | undefined {
     for (const ssrc of ssrcs) if (this.terms.ssrcs.has(ssrc)) return 'ssrc';
     if (this.isSdpAddress(path)) return 'sdp';
-    return this.host.isHome(path.remote.address) ? 'home' : undefined;
+    return isHome(this.host.owner, path.remote.address) ? 'home' : undefined;
   }
 
   isSdpAddress({ remote }: Path): boolean {
-    const { signalled, isSignalledAllowed } = this.host;
-    return isSignalledAllowed && signalled?.port === remote.port && signalled.address === remote.address;
+    const { owner } = this.host;
+    const { signalled } = owner;
+    return (
+      signalled?.port === remote.port && signalled.address === remote.address && isSignalledAllowed(owner)
+    );
   }
 
   isSuspect(source: EvidenceSource): boolean {
@@ -43,22 +47,22 @@ export class EvidenceFacts {
   }
 
   get mayBeBetter(): boolean {
-    return this.terms.ssrcs.size > 0 || this.host.isSignalledAllowed;
+    return this.terms.ssrcs.size > 0 || isSignalledAllowed(this.host.owner);
   }
 
   /** It need not send: it only listens, or one side holds the call. */
   get mayBeSilent(): boolean {
-    return !this.host.expectsMedia || this.host.isHeld;
+    return !this.host.owner.expectsMedia || this.host.owner.isHeld;
   }
 
   /** Where the signalling tells nothing, nobody will say that it is. */
   get isConfirmed(): boolean {
-    return !isUnconfirmed(this.host.session);
+    return !isUnconfirmed(this.host.owner.session);
   }
 
   /** When the peer could know of the call: it answered, or its ACK came. */
   get knewMs(): number {
-    const { agreedMs, toldMs } = this.host;
+    const { agreedMs, toldMs } = this.host.owner;
     const hasOffered = toldMs < agreedMs;
     return hasOffered || this.confirmedMs === Infinity ? agreedMs : this.confirmedMs;
   }

@@ -74,7 +74,7 @@ export class EvidencePaths implements AskingOwner {
     private readonly host: EvidenceHost,
     terms: EvidenceTerms,
   ) {
-    this.#mapping = new Mapping(host);
+    this.#mapping = new Mapping(host.owner);
     this.#facts = new EvidenceFacts(host, terms);
     this.#asking = new PortAsking(host, this.#facts, this.#sources, this);
   }
@@ -182,7 +182,7 @@ export class EvidencePaths implements AskingOwner {
     const present = this.#sources.find(path);
     const follows = isMedia && this.#follows(place, path, present, nowMs);
     const source = present ?? this.#admit(path, place, follows, nowMs);
-    if (!source) return this.host.drop('candidateRefused');
+    if (!source) return this.host.owner.drop('candidateRefused');
     const isFirst = isMedia && !source.streams.has(place.ssrc);
     const isNew = source.note(isMedia ? place : undefined, bytes.length, nowMs);
     if (isFirst) this.#asking.noteFirst(source, place, nowMs);
@@ -194,7 +194,7 @@ export class EvidencePaths implements AskingOwner {
       this.#sources.noteOldHeard(place, source);
     }
     const isKept = isNew && (follows || this.#mayBePeer(source)) && this.#keep(source, bytes, kind);
-    if (!isKept) this.host.drop('unverified');
+    if (!isKept) this.host.owner.drop('unverified');
     this.#noteRightful(source, nowMs);
   }
 
@@ -232,7 +232,7 @@ export class EvidencePaths implements AskingOwner {
 
   /** The signalling has told something of the peer. */
   handlePeerTold(nowMs: number): void {
-    const { lastQuestion } = this.host.session;
+    const { lastQuestion } = this.host.owner.session;
     if (lastQuestion && lastQuestion.outcome !== 'unanswered')
       this.#answeredMs = Math.max(this.#answeredMs, lastQuestion.atMs);
     this.settle(nowMs);
@@ -302,7 +302,7 @@ export class EvidencePaths implements AskingOwner {
     if (decision === 'expire') this.#expire(locked, nowMs);
     if (decision !== 'ask') return;
     this.#askToldMs = nowMs;
-    this.host.emit({ type: 'silent' }, locked);
+    this.host.owner.emit({ type: 'silent' }, locked);
   }
 
   get nextMs(): number {
@@ -408,7 +408,7 @@ export class EvidencePaths implements AskingOwner {
     const active = this.#active;
     if (!this.#isContested) {
       this.#isContested = true;
-      this.host.tell({ type: 'contested' });
+      this.host.owner.tell({ type: 'contested' });
     }
     if (active) {
       this.#active = undefined;
@@ -465,7 +465,7 @@ export class EvidencePaths implements AskingOwner {
     if (before && before !== source) this.#left = undefined;
     this.#enter(source);
     this.#mapping.note(source.remote);
-    this.host.emit(ground === 'legacy' ? { type: 'legacy' } : { type: 'locked', ground }, source);
+    this.host.owner.emit(ground === 'legacy' ? { type: 'legacy' } : { type: 'locked', ground }, source);
     this.#handOver(source);
     if (isOpen) this.due(this.#openUntilMs);
   }
@@ -493,7 +493,7 @@ export class EvidencePaths implements AskingOwner {
     const sent = [...this.#unsent, ...source.takeSent()];
     this.#unsent = [];
     for (const bytes of sent)
-      if (host.takeBudget(source, bytes.length)) host.transmit('resent', bytes, source);
+      if (host.takeBudget(source, bytes.length)) host.owner.transmit('resent', bytes, source);
     for (const { bytes, kind } of source.takeArrived()) {
       host.noteTaken(bytes, kind);
       host.deliver(bytes, kind, source);
@@ -503,7 +503,7 @@ export class EvidencePaths implements AskingOwner {
   #expire(locked: EvidenceSource, nowMs: number): void {
     this.#isExpired = true;
     this.#left = undefined;
-    this.host.emit({ type: 'expired' }, locked);
+    this.host.owner.emit({ type: 'expired' }, locked);
     this.host.deactivate();
     this.settle(nowMs);
   }
@@ -512,11 +512,11 @@ export class EvidencePaths implements AskingOwner {
     this.#cautiousUntilMs = nowMs + CAUTIOUS_MS;
     if (nowMs < this.#conflictToldMs + CONFLICT_TOLD_MS) return;
     this.#conflictToldMs = nowMs;
-    this.host.emit({ type: 'conflict' }, path);
+    this.host.owner.emit({ type: 'conflict' }, path);
   }
 
   #forget(source: EvidenceSource): void {
-    for (let left = source.keptCount; left > 0; left--) this.host.drop('unverified');
+    for (let left = source.keptCount; left > 0; left--) this.host.owner.drop('unverified');
     source.takeArrived();
     this.#sources.remove(source);
   }
@@ -546,7 +546,8 @@ export class EvidencePaths implements AskingOwner {
    */
   latchBlindly(path: Path, nowMs: number): boolean {
     if (this.#active || !this.#facts.isConfirmed) return false;
-    if (nowMs < Math.max(this.#rightfulMs, this.#facts.knewMs, this.host.toldMs) + BLIND_MS) return false;
+    if (nowMs < Math.max(this.#rightfulMs, this.#facts.knewMs, this.host.owner.toldMs) + BLIND_MS)
+      return false;
     const source = this.#sources.find(path);
     if (!source || source.firstRunMs === Infinity) return false;
     this.lock(source, 'legacy', nowMs);
@@ -562,13 +563,13 @@ export class EvidencePaths implements AskingOwner {
       heardMs: Math.max(source.lastMs, this.host.rtcpHeardMs),
       mayBeSilent: this.#facts.mayBeSilent,
       answeredMs: this.#answeredMs,
-      isAsked: this.host.session.lastQuestion !== undefined,
+      isAsked: this.host.owner.session.lastQuestion !== undefined,
       toldMs: this.#askToldMs,
     };
   }
 
   #drop(): false {
-    this.host.drop('unverified');
+    this.host.owner.drop('unverified');
     return false;
   }
 }

@@ -1,46 +1,27 @@
 // What a component does with a peer that brings no key (protocol.md 8.3): it has its paths while that is agreed on, moves the route to where they are, keeps
 // those in step who wait on a port of many calls, and says where payload may go (8.3.9). It decides nothing about paths.
 import { classifyPacket, parseIp, type PacketClass, type TransportAddress } from '../../wire/index.js';
-import { isUnconfirmed, type CallPlace, type QuestionOutcome } from '../call-place.js';
+import { isUnconfirmed, type QuestionOutcome } from '../call-place.js';
 import type { Context } from '../context.js';
 import type { DropReason } from '../counters.js';
-import type { ComponentId } from '../events.js';
 import { ipKey } from '../ip-key.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { RtpBeside } from '../proof/evidence-terms.js';
 import type { Protection } from '../proof/protection.js';
 import type { PayloadRoute, RoutedPath } from '../route/payload-route.js';
 import type { Port } from '../route/port.js';
-import type { UnprovenTarget } from '../route/target-bounds.js';
 import { isWithinLimit } from './amplification.js';
-import type { EvidenceEvent, EvidenceHost } from './evidence-host.js';
+import type { EvidenceHost } from './evidence-host.js';
 import { EvidencePaths } from './evidence-paths.js';
 import { EvidenceRtcp } from './evidence-rtcp.js';
-import { isHome } from './home.js';
+import { isBacked, isSignalledAllowed } from './home.js';
 import { SentReports } from './sent-reports.js';
+import type { Side, SideComponent } from './side.js';
 import { isNobodys } from './unproven-peer.js';
 
-interface EvidenceComponent<Owner> {
-  readonly component: ComponentId;
-  readonly session: CallPlace;
-  readonly signalled: TransportAddress | undefined;
-  readonly expectsMedia: boolean;
-  readonly isHeld: boolean;
-  readonly agreedMs: number;
-  readonly toldMs: number;
-  readonly ports: readonly Port<Owner>[];
-  unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined;
-  routed(path: Path): RoutedPath<Owner> | undefined;
-  transmit(kind: 'resent', bytes: Uint8Array, path: Path): void;
-  take(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void;
-  deliverNow(bytes: Uint8Array, kind: PacketClass, path: RoutedPath<Owner>): void;
-  drop(reason: DropReason): void;
-  emit(event: EvidenceEvent, path: Path): void;
-  tell(event: EvidenceEvent): void;
-  release(port: LocalPort): void;
-}
-
-export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements EvidenceHost, RtpBeside {
+export class EvidenceSide<Owner extends SideComponent<Owner>>
+  implements Side<Owner>, EvidenceHost, RtpBeside
+{
   #paths: EvidencePaths | undefined;
   #rtcp: EvidenceRtcp | undefined;
   #latchesBlindly = false;
@@ -53,7 +34,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   #reports: SentReports | undefined;
 
   constructor(
-    private readonly owner: Owner,
+    readonly owner: Owner,
     private readonly route: PayloadRoute<Owner>,
     private readonly context: Context,
   ) {}
@@ -80,34 +61,6 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     this.rtcpHeardMs = nowMs;
   }
 
-  get session(): CallPlace {
-    return this.owner.session;
-  }
-
-  get signalled(): TransportAddress | undefined {
-    return this.owner.signalled;
-  }
-
-  get expectsMedia(): boolean {
-    return this.owner.expectsMedia;
-  }
-
-  get isHeld(): boolean {
-    return this.owner.isHeld;
-  }
-
-  get agreedMs(): number {
-    return this.owner.agreedMs;
-  }
-
-  get toldMs(): number {
-    return this.owner.toldMs;
-  }
-
-  get ports(): readonly LocalPort[] {
-    return this.owner.ports;
-  }
-
   /** Another protection is in force, or the same for other media. @param rtp Of RTCP on a port of its own, the RTP beside it. */
   follow(protection: Protection, rtp: RtpBeside | undefined): void {
     if (protection.kind !== 'evidence') return this.#end();
@@ -118,17 +71,18 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     }
     this.#latchesBlindly = protection.terms.latchesBlindly;
     const { nowMs } = this.context;
+    const { signalled, session } = this.owner;
     if (this.#paths) {
       this.#paths.agree(protection.terms);
-      if (this.signalled && this.#isElsewhereThanNamed(this.signalled)) this.#paths.handleSignalled();
+      if (signalled && this.#isElsewhereThanNamed(signalled)) this.#paths.handleSignalled();
     } else {
       this.route.close();
       this.#paths = new EvidencePaths(this, protection.terms);
     }
-    this.#named = this.signalled ?? this.#named;
-    this.#source = this.session.peerAddress;
+    this.#named = signalled ?? this.#named;
+    this.#source = session.peerAddress;
     this.settle();
-    if (this.session.isConfirmed) this.#paths.handleConfirmed(nowMs);
+    if (session.isConfirmed) this.#paths.handleConfirmed(nowMs);
     this.#paths.handlePeerTold(nowMs);
   }
 
@@ -154,8 +108,9 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   #readReport(bytes: Uint8Array, kind: PacketClass, path: Path): void {
     if (kind !== 'rtcp' || !this.#reports) return;
     this.#reports.handle(bytes, path);
+    const { session } = this.owner;
     const { address } = path.remote;
-    if (this.#reports.isReported(path) && !this.session.isShown(address)) this.session.shown(address);
+    if (this.#reports.isReported(path) && !session.isShown(address)) session.shown(address);
   }
 
   /** True where the packet goes to the application as it came. */
@@ -203,7 +158,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     const paths = this.#paths;
     if (!paths) return 'noPath';
     const locked = paths.handleSend(bytes);
-    if (locked) return this.#isElsewhere(locked.remote) ? this.signalled! : locked.remote;
+    if (locked) return this.#isElsewhere(locked.remote) ? this.owner.signalled! : locked.remote;
     if (paths.locked) return 'unproven';
     return paths.isContested ? 'noPath' : this.#unasked();
   }
@@ -212,11 +167,11 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     if (!rtcp.rtp.lockedAt) return this.#unasked();
     const { path } = rtcp;
     if (!path || !rtcp.isBeside(path.remote)) {
-      const { signalled } = this;
+      const { signalled } = this.owner;
       return signalled && rtcp.isBeside(signalled) ? this.#unasked() : 'noPath';
     }
     if (!this.route.isHeld) return 'unproven';
-    if (!this.session.isShown(path.remote.address)) {
+    if (!this.owner.session.isShown(path.remote.address)) {
       if (!isWithinLimit(rtcp, bytes.length)) return 'unproven';
       rtcp.sentBytes += bytes.length;
     }
@@ -225,8 +180,8 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
 
   /** The address in the description gets payload before anything has come from there, where somebody is known to receive there. */
   #unasked(): TransportAddress | DropReason {
-    const { signalled, session } = this;
-    if (!signalled || !this.isSignalledAllowed) return 'noPath';
+    const { signalled, session } = this.owner;
+    if (!signalled || !isSignalledAllowed(this.owner)) return 'noPath';
     return !isUnconfirmed(session) && session.isShown(signalled.address) && this.route.isHeld
       ? signalled
       : 'unproven';
@@ -234,8 +189,8 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
 
   /** The peer sends from another port than it listens at, as the owner says (protocol.md 8.3.9). */
   #isElsewhere({ address, port }: TransportAddress): boolean {
-    const { signalled } = this;
-    if (!this.context.options.isAsymmetric || !signalled || !this.isSignalledAllowed) return false;
+    const { signalled } = this.owner;
+    if (!this.context.options.isAsymmetric || !signalled || !isSignalledAllowed(this.owner)) return false;
     return ipKey(signalled.address) === ipKey(address) && signalled.port !== port;
   }
 
@@ -266,7 +221,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   wantsPort(signalled: TransportAddress): boolean {
     const { nowMs } = this.context;
     if (this.#paths?.mayTellPort(nowMs) !== true) return false;
-    return this.#isElsewhereThanNamed(signalled) || this.#source !== this.session.peerAddress;
+    return this.#isElsewhereThanNamed(signalled) || this.#source !== this.owner.session.peerAddress;
   }
 
   /** A hold names nobody, so it is no change. */
@@ -291,7 +246,6 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     return this.#paths?.nextMs ?? Infinity;
   }
 
-  /** The sockets are gone, and with them all paths. */
   stop(): void {
     this.#paths?.stop();
     if (this.#rtcp) this.#rtcp.path = undefined;
@@ -303,7 +257,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
     const paths = this.#paths;
     if (!this.isOn) return;
     const { ports } = this.owner;
-    const signalled = this.isSignalledAllowed ? this.signalled : undefined;
+    const signalled = isSignalledAllowed(this.owner) ? this.owner.signalled : undefined;
     const locked = (paths?.locked ?? this.#rtcp?.path) && this.route.path;
     const claimed = locked ?? (signalled && ports[0] && { port: ports[0], remote: signalled });
     if (claimed) this.#open(claimed);
@@ -314,23 +268,11 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   }
 
   #open(path: RoutedPath<Owner>): void {
-    const { peerAddress } = this.session;
-    const { address } = path.remote;
-    const isSignallings = peerAddress !== undefined && ipKey(peerAddress) === ipKey(address);
-    this.route.openUnproven(path, isSignallings || this.session.isShown(address));
+    this.route.openUnproven(path, isBacked(this.owner.session, path.remote.address));
   }
 
   isTold(port: LocalPort): boolean {
     return this.owner.ports.some((one) => one === port && one.isTold);
-  }
-
-  isHome(address: string): boolean {
-    return isHome(this, address);
-  }
-
-  get isSignalledAllowed(): boolean {
-    const { signalled } = this.owner;
-    return signalled !== undefined && this.owner.unprovenTarget(signalled) !== undefined;
   }
 
   isSuspect(source: TransportAddress, ssrc: number | undefined): boolean {
@@ -352,7 +294,7 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
 
   /** Whether somebody receives there is to be seen by what the peer reports. */
   #watch({ remote }: Path): void {
-    if (!this.session.isShown(remote.address)) this.#reports ??= new SentReports(this.context.random);
+    if (!this.owner.session.isShown(remote.address)) this.#reports ??= new SentReports(this.context.random);
   }
 
   deactivate(): void {
@@ -365,14 +307,10 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   ): boolean {
     const { address, port } = source.remote;
     if (!this.route.isHeld || this.context.ownSockets.has(address, port)) return false;
-    if (this.session.isShown(address)) return true;
+    if (this.owner.session.isShown(address)) return true;
     if (!isWithinLimit(source, sizeBytes)) return false;
     source.sentBytes += sizeBytes;
     return true;
-  }
-
-  transmit(kind: 'resent', bytes: Uint8Array, path: Path): void {
-    this.owner.transmit(kind, bytes, path);
   }
 
   noteTaken(bytes: Uint8Array, kind: PacketClass): void {
@@ -382,21 +320,5 @@ export class EvidenceSide<Owner extends EvidenceComponent<Owner>> implements Evi
   deliver(bytes: Uint8Array, kind: PacketClass, path: Path): void {
     const routed = this.owner.routed(path);
     if (routed) this.owner.deliverNow(bytes, kind, routed);
-  }
-
-  drop(reason: DropReason): void {
-    this.owner.drop(reason);
-  }
-
-  emit(event: EvidenceEvent, path: Path): void {
-    this.owner.emit(event, path);
-  }
-
-  tell(event: EvidenceEvent): void {
-    this.owner.tell(event);
-  }
-
-  release(port: LocalPort): void {
-    this.owner.release(port);
   }
 }

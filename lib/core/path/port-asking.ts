@@ -7,6 +7,7 @@ import type { EvidenceFacts } from './evidence-facts.js';
 import type { EvidenceHost } from './evidence-host.js';
 import type { EvidenceSource } from './evidence-source.js';
 import type { EvidenceSources } from './evidence-sources.js';
+import { isHome } from './home.js';
 import {
   decideMove,
   endsMs,
@@ -74,13 +75,13 @@ export class PortAsking {
 
   /** One can be put, soon. */
   canAsk(nowMs: number): boolean {
-    return !this.#isUnaskable && this.host.session.questions.freeMs(nowMs) <= nowMs + LIMITED_MS;
+    return !this.#isUnaskable && this.host.owner.session.questions.freeMs(nowMs) <= nowMs + LIMITED_MS;
   }
 
   /** Has the signalling put the question, as soon as the limits allow. */
   ask(reason: QuestionReason, nowMs: number, attempt = 1): void {
     if (this.#question || this.#isUnaskable || !this.facts.isConfirmed) return;
-    const { questions } = this.host.session;
+    const { questions } = this.host.owner.session;
     const freeMs = questions.freeMs(nowMs);
     this.#deferred = nowMs < freeMs ? { reason, attempt } : undefined;
     if (this.#deferred) return this.owner.due(freeMs);
@@ -90,23 +91,25 @@ export class PortAsking {
       ...{ reason, dueMs: nowMs, attempt },
       ...{ port: undefined, askedMs: undefined, answeredMs: undefined },
     };
-    this.host.tell({ type: 'question' });
+    this.host.owner.tell({ type: 'question' });
     this.owner.due(unansweredMs(this.#question));
   }
 
   /** There is room for one port more: of two the one goes that nothing is locked at. */
   #makeRoom(): void {
-    const { ports } = this.host;
+    const { ports } = this.host.owner;
     if (ports.length < 2) return;
     const kept = this.owner.active?.port ?? ports.at(-1);
     const idle = ports.find((port) => port !== kept);
-    if (idle) this.host.release(idle);
+    if (idle) this.host.owner.release(idle);
   }
 
   /** Whether our answer should tell another port: one is free for it, and the limits leave a question (protocol.md 8.3.8). */
   mayTellPort(nowMs: number): boolean {
     return (
-      this.host.ports.length === 1 && !this.#question && this.host.session.questions.freeMs(nowMs) <= nowMs
+      this.host.owner.ports.length === 1 &&
+      !this.#question &&
+      this.host.owner.session.questions.freeMs(nowMs) <= nowMs
     );
   }
 
@@ -126,7 +129,7 @@ export class PortAsking {
     const question = this.#question;
     if (question?.port && question.askedMs === undefined) question.askedMs = nowMs;
     else if (this.#prepared) {
-      this.host.session.questions.note(nowMs);
+      this.host.owner.session.questions.note(nowMs);
       this.#question = {
         ...{ reason: 'reoffer', dueMs: nowMs, attempt: 1 },
         ...{ port: this.#prepared, askedMs: nowMs, answeredMs: nowMs },
@@ -151,7 +154,7 @@ export class PortAsking {
       case 'unanswered':
         this.#isUnaskable = true;
         this.#end();
-        if (question.port) this.host.release(question.port);
+        if (question.port) this.host.owner.release(question.port);
     }
   }
 
@@ -174,7 +177,7 @@ export class PortAsking {
 
   /** A NAT gives it another port; another IP address only where it is one that the peer may have: there are IPv6 addresses for every packet. */
   #mayGoOn(old: Path, { remote }: Path): boolean {
-    return this.host.isHome(remote.address) || ipKey(old.remote.address) === ipKey(remote.address);
+    return isHome(this.host.owner, remote.address) || ipKey(old.remote.address) === ipKey(remote.address);
   }
 
   /** What the limits did not allow before, and ports that are left. */
@@ -182,7 +185,7 @@ export class PortAsking {
     if (this.#leaving && nowMs >= this.#leaving.atMs) {
       const { port } = this.#leaving;
       this.#leaving = undefined;
-      this.host.release(port);
+      this.host.owner.release(port);
     } else if (this.#leaving) this.owner.due(this.#leaving.atMs);
     if (this.#deferred) this.ask(this.#deferred.reason, nowMs, this.#deferred.attempt);
   }
@@ -211,7 +214,7 @@ export class PortAsking {
         this.#end();
         if (question.answeredMs !== undefined) {
           if (!this.owner.active) this.#leaveAllBut(question.port, nowMs);
-        } else if (question.port) this.host.release(question.port);
+        } else if (question.port) this.host.owner.release(question.port);
     }
   }
 
@@ -236,12 +239,12 @@ export class PortAsking {
     this.#end();
     // Two ports at a time: that of a lock stays, else the one that was told last.
     const kept = this.owner.active?.port ?? port;
-    for (const other of [...this.host.ports]) if (other !== kept) this.host.release(other);
+    for (const other of [...this.host.owner.ports]) if (other !== kept) this.host.owner.release(other);
     if (attempt < MAX_ATTEMPTS) this.ask(reason, nowMs, attempt + 1);
   }
 
   #leaveAllBut(port: LocalPort | undefined, nowMs: number): void {
-    const old = this.host.ports.find((other) => other !== port);
+    const old = this.host.owner.ports.find((other) => other !== port);
     if (!old || !port) return;
     this.#leaving = { port: old, atMs: nowMs + RELEASE_MS };
     this.owner.due(this.#leaving.atMs);

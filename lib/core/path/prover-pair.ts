@@ -15,6 +15,8 @@ export class ProverPair {
   /** The last address that challenged us validly, and the one to which media goes though it has not. */
   #challengedFrom: TransportAddress | undefined;
   #unchallenged: { readonly remote: TransportAddress; readonly sinceMs: number } | undefined;
+  /** That media stops because the peer has never challenged us was told. */
+  #hasToldUnchallenged = false;
   /** Where the peer says that it sees us, by its last welcome; undefined until the first on this local address. */
   seenAs: TransportAddress | undefined;
 
@@ -36,7 +38,14 @@ export class ProverPair {
    * Media may go to an address that has not challenged us validly for 30 s after the offer or answer that named it, and no longer
    * (protocol.md 6.1). Where we prove nothing there is nothing to wait for.
    */
-  mayGoOn(destination: TransportAddress | undefined, nowMs: number): boolean {
+  mayGoOn(path: Path | undefined, nowMs: number): boolean {
+    const isInTime = this.#isInTime(path?.remote, nowMs);
+    if (!isInTime && path && !this.#hasToldUnchallenged) this.host.emit({ type: 'expired' }, path);
+    this.#hasToldUnchallenged = !isInTime;
+    return isInTime;
+  }
+
+  #isInTime(destination: TransportAddress | undefined, nowMs: number): boolean {
     if (!this.#current || !destination) return true;
     if (this.#challengedFrom && isSameAddress(this.#challengedFrom, destination)) return true;
     if (!this.#unchallenged || !isSameAddress(this.#unchallenged.remote, destination)) {

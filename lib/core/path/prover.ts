@@ -39,7 +39,7 @@ const MAX_OUTSTANDING = 8;
 
 /** What a prover is told of its own path. */
 export type ProverEvent =
-  { readonly type: 'unanswered' | 'lost' } | ({ readonly type: 'verified' } & MappingView);
+  { readonly type: 'unanswered' | 'lost' | 'expired' } | ({ readonly type: 'verified' } & MappingView);
 
 export interface ProverHost {
   readonly component: ComponentId;

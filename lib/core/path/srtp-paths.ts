@@ -7,6 +7,7 @@ import type { DropReason } from '../counters.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { JudgedPacket, SrtpKeys } from '../proof/srtp-keys.js';
 import { ADMISSIONS_PER_SECOND, MAX_CANDIDATES } from './candidate.js';
+import { isHome } from './home.js';
 import { Mapping } from './mapping.js';
 import { consentDueMs, decideSrtpConsent, type SrtpConsentState } from './srtp-consent.js';
 import type { SrtpHost } from './srtp-host.js';
@@ -63,8 +64,8 @@ export class SrtpPaths {
     private readonly host: SrtpHost,
     private readonly keys: SrtpKeys,
   ) {
-    this.#mapping = new Mapping(host);
-    this.#reports = new SentReports(host.random);
+    this.#mapping = new Mapping(host.owner);
+    this.#reports = new SentReports(host.owner.random);
   }
 
   /** There is a path in use. */
@@ -119,12 +120,12 @@ export class SrtpPaths {
   #ask(report: Uint8Array, rival: SrtpSource): void {
     const sealed = this.keys.seal(this.#reports.shifted(report, rival), 'rtcp');
     if (typeof sealed !== 'string' && rival.takeBudget(sealed.length))
-      this.host.transmit('resent', sealed, rival);
+      this.host.owner.transmit('resent', sealed, rival);
   }
 
   /** The signalling has told something of the peer. */
   handlePeerTold(): void {
-    const { lastQuestion } = this.host.session;
+    const { lastQuestion } = this.host.owner.session;
     // Any final answer but 408 and 481, a refusal too, comes from the peer.
     if (lastQuestion && lastQuestion.outcome !== 'unanswered')
       this.#answeredMs = Math.max(this.#answeredMs, lastQuestion.atMs);
@@ -148,7 +149,7 @@ export class SrtpPaths {
     if (decision === 'wait') return;
     this.#askToldMs = nowMs;
     // RTCP alone need not ask once more.
-    if (this.host.component === 1) this.host.emit({ type: 'silent' }, active);
+    if (this.host.owner.component === 1) this.host.owner.emit({ type: 'silent' }, active);
   }
 
   get nextMs(): number {
@@ -190,7 +191,7 @@ export class SrtpPaths {
     if (isNew) candidate.receivedBytes += bytes.length;
     const clear = tagged.clear ?? new Uint8Array(bytes);
     const isKept = isNew && candidate.keepArrived({ judged, bytes: clear, sizeBytes: bytes.length, kind });
-    if (!isKept) this.host.drop(isNew ? 'unverified' : 'srtpRepeated');
+    if (!isKept) this.host.owner.drop(isNew ? 'unverified' : 'srtpRepeated');
     this.#settleAll(nowMs);
     return false;
   }
@@ -247,7 +248,7 @@ export class SrtpPaths {
 
   /** What is shown is an IP address, to the whole call: RTCP on its own port shows it of RTP (8.2.4). */
   #noteReported(address: string): void {
-    const { component, session } = this.host;
+    const { component, session } = this.host.owner;
     this.keys.noteReported(component, address);
     if (!session.isShown(address)) session.shown(address);
   }
@@ -264,16 +265,16 @@ export class SrtpPaths {
     const isFull = this.#candidates.length === MAX_CANDIDATES;
     const isTooSoon = this.#admittedMs.length === ADMISSIONS_PER_SECOND;
     // Who copies from many addresses must not keep out a peer that moves: one that is at home needs a place alone.
-    const isHome = this.host.isHome(path.remote.address);
-    const displaced = isHome && isFull ? this.#foreigner : undefined;
-    if (isFull ? !displaced : isTooSoon && !isHome) return undefined;
+    const isAtHome = isHome(this.host.owner, path.remote.address);
+    const displaced = isAtHome && isFull ? this.#foreigner : undefined;
+    if (isFull ? !displaced : isTooSoon && !isAtHome) return undefined;
     if (displaced) this.#forget(displaced);
-    if (!isHome) this.#admittedMs.push(nowMs);
+    if (!isAtHome) this.#admittedMs.push(nowMs);
     const isCautious = this.#history.isCautious(nowMs);
     const candidate = new SrtpSource(path, this.#rankMs(path, nowMs), nowMs, isCautious);
     this.#noteShown(candidate);
     this.#candidates.push(candidate);
-    this.host.emit({ type: 'candidate' }, path);
+    this.host.owner.emit({ type: 'candidate' }, path);
     return candidate;
   }
 
@@ -284,7 +285,7 @@ export class SrtpPaths {
 
   /** One that is not at home, if there is one. */
   get #foreigner(): SrtpSource | undefined {
-    return this.#candidates.find(({ remote }) => !this.host.isHome(remote.address));
+    return this.#candidates.find(({ remote }) => !isHome(this.host.owner, remote.address));
   }
 
   #settleAll(nowMs: number): void {
@@ -334,11 +335,10 @@ export class SrtpPaths {
   }
 
   #claimOf(source: SrtpSource): Claim {
-    const isHome = this.host.isHome(source.remote.address);
-    const isShown =
-      this.#reports.isReported(source) ||
-      this.keys.isReportedBeside(this.host.component, source.remote.address);
-    return { isShown, isHome, rankMs: source.rankMs };
+    const { owner } = this.host;
+    const { address } = source.remote;
+    const isShown = this.#reports.isReported(source) || this.keys.isReportedBeside(owner.component, address);
+    return { isShown, isHome: isHome(owner, address), rankMs: source.rankMs };
   }
 
   /** The media moves, and with it what was kept of both directions meanwhile. */
@@ -359,10 +359,10 @@ export class SrtpPaths {
     }
     this.#mapping.announce(candidate, { protection: 'srtp' });
     for (const bytes of candidate.takeSent())
-      if (candidate.takeBudget(bytes.length)) this.host.transmit('resent', bytes, candidate);
+      if (candidate.takeBudget(bytes.length)) this.host.owner.transmit('resent', bytes, candidate);
     this.keys.noteHeard(candidate.remote.address, candidate.lastMs);
     for (const { judged, bytes, kind } of candidate.takeArrived()) {
-      if (!this.keys.accept(judged, nowMs)) this.host.drop('srtpRepeated');
+      if (!this.keys.accept(judged, nowMs)) this.host.owner.drop('srtpRepeated');
       else {
         this.host.noteTaken(bytes, kind, true);
         this.host.deliver(bytes, kind, candidate);
@@ -374,20 +374,20 @@ export class SrtpPaths {
     this.#history.noteConflict(nowMs);
     if (nowMs - this.#conflictToldMs < CONFLICT_TOLD_MS) return;
     this.#conflictToldMs = nowMs;
-    this.host.emit({ type: 'conflict' }, path);
+    this.host.owner.emit({ type: 'conflict' }, path);
   }
 
   #forget(candidate: SrtpSource): void {
     this.#candidates = this.#candidates.filter((other) => other !== candidate);
-    candidate.takeArrived().forEach(() => this.host.drop('unverified'));
+    candidate.takeArrived().forEach(() => this.host.owner.drop('unverified'));
   }
 
   #noteShown(source: SrtpSource): void {
-    source.isShown = this.host.session.isShown(source.remote.address);
+    source.isShown = this.host.owner.session.isShown(source.remote.address);
   }
 
   #consentOf({ lastMs, remote }: SrtpSource): SrtpConsentState {
-    const { expectsMedia, isHeld, signalled, session } = this.host;
+    const { expectsMedia, isHeld, signalled, session } = this.host.owner;
     return {
       heardMs: Math.max(lastMs, this.keys.heardMs(remote.address)),
       mayBeSilent: !expectsMedia || isHeld || signalled === undefined,
@@ -400,11 +400,11 @@ export class SrtpPaths {
   #expire(path: SrtpSource): void {
     this.#active = this.#previous = undefined;
     this.host.deactivate();
-    this.host.emit({ type: 'expired' }, path);
+    this.host.owner.emit({ type: 'expired' }, path);
   }
 
   #drop(reason: DropReason): false {
-    this.host.drop(reason);
+    this.host.owner.drop(reason);
     return false;
   }
 }

@@ -1,39 +1,18 @@
 // What a component does with a peer that brings SRTP (protocol.md 8.2): it has its paths while that is agreed on, moves the route to where
 // they are, keeps those in step who wait on a port for many sessions, and protects what goes where we have a key of ours. It decides
 // nothing about paths.
-import { classifyPacket, type PacketClass, type TransportAddress } from '../../wire/index.js';
-import type { CallPlace } from '../call-place.js';
+import { classifyPacket, type PacketClass } from '../../wire/index.js';
 import type { DropReason } from '../counters.js';
-import type { Random } from '../crypto.js';
-import type { ComponentId } from '../events.js';
 import type { Path } from '../network-path.js';
 import type { Protection } from '../proof/protection.js';
 import type { SrtpKeys } from '../proof/srtp-keys.js';
-import type { PayloadRoute, RoutedPath } from '../route/payload-route.js';
+import type { PayloadRoute } from '../route/payload-route.js';
 import type { Port } from '../route/port.js';
-import type { UnprovenTarget } from '../route/target-bounds.js';
-import { isHome } from './home.js';
-import type { SrtpEvent, SrtpHost } from './srtp-host.js';
+import type { Side, SideComponent } from './side.js';
+import type { SrtpHost } from './srtp-host.js';
 import { SRTP_DROPS, SrtpPaths } from './srtp-paths.js';
 
-interface SrtpComponent<Owner> {
-  readonly component: ComponentId;
-  readonly session: CallPlace;
-  readonly random: Random;
-  readonly signalled: TransportAddress | undefined;
-  readonly expectsMedia: boolean;
-  readonly isHeld: boolean;
-  readonly ports: readonly Port<Owner>[];
-  unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined;
-  routed(path: Path): RoutedPath<Owner> | undefined;
-  transmit(kind: 'resent', bytes: Uint8Array, path: Path): void;
-  take(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void;
-  deliverNow(bytes: Uint8Array, kind: PacketClass, path: RoutedPath<Owner>): void;
-  drop(reason: DropReason): void;
-  emit(event: SrtpEvent, path: Path): void;
-}
-
-export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
+export class SrtpSide<Owner extends SideComponent<Owner>> implements Side<Owner>, SrtpHost {
   #paths: SrtpPaths | undefined;
   /** SRTP beside latch or ICE: those say where the peer is, and its key which packets are its own. */
   #cover: SrtpKeys | undefined;
@@ -43,37 +22,13 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
   #sealed: Uint8Array | undefined;
 
   constructor(
-    private readonly owner: Owner,
+    readonly owner: Owner,
     private readonly route: PayloadRoute<Owner>,
   ) {}
 
   /** The peer's key judges each packet. */
   get isOn(): boolean {
     return this.#paths !== undefined;
-  }
-
-  get component(): ComponentId {
-    return this.owner.component;
-  }
-
-  get random(): Random {
-    return this.owner.random;
-  }
-
-  get session(): CallPlace {
-    return this.owner.session;
-  }
-
-  get signalled(): TransportAddress | undefined {
-    return this.owner.signalled;
-  }
-
-  get expectsMedia(): boolean {
-    return this.owner.expectsMedia;
-  }
-
-  get isHeld(): boolean {
-    return this.owner.isHeld;
   }
 
   /** Another protection is in force. The same keys, or later ones of the same stream, go on with the paths that there are. */
@@ -155,7 +110,6 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
     return this.#paths?.nextMs ?? Infinity;
   }
 
-  /** The sockets are gone, and with them all paths. */
   stop(): void {
     this.#paths?.stop();
   }
@@ -169,12 +123,6 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
       if (isSeeking) seekers.add(this.owner, sought);
       else seekers.remove(this.owner);
     }
-  }
-
-  isHome(address: string): boolean {
-    const { signalled, session } = this.owner;
-    const isSignalledAllowed = signalled !== undefined && this.owner.unprovenTarget(signalled) !== undefined;
-    return isHome({ session, signalled, isSignalledAllowed }, address);
   }
 
   activate(path: Path): void {
@@ -199,10 +147,6 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
     this.settle();
   }
 
-  transmit(kind: 'resent', bytes: Uint8Array, path: Path): void {
-    this.owner.transmit(kind, bytes, path);
-  }
-
   noteTaken(bytes: Uint8Array, kind: PacketClass, isInUse: boolean): void {
     this.owner.take(bytes, kind, isInUse, this.#nowMs);
   }
@@ -210,13 +154,5 @@ export class SrtpSide<Owner extends SrtpComponent<Owner>> implements SrtpHost {
   deliver(bytes: Uint8Array, kind: PacketClass, path: Path): void {
     const routed = this.owner.routed(path);
     if (routed) this.owner.deliverNow(bytes, kind, routed);
-  }
-
-  drop(reason: DropReason): void {
-    this.owner.drop(reason);
-  }
-
-  emit(event: SrtpEvent, path: Path): void {
-    this.owner.emit(event, path);
   }
 }

@@ -1,5 +1,8 @@
 // Nobody is left out in silence (protocol.md 7): when to say that media comes which is not taken while none is, and that nothing goes
 // to a peer whose call is up. It decides and remembers; it tells nobody itself.
+import type { TransportAddress } from '../../wire/index.js';
+import type { Counters } from '../counters.js';
+import type { Protection } from '../proof/protection.js';
 
 /** Told at most so often. */
 const EVERY_MS = 5000;
@@ -11,6 +14,14 @@ const PROVABLE_AFTER_MS = 5000;
 const PAUSE_MS = 5000;
 /** After the confirmation. */
 const NOTHING_SENT_MS = 5000;
+
+/** A stream, as far as it matters whether anything goes out. */
+interface Sending {
+  readonly kind: Protection['kind'];
+  readonly signalled: TransportAddress | undefined;
+  readonly expectsMedia: boolean;
+  readonly counters: Counters;
+}
 
 export class UnheardWatch {
   #sinceMs = Infinity;
@@ -42,18 +53,23 @@ export class UnheardWatch {
     this.#lookMs = nowMs + NOTHING_SENT_MS;
   }
 
-  /** When `isSilent` wants to be asked. */
+  /** When `isStuck` wants to be asked. */
   get nextMs(): number {
     return this.#lookMs;
   }
 
-  /** Asked once, when its time has come: true where nothing has gone out since the confirmation. */
-  isSilent(sent: number, nowMs: number): boolean {
+  /**
+   * Asked once, when its time has come: true where nothing has gone out since the confirmation, nor can, though the peer is not on hold.
+   *
+   * @param hasPath There is an address to send to.
+   */
+  isStuck({ kind, signalled, expectsMedia, counters }: Sending, hasPath: boolean, nowMs: number): boolean {
     if (nowMs < this.#lookMs) return false;
     this.#lookMs = Infinity;
-    if (sent !== this.#sent || nowMs - this.#toldMs < EVERY_MS) return false;
+    if (counters.sent !== this.#sent || nowMs - this.#toldMs < EVERY_MS) return false;
     this.#toldMs = nowMs;
-    return true;
+    const isOnHold = signalled === undefined && !expectsMedia;
+    return kind !== 'closed' && !isOnHold && (!hasPath || counters.dropped.unproven > 0);
   }
 
   /** The stream is over. */

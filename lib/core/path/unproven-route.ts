@@ -3,12 +3,13 @@
 import { isSameAddress, type PacketClass, type TransportAddress } from '../../wire/index.js';
 import { isUnconfirmed, type CallPlace } from '../call-place.js';
 import type { Context } from '../context.js';
-import { ipKey } from '../ip-key.js';
 import type { Protection } from '../proof/protection.js';
 import type { PayloadRoute, RoutedPath } from '../route/payload-route.js';
 import type { Port } from '../route/port.js';
 import type { UnprovenTarget } from '../route/target-bounds.js';
 import { BlindLatch } from './blind-latch.js';
+import { isBacked } from './home.js';
+import type { ProverPair } from './prover-pair.js';
 import { isNobodys, maySendUnproven, UnprovenPeer } from './unproven-peer.js';
 
 interface UnprovenHost<Owner> {
@@ -18,6 +19,7 @@ interface UnprovenHost<Owner> {
   readonly ports: readonly Port<Owner>[];
   /** The peer proves its address to us. */
   readonly isVerifying: boolean;
+  readonly provers: ProverPair;
 }
 
 export class UnprovenRoute<Owner> {
@@ -34,11 +36,6 @@ export class UnprovenRoute<Owner> {
   /** Where a blind latch is locked to. */
   get latched(): TransportAddress | undefined {
     return this.#blind?.locked;
-  }
-
-  /** There is a peer that proves nothing, and what goes to it is measured. */
-  get isMeasured(): boolean {
-    return this.#peer !== undefined;
   }
 
   /** An address that the peer has named, as a target; undefined where nothing may go there unasked (protocol.md 5.7). */
@@ -90,11 +87,14 @@ export class UnprovenRoute<Owner> {
     if (this.#peer) this.#peer.receivedBytes += sizeBytes;
   }
 
-  /** Payload of so many bytes may go to the peer that is measured. Where it may, it counts as sent. */
-  maySend(sizeBytes: number): boolean {
+  /** Payload of so many bytes may go there now. Where it may, it counts as sent. */
+  maySend(sizeBytes: number, nowMs: number): boolean {
     const peer = this.#peer;
+    // A prover chose its peer itself, but nobody whom another session has proven (5.1). What the peer has to do in return is
+    // to challenge us, where it can (protocol.md 6.1).
+    if (!peer) return !this.route.isProvenByAnother && this.host.provers.mayGoOn(this.route.path, nowMs);
     // It may have been told before a socket of ours was bound there: a packet that circulates ends at once (protocol.md 5.7).
-    if (!peer || this.context.ownSockets.has(peer.remote.address, peer.remote.port)) return false;
+    if (this.context.ownSockets.has(peer.remote.address, peer.remote.port)) return false;
     const { kind, session } = this.host;
     const state = {
       isHeld: this.route.isHeld,
@@ -115,13 +115,6 @@ export class UnprovenRoute<Owner> {
       const isSame = this.#peer && isSameAddress(this.#peer.remote, remote);
       if (!isSame) this.#peer = new UnprovenPeer(remote);
     }
-    this.route.openUnproven(path, this.#isBacked(remote.address));
-  }
-
-  /** Somebody can vouch for the peer's being there: its signalling comes from this IP address, or somebody is known to receive there. */
-  #isBacked(address: string): boolean {
-    const { session } = this.host;
-    const { peerAddress } = session;
-    return (peerAddress !== undefined && ipKey(peerAddress) === ipKey(address)) || session.isShown(address);
+    this.route.openUnproven(path, isBacked(session, remote.address));
   }
 }

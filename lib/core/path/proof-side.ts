@@ -1,0 +1,124 @@
+// What a component does with the messages by which one side proves to the other where it is (protocol.md 4 to 6, 8.1): it has a verifier where the peer must prove
+// itself, and provers where we must, and keeps the names in step under which their messages come. It decides nothing about paths.
+import type { IceMessage, LatchMessage } from '../../wire/index.js';
+import type { Protection } from '../proof/protection.js';
+import { schemeOf } from '../proof/scheme-of.js';
+import type { Attached, AttachedPorts } from '../route/attached-ports.js';
+import type { RoutedPath } from '../route/payload-route.js';
+import type { KeptHellos } from './kept-hellos.js';
+import type { ProverPair } from './prover-pair.js';
+import type { VerifierHost } from './verifier-host.js';
+import { Verifier } from './verifier.js';
+
+interface ProofComponent<Owner> extends VerifierHost {
+  readonly provers: ProverPair;
+  readonly keptHellos: KeptHellos;
+  handleMessage(message: LatchMessage | IceMessage, path: RoutedPath<Owner>, nowMs: number): void;
+}
+
+export class ProofSide<Owner extends ProofComponent<Owner> & Attached> {
+  /** The peer must prove itself. */
+  verifier: Verifier | undefined;
+  #protection: Protection = { kind: 'closed' };
+
+  constructor(
+    private readonly owner: Owner,
+    private readonly ports: AttachedPorts<Owner>,
+  ) {}
+
+  /** Another protection is in force. The same generation again changes only the address. */
+  follow(protection: Protection, hasMoved: boolean, nowMs: number): void {
+    const before = this.#protection;
+    this.#protection = protection;
+    if (!('generation' in protection)) return this.#end(before.kind === 'srtp' && protection.kind === 'srtp');
+    if ('generation' in before && before.generation === protection.generation) {
+      if (hasMoved) this.verifier?.handleSignalled(nowMs);
+      return;
+    }
+    if (!('generation' in before)) this.owner.deactivate();
+    this.#begin(protection, nowMs);
+  }
+
+  #begin(protection: Extract<Protection, { generation: unknown }>, nowMs: number): void {
+    const { provers } = this.owner;
+    this.#renewTags();
+    const scheme = schemeOf(this.owner, protection);
+    if (!scheme) this.#stopVerifier();
+    else if (this.verifier) this.verifier.handleGeneration(scheme, nowMs);
+    else this.verifier = new Verifier(this.owner, scheme, nowMs);
+    provers.follow(protection.kind === 'latch' ? protection.generation : undefined, nowMs);
+    this.#renewTags();
+    this.#judgeKeptHellos(nowMs);
+    provers.handleTimeout(nowMs);
+  }
+
+  #end(keepsHeard: boolean): void {
+    this.#stopVerifier();
+    this.owner.provers.stop();
+    if (!keepsHeard) this.ports.heard.clear(this.ports.all);
+    this.#renewTags();
+  }
+
+  #stopVerifier(): void {
+    this.verifier?.stop();
+    this.verifier = undefined;
+  }
+
+  #judgeKeptHellos(nowMs: number): void {
+    for (const { message, path } of this.owner.keptHellos.take()) {
+      const routed = this.ports.routed(path);
+      const { recipient, sender } = message.username;
+      if (routed && this.ports.tags.has(recipient, sender)) this.owner.handleMessage(message, routed, nowMs);
+      else this.owner.drop('unknownTags');
+    }
+  }
+
+  /** An offer of ours went out: hellos that name its tag are kept until the answer comes (protocol.md 4). */
+  awaitAnswer(tag: string | undefined): void {
+    const { tags } = this.ports;
+    if (tags.awaiting === tag) return;
+    tags.awaiting = tag;
+    this.owner.keptHellos.take();
+    this.#renewTags();
+  }
+
+  /** True where a challenge of a new generation was answered, so that the one before may be forgotten. */
+  handleMessage(message: LatchMessage | IceMessage, path: RoutedPath<Owner>, nowMs: number): boolean {
+    const { provers } = this.owner;
+    switch (message.kind) {
+      case 'hello':
+      case 'keepalive':
+      case 'check':
+        if (this.verifier) this.verifier.handleGreeting(message, path, nowMs);
+        else this.owner.drop('unknownTags');
+        return false;
+      case 'response':
+      case 'check-response':
+        if (this.verifier) this.verifier.handleAnswer(message, path, nowMs);
+        else this.owner.drop('staleTransaction');
+        return false;
+      case 'welcome':
+        provers.handleWelcome(message, path, nowMs);
+        return false;
+      case 'challenge': {
+        const before = provers.generations.length;
+        provers.handleChallenge(message, path, nowMs);
+        this.#renewTags();
+        return provers.generations.length < before;
+      }
+    }
+  }
+
+  #renewTags(): void {
+    this.ports.renewTags(this.#protection, this.owner.provers.generations);
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.verifier?.handleTimeout(nowMs);
+    this.owner.provers.handleTimeout(nowMs);
+  }
+
+  get nextMs(): number {
+    return Math.min(this.verifier?.nextMs ?? Infinity, this.owner.provers.nextMs);
+  }
+}
