@@ -1,31 +1,25 @@
 // Where a peer is that brings no key at all (protocol.md 8.3), for one stream of RTP: it keeps the sources that may be the peer, and the one that it is
-// taken for, and carries out what is decided in evidence-lock.ts (8.3.3 to 8.3.5), port-question.ts (8.3.6), evidence-follow.ts (8.3.7) and
-// srtp-consent.ts (8.3.10). Nothing here is a proof.
+// taken for, and carries out what is decided in evidence-lock.ts (8.3.3 to 8.3.5) and srtp-consent.ts (8.3.10). The port question (8.3.6) is in port-asking.ts, streams
+// that go on elsewhere (8.3.7) in evidence-followers.ts. Nothing here is a proof.
 import type { PacketClass } from '../../wire/index.js';
 import type { QuestionOutcome } from '../call-place.js';
 import type { LockGround } from '../events.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { EvidenceTerms } from '../proof/evidence-terms.js';
 import { MAX_KEPT_PACKETS } from './trial.js';
-import { decideFollow, followDueMs, type FollowState } from './evidence-follow.js';
 import type { EvidenceHost } from './evidence-host.js';
 import { EvidenceFacts, type Claim } from './evidence-facts.js';
+import { Followers, type FollowedOwner } from './evidence-followers.js';
 import { decideLock } from './evidence-lock.js';
 import { EvidenceSource } from './evidence-source.js';
 import { EvidenceSources } from './evidence-sources.js';
 import { Mapping } from './mapping.js';
 import { PortAsking, type AskingOwner } from './port-asking.js';
 import { consentDueMs, decideSrtpConsent, type SrtpConsentState } from './srtp-consent.js';
-import { isLater, isOfCall, readPlace, type RtpPlace } from './stream-run.js';
+import { isOfCall, readPlace, type RtpPlace } from './stream-run.js';
 
 /** Where nothing but home tells the peer, or it has only begun at the port of a question, a second home source within this time is a contest (protocol.md 8.3.4). */
 const OPEN_MS = 5000;
-/** After a conflict it takes longer to follow. */
-const CAUTIOUS_MS = 60_000;
-/** A source that was left takes the stream back within this time. */
-const LEFT_MS = 30_000;
-/** What is late from there is taken for so long (protocol.md 5.5). */
-const LATE_MS = 5000;
 /** The locked source has been silent for so long when another is asked (protocol.md 8.3.8). */
 const SILENT_MS = 500;
 /** And for so long when the address of a newer description takes over. */
@@ -33,25 +27,16 @@ const MOVED_SDP_MS = 60;
 /** Sources that may not be the peer are asked when none that may has lived for so long, and so often (protocol.md 8.3.3). */
 const STRANGERS_MS = 1000;
 const MAX_STRANGER_QUESTIONS = 4;
-/** Whoever copies each packet makes a conflict of each: told once a second. */
-const CONFLICT_TOLD_MS = 1000;
 /** Under the policy `legacy`: without a source that may be the peer for so long, the first one counts (protocol.md 7). */
 const BLIND_MS = 2000;
 
-/** The source before the one that is locked, and from where in its streams that one went on. */
-interface LeftSource {
-  readonly source: EvidenceSource;
-  readonly firsts: ReadonlyMap<number, number>;
-  readonly leftMs: number;
-}
-
-export class EvidencePaths implements AskingOwner {
+export class EvidencePaths implements AskingOwner, FollowedOwner {
   #active: EvidenceSource | undefined;
   readonly #sources = new EvidenceSources();
   readonly #mapping: Mapping;
   readonly #facts: EvidenceFacts;
   readonly #asking: PortAsking;
-  #left: LeftSource | undefined;
+  readonly #followers: Followers;
   /** Until then a second home source contests the lock. */
   #openUntilMs = -Infinity;
   #isContested = false;
@@ -62,8 +47,6 @@ export class EvidencePaths implements AskingOwner {
   #rightfulMs = -Infinity;
   /** Another address is in the peer's description since the lock. */
   #isSdpNewer = false;
-  #cautiousUntilMs = -Infinity;
-  #conflictToldMs = -Infinity;
   #answeredMs = -Infinity;
   #askToldMs = -Infinity;
   #dueMs = Infinity;
@@ -77,6 +60,7 @@ export class EvidencePaths implements AskingOwner {
     this.#mapping = new Mapping(host.owner);
     this.#facts = new EvidenceFacts(host, terms);
     this.#asking = new PortAsking(host, this.#facts, this.#sources, this);
+    this.#followers = new Followers(host, this.#facts, this.#sources, this);
   }
 
   /** The source that the peer is taken for, while its media is taken and ours goes there. */
@@ -119,8 +103,8 @@ export class EvidencePaths implements AskingOwner {
     if (active && isSamePath(active, path) && !this.#isExpired)
       return this.#handleLocked(active, place, bytes, kind, nowMs);
     if (!this.host.isTold(path.port) || this.host.isOwnSocket(path.remote)) return this.#drop();
-    if (place && this.#left && isSamePath(this.#left.source, path))
-      return this.#handleLeft(this.#left, place, bytes, kind, nowMs);
+    const isTaken = place && this.#followers.handleLeft(place, bytes, kind, path, nowMs);
+    if (isTaken !== undefined) return isTaken;
     this.#noteElsewhere(place, bytes, kind, path, nowMs);
     this.settle(nowMs);
     return false;
@@ -144,33 +128,6 @@ export class EvidencePaths implements AskingOwner {
     return true;
   }
 
-  /** A source that the stream has left speaks again: it takes the stream back, but for what is late from there (protocol.md 8.3.7). */
-  #handleLeft(
-    left: LeftSource,
-    place: RtpPlace,
-    bytes: Uint8Array,
-    kind: PacketClass,
-    nowMs: number,
-  ): boolean {
-    const first = left.firsts.get(place.ssrc);
-    if (nowMs > left.leftMs + LEFT_MS || first === undefined) {
-      this.#left = undefined;
-      return this.handle(bytes, kind, left.source, nowMs);
-    }
-    left.source.note(place, bytes.length, nowMs);
-    const isLate = isLater(first, place.sequence);
-    if (isLate && nowMs > left.leftMs + LATE_MS) return this.#drop();
-    if (!isLate) {
-      this.#noteConflict(left.source, nowMs);
-      const thief = this.#active;
-      this.#activate(left.source, nowMs);
-      this.#left = undefined;
-      if (thief) this.#sources.remove(thief);
-    }
-    this.host.noteTaken(bytes, kind);
-    return true;
-  }
-
   #noteElsewhere(
     place: RtpPlace | undefined,
     bytes: Uint8Array,
@@ -180,19 +137,13 @@ export class EvidencePaths implements AskingOwner {
   ): void {
     const isMedia = place !== undefined && isOfCall(place, this.#facts.terms);
     const present = this.#sources.find(path);
-    const follows = isMedia && this.#follows(place, path, present, nowMs);
+    const follows = isMedia && this.#followers.follows(place, path, present, nowMs);
     const source = present ?? this.#admit(path, place, follows, nowMs);
     if (!source) return this.host.owner.drop('candidateRefused');
     const isFirst = isMedia && !source.streams.has(place.ssrc);
     const isNew = source.note(isMedia ? place : undefined, bytes.length, nowMs);
     if (isFirst) this.#asking.noteFirst(source, place, nowMs);
-    if (follows) {
-      source.following ??= { firsts: new Map(), packets: 0, firstMs: nowMs, isOldHeard: false };
-      const { following } = source;
-      if (!following.firsts.has(place.ssrc)) following.firsts.set(place.ssrc, place.sequence);
-      if (isNew) following.packets++;
-      this.#sources.noteOldHeard(place, source);
-    }
+    if (follows) this.#followers.note(source, place, isNew, nowMs);
     const isKept = isNew && (follows || this.#mayBePeer(source)) && this.#keep(source, bytes, kind);
     if (!isKept) this.host.owner.drop('unverified');
     this.#noteRightful(source, nowMs);
@@ -202,16 +153,6 @@ export class EvidencePaths implements AskingOwner {
   #keep(source: EvidenceSource, bytes: Uint8Array, kind: PacketClass): boolean {
     if (this.locked && !source.following && !this.#asking.isOn) return false;
     return source.keepArrived({ bytes: new Uint8Array(bytes), kind });
-  }
-
-  /** The packet goes on with the locked stream from elsewhere (protocol.md 8.3.7). */
-  #follows(place: RtpPlace, path: Path, present: EvidenceSource | undefined, nowMs: number): boolean {
-    if (present?.following?.firsts.has(place.ssrc)) return true;
-    const active = this.#active;
-    const stream = active?.streams.get(place.ssrc);
-    if (!active || stream?.isEstablished !== true || this.host.isSuspect(path.remote, place.ssrc))
-      return false;
-    return stream.isContinuedBy(place, this.#facts.terms, active.packetTime.ms, nowMs);
   }
 
   /** Payload of the application: where it goes, it counts as sent. Undefined: it is kept, or must not go. */
@@ -275,9 +216,9 @@ export class EvidencePaths implements AskingOwner {
   handlePortRemoved(port: LocalPort): void {
     // Of a stream that was heard there it is known still where it goes on.
     for (const source of this.#sources.all)
-      if (source.port === port && source.firstRunMs === Infinity) this.#forget(source);
+      if (source.port === port && source.firstRunMs === Infinity) this.forget(source);
     this.#asking.handlePortRemoved(port);
-    if (this.#left?.source.port === port) this.#left = undefined;
+    this.#followers.handlePortRemoved(port);
     if (this.#active?.port !== port) return;
     this.#active = undefined;
     this.host.deactivate();
@@ -285,8 +226,9 @@ export class EvidencePaths implements AskingOwner {
 
   /** Forgets every path. */
   stop(): void {
-    for (const source of this.#sources.all) this.#forget(source);
-    this.#active = this.#left = undefined;
+    for (const source of this.#sources.all) this.forget(source);
+    this.#active = undefined;
+    this.#followers.forgetLeft();
     this.#unsent = [];
     this.#asking.stop();
     this.#isContested = this.#isExpired = false;
@@ -313,9 +255,9 @@ export class EvidencePaths implements AskingOwner {
   /** Decides all that there is to decide now, and when there will be more. */
   settle(nowMs: number): void {
     this.#dueMs = Infinity;
-    this.#sources.dropStale(nowMs, (source) => this.#forget(source));
+    this.#sources.dropStale(nowMs, (source) => this.forget(source));
     this.#asking.settleBefore(nowMs);
-    this.#settleFollowing(nowMs);
+    this.#followers.settle(nowMs);
     this.#asking.settle(nowMs);
     this.#settleLock(nowMs);
     this.#settleSilence(nowMs);
@@ -325,37 +267,6 @@ export class EvidencePaths implements AskingOwner {
   /** There is something to decide then. */
   due(atMs: number): void {
     if (atMs < this.#dueMs) this.#dueMs = atMs;
-  }
-
-  #settleFollowing(nowMs: number): void {
-    const active = this.#active;
-    if (!active) return;
-    for (const source of this.#sources.all) {
-      const { following } = source;
-      if (!following || !this.#sources.has(source)) continue;
-      const state: FollowState = {
-        ...following,
-        lastMs: source.lastMs,
-        packetTimeMs: active.packetTime.ms,
-        isCautious: nowMs < this.#cautiousUntilMs,
-      };
-      switch (decideFollow(state, nowMs)) {
-        case 'wait':
-          this.due(followDueMs(state));
-          break;
-        case 'conflict':
-          this.#noteConflict(source, nowMs);
-          this.#forget(source);
-          break;
-        case 'forget':
-          this.#forget(source);
-          break;
-        case 'switch':
-          if (source.port === this.#asking.port) return this.#asking.lockMoved(source, nowMs);
-          this.#left = { source: active, firsts: following.firsts, leftMs: nowMs };
-          return this.#activate(source, nowMs);
-      }
-    }
   }
 
   /** Rules 8.3.4 and 8.3.5. */
@@ -462,7 +373,7 @@ export class EvidencePaths implements AskingOwner {
     this.#openUntilMs = isOpen ? nowMs + OPEN_MS : -Infinity;
     this.#isSdpNewer = false;
     const before = this.#active;
-    if (before && before !== source) this.#left = undefined;
+    if (before && before !== source) this.#followers.forgetLeft();
     this.#enter(source);
     this.#mapping.note(source.remote);
     this.host.owner.emit(ground === 'legacy' ? { type: 'legacy' } : { type: 'locked', ground }, source);
@@ -471,12 +382,18 @@ export class EvidencePaths implements AskingOwner {
   }
 
   /** The stream goes on there: media moves, and with it what was kept of both directions meanwhile. */
-  #activate(source: EvidenceSource, nowMs: number): void {
+  moveTo(source: EvidenceSource, nowMs: number): void {
     source.following = undefined;
     this.#enter(source);
     this.#mapping.announce(source, { protection: 'evidence' });
     this.#handOver(source);
     this.due(nowMs);
+  }
+
+  answersAt(source: EvidenceSource, nowMs: number): boolean {
+    if (source.port !== this.#asking.port) return false;
+    this.#asking.lockMoved(source, nowMs);
+    return true;
   }
 
   #enter(source: EvidenceSource): void {
@@ -502,20 +419,13 @@ export class EvidencePaths implements AskingOwner {
 
   #expire(locked: EvidenceSource, nowMs: number): void {
     this.#isExpired = true;
-    this.#left = undefined;
+    this.#followers.forgetLeft();
     this.host.owner.emit({ type: 'expired' }, locked);
     this.host.deactivate();
     this.settle(nowMs);
   }
 
-  #noteConflict(path: Path, nowMs: number): void {
-    this.#cautiousUntilMs = nowMs + CAUTIOUS_MS;
-    if (nowMs < this.#conflictToldMs + CONFLICT_TOLD_MS) return;
-    this.#conflictToldMs = nowMs;
-    this.host.owner.emit({ type: 'conflict' }, path);
-  }
-
-  #forget(source: EvidenceSource): void {
+  forget(source: EvidenceSource): void {
     for (let left = source.keptCount; left > 0; left--) this.host.owner.drop('unverified');
     source.takeArrived();
     this.#sources.remove(source);
@@ -532,7 +442,7 @@ export class EvidencePaths implements AskingOwner {
     // Whoever knows only the port before cannot fill the places of the one that was asked for.
     const isAsked = this.#asking.port === path.port;
     source.rank = follows ? 3 : ground === undefined ? 0 : ground === 'home' && !isAsked ? 1 : 2;
-    return this.#sources.admit(source, nowMs, (worst) => this.#forget(worst)) ? source : undefined;
+    return this.#sources.admit(source, nowMs, (worst) => this.forget(worst)) ? source : undefined;
   }
 
   #noteRightful(source: EvidenceSource, nowMs: number): void {
