@@ -138,7 +138,8 @@ export class Sources<Owner extends { readonly swaps: SsrcSwaps }> {
 
   #add(ssrc: number, ownSsrc: number, owner: Owner, shift: NumberShift | undefined): Source<Owner> {
     const source: Source<Owner> = {
-      ...{ ssrc, ownSsrc, shift, owner, reception: new Reception(), hasSaidBye: false },
+      ssrc,
+      ...{ ownSsrc, shift, owner, reception: new Reception(), hasSaidBye: false },
       ...{ isKeyFrameDue: false, keyFrameAskedMs: -Infinity, keyFramesAsked: 0 },
     };
     const own = this.#byOwner.get(owner) ?? [];

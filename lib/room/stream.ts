@@ -67,8 +67,8 @@ export function streamOf(sdp: Sdp, media: SdpMedia, agreed: Agreed): NegotiatedS
   const isUnknownYet = sdp.mentionsIce || (media.latch !== undefined && media.port === UNKNOWN_PORT);
   const isReportable = !isUnspecified(media.address) || isUnknownYet;
   return {
-    ...agreed,
     media: media.index,
+    ...agreed,
     isSending: direction === 'sendrecv' || direction === 'sendonly',
     isListening: isReportable && (direction === 'sendrecv' || direction === 'recvonly'),
     isReportable,

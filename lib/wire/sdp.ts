@@ -144,7 +144,7 @@ export function parseSdp(text: string, limits: SdpLimits = SDP_LIMITS): Result<S
       if (mediaLine === undefined) {
         return refuse('sdp-media', line, `m= in line ${line} (media ${sections.length}) cannot be read`);
       }
-      const opened = { ...openSection(sections.length, start), mediaLine, end: next };
+      const opened = { mediaLine, ...openSection(sections.length, start), end: next };
       sections.push(opened);
       section = opened;
     } else if (content.startsWith('c=')) {

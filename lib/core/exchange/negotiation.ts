@@ -160,7 +160,7 @@ export function planExchange(
     const stream = streamTermsOf(ours, theirs, index);
     const terms = agreeOn(stance, context, halves, { local, remote, fault, keys, ssrcs, stream });
     const rtcp = rtcpOf(stance, local, remote, terms.kind);
-    const agreement = { ...terms, ...mediaTerms(local, remote, rtcp), advertised };
+    const agreement = { advertised, ...terms, ...mediaTerms(local, remote, rtcp) };
     const isKeyed = keys !== undefined || local.hasCryptoLine;
     planned.push({
       local,
@@ -298,12 +298,12 @@ function agreeOnLatch(
     // Both name the same key, or neither does.
     if (!own || latch.kid !== own.kid || suite === undefined || !isSuite(suite) || !suites.includes(suite))
       return undefined;
-    return { ...common, own, isOfferer: true, offeredSuites: suites.join(','), suite: known?.suite ?? suite };
+    return { own, isOfferer: true, offeredSuites: suites.join(','), suite: known?.suite ?? suite, ...common };
   }
   const suite = known?.suite ?? chooseLatch(stance, latch, suites);
   if (!suite) return undefined;
   const own = known?.own ?? createOwnHalf(random, isVerifier, latch.kid);
-  return { ...common, own, isOfferer: false, offeredSuites: latch.suitesText ?? '', suite };
+  return { own, isOfferer: false, offeredSuites: latch.suitesText ?? '', suite, ...common };
 }
 
 /** ICE is a verifier's matter: a prover does without, and so does a peer that brings none (protocol.md 8.1). */

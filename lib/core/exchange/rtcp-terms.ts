@@ -33,8 +33,8 @@ export function isRtp({ protocol }: Pick<SdpMedia, 'protocol'>): boolean {
 /** For an answer of ours to this section of an offer. */
 export function answeredRtcp(local: SdpMedia, offered: SdpMedia, sockets: RtcpSockets): RtcpTerms {
   if (!isRtp(local)) return NO_RTCP;
-  if (offered.rtcpMux) return { ...NO_RTCP, hasMux: true, isMuxOurs: !local.rtcpMux };
-  return { ...NO_RTCP, ...portOf(local, sockets) };
+  if (offered.rtcpMux) return { hasMux: true, isMuxOurs: !local.rtcpMux, port: undefined, isPortOurs: false };
+  return { hasMux: false, isMuxOurs: false, ...portOf(local, sockets) };
 }
 
 /** For an offer of ours. */

@@ -498,12 +498,12 @@ export class Component implements VerifierHost, ProverHost {
   emit(event: VerifierEvent | ProverEvent | SrtpEvent | EvidenceEvent, path: Path): void {
     if ('serverSeenAs' in event && this.isVerifying) this.serverSeenAs = event.serverSeenAs;
     if (event.type === 'legacy') this.counters.legacy++;
-    this.context.emit({ ...this.#place, ...endsOf(path), ...event });
+    this.context.emit(Object.assign(this.#place, endsOf(path), event));
   }
 
   /** As `emit`, of the stream as a whole. */
   tell(event: EvidenceEvent): void {
-    this.context.emit({ ...this.#place, ...event });
+    this.context.emit(Object.assign(this.#place, event));
   }
 
   /** For RTCP on a port of its own: what is known of the RTP beside it. */

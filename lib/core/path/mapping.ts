@@ -24,7 +24,8 @@ export class Mapping {
     const { remote, serverSeenAs, rttMs } = path;
     const { signalled, session } = this.host;
     const view = {
-      ...{ mapping: remote, protection },
+      mapping: remote,
+      protection,
       ...(serverSeenAs && { serverSeenAs }),
       ...(rttMs !== undefined && { rttMs }),
       ...(signalled && { signalled }),

@@ -240,7 +240,7 @@ export class Prover {
     this.host.expect(transaction, path.port);
     const oldest = this.#outstanding.length > MAX_OUTSTANDING ? this.#outstanding.shift() : undefined;
     if (oldest) this.host.forget(oldest.transaction, oldest.port);
-    const spec = { ...this.#names(), proof: this.#sdpProof, transaction };
+    const spec = { proof: this.#sdpProof, transaction, ...this.#names() };
     this.host.transmit('hellos', encodeHello(spec, ...this.#integrity()), path);
   }
 
@@ -250,7 +250,7 @@ export class Prover {
   }
 
   #sendKeepalive(path: Path): void {
-    const spec = { ...this.#names(), transaction: this.#nextTransaction() };
+    const spec = { transaction: this.#nextTransaction(), ...this.#names() };
     this.host.transmit('keepalives', encodeKeepalive(spec, ...this.#integrity()), path);
   }
 

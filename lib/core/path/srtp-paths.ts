@@ -329,8 +329,8 @@ export class SrtpPaths {
     );
     const isBeaten = rivals.some((rival) => precedes(this.#claimOf(rival), claim));
     return {
-      ...{ isCounted, isNew, lastMs, firstMs, isCautious, old },
       rivals: rivals.length === 0 ? 'none' : isBeaten ? 'better' : 'worse',
+      ...{ isCounted, isNew, lastMs, firstMs, isCautious, old },
     };
   }
 
