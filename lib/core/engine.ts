@@ -18,7 +18,7 @@ import type { CallHandle, CallOptions } from './call/call-handle.js';
 import { EngineCall } from './call/engine-call.js';
 import type { Component, ComponentContext, ComponentPath, ComponentPort } from './path/component.js';
 import type { EngineOptions } from './context.js';
-import { addCounters, createCounters, type Counters, type DropReason } from './counters.js';
+import { addCounters, countDrop, createCounters, type Counters, type DropReason } from './counters.js';
 import type { SrtpCrypto } from '../srtp/index.js';
 import type { Crypto, Random } from './crypto.js';
 import { LatchkeyError } from './errors.js';
@@ -351,7 +351,7 @@ export class Engine {
   }
 
   #drop(reason: DropReason): undefined {
-    this.#context.residue.dropped[reason]++;
+    countDrop(this.#context.residue, reason);
     return undefined;
   }
 }

@@ -27,7 +27,7 @@ export type { ComponentPort as Port } from './path/component.js';
 export { RouteHint } from './route/port.js';
 export type { Protection } from './proof/protection.js';
 export type { DirectTargetRule, EngineOptions, FindKey, Role } from './context.js';
-export { addCounters, createCounters, DROP_REASONS } from './counters.js';
+export { addCounters, countDrop, createCounters, DROP_REASONS } from './counters.js';
 export type { Counters, DropReason } from './counters.js';
 export type { Crypto, Random } from './crypto.js';
 export { isDefaultDirectTarget } from './route/target-bounds.js';

@@ -1,6 +1,6 @@
 // One latchkey: the engine, the loop, the sockets and all sessions. It opens no socket unasked and no port of its own.
 import type { Socket, SocketOptions, SocketType } from 'node:dgram';
-import { addCounters, createCounters, Engine, LatchkeyError } from '../core/index.js';
+import { addCounters, countDrop, createCounters, Engine, LatchkeyError } from '../core/index.js';
 import type { LatchEvent, SdpSession } from '../core/index.js';
 import type { SdpLimits } from '../wire/index.js';
 import { NetCanary } from './canary.js';
@@ -137,7 +137,7 @@ export class NetLatchkey extends SteadyEmitter<LatchkeyEvents> implements Latchk
   }
 
   #onFault(fault: unknown): void {
-    this.#sockets.residue.counters.dropped.internal++;
+    countDrop(this.#sockets.residue.counters, 'internal');
     this.#warnUnless(this.tell('fault', fault), fault);
   }
 

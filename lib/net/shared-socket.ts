@@ -1,7 +1,7 @@
 // One UDP socket as the engine's Port, for one session or many: datagrams in to the engine and on to whom it
 // names, the engine's own messages out. Hands on nothing that the engine did not accept.
 import type { RemoteInfo } from 'node:dgram';
-import { createCounters, LatchkeyError } from '../core/index.js';
+import { countDrop, createCounters, LatchkeyError } from '../core/index.js';
 import type { Component, Counters, Delivery, Port } from '../core/index.js';
 import { classifyPacket } from '../wire/index.js';
 import type { TransportAddress } from '../wire/index.js';
@@ -101,7 +101,7 @@ export class SharedSockets {
   }
 
   #countSendError(): void {
-    this.residue.counters.dropped.sendError++;
+    countDrop(this.residue.counters, 'sendError');
   }
 
   readonly #onSent: SendCallback = (error) => {
@@ -258,7 +258,7 @@ export class SharedSocket implements DatagramReceiver, Flushable {
   #drop(): false {
     const { counters } = this.owner.residue;
     counters.received++;
-    counters.dropped.unroutable++;
+    countDrop(counters, 'unroutable');
     return false;
   }
 
@@ -302,7 +302,7 @@ export class SharedSocket implements DatagramReceiver, Flushable {
 
   /** ECONNREFUSED and the like say that one datagram was lost: counted, and no reason to end a process. */
   onError(): void {
-    this.owner.residue.counters.dropped.sendError++;
+    countDrop(this.owner.residue.counters, 'sendError');
   }
 
   onClose(): void {

@@ -11,7 +11,7 @@ import {
 } from '../../wire/index.js';
 import type { CallPlace, QuestionOutcome } from '../call-place.js';
 import type { Context } from '../context.js';
-import { createCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
+import { countDrop, openCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
 import type { SrtpCrypto } from '../../srtp/index.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
@@ -65,7 +65,7 @@ export class Component implements VerifierHost, ProverHost {
   readonly random: Random;
   readonly targetBounds: TargetBounds;
   scheduledMs = Infinity;
-  readonly counters: Counters = createCounters();
+  readonly counters: Counters = openCounters();
   signalled: TransportAddress | undefined;
   expectsMedia = false;
   isHeld = false;
@@ -491,7 +491,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   drop(reason: DropReason): undefined {
-    this.counters.dropped[reason]++;
+    countDrop(this.counters, reason);
     return undefined;
   }
 

@@ -2,7 +2,7 @@
 // socket's. In comes what the engine accepted, out goes what is for a proven address. Fails closed: with no session,
 // after a fault of ours, and for anything that it cannot read, nothing passes.
 import type { RemoteInfo, Socket } from 'node:dgram';
-import { LatchkeyError } from '../../core/index.js';
+import { countDrop, LatchkeyError } from '../../core/index.js';
 import type { Component } from '../../core/index.js';
 import { countRefused } from '../counters.js';
 import type { SendCallback } from '../datagram-socket.js';
@@ -136,7 +136,7 @@ export class GuardLayer implements Feed {
   /** Not sooner than the socket is bound: until then it may get another handle. */
   #shutHandle(): void {
     this.#gate = HandleGate.of(this.socket, () => {
-      this.sockets.residue.counters.dropped.destination++;
+      countDrop(this.sockets.residue.counters, 'destination');
     });
   }
 
@@ -263,7 +263,7 @@ export class GuardLayer implements Feed {
 
   #refuse(miss: Miss, port: number, address: string, callback: DgramCallback | undefined): void {
     const { only } = this.#destinations;
-    (only ?? this.sockets.residue).counters.dropped.destination++;
+    countDrop((only ?? this.sockets.residue).counters, 'destination');
     if (!callback) return;
     const text =
       miss === 'ambiguous'
