@@ -30,7 +30,7 @@ export class Halves {
   #ownIce: IceHalf | undefined;
   #peerIce: IceHalf | undefined;
   /** A key of ours for every suite that we have offered or taken: the suites share none. */
-  readonly #srtpKeys = new FewMap<SrtpSuite, Secret>();
+  #srtpKeys: FewMap<SrtpSuite, Secret> | undefined;
   /** Those in force; our own is one of `#srtpKeys`. */
   #srtp: SrtpTerms | undefined;
 
@@ -66,23 +66,23 @@ export class Halves {
 
   /** Our key of an offer's line: the one of before is repeated. */
   srtpForOffer(random: Random, suite: SrtpSuite): Secret {
-    const key = this.#srtpKeys.get(suite) ?? createSrtpKey(random, suite);
-    this.#srtpKeys.set(suite, key);
+    const key = this.#srtpKeys?.get(suite) ?? createSrtpKey(random, suite);
+    this.#keep(suite, key);
     return key;
   }
 
   offeredSrtp(suite: SrtpSuite): Secret | undefined {
-    return this.#srtpKeys.get(suite);
+    return this.#srtpKeys?.get(suite);
   }
 
   /** All of ours that we have told and not left. */
   get srtpKeys(): readonly SrtpKey[] {
-    return [...this.#srtpKeys].map(([suite, keyAndSalt]) => ({ suite, keyAndSalt }));
+    return [...(this.#srtpKeys ?? [])].map(([suite, keyAndSalt]) => ({ suite, keyAndSalt }));
   }
 
   /** All of its keys are of ours: the line is one that we have written. */
   isOwnSrtp(crypto: Crypto, keys: readonly CryptoKey[]): boolean {
-    const own = [...this.#srtpKeys.values()];
+    const own = [...(this.#srtpKeys?.values() ?? [])];
     return keys.every(({ keyAndSalt: told }) => own.some((key) => crypto.equal(key.reveal(), told)));
   }
 
@@ -143,7 +143,7 @@ export class Halves {
     const fork = new Halves();
     fork.#own = this.#own && copyHalf(this.#own);
     fork.#ownIce = this.#ownIce && copyIceHalf(this.#ownIce);
-    for (const [suite, key] of this.#srtpKeys) fork.#srtpKeys.set(suite, key.copy());
+    for (const [suite, key] of this.#srtpKeys ?? []) fork.#keep(suite, key.copy());
     return fork;
   }
 
@@ -152,8 +152,8 @@ export class Halves {
     for (const half of [this.#ownIce, this.#peerIce]) half?.pwd.forget();
     this.#own = this.#peer = this.#suite = this.#ownIce = this.#peerIce = undefined;
     this.#noteSrtp(undefined);
-    for (const key of this.#srtpKeys.values()) key.forget();
-    this.#srtpKeys.clear();
+    for (const key of this.#srtpKeys?.values() ?? []) key.forget();
+    this.#srtpKeys = undefined;
   }
 
   #noteSrtp(terms: SrtpTerms | undefined): void {
@@ -164,13 +164,18 @@ export class Halves {
     if (former && former.keyAndSalt !== terms?.own?.keyAndSalt) this.#drop(former.suite);
     if (!terms?.own) return;
     const { suite, keyAndSalt } = terms.own;
-    if (this.#srtpKeys.get(suite) !== keyAndSalt) this.#drop(suite);
-    this.#srtpKeys.set(suite, keyAndSalt);
+    if (this.#srtpKeys?.get(suite) !== keyAndSalt) this.#drop(suite);
+    this.#keep(suite, keyAndSalt);
   }
 
   #drop(suite: SrtpSuite): void {
-    this.#srtpKeys.get(suite)?.forget();
-    this.#srtpKeys.delete(suite);
+    this.#srtpKeys?.get(suite)?.forget();
+    this.#srtpKeys?.delete(suite);
+  }
+
+  #keep(suite: SrtpSuite, key: Secret): void {
+    this.#srtpKeys ??= new FewMap();
+    this.#srtpKeys.set(suite, key);
   }
 }
 

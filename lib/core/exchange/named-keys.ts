@@ -11,7 +11,7 @@ import { Secret } from '../proof/secret.js';
 const KEYS_MAX = 64;
 
 export class NamedKeys {
-  readonly #keys = new FewMap<string, Secret>();
+  #keys: FewMap<string, Secret> | undefined;
   /** What our own offers name. */
   #offered: string | undefined;
 
@@ -40,7 +40,7 @@ export class NamedKeys {
 
   /** The key of that name: of this call, else one that the owner finds, which is of this call from then on. */
   get(kid: string): Secret | undefined {
-    const known = this.#keys.get(kid);
+    const known = this.#keys?.get(kid);
     if (known) return known;
     const found = this.findKey(kid);
     return found && this.#keep(kid, found);
@@ -48,14 +48,14 @@ export class NamedKeys {
 
   copy(): NamedKeys {
     const copy = new NamedKeys(this.findKey);
-    for (const [kid, key] of this.#keys) copy.#keep(kid, key.reveal());
+    for (const [kid, key] of this.#keys ?? []) copy.#keep(kid, key.reveal());
     copy.#offered = this.#offered;
     return copy;
   }
 
   forget(): void {
-    for (const key of this.#keys.values()) key.forget();
-    this.#keys.clear();
+    for (const key of this.#keys?.values() ?? []) key.forget();
+    this.#keys = undefined;
     this.#offered = undefined;
   }
 
@@ -64,18 +64,19 @@ export class NamedKeys {
       throw new LatchkeyError('LATCHKEY_OPTION', 'kid is 1 to 64 letters, digits, - and _');
     if (!(key instanceof Uint8Array) || key.length !== NAMED_KEY_BYTES)
       throw new LatchkeyError('LATCHKEY_OPTION', `the key that a kid names has ${NAMED_KEY_BYTES} bytes`);
+    const keys = (this.#keys ??= new FewMap());
     this.#drop(kid);
-    for (const oldest of this.#keys.keys()) {
-      if (this.#keys.size < KEYS_MAX) break;
+    for (const oldest of keys.keys()) {
+      if (keys.size < KEYS_MAX) break;
       this.#drop(oldest);
     }
     const secret = new Secret(new Uint8Array(key));
-    this.#keys.set(kid, secret);
+    keys.set(kid, secret);
     return secret;
   }
 
   #drop(kid: string): void {
-    this.#keys.get(kid)?.forget();
-    this.#keys.delete(kid);
+    this.#keys?.get(kid)?.forget();
+    this.#keys?.delete(kid);
   }
 }
