@@ -83,8 +83,11 @@ ${versions.map(([name, version]) => `| ${name} | ${version} |`).join('\n')}
 
 - The caller is behind a Linux NAT and says its private address; the callee has a public address and no NAT. Both send PCMU, 50 packets a
   second, from the port that they signal. With rtpengine they are small programs of the lab, and a script says offer and answer by the ng protocol, with
-  the address that SIP comes from. With latchkey they are \`latchkey call\`, in a room of two of \`latchkey serve\`; with ICE and SDES the same small
-  programs as with rtpengine, which call by SIP over TLS.
+  the address that SIP comes from. With latchkey they are \`latchkey call\`, in a room of two of \`latchkey serve\`; as plain phones, with ICE and SDES
+  the same small programs as with rtpengine, which call by SIP over TLS.
+- A plain phone of latchkey's is asked by a re-INVITE to send to another port, and does ([rule 8.3.6](protocol.md#83-evidence)). The
+  attacker has the port of the answer at once, and the other as soon as the phone is found there: before that nobody is told it but the phone. The server has
+  200 pairs of ports to choose from, in place of two.
 - Phones with ICE check the server's candidate until that answers, then talk, and answer its checks; rtcp-mux. They check for consent every 4 to 6 s
   ([RFC 7675](https://www.rfc-editor.org/rfc/rfc7675)): the first check from behind the rebound NAT comes up to 6 s after it. A phone without consent checks sends none.
 - Phones with SDES protect what they send by AES_CM_128_HMAC_SHA1_80; no RTCP. Captures were opened with the keys of the call. Between two of them

@@ -22,8 +22,12 @@ const RUNS_MIN = 3;
 /** Between the calls side by side: a rebinding is work for the machine, and no other's may be measured meanwhile. */
 const STAGGER_MS = 200;
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: String(RUNS) } } });
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: String(RUNS) }, only: { type: 'string', default: '' } },
+});
 const runs = Number(values.runs);
+/** Rows by themselves are a look at them: all of a page are measured in one run. */
+const settings = SETTINGS.filter(({ name }) => !values.only || values.only.split('; ').includes(name));
 const rtpengine = rtpengineVersion();
 const missing = whyNot();
 if (missing.length > 0) {
@@ -39,6 +43,9 @@ function whyNot(): string[] {
   const lab = whyNoLab();
   return [
     ...(Number.isInteger(runs) && runs > 0 ? [] : ['--runs is a whole number from 1']),
+    ...(settings.length > 0
+      ? []
+      : [`--only has names of rows with "; " between them: ${SETTINGS.map(({ name }) => name).join('; ')}`]),
     ...(lab === undefined
       ? []
       : [`${lab} (Debian packages iproute2, nftables, conntrack, tcpdump, python3)`]),
@@ -53,7 +60,7 @@ async function compare(): Promise<number> {
   const load: [number, number] = [loadavg()[0]!, loadavg()[0]!];
   const results: Result[] = [];
   for (let run = 1; run <= runs; run++)
-    for (const setting of SETTINGS) {
+    for (const setting of settings) {
       console.error(`run ${run} of ${runs}: ${setting.name}`);
       results.push(...(await callsOf(setting)));
       load[1] = Math.max(load[1], loadavg()[0]!);
@@ -63,7 +70,7 @@ async function compare(): Promise<number> {
   const measured = versions();
   for (const [name, version] of measured) console.log(`${name}: ${version}`);
   console.log(`${runs} calls a row, ${Math.round(tookS)} s, load average ${load[0]} to ${load[1]}`);
-  if (runs >= RUNS_MIN) {
+  if (runs >= RUNS_MIN && settings.length === SETTINGS.length) {
     const date = new Date().toISOString().slice(0, 10);
     const machine = { load, cores: cpus().length, niceness: getPriority() };
     const text = documentOf(results, { date, versions: measured, runs, tookS, ...machine });

@@ -33,6 +33,7 @@ export class ScriptedPhone {
   readonly #address: string;
   #role: IceRole = 'controlling';
   #peer: Terms | undefined;
+  #isTalking = false;
 
   private constructor(child: ChildProcess, own: Terms, address: string) {
     this.#child = child;
@@ -68,9 +69,10 @@ export class ScriptedPhone {
     return describe(this.#own, this.#address, offer);
   }
 
-  /** Takes the other side's description; gives the port that it names. */
+  /** Takes the other side's description, and speaks there where it speaks at all; gives the port that it names. */
   take(description: string): number {
     this.#peer = readTerms(description);
+    if (this.#isTalking) this.talk();
     return this.#peer.port;
   }
 
@@ -79,6 +81,7 @@ export class ScriptedPhone {
     const peer = port === undefined ? this.#peer : { port };
     assert.ok(peer, 'the other side is known');
     const start: TalkerStart = { peer, role: this.#role };
+    this.#isTalking = true;
     this.#child.stdin?.write(`${JSON.stringify(start)}\n`);
   }
 

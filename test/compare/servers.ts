@@ -21,6 +21,8 @@ export type Client = (typeof CLIENTS)[number];
 export interface Server {
   /** Signals the call as far as can be before media; gives the server's port for the caller. */
   readonly open: () => Promise<number>;
+  /** Tells where the server has found the caller, where that may be another port than the first. */
+  readonly onFound?: (listener: (port: number) => void) => void;
   /** Media, both ways. */
   readonly talk: () => Promise<void>;
   readonly hangUp: () => Promise<unknown>;
@@ -36,6 +38,8 @@ export interface Site {
 
 /** Of the server: a pair for each of the two. */
 const PORTS = [40_000, 40_003] as const;
+/** For phones that are asked to send to another (protocol.md 8.3.6), and canaries among them (8.3.2). */
+const MANY_PORTS = [40_000, 40_399] as const;
 const OWN_PORT = 10_100;
 
 /** Everything that may take its time: server, and programs that wait for their start. */
@@ -65,20 +69,21 @@ async function prepareRtpengine(site: Site, setting: RtpengineSetting): Promise<
 
 /** Both are `latchkey call`. */
 async function prepareLatchkey({ lab, folder, hosts }: Site, setting: LatchkeySetting): Promise<Server> {
-  const { uri, certificate } = await serve(lab, setting);
+  const { uri, certificate } = await serve(lab, setting, PORTS);
   const trust = setting.transport === 'tls' ? ['--ca', certificate] : [];
   const call = async (client: Client) => {
     const recording = join(folder, `${client}.play.pcap`);
     writeFileSync(recording, recordingOf(client));
     const phone = lab.latchkey(hosts[client], 'call', uri, ...trust, '--play', recording, '--json');
     const lines = jsonLines(phone);
-    await lines.has('answered');
-    return { phone, lines };
+    const { media } = await lines.has('answered');
+    return { phone, lines, port: Number(String(media).replace(/^.*:/, '')) };
   };
-  const phones = [await call('callee')];
+  const callee = await call('callee');
+  const phones = [callee];
   return {
-    // Pairs are lent in order: the callee has the first, and the caller will have the second.
-    open: () => Promise.resolve(PORTS[0] + 2),
+    // There are two pairs: that which the callee does not have will be the caller's.
+    open: () => Promise.resolve([PORTS[0], PORTS[0] + 2].find((port) => port !== callee.port)!),
     talk: async () => void phones.push(await call('caller')),
     hangUp: () => {
       for (const { phone } of phones) phone.kill('SIGINT');
@@ -91,13 +96,15 @@ async function prepareLatchkey({ lab, folder, hosts }: Site, setting: LatchkeySe
 /** Both are the same phones that rtpengine gets, and call by themselves. */
 async function prepareScripted(site: Site, setting: LatchkeySetting, kind: PhoneKind): Promise<Server> {
   const { lab, hosts } = site;
-  const { uri, certificate } = await serve(lab, setting);
+  const isPlain = kind === 'plain';
+  const { server, uri, certificate } = await serve(lab, setting, isPlain ? MANY_PORTS : PORTS);
   const phones = await scriptedPhones(site, { caller: kind, callee: kind });
   const lines = async (client: Client) => {
     const args = [lab.addressOf(hosts[client]), SERVER, uri, certificate];
     const child = lab.spawn(hosts[client], ...program('sip-asker'), ...args);
     const asker = jsonLines(child);
     await asker.has('ready');
+    asker.each('asked', ({ sdp }) => void phones[client].take(String(sdp)));
     return async () => {
       child.stdin?.write(`${JSON.stringify(phones[client].offer())}\n`);
       const { sdp } = await asker.has('answered');
@@ -111,16 +118,23 @@ async function prepareScripted(site: Site, setting: LatchkeySetting, kind: Phone
       await callCallee();
       return callCaller();
     },
+    ...(isPlain && {
+      onFound: (listener) =>
+        server.each('locked', ({ component, remote, local }) => {
+          if (component !== 1 || !String(remote).startsWith(`${lab.externalOf(hosts.caller)}:`)) return;
+          listener(Number(String(local).replace(/^.*:/, '')));
+        }),
+    }),
   };
 }
 
-async function serve(lab: Lab, { options, transport }: LatchkeySetting) {
-  const where = ['--open', '--listen', SERVER, '--media', PORTS.join('-')];
+async function serve(lab: Lab, { options, transport }: LatchkeySetting, ports: readonly [number, number]) {
+  const where = ['--open', '--listen', SERVER, '--media', ports.join('-')];
   const server = jsonLines(lab.latchkey('pub', 'serve', '--json', ...where, ...options));
   const { certificate } = await server.has('listening');
   const port = transport === 'tls' ? 5061 : 5060;
   const uri = `sip:comparison@${SERVER}:${port};transport=${transport}`;
-  return { uri, certificate: String(certificate) };
+  return { server, uri, certificate: String(certificate) };
 }
 
 type Phones = Readonly<Record<Client, ScriptedPhone>>;

@@ -9,7 +9,7 @@ export interface LatchkeySetting {
   readonly options: readonly string[];
   readonly transport: 'tls' | 'tcp';
   /** `latchkey call`, or the phones that rtpengine gets. */
-  readonly phone: 'latchkey' | Exclude<PhoneKind, 'plain'>;
+  readonly phone: 'latchkey' | PhoneKind;
 }
 
 export type Setting = { readonly name: string; readonly says: string } & (
@@ -80,6 +80,11 @@ export const SETTINGS: readonly Setting[] = [
     says: '`latchkey serve` and `latchkey call` without options, over TLS',
     ...{ server: 'latchkey', options: [], transport: 'tls', phone: 'latchkey' },
   },
+  {
+    name: 'latchkey, plain phones',
+    says: '`latchkey serve` without options, the phones that rtpengine gets, over TLS: no key of any kind, and so evidence',
+    ...{ server: 'latchkey', options: [], transport: 'tls', phone: 'plain' },
+  },
   ...[DEFAULT, HANDOVER].map((learning) => rtpengineWith(learning, PHONES.ice)),
   {
     name: 'latchkey, ICE',
@@ -107,6 +112,7 @@ function rtpengineWith({ name, says, options = [], flags = [] }: Learning, rows:
 /** The settings of ours that must hold what they promise, with the phones that each is for. */
 export const OURS: readonly (readonly [PhoneKind, string])[] = [
   ['plain', 'latchkey'],
+  ['plain', 'latchkey, plain phones'],
   ['ice', 'latchkey, ICE'],
   ['sdes', 'latchkey, SDES'],
 ];

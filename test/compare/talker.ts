@@ -1,9 +1,10 @@
 // Sends RTP (PCMU, 172 bytes) at a fixed pace from one port until it is ended: plain, or protected by SRTP, or as a phone with ICE
 // once a check of its own is answered. The content of each packet is the text it was given, so that a capture tells who spoke. It
 // judges nothing that it hears. Says "ready" when its port is open; begins when it reads the other side's terms, a line of JSON, on
-// standard input. Argument: a plan in JSON.
+// standard input. What is plain goes where the last such line says. Argument: a plan in JSON.
 import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
 import { nodeSrtpCrypto } from '../../lib/net/node-srtp-crypto.js';
 import { SrtpSender } from '../../lib/srtp/index.js';
 import { IceTalk } from './ice-talk.js';
@@ -21,7 +22,7 @@ export interface TalkerPlan {
   readonly server: string;
 }
 
-/** The line that has it begin. */
+/** The line that has it begin, or speak to another port. */
 export interface TalkerStart {
   readonly peer: Terms;
   readonly role: IceRole;
@@ -55,9 +56,11 @@ function talk(startMs: number): void {
   setTimeout(talk, startMs + sent * intervalMs - performance.now(), startMs);
 }
 
-process.stdin.once('data', (line: Buffer) => {
-  const { peer, role } = JSON.parse(line.toString()) as TalkerStart;
+createInterface(process.stdin).on('line', (line) => {
+  const { peer, role } = JSON.parse(line) as TalkerStart;
+  const isTalking = port > 0;
   port = peer.port;
+  if (isTalking) return;
   const begin = () => talk(performance.now());
   if (!ice) return begin();
   if (!peer.ice) throw new Error('the other side has no ICE');

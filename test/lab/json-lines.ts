@@ -11,6 +11,8 @@ export interface JsonLines {
   readonly end: Promise<unknown>;
   /** The first line of this event that fits, now or later. */
   has(event: string, fits?: (line: Line) => boolean): Promise<Line>;
+  /** Each line of this event, from now on. */
+  each(event: string, listener: (line: Line) => void): void;
 }
 
 export function jsonLines(child: ChildProcess): JsonLines {
@@ -30,5 +32,11 @@ export function jsonLines(child: ChildProcess): JsonLines {
       await Promise.race([once(reader, 'more'), end.then(() => assert.fail(`it ended without "${event}"`))]);
     }
   };
-  return { all, has, end };
+  const each = (event: string, listener: (line: Line) => void): void => {
+    reader.on('line', () => {
+      const line = all.at(-1);
+      if (line?.event === event) listener(line);
+    });
+  };
+  return { all, has, each, end };
 }
