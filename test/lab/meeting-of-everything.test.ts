@@ -1,6 +1,6 @@
 // One meeting of everything: the sip.js program of docs/examples over WSS, baresip and linphonec with ICE, a `latchkey call`, a baresip
-// with SRTP, whose key came over TLS, and an ffmpeg for a camera, each behind a NAT of its own, in one room that a browser watches. Each
-// NAT rebinds once. Judged by what each of them sent and received, captured where it runs; and by the page.
+// with SRTP, whose key came over TLS, another with nothing at all, and an ffmpeg for a camera, each behind a NAT of its own, in one room
+// that a browser watches. Each NAT rebinds once. Judged by what each of them sent and received, captured where it runs; and by the page.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,15 +18,22 @@ import { jsonLines } from './json-lines.js';
 import type { JsonLines } from './json-lines.js';
 import { Lab, SERVER, whyNoLab } from './lab.js';
 import type { HostName, NatName } from './lab.js';
+import { contentOf, PLAIN_RANGE } from './plain-call.js';
 
 const ROOM = 'all';
 const [WSS_PORT, RTSP_PORT, PAGE_PORT] = [8443, 8554, 8080];
 const TOKEN = 'a-token-of-the-meeting';
-/** What they are behind: one NAT of each type, and two more of the worst. */
+/** What they are behind: one NAT of each type, and three more of the worst. */
 const PLAN = {
   natA: { type: 'port-preserving' },
   natB: { type: 'symmetric' },
-  others: [{ type: 'symmetric' }, { type: 'remapped' }, { type: 'full-cone' }, { type: 'symmetric' }],
+  others: [
+    { type: 'symmetric' },
+    { type: 'remapped' },
+    { type: 'full-cone' },
+    { type: 'symmetric' },
+    { type: 'symmetric' },
+  ],
 } as const;
 const PLACES = {
   web: { host: 'cliA', nat: 'natA' },
@@ -34,6 +41,7 @@ const PLACES = {
   linphone: { host: 'cliC', nat: 'natC' },
   call: { host: 'cliD', nat: 'natD' },
   desk: { host: 'cliF', nat: 'natF' },
+  plain: { host: 'cliG', nat: 'natG' },
 } as const satisfies Record<string, { host: HostName; nat: NatName }>;
 type Name = keyof typeof PLACES;
 const NAMES = Object.keys(PLACES) as Name[];
@@ -65,7 +73,7 @@ describe('one meeting of everything', function () {
   });
 
   async function serve(here: Lab): Promise<JsonLines> {
-    const media = ['--open', '--listen', SERVER, '--media', '40000-40099'];
+    const media = ['--open', '--listen', SERVER, '--media', PLAIN_RANGE.join('-')];
     const ports = ['--wss', WSS_PORT, '--rtsp', RTSP_PORT, '--watch', PAGE_PORT].map(String);
     const program = [process.execPath, 'dist/lib/cli/main.js', 'serve', '--json', ...media, ...ports];
     const server = jsonLines(here.spawn('pub', 'env', `LATCHKEY_WATCH_TOKEN=${TOKEN}`, ...program));
@@ -92,10 +100,10 @@ describe('one meeting of everything', function () {
       ...{ server: { address: SERVER, port: 5060 }, user: ROOM, transport: 'udp' as const, hasIce: true },
       durationS: 60,
     });
-    const desk = {
-      ...{ ...optionsOf('desk'), server: { address: SERVER, port: 5061 }, transport: 'tls' as const },
-      ...{ hasIce: false, srtp: 'mandatory' as const, certificate },
-    };
+    const withoutIce = (name: Name) => ({
+      ...{ ...optionsOf(name), server: { address: SERVER, port: 5061 }, transport: 'tls' as const },
+      ...{ hasIce: false, certificate },
+    });
     const program = ['--import=tsx', 'docs/examples/sip-js.ts', `wss://${SERVER}:${WSS_PORT}`, certificate];
     const start: Record<Name, () => unknown> = {
       web: () => run('cliA', [process.execPath, ...program, `sip:${ROOM}@${SERVER}`, here.addressOf('cliA')]),
@@ -103,23 +111,24 @@ describe('one meeting of everything', function () {
       linphone: () => run('cliC', linphone(optionsOf('linphone'))),
       call: () =>
         here.latchkey('cliD', 'call', `sip:${ROOM}@${SERVER};transport=tls`, '--ca', certificate, '--json'),
-      desk: () => run('cliF', baresip(desk)),
+      desk: () => run('cliF', baresip({ ...withoutIce('desk'), srtp: 'mandatory' })),
+      plain: () => run('cliG', baresip(withoutIce('plain'))),
     };
     for (const name of NAMES) {
       mkdirSync(join(folder, name));
       start[name]();
-      await isAt(here, server, name, 'verified');
+      await isAt(here, server, name, name === 'plain' ? 'locked' : 'verified');
     }
     run('cliE', camera(`rtsp://${SERVER}:${RTSP_PORT}/${ROOM}/camera`));
     await server.has('publishing');
   }
 
   /** RTP of one goes to its NAT. */
-  function isAt(here: Lab, server: JsonLines, name: Name, event: 'verified' | 'rebound') {
+  function isAt(here: Lab, server: JsonLines, name: Name, event: 'verified' | 'locked' | 'rebound') {
     const external = here.externalOf(PLACES[name].host);
     return server.has(
       event,
-      (line) => line['component'] === 1 && String(line['mapping']).startsWith(`${external}:`),
+      (line) => line['component'] === 1 && String(line['remote']).startsWith(`${external}:`),
     );
   }
 
@@ -150,13 +159,13 @@ describe('one meeting of everything', function () {
     const seen = await Promise.all(captures.map((capture) => capture.stop()));
     const writtenMs = await writes.stop();
 
-    const datagrams = whileAllAreCaptured(seen);
+    const strangers = strangersTo(here.addressOf(PLACES.desk.host), seen.flat());
+    const plain = asHeard(here.addressOf(PLACES.plain.host), seen.flat(), strangers);
+    const datagrams = whileAllAreCaptured(seen).map((one) => plain.get(one) ?? one);
     const phones = Object.fromEntries(
       NAMES.map((name) => [name, mediaAddress(datagrams, here.addressOf(PLACES[name].host))]),
     );
-    const deskAddress = here.addressOf(PLACES.desk.host);
-    const inClear = datagrams.filter(({ destination }) => destination.address !== deskAddress);
-    const filmed = firstOfCamera(inClear, here.addressOf('cliE'));
+    const filmed = firstOfCamera(strangers, [...plain.values()], here.addressOf('cliE'));
     const { who, strange } = hearingsOf([...datagrams, ...filmed.packets], { ...phones, camera: filmed.at }, [
       'desk',
     ]);
@@ -253,22 +262,51 @@ function whileAllAreCaptured(seen: readonly (readonly CapturedDatagram[])[]): Ca
     .filter(({ source, timeMs }) => timeMs <= toMs && (timeMs >= fromMs || source.address !== SERVER));
 }
 
+/** What all but the desk, which has it encrypted, hear under numbers that nobody sends, in the order of its coming. */
+function strangersTo(desk: string, datagrams: readonly CapturedDatagram[]): CapturedDatagram[] {
+  const media = datagrams.filter(isRtp);
+  const own = new Set(
+    media.filter(({ source }) => source.address !== SERVER).map(({ payload }) => readRtpSsrc(payload)),
+  );
+  return media
+    .filter(({ source, destination }) => source.address === SERVER && destination.address !== desk)
+    .filter(({ payload }) => !own.has(readRtpSsrc(payload)))
+    .toSorted((a, b) => a.timeMs - b.timeMs);
+}
+
+/**
+ * What the phone without a key sends, with the numbers under which it is heard: not its own (protocol.md 8.3.11), but one stream, and
+ * what is behind them is the same.
+ */
+function asHeard(
+  address: string,
+  datagrams: readonly CapturedDatagram[],
+  strangers: readonly CapturedDatagram[],
+): Map<CapturedDatagram, CapturedDatagram> {
+  const heard = new Map(strangers.map((one) => [contentOf(one), one]));
+  const translated = new Map<CapturedDatagram, CapturedDatagram>();
+  for (const one of datagrams.filter((one) => isRtp(one) && one.source.address === address)) {
+    const found = heard.get(contentOf(one));
+    if (found) translated.set(one, { ...one, payload: found.payload });
+  }
+  const streams = new Set([...translated.values()].map(({ payload }) => readRtpSsrc(payload)));
+  assert.equal(streams.size, 1, 'who has no key is heard under one SSRC of the server');
+  return translated;
+}
+
 /**
  * What the camera says goes through a TCP connection, where no capture of ours reads it: it counts as said when the first of all
  * who hear in clear hears it, since one NAT rebinds at a time.
  */
-function firstOfCamera(datagrams: readonly CapturedDatagram[], address: string) {
+function firstOfCamera(
+  strangers: readonly CapturedDatagram[],
+  others: readonly CapturedDatagram[],
+  address: string,
+) {
   const source = { address, port: RTSP_PORT };
-  const own = new Set(
-    datagrams
-      .filter((one) => isRtp(one) && one.source.address !== SERVER)
-      .map(({ payload }) => readRtpSsrc(payload)),
-  );
-  const heard = datagrams
-    .filter((one) => isRtp(one) && one.source.address === SERVER && !own.has(readRtpSsrc(one.payload)))
-    .toSorted((a, b) => a.timeMs - b.timeMs);
+  const known = new Set(others.map(({ payload }) => readRtpSsrc(payload)));
   const first = new Map<string, CapturedDatagram>();
-  for (const one of heard) {
+  for (const one of strangers.filter(({ payload }) => !known.has(readRtpSsrc(payload)))) {
     const content = Buffer.from(one.payload).toString('latin1');
     if (!first.has(content)) first.set(content, { ...one, source });
   }

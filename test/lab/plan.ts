@@ -34,7 +34,7 @@ export interface LabPlan {
   readonly natA?: NatPlan;
   /** With its client, cliB. */
   readonly natB?: NatPlan;
-  /** Of natC to natF, each with its client, as many as are wanted. */
+  /** Of natC to natG, each with its client, as many as are wanted. */
   readonly others?: readonly NatPlan[];
   /** Both clients are 10.0.0.2. */
   readonly samePrivate?: boolean;
@@ -46,8 +46,8 @@ export interface LabPlan {
   readonly proxy?: boolean;
 }
 
-type Letter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F';
-const OTHERS = ['C', 'D', 'E', 'F'] as const;
+type Letter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F' | 'G';
+const OTHERS = ['C', 'D', 'E', 'F', 'G'] as const;
 export type NatName = `nat${Letter}` | 'carrier';
 export type HostName = NatName | 'hub' | 'pub' | 'att' | 'proxy' | `cli${Letter}` | 'cliA2' | 'open';
 
