@@ -1,6 +1,6 @@
 // One call in a room, whichever side called: descriptions, holds and their end, re-INVITEs of both sides. What a description
 // means for the room is its seat's to say, what it means for the secret the session's; tags, clocks and offers are the dialog's.
-import { isEncoded, PortQuestion, readSdp } from '../sip/index.js';
+import { inviteKey, isEncoded, PortQuestion, readSdp, transactionKey } from '../sip/index.js';
 import type { Arrival, Dialog, Reply, SipRequest, SipResponse, ToldPorts } from '../sip/index.js';
 import type { QuestionOutcome, Session } from '../index.js';
 import type { Format, Leg } from '../room/index.js';
@@ -47,6 +47,8 @@ export class MeetingCall implements CodecCall {
   #isWatched = false;
   /** No 200 of ours to an INVITE waits for its ACK. */
   #isAcknowledged: boolean;
+  /** A re-INVITE of theirs that waits for ports: it can be cancelled. */
+  #waiting: SipRequest | undefined;
 
   constructor(
     readonly seat: RoomSeat,
@@ -110,10 +112,14 @@ export class MeetingCall implements CodecCall {
   async change(arrival: Arrival): Promise<void> {
     const { request } = arrival;
     const offer = readSdp(request);
-    if (request.method === 'INVITE' || offer !== undefined) {
+    const isInvite = request.method === 'INVITE';
+    if (isInvite) this.#waiting = request;
+    if (isInvite || offer !== undefined) {
       if (!this.seat.isReadyFor(offer)) await this.seat.lend(offer);
       if (!this.#isEnded) await this.#question?.prepareAnswer();
     }
+    if (isInvite && this.#waiting !== request) return;
+    this.#waiting = undefined;
     const refusal = this.#isEnded ? { status: 481 } : this.#answer(arrival);
     if (refusal) this.dialog.respond(request, refusal);
   }
@@ -195,7 +201,12 @@ export class MeetingCall implements CodecCall {
   }
 
   /** A CANCEL that came before our answer; later it changes nothing (RFC 3261 9.2). */
-  cancel(): void {
+  cancel(cancel: SipRequest): void {
+    const waiting = this.#waiting;
+    if (waiting && !this.#isEnded && transactionKey(waiting) === inviteKey(cancel)) {
+      this.#waiting = undefined;
+      this.dialog.respond(waiting, { status: 487 });
+    }
     if (this.#origin.kind === 'in' && !this.dialog.isConfirmed && !this.#isEnded)
       this.dialog.respond(this.#origin.invite.request, { status: 487 });
   }

@@ -218,7 +218,7 @@ export class MeetingServer implements Doorkeeper {
       answer({ status: 481 });
     } else if (method === 'CANCEL') {
       answer({ status: 200 });
-      call.cancel();
+      call.cancel(request);
     } else if (method === 'BYE') {
       // The plugin ends the dialog with this answer, and tells us.
       answer({ status: 200 });

@@ -14,6 +14,8 @@ import { DialogTable } from './dialog-table.js';
 import { OfferAnswer } from './offer-answer.js';
 import type { Refusal } from './offer-answer.js';
 import { Forks, type Fork } from './forks.js';
+import { HeldRequests } from './held-requests.js';
+import type { HeldSite } from './held-requests.js';
 import type { Signalling } from './hop.js';
 import {
   callId,
@@ -83,15 +85,12 @@ export interface Way {
   readonly flow: SipFlow | undefined;
 }
 
-/** A request that waits for another one's answer. */
-export interface HeldSite {
+/** A request of the peer's that is about to be handed to the application. Neither may throw. */
+export interface HandOnSite {
   readonly goOn: () => void;
-  /** 491 is what it would get. */
-  readonly giveUp: () => void;
+  /** It waited, and this CANCEL of it came first: both are to be answered, and the application hears of neither (RFC 3261 9.2). */
+  readonly onCancelled: (cancel: SipRequest) => void;
 }
-
-/** A question counts as unanswered then (protocol.md 8.3.4). */
-const HELD_MS = 2000;
 
 export class Calls {
   readonly edits = new WeakMap<SipMessage, Edit>();
@@ -100,6 +99,9 @@ export class Calls {
   readonly #strangers: StrangerLimits;
   readonly #bounds: BoundCounters;
   readonly #parked: ParkedOffers;
+  readonly #held = new HeldRequests();
+  /** INVITEs of peers that wait for a port which the answer to them is to tell, by their transactions. */
+  readonly #handedOn = new Map<string, HandOnSite>();
 
   constructor(
     private readonly latchkey: Latchkey,
@@ -251,35 +253,45 @@ export class Calls {
   }
 
   /**
-   * To be asked of each request that was received and is not refused: `goOn` hands it to the application, at once or when there is a port
-   * that the answer to it is to tell (protocol.md 8.3.8). It does not throw.
+   * To be asked of each request that was received and is not refused: `site.goOn` hands it to the application, at once or when there is a
+   * port that the answer to it is to tell (protocol.md 8.3.8).
    */
-  handOn(request: SipRequest, goOn: () => void): void {
+  handOn(request: SipRequest, site: HandOnSite): void {
+    const { method } = request;
     const ports = this.table.ofMessage(request)?.ports;
-    if (!ports) return goOn();
-    ports.inOrder(isTargetRefresh(request.method) && readSdp(request) !== undefined, goOn);
+    if (!ports) return site.goOn();
+    if (method === 'CANCEL') {
+      const invite = inviteKey(request);
+      const waiting = this.#handedOn.get(invite);
+      this.#handedOn.delete(invite);
+      if (waiting) return waiting.onCancelled(request);
+    }
+    const hasOffer = isTargetRefresh(method) && readSdp(request) !== undefined;
+    if (method !== 'INVITE') return ports.inOrder(hasOffer, site.goOn);
+    const key = transactionKey(request);
+    this.#handedOn.set(key, site);
+    ports.inOrder(hasOffer, () => {
+      if (this.#handedOn.delete(key)) site.goOn();
+    });
   }
 
   /**
    * To be asked of each request before `sendRequest`, by stacks whose applications offer by themselves: true where it waits until a
-   * re-INVITE of which its application knows nothing has been answered. Then, or when that takes too long, `site` hears of it.
+   * re-INVITE of which its application knows nothing has been answered. `site` hears how that ends.
    */
   holdBack(request: SipRequest, site: HeldSite): boolean {
-    if (!isTargetRefresh(request.method)) return false;
-    const dialog = this.table.find(callId(request), fromTag(request), toTag(request));
-    if (toTag(request) === undefined || dialog?.isReoffering !== true) return false;
-    if (dialog.numbering.isOwn(request)) return false;
-    let isOver = false;
-    const timer = setTimeout(() => {
-      isOver = true;
-      site.giveUp();
-    }, HELD_MS);
-    dialog.whenQuiet(() => {
-      if (isOver) return;
-      clearTimeout(timer);
-      site.goOn();
-    });
+    const tag = toTag(request);
+    if (!isTargetRefresh(request.method) || tag === undefined) return false;
+    const dialog = this.table.find(callId(request), fromTag(request), tag);
+    if (dialog?.isReoffering !== true || dialog.numbering.isOwn(request)) return false;
+    this.#held.hold(dialog, request, site);
     return true;
+  }
+
+  /** To be asked of each CANCEL before `sendRequest`: true where it has ended the wait of its INVITE, and is to be answered 200. */
+  cancelHeld(cancel: SipRequest): boolean {
+    const dialog = this.table.find(callId(cancel), fromTag(cancel), toTag(cancel));
+    return dialog !== undefined && this.#held.cancel(dialog, cancel);
   }
 
   /** A request of the application on its way out. Undefined: of no concern here. */

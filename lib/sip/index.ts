@@ -12,7 +12,7 @@ export type { BoundCounts, BoundName } from './bound-counters.js';
 export { hasCertificate, parseCallUri } from './call-uri.js';
 export type { CallTransport, CallUri } from './call-uri.js';
 export { Calls } from './calls.js';
-export type { CallsObserver, CallsOptions, Edit, HeldSite, Outgoing, Way } from './calls.js';
+export type { CallsObserver, CallsOptions, Edit, HandOnSite, Outgoing, Way } from './calls.js';
 export { askWhenSilent, questionOutcomeOf } from './consent-question.js';
 export { DatagramLedger } from './datagram-ledger.js';
 export type { LedgerAddress } from './datagram-ledger.js';
@@ -37,6 +37,7 @@ export type {
 } from './digest.js';
 export { MAX_FORKS } from './forks.js';
 export type { Fork } from './forks.js';
+export type { HeldSite } from './held-requests.js';
 export { hasControl, readAddress, readCommaParams, readCredentials } from './field-values.js';
 export type { AddressValue, Credentials, FieldParam, ViaValue } from './field-values.js';
 export { GATE_LIMITS, GATE_REASONS, answerPassed, answerRefused, examineMessage } from './gate.js';
@@ -68,6 +69,7 @@ export {
   rackCseq,
   sessionExpiresMs,
   toTag,
+  inviteKey,
   transactionKey,
 } from './message.js';
 export type * from './message-types.js';

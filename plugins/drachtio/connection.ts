@@ -383,8 +383,15 @@ export class DaemonConnection implements CallLine {
     if (refusal) return this.#refuse(call, waiting, refusal);
     // The daemon has answered the INVITE by itself.
     if (method === 'CANCEL' && dialog?.isConfirmed === false) dialog.end('cancelled');
-    this.#site.calls.handOn(request, () => {
-      if (!this.#socket.destroyed) this.#deliver(line.head, withoutLatch(line.sip));
+    this.#site.calls.handOn(request, {
+      goOn: () => {
+        if (!this.#socket.destroyed) this.#deliver(line.head, withoutLatch(line.sip));
+      },
+      // And here, too.
+      onCancelled: () => {
+        this.#site.calls.sendResponse(createResponse(request, { status: 487 }, call.hostname()));
+        this.#site.registry.settle(call, waiting);
+      },
     });
   }
 

@@ -428,10 +428,7 @@ export class Stack implements SipStack {
         );
       },
       answer: (status) => this.#sendResponse(createResponse(request, { status }, this.#name)),
-      onCancelled: (cancel) => {
-        this.#sendResponse(createResponse(cancel, { status: 200 }, this.#name));
-        this.#sendResponse(createResponse(request, { status: 487 }, this.#name));
-      },
+      onCancelled: (cancel) => this.#terminate(request, cancel),
     });
     if (parked === false) this.#read(request, remote);
     else if (parked !== true) this.#reject(request, parked);
@@ -442,7 +439,17 @@ export class Stack implements SipStack {
     const refusal = calls.receiveRequest(request, remote, hopSignalling(remote, this.#isWss), this);
     this.#unshown.noteCall(request, remote);
     if (refusal) this.#reject(request, refusal);
-    else calls.handOn(request, () => this.#deliver(request, remote));
+    else
+      calls.handOn(request, {
+        goOn: () => this.#deliver(request, remote),
+        onCancelled: (cancel) => this.#terminate(request, cancel),
+      });
+  }
+
+  /** An INVITE that nobody has answered is cancelled (RFC 3261 9.2). */
+  #terminate(invite: SipRequest, cancel: SipRequest): void {
+    this.#sendResponse(createResponse(cancel, { status: 200 }, this.#name));
+    this.#sendResponse(createResponse(invite, { status: 487 }, this.#name));
   }
 
   #reject(request: SipRequest, refusal: Refusal): void {
@@ -510,13 +517,20 @@ export class Stack implements SipStack {
   }
 
   #sendRequest(given: SipRequest, onResponse: OnResponse | undefined): void {
-    const isHeld = this.#site.calls.holdBack(given, {
+    const { calls } = this.#site;
+    const answer = (status: number) =>
+      process.nextTick(() =>
+        this.#quietly(() => onResponse?.(createResponse(given, { status }, this.#name))),
+      );
+    if (given.method === 'CANCEL' && calls.cancelHeld(given)) return answer(200);
+    const isHeld = calls.holdBack(given, {
       goOn: () =>
         this.#attempt(
           () => this.#sendNow(given, onResponse),
           (error) => this.#site.onFault('request', error),
         ),
-      giveUp: () => this.#quietly(() => onResponse?.(createResponse(given, { status: 491 }, this.#name))),
+      giveUp: () => answer(491),
+      onCancelled: () => answer(487),
     });
     if (!isHeld) this.#sendNow(given, onResponse);
   }

@@ -18,6 +18,8 @@ export interface RequestParts {
   readonly lines?: readonly string[];
   /** The same transaction as an earlier request. */
   readonly branch?: string;
+  /** With the peer's tag, in the same transaction too: of a re-INVITE. */
+  readonly withinDialog?: boolean;
   readonly seq?: number;
 }
 
@@ -89,7 +91,8 @@ export class RawPhone {
   requestText(method: string, parts: RequestParts = {}): string {
     const { user = 'room', body = '', lines = [] } = parts;
     this.branch = parts.branch ?? `z9hG4bK${randomBytes(8).toString('hex')}`;
-    const to = this.#toTag === '' || parts.branch !== undefined ? '' : `;tag=${this.#toTag}`;
+    const isRepeated = parts.branch !== undefined && parts.withinDialog !== true;
+    const to = this.#toTag === '' || isRepeated ? '' : `;tag=${this.#toTag}`;
     if (method !== 'ACK' && method !== 'CANCEL') this.#seq++;
     return [
       `${method} sip:${user === '' ? '' : `${user}@`}${this.host}:${this.#server.port} SIP/2.0`,

@@ -201,6 +201,26 @@ describe('8.3.6 through plugins/sip: the port question', () => {
     assert.equal(portTold(phone.requests.at(-1)!.content!), lender.lent[0]);
   });
 
+  it('RFC 3261 9.2: a re-INVITE of the application’s that is cancelled while it waits gets 487, its CANCEL 200, and it never goes out', async () => {
+    const { place, asked } = await callOut();
+    const isOut = next('INVITE');
+    onPhone = (request) => request.method === 'INVITE';
+    asked.emitQuestion();
+    const question = await isOut;
+    const heard: number[] = [];
+    const change = make('INVITE', 2, place, sdp(FIRST));
+    app.stack.send(change, ({ status }) => heard.push(status));
+    const { final } = await app.ask(make('CANCEL', 2, place));
+    assert.deepEqual([final.status, cseqOf(final).method, heard], [200, 'CANCEL', [487]]);
+    onPhone = () => false;
+    phone.respond(question, 200, sdp(42_000));
+    assert.equal(await asked.told(), 'answered');
+    // Over the same connection: had it gone out late, it would be there before this.
+    await app.ask(make('OPTIONS', 3, place));
+    assert.deepEqual(received(2), ['2 INVITE', '2 ACK', '3 OPTIONS']);
+    assert.deepEqual(heard, [487]);
+  });
+
   it('waits for the ACK of a call that has just been answered', async () => {
     const invite = app.request(
       'INVITE',
@@ -252,6 +272,37 @@ describe('8.3.6 through plugins/sip: the port question', () => {
     assert.deepEqual([asked.listened, asked.outcomes], [[lender.lent[0]], []]);
     await after;
     assert.deepEqual(order, ['INVITE', 'OPTIONS'], 'in order');
+  });
+
+  it('RFC 3261 9.2: an offer of the phone’s that is cancelled while it waits for that port gets 487, its CANCEL 200, and the application hears of neither', async () => {
+    const { asked, theirs } = await callIn();
+    asked.wantPort();
+    let open: () => void = () => undefined;
+    lender.gate = new Promise<void>((resolve) => (open = resolve));
+    const heard = app.requests.length;
+    const rollbacks = asked.rollbacks;
+    const offer = phone.request('INVITE', app.uri('TCP'), { ...theirs }, sdp(42_002));
+    const answered = phone.ask(offer);
+    await once(app.latch, 'received');
+    const via = [offer.headers.via![0]!];
+    const { seq } = cseqOf(offer);
+    const cancel = phone.request('CANCEL', app.uri('TCP'), {
+      ...theirs,
+      via,
+      cseq: { seq, method: 'CANCEL' },
+    });
+    phone.stack.send(cancel);
+    assert.equal((await answered).final.status, 487);
+    open();
+    assert.equal(
+      (await phone.ask(phone.request('OPTIONS', app.uri('TCP'), { ...theirs }))).final.status,
+      200,
+    );
+    assert.deepEqual(
+      app.requests.slice(heard).map(({ method }) => method),
+      ['OPTIONS'],
+    );
+    assert.equal(asked.rollbacks, rollbacks + 1);
   });
 
   it('without ports nobody listens for it', async () => {

@@ -1,6 +1,8 @@
 // The port question of protocol.md 8.3.6, as the distribution server puts it to a phone that writes every byte itself. Who the phone is,
 // the session decides: here its event `question` is emitted by hand, and what it is told is written down.
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
+import sinon from 'sinon';
 import type { QuestionOutcome, Session } from '../../lib/index.js';
 import { createDistributionServer } from '../../lib/server/index.js';
 import type { DistributionServer, DistributionServerOptions } from '../../lib/server/index.js';
@@ -39,11 +41,15 @@ describe('8.3.6: the port question of the distribution server', () => {
     await server.close({ graceMs: 0 });
   });
 
-  async function start(media: DistributionServerOptions['media']): Promise<number> {
+  async function start(
+    media: DistributionServerOptions['media'],
+    options: Partial<DistributionServerOptions> = {},
+  ): Promise<number> {
     server = createDistributionServer({
       signalling: (latchkey) => latchSip(sip, latchkey),
       listen: { udp: 'auto' },
       media,
+      ...options,
     });
     server.on('fault', ({ where, error }) => assert.fail(`${where}: ${String(error)}`));
     return (await server.start()).sip.UDP?.port ?? 0;
@@ -51,8 +57,9 @@ describe('8.3.6: the port question of the distribution server', () => {
 
   async function call(
     media: DistributionServerOptions['media'] = { kind: 'range', low: LOW, high: LOW + 99 },
+    options: Partial<DistributionServerOptions> = {},
   ) {
-    const phone = await RawPhone.open(await start(media));
+    const phone = await RawPhone.open(await start(media, options));
     phones.push(phone);
     const answer = await phone.ask('INVITE', { user: 'hall', body: phone.sdp() });
     assert.equal(answer.status, 200);
@@ -208,6 +215,46 @@ describe('8.3.6: the port question of the distribution server', () => {
   it('is put to nobody where all calls share one port', async () => {
     const one = await call({ kind: 'shared', port: 'auto' });
     assert.equal(one.session.listenerCount('question'), 0);
+  });
+
+  it('RFC 3261 9.2: a re-INVITE that is cancelled while it waits for a port gets 487, its CANCEL 200, and no 200 later', async () => {
+    const one = await call(undefined, { io: 'dgram' });
+    Object.defineProperty(one.session, 'portsWanted', { value: [0], configurable: true });
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const bind = sinon.stub(dgram.Socket.prototype, 'bind').callsFake(function (
+      this: dgram.Socket,
+      ...given
+    ) {
+      void gate.then(() => bind.wrappedMethod.apply(this, given));
+      return this;
+    });
+    try {
+      const from = one.phone.messages.length;
+      one.phone.send('INVITE', { user: 'hall', body: one.phone.sdp() });
+      const { branch } = one.phone;
+      one.phone.send('CANCEL', { user: 'hall', branch, withinDialog: true });
+      const answered = (status: number, method: string) =>
+        one.phone.next(
+          (one) => one.status === status && one.headers.get('cseq')?.endsWith(method) === true,
+          from,
+        );
+      await answered(200, 'CANCEL');
+      await answered(487, 'INVITE');
+      one.phone.send('ACK', { user: 'hall', branch, withinDialog: true });
+      open();
+      const { status } = await one.phone.ask('OPTIONS', { user: 'hall' });
+      assert.equal(status, 200);
+      assert.ok(
+        one.phone.messages
+          .slice(from)
+          .every((one) => one.status !== 200 || !one.headers.get('cseq')?.endsWith('INVITE')),
+      );
+      assert.equal((await one.phone.ask('INVITE', { user: 'hall', body: one.phone.sdp() })).status, 200);
+    } finally {
+      open();
+      bind.restore();
+    }
   });
 
   it('ends with the call: all ports go back', async () => {
