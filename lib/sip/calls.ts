@@ -26,7 +26,6 @@ import {
   methodOf,
   inviteKey,
   rackCseq,
-  sessionExpiresMs,
   toTag,
   transactionKey,
 } from './message.js';
@@ -372,6 +371,7 @@ export class Calls {
       this.#succeed(dialog, offerAnswer, response);
       return offerAnswer.refusal;
     }
+    if (status === 422) dialog.timer.noteMinimum(response);
     offerAnswer.fail();
     if (offerAnswer.isInitial) {
       outgoing.forks?.fail(status === 487 ? 'cancelled' : 'failed');
@@ -486,6 +486,7 @@ export class Calls {
   #begin(request: SipRequest, dialog: Dialog, isInitial: boolean): OfferAnswer {
     const offerAnswer = new OfferAnswer(dialog.session, request.method, cseqOf(request).seq, true, isInitial);
     dialog.addOfferAnswer(offerAnswer);
+    if (isTargetRefresh(request.method)) dialog.timer.noteMinimum(request);
     this.table.addIncoming(transactionKey(request), { dialog, offerAnswer });
     return offerAnswer;
   }
@@ -576,7 +577,7 @@ export class Calls {
       if (!offerAnswer.isIncoming) dialog.peer.noteConfirmed();
       if (!isRepeated) dialog.expectWithin(TRANSACTION_MS, 'timeout');
     }
-    if (method === 'INVITE' || method === 'UPDATE') dialog.refreshWithin(sessionExpiresMs(response));
+    if (isTargetRefresh(method)) dialog.refreshed(response, offerAnswer.isIncoming);
     // An answer may still come in the ACK where the offer stood in a response; else it is too late for one.
     const isOfferInResponse =
       method === 'INVITE' && offerAnswer.offer === (offerAnswer.isIncoming ? 'local' : 'remote');

@@ -11,7 +11,7 @@ import type { DialogPorts } from './dialog-ports.js';
 import { GLARE_ATTEMPTS, glareWaitMs } from './glare.js';
 import type { Signalling } from './hop.js';
 import { KeepAlive } from './keep-alive.js';
-import { cseqOf } from './message.js';
+import { cseqOf, sessionExpiresMs } from './message.js';
 import type {
   OnResponse,
   SipAddress,
@@ -27,6 +27,7 @@ import { createInDialog, flowRoute } from './request.js';
 import type { Addition } from './request.js';
 import { createLocalResponse, createResponse, newTag } from './response.js';
 import type { Reply } from './response.js';
+import { SessionTimer } from './session-timer.js';
 import { SilenceWatch } from './silence-watch.js';
 import type { SipStack } from './stack-types.js';
 import { SuccessTimer } from './success-timer.js';
@@ -99,6 +100,7 @@ export class Dialog {
   readonly peer: PeerKnowledge;
   /** The CSeqs of its requests, whoever makes them. */
   readonly numbering = new CseqNumbering();
+  readonly timer = new SessionTimer();
   readonly offerAnswers: OfferAnswer[] = [];
   /** By messages of the peer: the offer of ours that each was to answer. */
   readonly #answered = new WeakMap<SipMessage, string>();
@@ -210,7 +212,8 @@ export class Dialog {
     answered: number,
   ): void {
     const seq = ++this.localSeq;
-    const headers = { ...(isTargetRefresh(method) && this.#ourPlace), ...addition.headers };
+    const refresh = isTargetRefresh(method) && { ...this.#ourPlace, ...this.timer.headers };
+    const headers = { ...refresh, ...addition.headers };
     const isSent = this.#send(method, seq, { ...addition, headers }, (response) => {
       if (response.status < 200) return;
       const uri = this.target ?? '';
@@ -373,9 +376,11 @@ export class Dialog {
     this.noteSettled();
   }
 
-  /** RFC 4028 10: without a refresh within the interval the session has ended. Undefined: no timer any more. */
-  refreshWithin(ms: number | undefined): void {
+  /** For calls.ts: a 2xx to an INVITE or UPDATE. RFC 4028 10: without a refresh within its interval the session has ended. */
+  refreshed(response: SipMessage, isIncoming: boolean): void {
+    this.timer.agree(response, isIncoming);
     clearTimeout(this.#refresh);
+    const ms = sessionExpiresMs(response);
     if (ms === undefined || this.#isEnded) return;
     this.#refresh = setTimeout(() => this.giveUp('expired'), ms);
     this.#refresh.unref();

@@ -71,13 +71,23 @@ export function rackCseq(prack: SipMessage): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
-/** Session-Expires in ms (RFC 4028 4), also in its compact form `x`, which the package does not expand. */
-export function sessionExpiresMs(message: SipMessage): number | undefined {
+/** Session-Expires (RFC 4028 4), also in its compact form `x`, which the package does not expand. */
+export function readSessionExpires(
+  message: SipMessage,
+): { readonly intervalS: number; readonly refresher: 'uac' | 'uas' | undefined } | undefined {
   const header = message.headers['session-expires'] ?? message.headers['x'];
   const text = typeof header === 'string' || typeof header === 'number' ? String(header) : '';
   const match = /^\s*(\d{1,9})\s*(?:;|$)/.exec(text);
-  const seconds = Number(match?.[1] ?? 0);
-  return seconds > 0 ? seconds * 1000 : undefined;
+  const intervalS = Number(match?.[1] ?? 0);
+  if (intervalS === 0) return undefined;
+  const refresher = /;\s*refresher\s*=\s*(ua[cs])\s*(?:;|$)/i.exec(text)?.[1]?.toLowerCase();
+  return { intervalS, refresher: refresher === 'uac' || refresher === 'uas' ? refresher : undefined };
+}
+
+/** After which a session that is not refreshed is over. */
+export function sessionExpiresMs(message: SipMessage): number | undefined {
+  const read = readSessionExpires(message);
+  return read && read.intervalS * 1000;
 }
 
 /** What a request must have to be answered at all. The package checks this on UDP, TCP and TLS, not on WebSockets. */

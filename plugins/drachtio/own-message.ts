@@ -12,9 +12,13 @@ export function writeRequest(
   body: string,
   ended: EndReason | undefined,
 ): string {
-  const type = headers['content-type'];
+  // What was agreed on the session timer goes with every refresh (RFC 4028 7.4).
+  const names = ['content-type', 'session-expires', 'min-se', 'supported'] as const;
   const fields = [
-    ...(type === undefined ? [] : [`Content-Type: ${type}`]),
+    ...names.flatMap((name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? [`${name}: ${value}`] : [];
+    }),
     ...(ended === undefined ? [] : [`Reason: SIP;text="${ended}"`]),
   ];
   return writeMessage(`${method} sip:placeholder SIP/2.0`, fields, body);

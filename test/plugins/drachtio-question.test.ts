@@ -122,6 +122,17 @@ describe('8.3.6 through plugins/drachtio: the port question', () => {
     assert.deepEqual(lender.released, lender.lent);
   });
 
+  it('RFC 4028 7.4: says again what was agreed on about the session timer', async () => {
+    const timer = 'Session-Expires: 1800;refresher=uas';
+    const invite = await question();
+    const from = phone.messages.length;
+    phone.reply(invite, 200, { body: describe4(phone.mediaPort), lines: [timer] });
+    await phone.request('ACK', from);
+    const again = await question();
+    const said = ['session-expires', 'supported'].map((name) => again.headers.get(name));
+    assert.deepEqual(said, ['1800;refresher=uas', 'timer']);
+  });
+
   it('8.3.8: where the phone has moved, the answer that drachtio-srf gives by itself tells another port', async () => {
     asked.wantPort();
     const moved = await phone.ask('INVITE', { body: describe4(phone.mediaPort) });

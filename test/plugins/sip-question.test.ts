@@ -169,6 +169,26 @@ describe('8.3.6 through plugins/sip: the port question', () => {
     assert.deepEqual(received(2), ['2 BYE']);
   });
 
+  it('RFC 4028 7.4: says again what the application and the phone have agreed on about the session timer', async () => {
+    const { asked, theirs } = await callIn();
+    const timer = { 'session-expires': '1800;refresher=uac' };
+    app.handler = (request, end) => {
+      if (request.method === 'INVITE') end.respond(request, 200, sdp(FIRST), timer);
+    };
+    const headers = { ...theirs, ...timer, 'min-se': '90', supported: 'timer' };
+    const refresh = phone.request('INVITE', app.uri('TCP'), headers, sdp(42_000));
+    await phone.ask(refresh);
+    const { seq } = cseqOf(refresh);
+    const ack = { ...theirs, cseq: { seq, method: 'ACK' } };
+    phone.stack.send(phone.request('ACK', app.uri('TCP'), ack));
+    assert.equal(await asked.ask(), 'answered');
+    const question = phone.requests.findLast(({ method }) => method === 'INVITE')!.headers;
+    assert.deepEqual(
+      [question['session-expires'], question['min-se'], question['supported']],
+      ['1800;refresher=uas', '90', 'timer'],
+    );
+  });
+
   it('while it is out a re-INVITE of the phone’s gets 491, and the application hears nothing of it', async () => {
     const { asked, theirs } = await callIn();
     const isOut = next('INVITE');

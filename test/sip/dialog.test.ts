@@ -378,6 +378,60 @@ describe('a dialog', () => {
       assert.equal((await refused).outcome, 'pending', 'and does not wait by itself');
     });
 
+    describe('where a session timer runs (RFC 4028)', () => {
+      /** A refresh of the peer's, and what we answer to it. */
+      function refresh(dialog: Dialog, asks: SipHeaders, answers: SipHeaders): void {
+        const theirs = withSdp(request('INVITE', 2, dialog.localTag, asks));
+        receive(theirs);
+        dialog.respond(theirs, { status: 200, content: sdp(5000), headers: answers });
+        receive(request('ACK', 2, dialog.localTag));
+      }
+      const ofTimer = ({ headers }: SipMessage = last().message) =>
+        [headers['session-expires'], headers['min-se'], headers['supported']] as const;
+      async function reoffer(dialog: Dialog): Promise<SipMessage> {
+        void dialog.reoffer(() => sdp(5002));
+        await clock.tickAsync(0);
+        return last().message;
+      }
+
+      for (const [agreed, again, who] of [
+        ['1800;refresher=uac', '1800;refresher=uas', 'the peer'],
+        ['1800;refresher=uas', '1800;refresher=uac', 'we'],
+        ['1800', '1800;refresher=uas', 'who has asked, where nobody is named,'],
+      ] as const)
+        it(`says what was agreed, and that ${who} refreshes as before (7.4)`, async () => {
+          const dialog = incoming();
+          refresh(dialog, { 'min-se': '120' }, { 'session-expires': agreed });
+          assert.deepEqual(ofTimer(await reoffer(dialog)), [again, '120', 'timer']);
+          reply(200, { 'session-expires': again });
+          await clock.tickAsync(1_799_000);
+          assert.ok(dialog.isUp);
+          await clock.tickAsync(1000);
+          assert.deepEqual(ended, ['expired'], 'the timer goes on');
+        });
+
+      it('says nothing of it where there is none, or none any more', async () => {
+        const dialog = incoming();
+        assert.deepEqual(ofTimer(await reoffer(dialog)), [undefined, undefined, undefined]);
+        reply(200, { 'session-expires': '1800;refresher=uas' });
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(ofTimer(await reoffer(dialog))[0], '1800;refresher=uas', 'the peer has begun one');
+        reply(200);
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.deepEqual(ofTimer(await reoffer(dialog)), [undefined, undefined, undefined]);
+      });
+
+      it('asks for no shorter interval than a 422 has named (5)', async () => {
+        const dialog = incoming();
+        refresh(dialog, {}, { 'session-expires': '90;refresher=uac' });
+        await reoffer(dialog);
+        reply(422, { 'min-se': '240' });
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.deepEqual(ofTimer(await reoffer(dialog)), ['240;refresher=uas', '240', 'timer']);
+        assert.ok(dialog.isUp);
+      });
+    });
+
     it('sends nothing where there is no offer to make', async () => {
       const refusal = { status: 503, warning: 'all ports are taken' };
       const response = await incoming().modify(() => refusal);
@@ -426,7 +480,7 @@ describe('a dialog', () => {
       assert.deepEqual([methods(), ended], [['BYE'], ['timeout']]);
 
       const dialog = incoming();
-      dialog.refreshWithin(90_000);
+      dialog.refreshed({ status: 200, headers: { 'session-expires': '90' } }, true);
       clock.tick(90_000);
       assert.deepEqual(
         [methods(), ended],
