@@ -88,7 +88,7 @@ export class Engine {
       nowMs: 0,
       transmit: (port, bytes, destination) => this.#transmits.push({ port, bytes, destination }),
       deliver: (component, bytes, { port, remote: source }, kind) =>
-        this.#deliveries.push({ component: component.sharing.application, port, bytes, source, kind }),
+        this.#deliveries.push({ component: component.application, port, bytes, source, kind }),
       emit: (event) => this.#events.push(event),
       wake: (component) => this.#agenda.set(component, component.nextMs),
     };
@@ -186,7 +186,7 @@ export class Engine {
       if (isCovered && path) owner.acceptCovered(bytes, kind, isInUse, path, nowMs);
       else owner.accept(bytes, kind, isInUse, nowMs);
       if (!isInUse && path) owner.handleElsewhere(bytes, kind, path, nowMs);
-      return isCovered ? undefined : owner.sharing.application;
+      return isCovered ? undefined : owner.application;
     }
     return this.#handleStray(bytes, kind, { port, remote: { address: ip, port: remotePort } });
   }
@@ -206,7 +206,7 @@ export class Engine {
     if (!owner || hint.port !== port || kind === 'stun' || owner.isCovered) return undefined;
     this.#context.nowMs = nowMs;
     owner.accept(bytes, kind, true, nowMs);
-    return owner.sharing.application;
+    return owner.application;
   }
 
   handleTimeout(nowMs: number): void {
@@ -264,10 +264,10 @@ export class Engine {
       return this.#drop('unroutable');
     }
     if (owner.isJudging)
-      return owner.handleProtected(bytes, kind, path, nowMs) ? owner.sharing.application : undefined;
+      return owner.handleProtected(bytes, kind, path, nowMs) ? owner.application : undefined;
     if (!owner.handleStray(bytes, kind, path, nowMs)) return undefined;
     owner.accept(bytes, kind, true, nowMs);
-    return owner.sharing.application;
+    return owner.application;
   }
 
   /** The address is that of a peer whose packets are looked at one by one (protocol.md 8.2, 8.3), by its proof or by its claim. */
@@ -346,7 +346,7 @@ export class Engine {
       if (knows === 'later') waiting.push(component);
     }
     if (waiting.length === 0 || message.kind === 'challenge' || isIce) return this.#drop('unknownTags');
-    for (const component of waiting) component.keptHellos.keep(bytes, path);
+    for (const component of waiting) component.keepHello(bytes, path);
     return undefined;
   }
 

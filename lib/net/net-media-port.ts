@@ -72,7 +72,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     const core = this.#core;
     const loop = this.#loop;
     // RTCP that shares the socket counts for itself.
-    const sender = core.sharing.guest ? core.sharing.forKind(classifyPacket(bytes)) : core;
+    const sender = core.guest ? core.sharing.forKind(classifyPacket(bytes)) : core;
     const payload = loop.payload(sender, bytes);
     const destination = payload && loop.destination(sender, payload);
     if (payload === undefined || destination === undefined) return false;
@@ -158,7 +158,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   };
 
   readonly #onGuestSent: SendCallback = (error) => {
-    const { guest } = this.#core.sharing;
+    const { guest } = this.#core;
     if (error && guest) countRefused(guest.counters);
   };
 }

@@ -27,8 +27,9 @@ export class EngineCall implements CallHandle {
   readonly policy: Policy;
   advertised: string | undefined;
   readonly #transports = new FewMap<number, Transport>();
-  readonly #peer = new PeerFacts();
-  readonly questions: CallQuestions;
+  /** Since something was told. */
+  #peer: PeerFacts | undefined;
+  #questions: CallQuestions | undefined;
   #isClosed = false;
   #hasToldUnprotected = false;
 
@@ -43,13 +44,16 @@ export class EngineCall implements CallHandle {
   constructor(options: CallOptions, context: ComponentContext, open: Set<EngineCall>) {
     this.#context = context;
     this.#open = open;
-    this.questions = new CallQuestions(context.questions);
     this.id = encodeBase64url(randomBytes(context.random, 9));
     this.call = options.call ?? this.id;
     this.role = options.role ?? 'verifier';
     this.signalling = options.signalling;
     this.policy = options.policy ?? context.options.policy;
-    if (options.peer) this.#peer.noteSource(options.peer);
+    if (options.peer) this.#told.noteSource(options.peer);
+  }
+
+  get questions(): CallQuestions {
+    return (this.#questions ??= new CallQuestions(this.#context.questions));
   }
 
   component(media: number, component: ComponentId): Component {
@@ -112,23 +116,23 @@ export class EngineCall implements CallHandle {
   }
 
   get peerAddress(): string | undefined {
-    return this.#peer.address;
+    return this.#peer?.address;
   }
 
   get peerTransport(): PeerTransport | undefined {
-    return this.#peer.transport;
+    return this.#peer?.transport;
   }
 
   get isConfirmed(): boolean {
-    return this.#peer.isConfirmed;
+    return this.#peer?.isConfirmed === true;
   }
 
   get lastQuestion(): AskedQuestion | undefined {
-    return this.#peer.lastQuestion;
+    return this.#peer?.lastQuestion;
   }
 
   isShown(address: string): boolean {
-    return this.#peer.isShown(address) || this.isOwnersHome(address);
+    return this.#peer?.isShown(address) === true || this.isOwnersHome(address);
   }
 
   isOwnersHome(address: string): boolean {
@@ -137,29 +141,29 @@ export class EngineCall implements CallHandle {
 
   peer(source: PeerSource): void {
     this.#checkOpen();
-    this.#peer.noteSource(source);
+    this.#told.noteSource(source);
     this.#tellComponents();
   }
 
   confirm(nowMs = this.#context.nowMs): void {
     this.#checkOpen();
     this.#context.nowMs = nowMs;
-    const isFirst = !this.#peer.isConfirmed;
-    this.#peer.isConfirmed = true;
+    const isFirst = !this.isConfirmed;
+    this.#told.isConfirmed = true;
     if (isFirst) for (const component of this.components) component.handleConfirmed(nowMs);
     this.#tellComponents();
   }
 
   shown(address: string): void {
     this.#checkOpen();
-    this.#peer.noteShown(address);
+    this.#told.noteShown(address);
     this.#tellComponents();
   }
 
   asked(outcome: QuestionOutcome, nowMs: number, media?: number): void {
     this.#checkOpen();
     this.#context.nowMs = nowMs;
-    this.#peer.noteQuestion(outcome, nowMs);
+    this.#told.noteQuestion(outcome, nowMs);
     if (media !== undefined) this.#transports.get(media)?.get(1)?.handlePortAsked(outcome, nowMs);
     this.#tellComponents();
   }
@@ -175,8 +179,8 @@ export class EngineCall implements CallHandle {
 
   /** Puts the components that this call has in common with another behind the same ports: it is a fork of it. */
   attachLike(other: EngineCall, nowMs: number): void {
-    for (const { media, component, ports, sharing } of other.components) {
-      if (sharing.isGuest) continue;
+    for (const { media, component, ports, isGuest } of other.components) {
+      if (isGuest) continue;
       for (const port of ports) this.component(media, component).addPort(port, nowMs);
     }
   }
@@ -239,6 +243,10 @@ export class EngineCall implements CallHandle {
     for (const transport of this.#transports.values()) transport.close(nowMs);
     this.#isClosed = true;
     this.#open.delete(this);
+  }
+
+  get #told(): PeerFacts {
+    return (this.#peer ??= new PeerFacts());
   }
 
   #emitDowngrade(media: number, to: DowngradedTo, lost: Lost): void {

@@ -222,7 +222,7 @@ export class Transport implements ComponentOwner {
     rtp.expectsMedia = media.expectsMedia;
     rtp.isHeld = media.isHeld === true;
     const isShared = protection.kind === 'ice' && media.rtcp?.sharesPort === true;
-    rtp.sharing.host(isShared ? this.component(2) : undefined, nowMs);
+    if (isShared || rtp.guest) rtp.sharing.host(isShared ? this.component(2) : undefined, nowMs);
     const cover = media.srtp && this.#keysOf(media.srtp);
     rtp.protect(protection, normalised(media.remote), nowMs, cover);
     if (media.rtcp) this.component(2).protect(rtcpProtection, normalised(media.rtcp.remote), nowMs, cover);

@@ -433,7 +433,7 @@ export class SdpSession {
 
   #rtcpSockets(index: number): RtcpSockets {
     const own = this.#call.components.find(
-      ({ media, component, sharing }) => media === index && component === 2 && !sharing.isGuest,
+      ({ media, component, isGuest }) => media === index && component === 2 && !isGuest,
     );
     return { boundPort: own?.port?.local.port, isMuxOurs: this.#rtcp.get(index)?.isMuxOurs === true };
   }

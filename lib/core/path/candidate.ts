@@ -116,6 +116,10 @@ export class CandidateTable {
     return [...this.#list][Symbol.iterator]();
   }
 
+  get size(): number {
+    return this.#list.length;
+  }
+
   find(path: Path): Candidate | undefined {
     return this.#list.find((candidate) => isSamePath(candidate, path));
   }
@@ -153,7 +157,6 @@ export class CandidateTable {
 
   /** Payload goes to the active path: one copy for all candidates about which that path is being asked. Runs for every packet. */
   keepSent(bytes: Uint8Array): void {
-    if (this.#list.length === 0) return;
     let copy: Uint8Array | undefined;
     for (const { trial } of this.#list) {
       if (!trial.asked || trial.asked.isAnswered) continue;

@@ -11,12 +11,18 @@ import {
 } from '../../wire/index.js';
 import type { CallPlace, QuestionOutcome } from '../call-place.js';
 import type { Context } from '../context.js';
-import { countDrop, openCounters, type Counters, type DropReason, type OwnTransmission } from '../counters.js';
+import {
+  countDrop,
+  openCounters,
+  type Counters,
+  type DropReason,
+  type OwnTransmission,
+} from '../counters.js';
 import type { Crypto, Random } from '../crypto.js';
 import type { SrtpCrypto } from '../../srtp/index.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
 import { endOf, type ComponentId } from '../events.js';
-import { readSsrc } from '../route/heard-ssrcs.js';
+import { readSsrc, type HeardSsrcs } from '../route/heard-ssrcs.js';
 import { AttachedPorts } from '../route/attached-ports.js';
 import type { Protection } from '../proof/protection.js';
 import type { SrtpKeys } from '../proof/srtp-keys.js';
@@ -57,6 +63,12 @@ export interface ComponentOwner {
 /** One bound socket, and the components behind it. */
 export type ComponentPort = Port<Component>;
 
+/**
+ * Before the first packet. Times of packets are whole numbers, of 32 bits for the first 24 days of a process: the engine keeps those in the object
+ * itself, and others elsewhere in the memory.
+ */
+const NEVER_MS = -(2 ** 30);
+
 /** Where a datagram came in, and from whom; or goes out, and to whom. */
 export type ComponentPath = RoutedPath<Component>;
 
@@ -64,23 +76,33 @@ export class Component implements VerifierHost, ProverHost {
   readonly crypto: Crypto;
   readonly random: Random;
   readonly targetBounds: TargetBounds;
-  scheduledMs = Infinity;
+  /* What each packet of a call needs comes first, and lies together. */
   readonly counters: Counters = openCounters();
+  #route = new PayloadRoute<Component>(this);
+  readonly #heard: HeardSsrcs<Component>;
+  /** Whole milliseconds: see `NEVER_MS`. */
+  lastSentMs = NEVER_MS;
+  lastArrivedMs = NEVER_MS;
+  /** The peer is proved by latch or ICE and brings no SRTP: none of the sides has anything to do with its packets. */
+  #isPlain = false;
+  isVerifying = false;
+  isOnTrial = false;
+  /** RTCP without sockets of its own is behind those of its RTP (protocol.md 8.1). Since there was first any. */
+  #sharing: PortSharing<Component> | undefined;
+  scheduledMs = Infinity;
   signalled: TransportAddress | undefined;
   expectsMedia = false;
   isHeld = false;
-  lastSentMs = -Infinity;
-  lastArrivedMs = -Infinity;
   agreedMs = -Infinity;
   /** Where the peer says it saw our challenge come from, once a path is verified. */
   serverSeenAs: TransportAddress | undefined;
-  #route = new PayloadRoute<Component>(this);
   readonly #ports: AttachedPorts<Component>;
   #protection: Protection = { kind: 'closed' };
   readonly provers = new ProverPair(this);
   /** Hellos under the tag of an offer of ours, until its answer tells their key. */
-  readonly keptHellos = new KeptHellos();
-  readonly #unheard = new UnheardWatch();
+  #keptHellos: KeptHellos | undefined;
+  /** Since there was first something to watch. */
+  #unheard: UnheardWatch | undefined;
   readonly #srtp = new SrtpSide<Component>(this, this.#route);
   readonly #evidence: EvidenceSide<Component>;
   /** Of these two at most one is on; it looks at each packet, from whichever address. */
@@ -92,8 +114,6 @@ export class Component implements VerifierHost, ProverHost {
   toldMs = Infinity;
   /** Where to, while nothing proves an address to us, and how much. */
   readonly #unproven: UnprovenRoute<Component>;
-  /** RTCP without sockets of its own is behind those of its RTP (protocol.md 8.1). */
-  readonly sharing: PortSharing<Component> = new PortSharing<Component>(this);
 
   constructor(
     readonly session: CallPlace,
@@ -104,6 +124,7 @@ export class Component implements VerifierHost, ProverHost {
   ) {
     ({ crypto: this.crypto, random: this.random, targetBounds: this.targetBounds } = context);
     this.#ports = new AttachedPorts<Component>(this, this.#route, context);
+    this.#heard = this.#ports.heard;
     this.#proof = new ProofSide<Component>(this, this.#ports);
     this.#unproven = new UnprovenRoute(this, this.#route, context);
     this.#evidence = new EvidenceSide<Component>(this, this.#route, context);
@@ -155,11 +176,24 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Payload is to be protected before it is sent: `seal`, then `handleSend`. */
   get isSealing(): boolean {
-    return this.#srtp.isSealing || this.#evidence.isSealing;
+    return !this.#isPlain && (this.#srtp.isSealing || this.#evidence.isSealing);
   }
 
-  get isVerifying(): boolean {
-    return this.#proof.verifier !== undefined;
+  get sharing(): PortSharing<Component> {
+    return (this.#sharing ??= new PortSharing<Component>(this));
+  }
+
+  get isGuest(): boolean {
+    return this.#sharing?.isGuest === true;
+  }
+
+  get guest(): Component | undefined {
+    return this.#sharing?.guest;
+  }
+
+  /** Whose application gets what is accepted here. */
+  get application(): Component {
+    return this.#sharing?.application ?? this;
   }
 
   get isBounded(): boolean {
@@ -169,7 +203,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Puts the component behind this socket alone. On another one than before, a prover has moved and a verifier begins again. */
   attach(port: ComponentPort, nowMs: number): void {
-    this.sharing.leave(nowMs);
+    this.#sharing?.leave(nowMs);
     const { ports } = this;
     if (ports.length === 1 && ports[0] === port) return;
     if (!ports.includes(port)) this.detach(nowMs);
@@ -191,7 +225,7 @@ export class Component implements VerifierHost, ProverHost {
     else this.#evidence.handlePortAdded(port);
     this.#settle();
     this.#proof.verifier?.handlePortAdded(nowMs);
-    this.sharing.guest?.addPort(port, nowMs);
+    this.guest?.addPort(port, nowMs);
     this.context.wake(this);
   }
 
@@ -201,7 +235,7 @@ export class Component implements VerifierHost, ProverHost {
     if (this.ports.length === 1) return this.detach(nowMs);
     this.context.nowMs = nowMs;
     this.#ports.noteLeaving(port);
-    this.sharing.guest?.removePort(port, nowMs);
+    this.guest?.removePort(port, nowMs);
     this.#proof.verifier?.handlePortRemoved(port, nowMs);
     this.#leave(port);
     this.#settle();
@@ -213,7 +247,7 @@ export class Component implements VerifierHost, ProverHost {
     this.context.nowMs = nowMs;
     if (this.ports.length === 0) return;
     this.#ports.noteLeaving();
-    this.sharing.guest?.detach(nowMs);
+    this.guest?.detach(nowMs);
     this.#proof.verifier?.stop();
     for (const side of this.#sides) side.stop();
     this.deactivate();
@@ -262,6 +296,7 @@ export class Component implements VerifierHost, ProverHost {
     if (protection.kind === 'closed' || (protection.kind === 'legacy' && before.kind !== 'legacy'))
       this.deactivate();
     this.#srtp.follow(protection, cover);
+    this.#isPlain = cover === undefined && (protection.kind === 'latch' || protection.kind === 'ice');
     this.#evidence.follow(protection, this.component === 2 ? this.#beside?.evidence : undefined);
     if (protection.kind !== 'closed') this.handleTold();
     this.#unproven.settle();
@@ -282,6 +317,18 @@ export class Component implements VerifierHost, ProverHost {
   knows(ownTag: string, peerTag: string): 'now' | 'later' | 'no' {
     const { tags } = this.#ports;
     return tags.has(ownTag, peerTag) ? 'now' : tags.awaiting === ownTag ? 'later' : 'no';
+  }
+
+  /** A hello that it will know once the answer is known. */
+  keepHello(bytes: Uint8Array, path: ComponentPath): void {
+    this.#keptHellos ??= new KeptHellos();
+    this.#keptHellos.keep(bytes, path);
+  }
+
+  takeKeptHellos(): ReturnType<KeptHellos['take']> {
+    const kept = this.#keptHellos?.take() ?? [];
+    this.#keptHellos = undefined;
+    return kept;
   }
 
   handleMessage(message: LatchMessage | IceMessage, path: ComponentPath, nowMs: number): void {
@@ -311,7 +358,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Latch or ICE proves where the peer is, and its packets are SRTP all the same: `acceptCovered` takes them. */
   get isCovered(): boolean {
-    return this.#srtp.isCovered;
+    return !this.#isPlain && this.#srtp.isCovered;
   }
 
   /** As `accept`, where the application gets the packet in clear, by another way. */
@@ -339,11 +386,11 @@ export class Component implements VerifierHost, ProverHost {
 
   take(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, nowMs: number): void {
     this.counters.delivered++;
-    this.lastArrivedMs = nowMs;
+    this.lastArrivedMs = Math.floor(nowMs);
     // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves. Nor is one heard on a path
     // that was left: that address may be another's by now (protocol.md 5.1).
-    if (isInUse && (this.#proof.verifier ?? this.#srtp.isOn))
-      this.#ports.heard.note(bytes, kind, this.ports, nowMs);
+    if (isInUse && (this.isVerifying || (!this.#isPlain && this.#srtp.isOn)))
+      this.#heard.note(bytes, kind, nowMs);
     else this.#unproven.noteTaken(bytes.length);
   }
 
@@ -354,7 +401,7 @@ export class Component implements VerifierHost, ProverHost {
       ? this.#evidence.handle(bytes, kind, path, nowMs)
       : this.#srtp.handle(bytes, kind, path, nowMs);
     this.context.wake(this);
-    if (this.#unheard.noteRefused(this.counters.delivered, true, nowMs)) this.#tellUnheard(path);
+    if (this.#unheardWatch.noteRefused(this.counters.delivered, true, nowMs)) this.#tellUnheard(path);
     return isTaken;
   }
 
@@ -381,14 +428,15 @@ export class Component implements VerifierHost, ProverHost {
     else if (this.#route.holds(path) && this.#proof.verifier?.keepArrived(path, bytes) === true) return false;
     else this.drop('unverified');
     const isTold =
-      this.kind !== 'closed' && this.#unheard.noteRefused(this.counters.delivered, this.isVerifying, nowMs);
+      this.kind !== 'closed' &&
+      this.#unheardWatch.noteRefused(this.counters.delivered, this.isVerifying, nowMs);
     if (isTold) this.#tellUnheard(path);
     return false;
   }
 
   /** Payload from elsewhere than the active path, the path before it included, may make a candidate (protocol.md 5.1). */
   handleElsewhere(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
-    const looks = this.#ports.heard.kindOf(bytes, kind);
+    const looks = this.#heard.kindOf(bytes, kind);
     const isKnown = this.#proof.verifier?.handlePayload(path, bytes.length, looks, nowMs) ?? true;
     // Where there was no place for it nothing has changed.
     if (isKnown) this.context.wake(this);
@@ -397,17 +445,17 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Where this payload packet goes now, out of `port` (protocol.md 5.6). Undefined: it is dropped, and counted. */
   handleSend(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
-    const { guest } = this.sharing;
+    const { guest } = this;
     if (guest && classifyPacket(bytes) === 'rtcp') return guest.handleSend(bytes, nowMs);
-    if (this.#evidence.isOn) return this.#sendByEvidence(bytes, nowMs);
+    if (!this.#isPlain && this.#evidence.isOn) return this.#sendByEvidence(bytes, nowMs);
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
     if (!isProven && !this.#unproven.maySend(bytes.length, nowMs)) return this.drop('unproven');
-    const refusal = this.#srtp.handleSend(bytes);
+    const refusal = this.#isPlain ? undefined : this.#srtp.handleSend(bytes);
     if (refusal) return this.drop(refusal);
     this.counters.sent++;
-    this.#proof.verifier?.handleSend(bytes);
-    this.lastSentMs = nowMs;
+    if (this.isOnTrial) this.#proof.verifier?.handleSend(bytes);
+    this.lastSentMs = Math.floor(nowMs);
     return path.remote;
   }
 
@@ -415,14 +463,14 @@ export class Component implements VerifierHost, ProverHost {
     const to = this.#evidence.handleSend(bytes);
     if (typeof to === 'string') return this.drop(to);
     this.counters.sent++;
-    this.lastSentMs = nowMs;
+    this.lastSentMs = Math.floor(nowMs);
     return to;
   }
 
   /** The dialog is confirmed. RTCP alone is no call without sound: its component is not asked for. */
   handleConfirmed(nowMs: number): void {
     this.#evidence.handleConfirmed(nowMs);
-    if (this.component === 1) this.#unheard.noteConfirmed(this.counters.sent, nowMs);
+    if (this.component === 1) this.#unheardWatch.noteConfirmed(this.counters.sent, nowMs);
     this.context.wake(this);
   }
 
@@ -442,7 +490,11 @@ export class Component implements VerifierHost, ProverHost {
     this.#route.handleTimeout(nowMs);
     this.#proof.handleTimeout(nowMs);
     for (const side of this.#sides) side.handleTimeout(nowMs);
-    if (this.#unheard.isStuck(this, this.#route.path !== undefined, nowMs)) this.#tellUnheard();
+    if (this.#unheard?.isStuck(this, this.#route.path !== undefined, nowMs)) this.#tellUnheard();
+  }
+
+  get #unheardWatch(): UnheardWatch {
+    return (this.#unheard ??= new UnheardWatch());
   }
 
   #tellUnheard(path?: Path): void {
@@ -458,14 +510,14 @@ export class Component implements VerifierHost, ProverHost {
       this.#srtp.nextMs,
       this.#evidence.nextMs,
       this.#route.nextMs,
-      this.#unheard.nextMs,
+      this.#unheard?.nextMs ?? Infinity,
     );
   }
 
   /** Forgets keys, words and paths (protocol.md 5.10). */
   close(nowMs: number): void {
     this.context.nowMs = nowMs;
-    this.#unheard.stop();
+    this.#unheard?.stop();
     this.#ports.noteLeaving();
     const end = endOf(this, this.#route.path?.remote);
     this.awaitAnswer(undefined);
@@ -478,7 +530,7 @@ export class Component implements VerifierHost, ProverHost {
     const routed = this.routed(path);
     if (!routed) return;
     this.counters[kind]++;
-    this.lastSentMs = this.context.nowMs;
+    this.lastSentMs = Math.floor(this.context.nowMs);
     this.context.transmit(routed.port, bytes, routed.remote);
   }
 

@@ -12,11 +12,12 @@ import { Verifier } from './verifier.js';
 
 interface ProofComponent<Owner> extends VerifierHost {
   readonly provers: ProverPair;
-  readonly keptHellos: KeptHellos;
+  isVerifying: boolean;
+  takeKeptHellos(): ReturnType<KeptHellos['take']>;
   handleMessage(message: LatchMessage | IceMessage, path: RoutedPath<Owner>, nowMs: number): void;
 }
 
-export class ProofSide<Owner extends ProofComponent<Owner> & Attached> {
+export class ProofSide<Owner extends ProofComponent<Owner> & Attached<Owner>> {
   /** The peer must prove itself. */
   verifier: Verifier | undefined;
   #protection: Protection = { kind: 'closed' };
@@ -46,6 +47,7 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached> {
     if (!scheme) this.#stopVerifier();
     else if (this.verifier) this.verifier.handleGeneration(scheme, nowMs);
     else this.verifier = new Verifier(this.owner, scheme, nowMs);
+    this.owner.isVerifying = this.verifier !== undefined;
     provers.follow(protection.kind === 'latch' ? protection.generation : undefined, nowMs);
     this.#renewTags();
     this.#judgeKeptHellos(nowMs);
@@ -62,10 +64,11 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached> {
   #stopVerifier(): void {
     this.verifier?.stop();
     this.verifier = undefined;
+    this.owner.isVerifying = false;
   }
 
   #judgeKeptHellos(nowMs: number): void {
-    for (const { message, path } of this.owner.keptHellos.take()) {
+    for (const { message, path } of this.owner.takeKeptHellos()) {
       const routed = this.ports.routed(path);
       const { recipient, sender } = message.username;
       if (routed && this.ports.tags.has(recipient, sender)) this.owner.handleMessage(message, routed, nowMs);
@@ -78,7 +81,7 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached> {
     const { tags } = this.ports;
     if (tags.awaiting === tag) return;
     tags.awaiting = tag;
-    this.owner.keptHellos.take();
+    this.owner.takeKeptHellos();
     this.#renewTags();
   }
 

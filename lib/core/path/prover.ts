@@ -119,7 +119,7 @@ export class Prover {
     if (!destination || !isSameAddress(destination, path.remote)) return this.#refuse('wrongSource');
     if (!this.#hasIntegrity(message)) return this.#refuse('integrity');
     this.isChallenged = true;
-    this.host.lastArrivedMs = nowMs;
+    this.host.lastArrivedMs = Math.floor(nowMs);
     const proof = this.#proofOver(message.word);
     const spec = { mapped: path.remote, proof, transaction: message.transaction };
     this.host.transmit('responses', encodeResponse(spec, ...this.#integrity()), path);
@@ -142,7 +142,7 @@ export class Prover {
     this.#outstanding.splice(index, 1);
     this.host.forget(hello.transaction, hello.port);
     this.#welcomedFrom = remote;
-    this.host.lastArrivedMs = nowMs;
+    this.host.lastArrivedMs = Math.floor(nowMs);
     if (this.mapped && !isSameAddress(this.mapped, message.mapped)) this.#wantsHello = true;
     this.mapped = message.mapped;
     this.rttMs = nowMs - hello.sentMs;

@@ -20,6 +20,8 @@ export interface VerifierHost {
   readonly crypto: Crypto;
   readonly random: Random;
   readonly targetBounds: TargetBounds;
+  /** For the verifier to say: a candidate is on trial, so that it wants to know what is sent. */
+  isOnTrial: boolean;
   /** We prove ourselves to the peer too: then hellos, not challenges, go to an address from which nothing has come (5.7). */
   readonly provesToo: boolean;
   /** An address that the peer has named, as a target; undefined where nothing may go there unasked (protocol.md 5.7). */

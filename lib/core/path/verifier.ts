@@ -228,6 +228,7 @@ export class Verifier {
     const { highestCounter } = this.#scheme;
     const { isAdmitted, displaced } = this.#candidates.admit(newcomer, highestCounter, nowMs);
     if (displaced) this.#forget(displaced);
+    this.host.isOnTrial = this.#candidates.size > 0;
     if (!isAdmitted) this.#release(newcomer.challenge);
     else {
       for (const { trial } of this.#candidates) trial.noteRival(newcomer.remote);
@@ -415,6 +416,7 @@ export class Verifier {
 
   #forget(candidate: Candidate): void {
     this.#candidates.remove(candidate);
+    this.host.isOnTrial = this.#candidates.size > 0;
     this.#release(candidate.challenge);
     if (candidate.trial.asked) this.#endAsked(candidate.trial, candidate.trial.asked);
     this.host.targetBounds.release(candidate.remote.address, candidate);

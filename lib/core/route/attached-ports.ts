@@ -15,14 +15,15 @@ import { ToldSockets } from './told-sockets.js';
 /** While media moves from one socket of ours to another, both are open. */
 const MAX_PORTS = 2;
 
-export interface Attached {
+export interface Attached<Owner> {
+  readonly ports: readonly Port<Owner>[];
   readonly session: CallPlace;
   readonly kind: Protection['kind'];
   /** A guest is found by its host. */
-  readonly sharing: { readonly isGuest: boolean };
+  readonly isGuest: boolean;
 }
 
-export class AttachedPorts<Owner extends Attached> {
+export class AttachedPorts<Owner extends Attached<Owner>> {
   #all: readonly Port<Owner>[] = [];
   readonly tags: OwnTags<Owner>;
   readonly heard: HeardSsrcs<Owner>;
@@ -48,7 +49,7 @@ export class AttachedPorts<Owner extends Attached> {
       throw new LatchkeyError('LATCHKEY_STATE', 'a stream has two sockets already: let go of one first');
     // Of exactly this length: one that grows keeps room for sixteen more.
     this.#all = this.#all.concat(port);
-    if (!this.owner.sharing.isGuest) port.components.add(this.owner);
+    if (!this.owner.isGuest) port.components.add(this.owner);
     this.tags.join(port);
     this.heard.join(port);
     this.tellOwnSockets();

@@ -13,7 +13,7 @@ interface HeardSsrc {
   heardMs: number;
 }
 
-export class HeardSsrcs<Owner> implements SsrcHearer {
+export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }> implements SsrcHearer {
   #heard: HeardSsrc[] = [];
   /**
    * The SSRC of the last packet, and its time: whole numbers of 32 bits, which the engine keeps in the object itself. Written for every packet,
@@ -26,15 +26,16 @@ export class HeardSsrcs<Owner> implements SsrcHearer {
   constructor(private readonly owner: Owner) {}
 
   /** Called for every accepted packet: one with the SSRC of the packet before costs three comparisons. */
-  note(bytes: Uint8Array, kind: PacketClass, ports: readonly Port<Owner>[], nowMs: number): void {
+  note(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
     const ssrc = readSsrc(bytes, kind);
     if (ssrc === undefined) return;
     const isLast = this.#hasLast && (ssrc | 0) === this.#last;
     if (isLast && nowMs - this.#lastMs <= SSRC_KEPT_MS) this.#lastMs = Math.floor(nowMs);
-    else this.#hear(ssrc, ports, nowMs);
+    else this.#hear(ssrc, nowMs);
   }
 
-  #hear(ssrc: number, ports: readonly Port<Owner>[], nowMs: number): void {
+  #hear(ssrc: number, nowMs: number): void {
+    const { ports } = this.owner;
     const before = this.#hasLast ? this.#find(this.#last >>> 0) : undefined;
     if (before) before.heardMs = this.#lastMs;
     const heard = this.#find(ssrc);

@@ -79,7 +79,7 @@ export class Destinations {
     this.#indexEpoch = this.loop.epoch;
     for (const component of this.#components) {
       const { signalled, destination } = component;
-      const { guest } = component.sharing;
+      const { guest } = component;
       const ports = new Set(
         [signalled, destination, guest?.signalled, guest?.destination].map((at) => at?.port),
       );
@@ -106,7 +106,7 @@ function claimOf(component: Component, port: number, address: string): Claim {
 
 /** Is this the address in the peer's SDP, or the one that its media goes to now? Of its RTCP too, where that has the same socket. */
 export function isFor(component: Component, port: number, address: string): boolean {
-  if (component.sharing.guest && isFor(component.sharing.guest, port, address)) return true;
+  if (component.guest && isFor(component.guest, port, address)) return true;
   const { signalled } = component;
   if (signalled !== undefined && signalled.port === port && signalled.address === address) return true;
   const { destination } = component;
