@@ -47,19 +47,20 @@ export interface LinkHost {
 }
 
 export class Link {
+  /* What each packet needs comes first, and lies together. */
+  readonly #host: LinkHost;
+  #data: LinkTrack | undefined;
+  /** The way of its last packet through the room, and those of others of its streams. For the room. */
+  inlet: LinkInlet | undefined;
   readonly leg: LinkOwner;
   readonly ports: LinkPorts;
   readonly swaps: SsrcSwaps;
-  readonly #host: LinkHost;
   readonly #onPacket: PacketListener = (bytes, _source, kind, atMs) => this.#handlePacket(bytes, kind, atMs);
   readonly #onRtpMoved = (): void => this.#handleMoved(this.ports.rtp);
   readonly #onRtcpMoved = (): void => this.#handleMoved(this.ports.rtcp);
-  /** The way of its last packet through the room, and those of others of its streams. For the room. */
-  inlet: LinkInlet | undefined;
   readonly inlets = new Map<number, LinkInlet>();
   #tracks: readonly LinkTrack[] = [];
-  #sends: readonly (LinkSent | undefined)[] = [];
-  #data: LinkTrack | undefined;
+  #sends: ReadonlyMap<number, LinkSent> = new Map();
   /** The participant could hear the room at some time, and so may know its sources. */
   #hasListened = false;
 
@@ -100,9 +101,8 @@ export class Link {
       track.hasMissed = same?.hasMissed === true;
     }
     this.#data = this.#tracks.find(({ stream }) => !stream.isRtp);
-    this.#sends = Array.from({ length: 128 }, (_, number) =>
-      this.#tracks.map((track) => track.sends[number]).find((sent) => sent !== undefined),
-    );
+    // Of two sections that use one number the first has it.
+    this.#sends = new Map(this.#tracks.toReversed().flatMap(({ sends }) => [...sends]));
     this.#hasListened ||= this.isListening;
   }
 
@@ -116,7 +116,7 @@ export class Link {
 
   /** What a payload type means here; undefined, and counted, where nobody has agreed on it. */
   sentAs(payloadType: number): LinkSent | undefined {
-    const sent = this.#sends[payloadType];
+    const sent = this.#sends.get(payloadType);
     const { dropped } = this.leg.tally;
     if (sent?.track.stream.isSending === true) return sent;
     if (sent === undefined && this.#tracks.some(({ stream }) => stream.isSending)) dropped.payloadType++;

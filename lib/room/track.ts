@@ -34,10 +34,10 @@ export class Track<On extends Carrier> {
   /** The one participant whose media goes here; undefined: everybody's. */
   readonly speaker: unknown;
   /** By payload type. */
-  readonly sends: readonly (Sent<On> | undefined)[];
+  readonly sends: ReadonlyMap<number, Sent<On>>;
   /** Packets of others were lost for lack of a path: whoever begins to see needs a key frame. */
   hasMissed = false;
-  readonly #identities: readonly (string | undefined)[];
+  readonly #identities: ReadonlyMap<number, string>;
   readonly #numbers: ReadonlyMap<string, number>;
 
   constructor(link: On, stream: NegotiatedStream, speaker?: object) {
@@ -67,7 +67,7 @@ export class Track<On extends Carrier> {
    */
   spell(sent: Sent<On>, payloadType: number, source: Source<On>): Spelling | undefined {
     const { codec, innerType } = sent;
-    let number = this.#identities[payloadType] === codec ? payloadType : this.#numbers.get(codec);
+    let number = this.#identities.get(payloadType) === codec ? payloadType : this.#numbers.get(codec);
     const textType = innerType === undefined ? undefined : this.#numbers.get(TEXT);
     const isUnpacked = number === undefined && textType !== undefined;
     if (isUnpacked) number = textType;
@@ -91,11 +91,8 @@ export class Track<On extends Carrier> {
   }
 }
 
-/** Indexed by payload type, so that the packet path looks up without hashing. */
-function byPayloadType<T>(formats: readonly Format[], of: (format: Format) => T): readonly (T | undefined)[] {
-  const table: (T | undefined)[] = Array.from({ length: 128 }, () => undefined);
-  for (const format of formats) table[format.payloadType] = of(format);
-  return table;
+function byPayloadType<T>(formats: readonly Format[], of: (format: Format) => T): ReadonlyMap<number, T> {
+  return new Map(formats.map((format) => [format.payloadType, of(format)]));
 }
 
 function numbersOf(formats: readonly Format[]): ReadonlyMap<string, number> {
