@@ -28,24 +28,31 @@ export interface PortOwner {
 }
 
 export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements MediaPort, Consumer {
-  readonly media: number;
-  readonly component: 1 | 2;
   readonly #core: Component;
   readonly #owner: PortOwner;
   readonly #loop: Loop;
   readonly #sockets: StreamSockets;
   #isClosed = false;
+  /** What the kernel refuses later is counted: one function for all packets, since the first. */
+  #onSent: SendCallback | undefined;
+  #onGuestSent: SendCallback | undefined;
 
-  constructor(core: Component, owner: PortOwner, socket: BindableSocket, { media, component }: PortPlace) {
+  constructor(core: Component, owner: PortOwner, socket: BindableSocket) {
     super();
-    this.media = media;
-    this.component = component;
     this.#core = core;
     this.#owner = owner;
     this.#loop = owner.sockets.loop;
     const shared = this.#sharedOf(socket);
     shared.attach(core, this);
     this.#sockets = new StreamSockets(core, this, shared);
+  }
+
+  get media(): number {
+    return this.#core.media;
+  }
+
+  get component(): 1 | 2 {
+    return this.#core.component;
   }
 
   get local(): TransportAddress {
@@ -76,7 +83,7 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     const payload = loop.payload(sender, bytes);
     const destination = payload && loop.destination(sender, payload);
     if (payload === undefined || destination === undefined) return false;
-    const onSent = sender === core ? this.#onSent : this.#onGuestSent;
+    const onSent = sender === core ? (this.#onSent ??= noteSent(core)) : this.#noteGuestSent;
     const isSent = this.#sockets.out.transmit(payload, destination, onSent);
     if (!isSent) countRefused(sender.counters);
     return isSent;
@@ -152,13 +159,17 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     this.tell('close');
   }
 
-  /** One function for all packets: what the kernel refuses later is counted. */
-  readonly #onSent: SendCallback = (error) => {
-    if (error) countRefused(this.#core.counters);
-  };
+  get #noteGuestSent(): SendCallback {
+    const core = this.#core;
+    return (this.#onGuestSent ??= (error) => {
+      const { guest } = core;
+      if (error && guest) countRefused(guest.counters);
+    });
+  }
+}
 
-  readonly #onGuestSent: SendCallback = (error) => {
-    const { guest } = this.#core;
-    if (error && guest) countRefused(guest.counters);
+function noteSent({ counters }: Component): SendCallback {
+  return (error) => {
+    if (error) countRefused(counters);
   };
 }

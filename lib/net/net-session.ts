@@ -44,12 +44,15 @@ export interface SessionSite {
   readonly adopt: (core: SdpSession) => NetSession;
 }
 
+const NO_PORTS: readonly NetMediaPort[] = [];
+const NO_GUARDS: readonly NetGuard[] = [];
+
 export class NetSession extends SteadyEmitter<LatchEvents> implements Session, PortOwner {
   readonly #core: SdpSession;
   readonly #site: SessionSite;
   /** One at each component, or none. */
-  #ports: readonly NetMediaPort[] = [];
-  #guards: readonly NetGuard[] = [];
+  #ports: readonly NetMediaPort[] = NO_PORTS;
+  #guards: readonly NetGuard[] = NO_GUARDS;
   #isClosed = false;
 
   constructor(core: SdpSession, site: SessionSite) {
@@ -140,7 +143,7 @@ export class NetSession extends SteadyEmitter<LatchEvents> implements Session, P
     const place = checkWhere(where);
     this.#checkFree(place);
     const core = this.#core.component(place.media, place.component);
-    const port = new NetMediaPort(core, this, socket, place);
+    const port = new NetMediaPort(core, this, socket);
     this.#ports = this.#ports.concat(port);
     return port;
   }

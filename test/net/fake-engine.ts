@@ -27,7 +27,11 @@ export class FakeComponent {
   readonly sharing = { guest: undefined };
   readonly counters: Counters = createCounters();
 
-  constructor(private readonly engine: FakeEngine) {}
+  constructor(
+    private readonly engine: FakeEngine,
+    readonly media: number,
+    readonly component: number,
+  ) {}
 
   get destination(): TransportAddress | undefined {
     return this.mapping ?? this.signalled;
@@ -77,7 +81,7 @@ class FakeSession {
 
   component(media: number, component: number): FakeComponent {
     const key = `${media}/${component}`;
-    const present = this.components.get(key) ?? new FakeComponent(this.engine);
+    const present = this.components.get(key) ?? new FakeComponent(this.engine, media, component);
     this.components.set(key, present);
     return present;
   }

@@ -87,3 +87,45 @@ describe('net: a listener that fails', () => {
     });
   }
 });
+
+describe('net: an emitter keeps no table of listeners while there are none', () => {
+  it('names of methods of all objects are no events', () => {
+    const teller = new Teller();
+    const names = ['constructor', 'toString', '__proto__', 'hasOwnProperty'] as unknown as readonly 'news'[];
+    for (const name of names) {
+      assert.equal(teller.listenerCount(name), 0);
+      assert.equal(teller.emit(name, 'x'), false);
+      const heard: unknown[] = [];
+      const listener = (text: unknown) => heard.push(text);
+      teller.on(name, listener);
+      teller.emit(name, 'x');
+      teller.off(name, listener);
+      teller.emit(name, 'y');
+      assert.deepEqual(heard, ['x']);
+    }
+  });
+
+  it('tells each listener as node:events does, whichever way it came and went', () => {
+    const teller = new Teller();
+    const heard: string[] = [];
+    const late = (text: string) => heard.push(`late ${text}`);
+    teller.once('news', (text) => heard.push(`once ${text}`));
+    teller.addListener('news', late);
+    teller.prependListener('news', (text) => {
+      heard.push(`first ${text}`);
+      teller.removeAllListeners('news');
+    });
+    teller.say('a');
+    assert.deepEqual(heard.splice(0), ['first a', 'once a', 'late a']);
+    assert.equal(teller.say('b'), false);
+    assert.deepEqual(teller.eventNames(), []);
+    teller.once('news', late);
+    teller.say('c');
+    teller.say('d');
+    assert.deepEqual(heard.splice(0), ['late c']);
+    teller.on('news', late).removeListener('news', late);
+    teller.on('news', late);
+    teller.say('e');
+    assert.deepEqual(heard, ['late e']);
+  });
+});
