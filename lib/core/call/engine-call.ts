@@ -7,6 +7,7 @@ import { addCounters, createCounters, type Counters } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import { LatchkeyError } from '../errors.js';
 import { FewMap } from '../few-map.js';
+import { ownText } from '../own-text.js';
 import { natBetween, type ComponentId, type DowngradedTo } from '../events.js';
 import type { Component, ComponentContext } from '../path/component.js';
 import type { SrtpKey } from '../proof/srtp-terms.js';
@@ -202,7 +203,7 @@ export class EngineCall implements CallHandle {
     const transport = agreement.kind === 'closed' ? this.#transports.get(media) : this.#transport(media);
     if (!transport) return;
     if (agreement.kind !== 'closed') {
-      this.advertised = agreement.advertised;
+      this.advertised = agreement.advertised && ownText(agreement.advertised);
       // protocol.md P10: nobody goes on with less in silence.
       const lost = transport.standing && lostBetween(transport.standing, standingOf(agreement));
       if (lost) this.#emitDowngrade(media, agreement.kind, lost);

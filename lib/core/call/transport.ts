@@ -5,6 +5,7 @@ import type { CallPlace } from '../call-place.js';
 import { randomBytes } from '../crypto.js';
 import type { ComponentId } from '../events.js';
 import { FewMap } from '../few-map.js';
+import { ownText } from '../own-text.js';
 import { Component, type ComponentContext, type ComponentOwner } from '../path/component.js';
 import { createGeneration, pairDigest, type LatchTerms } from '../proof/credentials.js';
 import { forgetGeneration, type Generation } from '../proof/generation.js';
@@ -273,5 +274,5 @@ function forgetPasswords(generation: IceGeneration | undefined): void {
 }
 
 function normalised(remote: TransportAddress | undefined): TransportAddress | undefined {
-  return remote && { address: normaliseIp(remote.address), port: remote.port };
+  return remote && { address: ownText(normaliseIp(remote.address)), port: remote.port };
 }

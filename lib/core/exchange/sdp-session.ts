@@ -93,12 +93,12 @@ export class SdpSession {
   #answered: Map<string, SdpSession> | undefined;
   #namedKeys: NamedKeys;
 
-  readonly #options: SdpSessionOptions;
+  readonly #srtp: SdpSessionOptions['srtp'];
   readonly #openCall: (options: CallOptions) => EngineCall;
   readonly #context: Context;
 
   constructor(options: SdpSessionOptions, openCall: (options: CallOptions) => EngineCall, context: Context) {
-    this.#options = options;
+    this.#srtp = options.srtp;
     this.#openCall = openCall;
     this.#context = context;
     this.#call = openCall(options);
@@ -124,7 +124,7 @@ export class SdpSession {
   /** Offers of SRTP can be answered: we make keys, and they may travel on this hop (protocol.md 8.2). */
   get terminatesSrtp(): boolean {
     const { isSecure, hasSrtp } = this.#call;
-    return this.#options.srtp === 'terminate' && isSecure && hasSrtp;
+    return this.#srtp === 'terminate' && isSecure && hasSrtp;
   }
 
   /** By what the section of the peer's pending offer can say where the peer is. Undefined: by nothing, or no offer of its is pending. */
@@ -275,7 +275,9 @@ export class SdpSession {
   fork(): SdpSession {
     if (!this.#offer?.isOurs) throw new LatchkeyError('LATCHKEY_STATE', 'only an offer of ours can fork');
     // Another peer answers: nothing of what was told of this one holds for it.
-    const fork = new SdpSession({ ...this.#options, peer: undefined }, this.#openCall, this.#context);
+    const { id, call, role, signalling, policy } = this.#call;
+    const options = { call: call === id ? undefined : call, role, signalling, policy, srtp: this.#srtp };
+    const fork = new SdpSession(options, this.#openCall, this.#context);
     for (const [media, halves] of this.#halves) {
       fork.#halves.set(media, halves.fork());
       fork.#call.awaitAnswer(media, halves.own?.tag);
@@ -422,7 +424,7 @@ export class SdpSession {
       isSecure: this.#call.isSecure,
       isVerifier: this.role === 'verifier',
       hasSrtp: this.#call.hasSrtp,
-      terminatesSrtp: this.#options.srtp === 'terminate',
+      terminatesSrtp: this.#srtp === 'terminate',
       policy: this.policy,
       namedKeys: this.#namedKeys,
       isForeignTag: (tag) => (this.#answered?.get(tag) ?? this) !== this,

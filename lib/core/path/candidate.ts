@@ -106,14 +106,17 @@ function rankOf({ counter = -1, isKnownMedia = false }: Sign, highestCounter: nu
 }
 
 const NONE: readonly number[] = [];
+/** Of all who have none, which is nearly always. */
+const NO_CANDIDATES: readonly Candidate[] = [];
 
 export class CandidateTable {
-  #list: Candidate[] = [];
+  #list = NO_CANDIDATES;
   /** Times of the last admissions: at most 20 in any second. */
   #admittedMs: readonly number[] = NONE;
 
   [Symbol.iterator](): Iterator<Candidate> {
-    return [...this.#list][Symbol.iterator]();
+    // As it is now: what is changed meanwhile is another list.
+    return this.#list[Symbol.iterator]();
   }
 
   get size(): number {
@@ -145,13 +148,13 @@ export class CandidateTable {
   ): { readonly isAdmitted: boolean; readonly displaced?: Candidate } {
     if (this.#hasRoom(nowMs)) {
       this.#noteAdmission(nowMs);
-      this.#list.push(newcomer);
+      this.#list = this.#list.concat(newcomer);
       return { isAdmitted: true };
     }
     const displaced = this.#worseThan(newcomer, highestCounter);
     if (!displaced) return { isAdmitted: false };
     this.remove(displaced);
-    this.#list.push(newcomer);
+    this.#list = this.#list.concat(newcomer);
     return { isAdmitted: true, displaced };
   }
 
@@ -167,8 +170,8 @@ export class CandidateTable {
   }
 
   remove(candidate: Candidate): void {
-    const index = this.#list.indexOf(candidate);
-    if (index >= 0) this.#list.splice(index, 1);
+    const left = this.#list.filter((other) => other !== candidate);
+    this.#list = left.length === 0 ? NO_CANDIDATES : left;
   }
 
   /** The one that gives way to such a newcomer. */

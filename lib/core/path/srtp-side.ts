@@ -12,11 +12,13 @@ import type { Side, SideComponent } from './side.js';
 import type { SrtpHost } from './srtp-host.js';
 import { SRTP_DROPS, SrtpPaths } from './srtp-paths.js';
 
+const NO_SSRCS: readonly number[] = [];
+
 export class SrtpSide<Owner extends SideComponent<Owner>> implements Side<Owner>, SrtpHost {
   #paths: SrtpPaths | undefined;
   /** SRTP beside latch or ICE: those say where the peer is, and its key which packets are its own. */
   #cover: SrtpKeys | undefined;
-  #ssrcs: readonly number[] = [];
+  #ssrcs = NO_SSRCS;
   #nowMs = 0;
   /** What was protected last: the only payload that may go out. */
   #sealed: Uint8Array | undefined;

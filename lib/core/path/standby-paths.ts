@@ -8,16 +8,23 @@ const STANDBY_MS = 30_000;
 /** A peer with more addresses than this is asked again for those that were forgotten. */
 const MAX_STANDBYS = 4;
 
+interface Standby {
+  readonly path: VerifiedPath;
+  readonly untilMs: number;
+}
+
+/** Of all verifiers whose peer has one path, which is nearly every one. */
+const NONE: readonly Standby[] = [];
+
 export class StandbyPaths {
-  #list: { readonly path: VerifiedPath; readonly untilMs: number }[] = [];
+  #list = NONE;
 
   constructor(private readonly host: Pick<VerifierHost, 'keep' | 'holds'>) {}
 
   add(path: VerifiedPath, nowMs: number): void {
     const untilMs = nowMs + STANDBY_MS;
-    this.#list = this.#list.filter((one) => one.untilMs > nowMs && !isSamePath(one.path, path));
-    if (this.#list.length === MAX_STANDBYS) this.#list.shift();
-    this.#list.push({ path, untilMs });
+    const others = this.#list.filter((one) => one.untilMs > nowMs && !isSamePath(one.path, path));
+    this.#list = others.slice(others.length === MAX_STANDBYS ? 1 : 0).concat({ path, untilMs });
     this.host.keep(path, untilMs);
   }
 
@@ -28,7 +35,7 @@ export class StandbyPaths {
 
   /** What another session has verified since is verified no more, and does not come back when that session leaves (protocol.md 5.1). */
   dropLost(): void {
-    this.#list = this.#list.filter(({ path }) => this.host.holds(path));
+    this.#keep(({ path }) => this.host.holds(path));
   }
 
   /** After a switch, which closed their routes. */
@@ -39,12 +46,12 @@ export class StandbyPaths {
   }
 
   remove(path: Path): void {
-    this.#list = this.#list.filter((one) => !isSamePath(one.path, path));
+    this.#keep((one) => !isSamePath(one.path, path));
   }
 
   /** A socket of ours is gone, and all paths at it. */
   removePort(port: LocalPort): void {
-    this.#list = this.#list.filter(({ path }) => path.port !== port);
+    this.#keep((one) => one.path.port !== port);
   }
 
   /** The one that ICE nominated with the highest priority, else the newest: protocol.md 8.1. */
@@ -59,6 +66,10 @@ export class StandbyPaths {
   }
 
   clear(): void {
-    this.#list = [];
+    this.#list = NONE;
+  }
+
+  #keep(isKept: (one: Standby) => boolean): void {
+    if (this.#list.length > 0) this.#list = this.#list.filter(isKept);
   }
 }

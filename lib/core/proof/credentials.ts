@@ -2,6 +2,7 @@
 // and joined to keys.
 import { encodeBase64url, formatChallenge, formatLatch, type LatchAttribute } from '../../wire/index.js';
 import { randomBytes, type Crypto, type Random } from '../crypto.js';
+import { ownText } from '../own-text.js';
 import { isSuite, type Suite } from '../suite.js';
 import type { Generation } from './generation.js';
 import { deriveKeys } from './keys.js';
@@ -55,7 +56,7 @@ export function createOwnHalf(random: Random, isVerifier: boolean, kid?: string)
 function createTag(random: Random): string {
   let tag = '';
   while (tag.length < TAG_CHARACTERS) tag += encodeBase64url(randomBytes(random, 24)).replace(/[-_]/g, '');
-  return tag.slice(0, TAG_CHARACTERS);
+  return ownText(tag.slice(0, TAG_CHARACTERS));
 }
 
 export function copyHalf({ tag, secret, word, kid }: LatchHalf): LatchHalf {
@@ -70,7 +71,7 @@ export function forgetHalf(half: LatchHalf | undefined): void {
 /** The peer's half out of its attributes. */
 export function halfOf({ tag, secret, kid }: LatchAttribute, word: Uint8Array | undefined): LatchHalf {
   return {
-    tag,
+    tag: ownText(tag),
     secret: new Secret(new Uint8Array(secret)),
     word: word && new Secret(new Uint8Array(word)),
     kid,

@@ -13,8 +13,10 @@ interface HeardSsrc {
   heardMs: number;
 }
 
+const NONE: readonly HeardSsrc[] = [];
+
 export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }> implements SsrcHearer {
-  #heard: HeardSsrc[] = [];
+  #heard = NONE;
   /**
    * The SSRC of the last packet, and its time: whole numbers of 32 bits, which the engine keeps in the object itself. Written for every packet,
    * they would each be elsewhere in the memory as others.
@@ -63,7 +65,7 @@ export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }
       this.#heard = this.#heard.filter((heard) => heard !== oldest);
       for (const port of ports) port.removeSsrc(oldest.ssrc, this.owner);
     }
-    this.#heard.push({ ssrc, heardMs });
+    this.#heard = this.#heard.concat({ ssrc, heardMs });
   }
 
   /** What a packet from another address looks like: media heard here before, other media, or neither. */
@@ -84,7 +86,7 @@ export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }
 
   clear(ports: readonly Port<Owner>[]): void {
     for (const port of ports) this.leave(port);
-    this.#heard = [];
+    this.#heard = NONE;
     this.#hasLast = false;
   }
 }
