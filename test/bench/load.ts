@@ -30,6 +30,8 @@ export interface Load {
   readonly isSrtp?: boolean;
   /** Of rooms in Node: a port for each peer, in place of one for all. */
   readonly isPortEach?: boolean;
+  /** Of those in Node: memory is looked at when half of the peers are there, too. It collects garbage then. */
+  readonly weighsHalf?: boolean;
   /** Forged packets a second besides, all at the port of the first call. */
   readonly flood?: number;
 }

@@ -16,6 +16,8 @@ import { measureInProcess } from './in-process.js';
 import { measureMedia } from './media.js';
 import { measureSetups } from './setups.js';
 import { compileNative } from './native.js';
+import { TARGETS } from './targets.js';
+import type { Measured } from './targets.js';
 import { QUICK_TRIALS, TRIALS } from './trials.js';
 import { allVariants } from './variants.js';
 
@@ -57,6 +59,7 @@ async function bench(): Promise<void> {
   const setups = isWanted('setups') ? await measureSetups(rounds, printRow) : [];
   const chosen = TRIALS.filter(({ name }) => isWanted(name));
   const trials = await measureMedia({ programs, trials: chosen, only: variants, rounds, ...TIMING });
+  printTargets({ trials, consentRatio: inProcess?.consentRatio });
   if (!values.write) return;
   const run = {
     date: new Date(),
@@ -68,6 +71,19 @@ async function bench(): Promise<void> {
     variants: allVariants(programs),
     conditions: conditionsOf(run),
   });
+}
+
+/** Of what it must show, what was measured. */
+function printTargets(measured: Measured): void {
+  console.log('\nwhat it must show');
+  for (const { what, most, read } of TARGETS) {
+    const spread = read(measured);
+    if (!spread) continue;
+    const { median, least, most: highest } = spread;
+    console.log(
+      `  ${what}: ${median.toFixed(2)} (${least.toFixed(2)}-${highest.toFixed(2)}), at most ${most}`,
+    );
+  }
 }
 
 function check(only: readonly string[] | undefined, rounds: number): void {

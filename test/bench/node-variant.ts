@@ -13,7 +13,7 @@ import type { Load } from './load.js';
 import { cryptoLineOf, greetingsOf } from './srtp-packets.js';
 import type { Ask, NodeIo, NodeMode, Told } from './variant-process.js';
 import { end } from './native-variant.js';
-import type { Forwarder, Variant } from './variant.js';
+import type { Forwarder, Memory, Variant } from './variant.js';
 
 /** Peers that prove their paths at once: their sockets are few then. */
 const AT_ONCE = 250;
@@ -42,8 +42,9 @@ export function nodeVariant({ name, title, mode, io }: NodeVariant): Variant {
         const { ports } = await child.ask({ kind: 'open', mode, io, load }, 'open');
         const provedAtMs = performance.now();
         if (load.isSrtp) await callWithKeys(child, load, ports);
-        else if (mode !== 'dgram') await prove(child, load);
-        return child.forwarder(ports, mode === 'dgram' || load.isSrtp ? Infinity : provedAtMs + CONSENT_MS);
+        const memoryOfHalf = mode === 'dgram' || load.isSrtp ? undefined : await prove(child, load);
+        const openUntilMs = mode === 'dgram' || load.isSrtp ? Infinity : provedAtMs + CONSENT_MS;
+        return { ...child.forwarder(ports, openUntilMs), memoryOfHalf };
       } catch (error) {
         await child.close();
         throw error;
@@ -93,9 +94,13 @@ class VariantProcess {
       ports,
       watchPauses: async () => void (await this.ask({ kind: 'watch' }, 'watching')),
       longestPauseMs: async () => (await this.ask({ kind: 'pause' }, 'pause')).longestMs,
-      memory: async () => (await this.ask({ kind: 'memory' }, 'memory')).memory,
+      memory: () => this.memory(),
       close: () => this.close(),
     };
+  }
+
+  async memory(): Promise<Memory> {
+    return (await this.ask({ kind: 'memory' }, 'memory')).memory;
   }
 
   close(): Promise<void> {
@@ -103,10 +108,13 @@ class VariantProcess {
   }
 }
 
-async function prove(child: VariantProcess, load: Load): Promise<void> {
+/** What the process took when half had done so, where the load asks for it. */
+async function prove(child: VariantProcess, load: Load): Promise<Memory | undefined> {
   const latchkey = createLatchkey();
+  let memoryOfHalf: Memory | undefined;
   for (let first = 0; first < peerCount(load); first += AT_ONCE) {
     const count = Math.min(AT_ONCE, peerCount(load) - first);
+    if (load.weighsHalf && first === peerCount(load) / 2) memoryOfHalf = await child.memory();
     const sockets = await Promise.all(Array.from({ length: count }, (_, i) => bound(portOf(first + i))));
     const provers = sockets.map((socket) => {
       const session = latchkey.createSession({ role: 'prover', signalling: 'encrypted' });
@@ -127,6 +135,7 @@ async function prove(child: VariantProcess, load: Load): Promise<void> {
     await Promise.all(sockets.map(closed));
   }
   latchkey.close();
+  return memoryOfHalf;
 }
 
 /** Who holds SRTP keys proves its path with its first packet. */

@@ -14,6 +14,8 @@ export interface Sample {
   readonly report: TrafficReport;
   /** Before any media; of those in Node. */
   readonly memory?: Memory;
+  /** When half of the peers were there. */
+  readonly memoryOfHalf?: Memory;
   /** Of the event loop while media went through; of those in Node, where the trial asks for it. */
   readonly longestPauseMs?: number;
 }
@@ -102,13 +104,19 @@ async function measure(
   const forwarder = await variant.start(load);
   try {
     const memory = await forwarder.memory?.();
+    const { memoryOfHalf } = forwarder;
     if (trial.watchesPauses) await forwarder.watchPauses?.();
     const report = await measureTraffic(programs, load, forwarder, { ...timing, ...trial.timing }, packets);
     if (performance.now() > (forwarder.openUntilMs ?? Infinity))
       throw new Error('consent ran out before the end: this machine is too slow for so many calls');
     if (report.arrived === 0) throw new Error('nothing came through');
     const longestPauseMs = trial.watchesPauses ? await forwarder.longestPauseMs?.() : undefined;
-    return { report, ...(memory && { memory }), ...(longestPauseMs !== undefined && { longestPauseMs }) };
+    return {
+      report,
+      ...(memory && { memory }),
+      ...(memoryOfHalf && { memoryOfHalf }),
+      ...(longestPauseMs !== undefined && { longestPauseMs }),
+    };
   } finally {
     await forwarder.close();
   }

@@ -61,6 +61,18 @@ describe('the statistics of the benchmark', () => {
     assert.equal(target?.read({ trials })?.median, 2);
   });
 
+  it('reads what the second half of the sessions adds off one process', () => {
+    const of = (resident: number) => ({ resident, heap: resident / 2 });
+    const weighed: TrialResult = {
+      ...result('weigh-10000', {}),
+      samples: new Map([['bind', [{ ...sample({}), memory: of(5e7 + 5000 * 4096), memoryOfHalf: of(5e7) }]]]),
+    };
+    const read = (what: RegExp) =>
+      TARGETS.find((target) => what.test(target.what))?.read({ trials: [weighed] })?.median;
+    assert.equal(read(/^resident memory that each/), 4);
+    assert.equal(read(/^of these on the heap, KB, of the last/), 2);
+  });
+
   it('reads what must be shown off the trials', () => {
     const trials = [
       result('one-to-one', { c: [1e6, 1e6], dgram: [4e6, 4e6], guard: [5e6, 5e6] }),

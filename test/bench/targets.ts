@@ -65,6 +65,12 @@ export const TARGETS: readonly Target[] = [
   { what: 'resident memory of a session, KB', most: 6, read: memoryOf('bind', 'resident') },
   { what: 'of these on the heap, KB', most: 6, read: memoryOf('bind', 'heap') },
   {
+    what: 'resident memory that each of the last 5,000 of 10,000 sessions adds, KB: without what V8 takes for any number',
+    most: 6,
+    read: memoryAdded('bind', 'resident'),
+  },
+  { what: 'of these on the heap, KB, of the last 5,000', most: 6, read: memoryAdded('bind', 'heap') },
+  {
     what: 'resident memory of a session with its place in a room of two, KB',
     most: 6,
     read: memoryOf('room', 'resident'),
@@ -97,6 +103,18 @@ function memoryOf(variant: string, part: keyof Memory): (of: Measured) => Spread
     if (!few || !many) return undefined;
     const added = many.map((one, i) => (one.memory?.[part] ?? NaN) - (few[i]?.memory?.[part] ?? NaN));
     return spreadOf(added.map((bytes) => bytes / 9900 / 1024));
+  };
+}
+
+/** What each session of the second half adds to a process that has the first already, in KB. */
+function memoryAdded(variant: string, part: keyof Memory): (of: Measured) => Spread | undefined {
+  return (of) => {
+    const samples = find(of, 'weigh-10000')?.samples.get(variant);
+    if (!samples) return undefined;
+    const added = samples.map(
+      ({ memory, memoryOfHalf }) => (memory?.[part] ?? NaN) - (memoryOfHalf?.[part] ?? NaN),
+    );
+    return spreadOf(added.map((bytes) => bytes / 5000 / 1024));
   };
 }
 

@@ -101,6 +101,13 @@ export const TRIALS: readonly Trial[] = [
     // Sessions without rooms: of these two their memory is told.
     variants: sessions === 100 || sessions === 10_000 ? [...GROWTH, 'bind'] : GROWTH,
   })),
+  {
+    name: 'weigh-10000',
+    title: '10,000 sessions on one port, flat out, of which half were weighed before the others came',
+    load: calls(5000, { weighsHalf: true }),
+    timing: { warmMs: 1500 },
+    variants: ['c', 'bind'],
+  },
   ...SCALE,
 ];
 

@@ -23,6 +23,8 @@ export interface Forwarder {
   longestPauseMs?(): Promise<number>;
   /** After a collection of garbage, where it has any. */
   memory?(): Promise<Memory>;
+  /** The same when half of its peers were there, where the load asks for it. */
+  readonly memoryOfHalf?: Memory | undefined;
   /** Fulfilled when it is gone, and with it what it had still to send. */
   close(): Promise<void>;
 }
