@@ -293,12 +293,12 @@ describe('P12: a phone that brings no key', () => {
       eventTypes: new Set<number>(),
       clockRates: new Map([[0, 8000]]),
     };
-    const packetTimeMs = new PacketTime().ms;
+    const source = { lastMs: 0, packetTime: new PacketTime() };
     const goesOn = (sequence: number, timestamp: number) =>
       stream.isContinuedBy(
         { ssrc: PHONE_SSRC, sequence: sequence & 0xffff, timestamp: timestamp >>> 0, payloadType: 0 },
+        source,
         terms,
-        packetTimeMs,
         500,
       );
     const sequences = Array.from({ length: 0x10000 }, (_, sequence) => sequence).filter((sequence) =>

@@ -16,6 +16,8 @@ export const PRIVATE = { address: '10.0.1.2', port: 5004 };
 export const NEIGHBOUR = { address: '198.51.100.7', port: 31_000 };
 export const STRANGER = { address: '192.0.2.66', port: 4000 };
 
+const RTX_LINES = ['a=rtpmap:97 rtx/90000', 'a=fmtp:97 apt=96'];
+
 /** What somebody sends: one stream, packet by packet, in the clear. */
 export class PlainVoice {
   payloadType = 0;
@@ -54,6 +56,8 @@ export interface EvidenceBenchOptions {
   readonly isOurOffer?: boolean;
   readonly isConfirmed?: boolean;
   readonly hasRtcp?: boolean;
+  /** The section is one of video, with retransmissions in a stream of their own (RFC 4588): payload types 96 and 97. */
+  readonly isVideo?: boolean;
   /** Nobody can put the question: it is refused as soon as it is due. */
   readonly canAsk?: boolean;
   readonly engine?: Partial<EngineOptions>;
@@ -208,19 +212,24 @@ export class EvidenceBench {
       ssrcs = [],
       direction = 'sendrecv',
       hasRtcp,
+      isVideo,
     } = { ...this.options, ...changes };
+    const types = isVideo === true ? RTX_LINES : ['a=rtpmap:101 telephone-event/8000'];
     return makeSdp({
       address: signalled.address,
       version: this.#version++,
       media: [
         {
+          kind: isVideo === true ? 'video' : 'audio',
           port: signalled.port,
           direction,
           isMuxed: hasRtcp !== true,
-          lines: ['a=rtpmap:101 telephone-event/8000', ...ssrcs.map((ssrc) => `a=ssrc:${ssrc} cname:phone`)],
+          lines: [...types, ...ssrcs.map((ssrc) => `a=ssrc:${ssrc} cname:phone`)],
         },
       ],
-    }).replace('RTP/AVP 0 8', 'RTP/AVP 0 8 101');
+    })
+      .replace('RTP/AVP 0 8', 'RTP/AVP 0 8 101')
+      .replace('RTP/AVP 96', 'RTP/AVP 96 97');
   }
 
   /** Ours, with the port that is told now. */
@@ -231,7 +240,8 @@ export class EvidenceBench {
   #ours(): string {
     const isMuxed = this.options.hasRtcp !== true;
     const { address, port } = this.port.local;
-    return makeSdp({ address, version: this.#version++, media: [{ port, isMuxed }] });
+    const kind = this.options.isVideo === true ? 'video' : 'audio';
+    return makeSdp({ address, version: this.#version++, media: [{ kind, port, isMuxed }] });
   }
 
   #drain(): void {

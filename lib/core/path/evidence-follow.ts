@@ -15,7 +15,9 @@ export interface FollowState {
   readonly packets: number;
   readonly firstMs: number;
   readonly lastMs: number;
-  /** The old source, or another candidate, has sent a later packet than the first from there. */
+  /** When the old source last sent one of its streams that has not come from there; -Infinity: it has not since. */
+  readonly oldMs: number;
+  /** The old source, or another candidate, has sent a later packet than the first from there, or goes on with another of the streams. */
   readonly isOldHeard: boolean;
   /** Of the locked stream. */
   readonly packetTimeMs: number;
@@ -39,6 +41,9 @@ export function followDueMs(state: FollowState): number {
     : state.lastMs + FORGET_MS;
 }
 
-function silentAtMs({ firstMs, packetTimeMs, isCautious }: FollowState): number {
-  return firstMs + Math.max(SILENT_MIN_MS, SILENT_PACKETS * packetTimeMs, isCautious ? CAUTIOUS_MS : 0);
+function silentAtMs({ firstMs, oldMs, packetTimeMs, isCautious }: FollowState): number {
+  return (
+    Math.max(firstMs, oldMs) +
+    Math.max(SILENT_MIN_MS, SILENT_PACKETS * packetTimeMs, isCautious ? CAUTIOUS_MS : 0)
+  );
 }

@@ -5,7 +5,7 @@ import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { EvidenceFacts } from './evidence-facts.js';
 import { decideFollow, followDueMs, type FollowState } from './evidence-follow.js';
 import type { EvidenceHost } from './evidence-host.js';
-import type { EvidenceSource } from './evidence-source.js';
+import { FOLLOWER_RANK, type EvidenceSource } from './evidence-source.js';
 import type { EvidenceSources } from './evidence-sources.js';
 import { isLater, type RtpPlace } from './stream-run.js';
 
@@ -15,6 +15,11 @@ const CAUTIOUS_MS = 60_000;
 const LEFT_MS = 30_000;
 /** What is late from there is taken for so long (protocol.md 5.5). */
 const LATE_MS = 5000;
+/**
+ * And so long what is late of a stream that the new source has not sent yet: one that moves has one of its streams there first. Only later does it mean that the
+ * old source goes on (as in protocol.md 8.2.3).
+ */
+const OTHER_LATE_MS = 200;
 /** Whoever copies each packet makes a conflict of each: told once a second. */
 const CONFLICT_TOLD_MS = 1000;
 
@@ -64,12 +69,15 @@ export class Followers {
     const left = this.#left;
     if (!left || !isSamePath(left.source, path)) return undefined;
     const first = left.firsts.get(place.ssrc);
-    if (nowMs > left.leftMs + LEFT_MS || first === undefined) {
+    if (nowMs > left.leftMs + LEFT_MS) {
       this.#left = undefined;
       return undefined;
     }
+    const isKnown = first !== undefined || left.source.streams.get(place.ssrc)?.isEstablished === true;
+    if (!isKnown) return undefined;
     left.source.note(place, bytes.length, nowMs);
-    const isLate = isLater(first, place.sequence);
+    const isLate =
+      first === undefined ? nowMs <= left.leftMs + OTHER_LATE_MS : isLater(first, place.sequence);
     if (isLate && nowMs > left.leftMs + LATE_MS) {
       this.host.owner.drop('unverified');
       return false;
@@ -81,10 +89,11 @@ export class Followers {
 
   #takeBack(source: EvidenceSource, nowMs: number): void {
     this.#noteConflict(source, nowMs);
-    const thief = this.owner.active;
+    // Whoever else has spoken from there since.
+    const other = this.sources.find(source);
+    if (other) this.owner.forget(other);
     this.owner.moveTo(source, nowMs);
     this.#left = undefined;
-    if (thief) this.sources.remove(thief);
   }
 
   /** Whether the packet goes on with the locked stream from elsewhere. */
@@ -94,16 +103,38 @@ export class Followers {
     const stream = active?.streams.get(place.ssrc);
     if (!active || stream?.isEstablished !== true || this.host.isSuspect(path.remote, place.ssrc))
       return false;
-    return stream.isContinuedBy(place, this.facts.terms, active.packetTime.ms, nowMs);
+    return stream.isContinuedBy(place, active, this.facts.terms, nowMs);
   }
 
   /** A packet of this source does. */
   note(source: EvidenceSource, place: RtpPlace, isNew: boolean, nowMs: number): void {
-    source.following ??= { firsts: new Map(), packets: 0, firstMs: nowMs, isOldHeard: false };
+    source.following ??= {
+      ...{ firsts: new Map(), packets: 0, firstMs: nowMs },
+      ...{ oldMs: -Infinity, isOldHeard: false },
+    };
     const { following } = source;
     if (!following.firsts.has(place.ssrc)) following.firsts.set(place.ssrc, place.sequence);
     if (isNew) following.packets++;
-    this.sources.noteOldHeard(place, source);
+    // Places are few, and it may have begun with a packet that told nothing.
+    source.rank = FOLLOWER_RANK;
+    for (const other of this.sources.all) {
+      if (!other.following || other === source) continue;
+      const first = other.following.firsts.get(place.ssrc);
+      if (first !== undefined && !isLater(first, place.sequence)) other.following.isOldHeard = true;
+      if (other.hasPassed(following.firsts)) following.isOldHeard = true;
+    }
+  }
+
+  /** A packet of the locked source: who goes on with an earlier one of its streams is not alone. */
+  noteLocked(active: EvidenceSource, { ssrc, sequence }: RtpPlace, nowMs: number): void {
+    const isKnown = active.streams.get(ssrc)?.isEstablished === true;
+    for (const { following } of this.sources.all) {
+      if (!following) continue;
+      const first = following.firsts.get(ssrc);
+      if (first !== undefined) following.isOldHeard ||= !isLater(first, sequence);
+      else if (isKnown && nowMs > following.firstMs + OTHER_LATE_MS) following.isOldHeard = true;
+      else if (isKnown) following.oldMs = nowMs;
+    }
   }
 
   settle(nowMs: number): void {

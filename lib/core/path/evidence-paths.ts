@@ -11,7 +11,7 @@ import type { EvidenceHost } from './evidence-host.js';
 import { EvidenceFacts, type Claim } from './evidence-facts.js';
 import { Followers, type FollowedOwner } from './evidence-followers.js';
 import { decideLock } from './evidence-lock.js';
-import { EvidenceSource } from './evidence-source.js';
+import { EvidenceSource, FOLLOWER_RANK } from './evidence-source.js';
 import { EvidenceSources } from './evidence-sources.js';
 import { Mapping } from './mapping.js';
 import { PortAsking, type AskingOwner } from './port-asking.js';
@@ -119,7 +119,7 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
   ): boolean {
     active.note(place, bytes.length, nowMs);
     if (this.#sources.size > 0) {
-      if (place) this.#sources.noteOldHeard(place, undefined);
+      if (place) this.#followers.noteLocked(active, place, nowMs);
       this.settle(nowMs);
       // A contest may have begun.
       if (this.#active !== active) return this.#drop();
@@ -441,7 +441,7 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
     const ground = this.#facts.groundAt(path, place ? [place.ssrc] : []);
     // Whoever knows only the port before cannot fill the places of the one that was asked for.
     const isAsked = this.#asking.port === path.port;
-    source.rank = follows ? 3 : ground === undefined ? 0 : ground === 'home' && !isAsked ? 1 : 2;
+    source.rank = follows ? FOLLOWER_RANK : ground === undefined ? 0 : ground === 'home' && !isAsked ? 1 : 2;
     return this.#sources.admit(source, nowMs, (worst) => this.forget(worst)) ? source : undefined;
   }
 

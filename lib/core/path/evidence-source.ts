@@ -6,8 +6,8 @@ import { PacketTime } from './packet-time.js';
 import { isLater, liveMs, StreamRun, type RtpPlace } from './stream-run.js';
 import { MAX_KEPT_PACKETS } from './trial.js';
 
-/** A phone sends one stream, or a few where sections are bundled. */
-const MAX_STREAMS = 8;
+/** A phone sends one stream; two cameras in three sizes each, with retransmissions, are twelve, and sections may be bundled. */
+const MAX_STREAMS = 16;
 /** Of a peer that need not send: so many datagrams, the first and the last so far apart, say that it is there. */
 const QUIET_DATAGRAMS = 3;
 const QUIET_MIN_MS = 500;
@@ -30,9 +30,14 @@ export interface Following {
   readonly firsts: Map<number, number>;
   packets: number;
   readonly firstMs: number;
-  /** The old source, or another, has sent a later packet of such a stream. */
+  /** When the old source last sent another of its streams; -Infinity: it has not since. */
+  oldMs: number;
+  /** The old source, or another, has sent a later packet of such a stream, or goes on with another. */
   isOldHeard: boolean;
 }
+
+/** Of who goes on with the locked stream, when places are few: the best. */
+export const FOLLOWER_RANK = 3;
 
 export class EvidenceSource implements Path {
   readonly port: LocalPort;
@@ -48,7 +53,7 @@ export class EvidenceSource implements Path {
   goesOn = false;
   /** With so many questions before. */
   movesBefore = 0;
-  /** How good its right is when places are few: 0, it has none. */
+  /** How good its right is when places are few: 0, it has none; `FOLLOWER_RANK`, it goes on with the locked stream. */
   rank = 0;
   following: Following | undefined;
   /** When the first run that it ever had was one, and when that run began. */

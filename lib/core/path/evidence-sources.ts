@@ -2,7 +2,6 @@
 // out: when all places are taken, the better displaces the worse (protocol.md 5.9).
 import { isSamePath, type Path } from '../network-path.js';
 import type { EvidenceSource } from './evidence-source.js';
-import { isLater, type RtpPlace } from './stream-run.js';
 
 const MAX_SOURCES = 16;
 /** Of those that may not be the peer. */
@@ -60,17 +59,6 @@ export class EvidenceSources {
 
   dropStale(nowMs: number, forget: (source: EvidenceSource) => void): void {
     for (const source of this.#all) if (nowMs - source.lastMs > STALE_MS) forget(source);
-  }
-
-  /** A packet of the locked source, or of `source`: who goes on with an earlier one of its stream is not alone (protocol.md 8.3.7). */
-  noteOldHeard(place: RtpPlace, source: EvidenceSource | undefined): void {
-    for (const other of this.#all) {
-      const { following } = other;
-      if (!following || other === source) continue;
-      const first = following.firsts.get(place.ssrc);
-      if (first !== undefined && !isLater(first, place.sequence)) following.isOldHeard = true;
-      if (source?.following && other.hasPassed(source.following.firsts)) source.following.isOldHeard = true;
-    }
   }
 
   /** What goes to the locked source goes again to the one that goes on with its stream, if it is gone. */

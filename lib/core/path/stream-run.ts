@@ -39,6 +39,12 @@ export function readPlace(bytes: Uint8Array): RtpPlace {
   };
 }
 
+/** Of the source of a stream: when something last came from there, and how far apart its packets are. */
+interface SourcePace {
+  readonly lastMs: number;
+  readonly packetTime: PacketTime;
+}
+
 /** Comfort noise is sent though no description names it (RFC 3389). */
 export const COMFORT_NOISE = 13;
 
@@ -99,20 +105,19 @@ export class StreamRun {
     return this.isRun ? this.lastMs + liveMs(packetTime) : -Infinity;
   }
 
-  /** Whether a packet of another address goes on with this stream. */
-  isContinuedBy(place: RtpPlace, terms: StreamTerms, packetTimeMs: number, nowMs: number): boolean {
-    const silenceMs = nowMs - this.lastMs;
+  /**
+   * Whether a packet of another address goes on with this stream. What its source has sent while another of its streams was heard has been heard too: numbers go
+   * on with the silence of the whole source alone, timestamps with that of the stream.
+   */
+  isContinuedBy(place: RtpPlace, source: SourcePace, terms: StreamTerms, nowMs: number): boolean {
     const step = (place.sequence - this.sequence) & 0xffff;
-    if (step === 0 || step > AHEAD_STEP + silenceMs / packetTimeMs) return false;
+    const unheard = (nowMs - source.lastMs) / source.packetTime.ms;
+    if (step === 0 || step > AHEAD_STEP + unheard) return false;
     if (!isOfCall(place, terms)) return false;
     if (terms.eventTypes.has(place.payloadType)) return true;
+    const silenceMs = nowMs - this.lastMs;
     const rise = (place.timestamp - this.timestamp) >>> 0;
     return rise <= ((silenceMs + AHEAD_MS) * clockRateOf(place, terms)) / 1000;
-  }
-
-  /** Whether it is the same packet as the last, or a later one. */
-  isMetBy({ sequence }: RtpPlace): boolean {
-    return !isLater(this.sequence, sequence);
   }
 }
 
