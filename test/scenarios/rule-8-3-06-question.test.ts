@@ -30,6 +30,20 @@ describe('rule 8.3.6: the port question', () => {
     assert.deepEqual([call.locked, call.count('question'), call.grounds], [HOME, 1, ['question']]);
   });
 
+  it('the last that the limits leave is waited for too, while the signalling is about to put it', () => {
+    const call = new EvidenceBench();
+    for (const source of [undefined, NEIGHBOUR]) {
+      if (source) call.talk(55, { ...source, address: '192.0.2.66' }, new PlainVoice(7));
+      call.ask();
+      call.answer();
+      call.advance(3000);
+    }
+    call.talk(8, HOME);
+    assert.deepEqual([call.count('question'), call.locked], [3, undefined]);
+    call.talk(100, HOME);
+    assert.deepEqual([call.locked, call.grounds], [HOME, ['home']], 'unanswered for 2 s');
+  });
+
   it('a stream that goes on by more than 64, or falls behind, has not moved', () => {
     for (const [ahead, isMoved] of [
       [64, true],

@@ -40,6 +40,8 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
   /** Until then a second home source contests the lock. */
   #openUntilMs = -Infinity;
   #isContested = false;
+  /** What is locked was taken without any evidence: it gives way to a source that has some (protocol.md 7). */
+  #isBlind = false;
   /** Nothing came from the locked source for too long: what it sent is known still, but nothing goes there. */
   #isExpired = false;
   #strangerQuestions = 0;
@@ -84,6 +86,11 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
 
   get isContested(): boolean {
     return this.#isContested;
+  }
+
+  /** Without any evidence the first source was taken (protocol.md 7). */
+  get isBlind(): boolean {
+    return this.#active !== undefined && this.#isBlind;
   }
 
   /** Something else was agreed on. */
@@ -228,6 +235,7 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
   stop(): void {
     for (const source of this.#sources.all) this.forget(source);
     this.#active = undefined;
+    this.#isBlind = false;
     this.#followers.forgetLeft();
     this.#unsent = [];
     this.#asking.stop();
@@ -272,7 +280,7 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
   /** Rules 8.3.4 and 8.3.5. */
   #settleLock(nowMs: number): void {
     const isOpen = nowMs < this.#openUntilMs;
-    if (this.#active && !this.#isExpired && !isOpen) return;
+    if (this.#hasEvidence && !isOpen) return;
     // A question that is on its way decides by itself, unless it is not answered.
     if (this.#asking.isDeciding(nowMs)) return;
     const claims = this.#claims(nowMs).filter((claim) => this.#isRival(claim, isOpen));
@@ -289,9 +297,9 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
     // While a lock is open, any second source contests it: a burst that was locked is silent when the phone speaks.
     const isOther = ({ source, livesUntilMs }: Claim): boolean =>
       source !== this.#active && livesUntilMs > nowMs;
-    const isContested = this.#active !== undefined && !this.#isExpired && claims.some(isOther);
+    const isContested = this.#hasEvidence && claims.some(isOther);
     if (decision.kind === 'contest' || isContested) return this.#contest(claims, nowMs);
-    if (this.#active && !this.#isExpired) return;
+    if (this.#hasEvidence) return;
     this.#isContested = false;
     switch (decision.kind) {
       case 'wait':
@@ -301,6 +309,11 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
       case 'ask':
         return this.#asking.ask('run', nowMs);
     }
+  }
+
+  /** The lock stands on more than that nobody better came. */
+  get #hasEvidence(): boolean {
+    return this.locked !== undefined && !this.#isBlind;
   }
 
   /** While a lock is open, who talks to another port of ours was not asked, and of a stream that goes on elsewhere 8.3.7 decides. */
@@ -372,6 +385,7 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
       (ground === 'question' && !source.goesOn && this.#facts.groundOf(source) === 'home');
     this.#openUntilMs = isOpen ? nowMs + OPEN_MS : -Infinity;
     this.#isSdpNewer = false;
+    this.#isBlind = ground === 'legacy';
     const before = this.#active;
     if (before && before !== source) this.#followers.forgetLeft();
     this.#enter(source);
@@ -451,17 +465,15 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
   }
 
   /**
-   * Under the policy `legacy`: no source that may be the peer has lived for 2 s, and this one is locked without any evidence (protocol.md 7).
-   * True where it was.
+   * Under the policy `legacy`: no source that may be the peer has lived for 2 s, and this one is locked without any evidence (protocol.md 7). A
+   * suspect is locked by the port question only (8.3.2).
    */
-  latchBlindly(path: Path, nowMs: number): boolean {
-    if (this.#active || !this.#facts.isConfirmed) return false;
-    if (nowMs < Math.max(this.#rightfulMs, this.#facts.knewMs, this.host.owner.toldMs) + BLIND_MS)
-      return false;
+  latchBlindly(path: Path, nowMs: number): void {
+    if (this.#active || !this.#facts.isConfirmed) return;
+    if (nowMs < Math.max(this.#rightfulMs, this.#facts.knewMs, this.host.owner.toldMs) + BLIND_MS) return;
     const source = this.#sources.find(path);
-    if (!source || source.firstRunMs === Infinity) return false;
+    if (!source || source.firstRunMs === Infinity || this.#facts.isSuspect(source)) return;
     this.lock(source, 'legacy', nowMs);
-    return true;
   }
 
   #mayBePeer(source: EvidenceSource): boolean {

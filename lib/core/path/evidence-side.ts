@@ -25,7 +25,6 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
   #paths: EvidencePaths | undefined;
   #rtcp: EvidenceRtcp | undefined;
   #latchesBlindly = false;
-  #hasLatched = false;
   /** Where the peer was when it last said so: by its description, and by its signalling. */
   #named: TransportAddress | undefined;
   #source: string | undefined;
@@ -46,7 +45,7 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
 
   /** Without any evidence the first source was taken (protocol.md 7). */
   get hasLatchedBlindly(): boolean {
-    return this.#hasLatched;
+    return this.#paths?.isBlind === true;
   }
 
   get lockedAt(): TransportAddress | undefined {
@@ -90,7 +89,6 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
     if (!this.isOn) return;
     this.stop();
     this.#paths = this.#rtcp = this.#reports = undefined;
-    this.#hasLatched = false;
     for (const { keylessSeekers } of this.owner.ports) keylessSeekers.remove(this.owner);
   }
 
@@ -122,7 +120,7 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
       this.#readReport(bytes, kind, path);
       return true;
     }
-    if (this.#latchesBlindly && kind === 'rtp' && paths.latchBlindly(path, nowMs)) this.#hasLatched = true;
+    if (this.#latchesBlindly && kind === 'rtp') paths.latchBlindly(path, nowMs);
     return false;
   }
 

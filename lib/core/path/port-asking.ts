@@ -73,9 +73,10 @@ export class PortAsking {
     return this.#question?.askedMs !== undefined && !isUnanswered(this.#question, nowMs);
   }
 
-  /** One can be put, soon. */
+  /** One is on its way, or can be put soon. */
   canAsk(nowMs: number): boolean {
-    return !this.#isUnaskable && this.host.owner.session.questions.freeMs(nowMs) <= nowMs + LIMITED_MS;
+    if (this.#isUnaskable) return false;
+    return this.isOn || this.host.owner.session.questions.freeMs(nowMs) <= nowMs + LIMITED_MS;
   }
 
   /** Has the signalling put the question, as soon as the limits allow. */
