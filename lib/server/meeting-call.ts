@@ -1,7 +1,15 @@
 // One call in a room, whichever side called: descriptions, holds and their end, re-INVITEs of both sides. What a description
 // means for the room is its seat's to say, what it means for the secret the session's; tags, clocks and offers are the dialog's.
 import { inviteKey, isEncoded, PortQuestion, readSdp, transactionKey } from '../sip/index.js';
-import type { Arrival, Dialog, Reply, SipRequest, SipResponse, ToldPorts } from '../sip/index.js';
+import type {
+  Arrival,
+  Dialog,
+  ReofferOutcome,
+  Reply,
+  SipRequest,
+  SipResponse,
+  ToldPorts,
+} from '../sip/index.js';
 import type { QuestionOutcome, Session } from '../index.js';
 import type { Format, Leg } from '../room/index.js';
 import type { CodecCall } from './codec-match.js';
@@ -162,20 +170,21 @@ export class MeetingCall implements CodecCall {
   }
 
   /** Offers the last description again, once, with these ports. Who refuses keeps its call. */
-  async #ask(told: ToldPorts): Promise<QuestionOutcome> {
+  async #ask(told: ToldPorts): Promise<ReofferOutcome> {
     let isOffered = false;
+    const takeBack = () => {
+      if (isOffered) this.seat.takeBack();
+      isOffered = false;
+    };
     const { outcome, response } = await this.dialog.reoffer(() => {
       const offered = this.seat.offer(undefined, told);
       isOffered = offered.ok;
       return offered.ok ? offered.sdp : sipRefusal(offered);
-    });
+    }, takeBack);
     if (this.#isEnded) return 'unanswered';
-    this.#site.onQuestion(outcome);
-    if (outcome !== 'answered') {
-      if (isOffered) this.seat.takeBack();
-    } else if (!this.#takeReply(response)) {
-      void this.hangUp();
-    }
+    this.#site.onQuestion(outcome === 'withdrawn' ? 'unanswered' : outcome);
+    if (outcome !== 'answered') takeBack();
+    else if (!this.#takeReply(response)) void this.hangUp();
     return outcome;
   }
 

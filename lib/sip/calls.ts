@@ -290,7 +290,7 @@ export class Calls {
   /** To be asked of each CANCEL before `sendRequest`: true where it has ended the wait of its INVITE, and is to be answered 200. */
   cancelHeld(cancel: SipRequest): boolean {
     const dialog = this.table.find(callId(cancel), fromTag(cancel), toTag(cancel));
-    return dialog !== undefined && this.#held.cancel(dialog, cancel);
+    return dialog?.numbering.isOwn(cancel) === false && this.#held.cancel(dialog, cancel);
   }
 
   /** A request of the application on its way out. Undefined: of no concern here. */
@@ -447,6 +447,7 @@ export class Calls {
   /** RFC 3261 14.2 and RFC 3311 5.2: one INVITE and one offer at a time. 491 where ours is first, 500 where theirs is. */
   #conflict(dialog: Dialog, method: string, hasOffer: boolean): Refusal | undefined {
     const mayOffer = method === 'INVITE' || (method === 'UPDATE' && hasOffer);
+    if (mayOffer) dialog.giveWay();
     const pending = mayOffer ? dialog.pendingOffer() : undefined;
     if (pending)
       return {
@@ -454,12 +455,9 @@ export class Calls {
         warning: 'another offer of this dialog has no answer yet',
       };
     const invite = method === 'INVITE' ? dialog.inviteUnderWay() : undefined;
-    return (
-      invite && {
-        status: invite.isIncoming ? 500 : 491,
-        warning: 'another INVITE of this dialog has no response yet',
-      }
-    );
+    if (!invite || invite.isWithdrawn) return undefined;
+    const warning = 'another INVITE of this dialog has no response yet';
+    return { status: invite.isIncoming ? 500 : 491, warning };
   }
 
   #receiveAck(request: SipRequest, dialog: Dialog, signalling: Signalling): Refusal | undefined {

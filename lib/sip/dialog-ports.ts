@@ -2,17 +2,16 @@
  * The port question in a dialog whose descriptions an application writes: who is asked, what goes out in place of what the application says,
  * and in which order it hears of what the peer says. Which port is told, and when, port-question.ts decides.
  */
-import type { QuestionOutcome } from '../index.js';
 import { LocalDescriptions } from './local-descriptions.js';
 import type { OfferAnswer, Refusal } from './offer-answer.js';
 import { PortQuestion } from './port-question.js';
-import type { LendPorts, PortSession } from './port-question.js';
+import type { LendPorts, PortSession, ReofferOutcome } from './port-question.js';
 
 /** As much of a dialog as is needed here: see `Dialog`. */
 export interface ReofferingDialog {
   readonly session: PortSession;
   readonly isOutgoing: boolean;
-  reoffer(describe: () => string | Refusal): Promise<{ readonly outcome: QuestionOutcome }>;
+  reoffer(describe: () => string | Refusal): Promise<{ readonly outcome: ReofferOutcome }>;
 }
 
 /** No offer of ours could be made: nothing that could be offered again has been agreed on. */

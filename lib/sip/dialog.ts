@@ -5,6 +5,7 @@
  */
 import type { QuestionOutcome, Session } from '../index.js';
 import type { Authenticator } from './authenticator.js';
+import { Cancellation } from './cancellation.js';
 import { askWhenSilent, NOBODY, questionOutcomeOf } from './consent-question.js';
 import { CseqNumbering } from './cseq-numbering.js';
 import type { DialogPorts } from './dialog-ports.js';
@@ -22,8 +23,9 @@ import type {
   SipUri,
 } from './message-types.js';
 import type { OfferAnswer, Refusal } from './offer-answer.js';
+import type { ReofferOutcome } from './port-question.js';
 import { PeerKnowledge } from './peer-knowledge.js';
-import { createInDialog, flowRoute } from './request.js';
+import { createCancel, createInDialog, flowRoute } from './request.js';
 import type { Addition } from './request.js';
 import { createLocalResponse, createResponse, newTag } from './response.js';
 import type { Reply } from './response.js';
@@ -50,7 +52,7 @@ export type EndReason =
 
 /** What became of an offer of ours, and the response that says so. */
 export interface Reoffered {
-  readonly outcome: QuestionOutcome;
+  readonly outcome: ReofferOutcome;
   readonly response: SipResponse;
 }
 
@@ -61,6 +63,8 @@ export interface DialogLimits {
   readonly maxSilenceMs: number;
 }
 
+/** A port question that has no answer by then is over (protocol.md 8.3.4). */
+const UNANSWERED_MS = 2000;
 /** As many offers and answers as can be open or repeated at a time; older ones are forgotten. */
 const MAX_OFFER_ANSWERS = 8;
 /** Who gets one of these has nobody to speak to any more; the last two are what a connection that is gone is answered with. */
@@ -113,6 +117,10 @@ export class Dialog {
   /** Our Contact where it is an application's to choose, as its messages have it. */
   #place: SipMessage['headers']['contact'];
   #isReoffering = false;
+  /** Of a re-INVITE of this side's own that is under way: the way to give it up. */
+  #cancellation: Cancellation | undefined;
+  /** Set once the offer in it may be withdrawn. */
+  #withdraw: (() => void) | undefined;
   readonly #keepAlive = new KeepAlive(() => this.#ping());
   #isEnded = false;
   #deadline: NodeJS.Timeout | undefined;
@@ -168,6 +176,7 @@ export class Dialog {
   /** Calls back once a new INVITE may go out, or the dialog is over; in turn, where several wait. */
   whenQuiet(goOn: () => void): void {
     this.#waiting.push(goOn);
+    this.giveWay();
     this.noteSettled();
   }
 
@@ -215,9 +224,11 @@ export class Dialog {
     const refresh = isTargetRefresh(method) && { ...this.#ourPlace, ...this.timer.headers };
     const headers = { ...refresh, ...addition.headers };
     const isSent = this.#send(method, seq, { ...addition, headers }, (response) => {
-      if (response.status < 200) return;
+      const invite = method === 'INVITE' ? this.invite(false, seq) : undefined;
+      if (response.status < 200) return invite && this.#cancellation?.noteProgress();
       const uri = this.target ?? '';
-      const proof = this.authenticator?.answer({ method, uri }, response, answered);
+      const isOver = invite?.isWithdrawn === true;
+      const proof = isOver ? undefined : this.authenticator?.answer({ method, uri }, response, answered);
       if (!proof) return onFinal(response, seq);
       const next = { ...addition, headers: { ...addition.headers, ...proof } };
       this.#attempt(method, onFinal, next, answered + 1);
@@ -251,17 +262,43 @@ export class Dialog {
   /**
    * As `modify`, but once, as soon as nothing else is under way; and who does not answer keeps its call. For the port question (protocol.md
    * 8.3.6).
+   *
+   * @param onWithdrawn Called at most once, where the offer gives way to one of the peer's (`giveWay`).
    */
-  async reoffer(describe: () => string | Refusal): Promise<Reoffered> {
+  async reoffer(describe: () => string | Refusal, onWithdrawn?: () => void): Promise<Reoffered> {
     await new Promise<void>((resolve) => this.whenQuiet(resolve));
     this.#isReoffering = true;
+    const overdue = setTimeout(() => {
+      this.#withdraw = onWithdrawn ?? (() => undefined);
+      if (this.#waiting.length > 0) this.giveWay();
+    }, UNANSWERED_MS);
+    overdue.unref();
     const reoffered = await this.#modifyOnce(describe);
+    clearTimeout(overdue);
+    this.#withdraw = this.#cancellation = undefined;
     // Who has asked learns of it before anything else is offered.
     setImmediate(() => {
       this.#isReoffering = false;
       this.noteSettled();
     });
     return reoffered;
+  }
+
+  /**
+   * Somebody else makes an offer, the peer or the application. RFC 3261 14.2 answers a peer's 491 while an INVITE of ours is under way, so
+   * that two offers do not cross. But over UDP one that nobody answers is under way for 32 s, and behind a proxy that has said 100 for
+   * minutes: the hold of somebody whom our question never reached would be refused all that time, for something that no application has
+   * asked for. So a question that is over, since it has had no answer for 2 s, is withdrawn, and its INVITE cancelled as soon as RFC 3261
+   * 9.1 allows. Should the peer take it yet, it is offered anew what holds then.
+   */
+  giveWay(): void {
+    const withdraw = this.#withdraw;
+    const offer = withdraw && this.pendingOffer();
+    if (!offer || offer.isIncoming) return;
+    this.#withdraw = undefined;
+    offer.withdraw();
+    withdraw();
+    this.#cancellation?.cancel();
   }
 
   /** Asks whether the peer is still there (OPTIONS); false where it has no such call, says nothing, or cannot be reached. */
@@ -331,7 +368,7 @@ export class Dialog {
     );
   }
 
-  /** An INVITE, of whichever side, that has no final response yet. */
+  /** An INVITE, of whichever side, that has no final response yet; the last one. */
   inviteUnderWay(): OfferAnswer | undefined {
     return this.offerAnswers.findLast(({ method, hasFinal }) => method === 'INVITE' && !hasFinal);
   }
@@ -477,12 +514,13 @@ export class Dialog {
     return new Promise((resolve) => {
       const onFinal = (response: SipResponse, seq: number) => {
         const isSuccess = response.status < 300;
-        const isAgreed = isSuccess && this.invite(false, seq)?.isAgreed === true;
+        const { isAgreed, isWithdrawn } = this.invite(false, seq) ?? {};
         if (isSuccess) this.acknowledge(seq);
         const outcome = this.#outcomeOf(response);
         this.peer.noteAsked(outcome);
+        if (isWithdrawn) resolve({ outcome: isSuccess ? 'withdrawn' : 'unanswered', response });
         // A 2xx without an answer has taken nothing of the offer.
-        resolve({ outcome: outcome === 'answered' && !isAgreed ? 'refused' : outcome, response });
+        else resolve({ outcome: outcome === 'answered' && !isAgreed ? 'refused' : outcome, response });
       };
       this.request('INVITE', onFinal, { content });
     });
@@ -495,8 +533,16 @@ export class Dialog {
     const routes = this.isOnFlow && flow?.local ? [flowRoute(stack, flow), ...this.routes] : this.routes;
     const request = createInDialog({ callId, local, remote, target, routes }, method, seq, addition);
     this.numbering.noteOwn(request);
+    if (method === 'INVITE') this.#cancellation = new Cancellation(() => this.#cancel(request, routes));
     stack.send(request, onResponse);
     return true;
+  }
+
+  #cancel(invite: SipRequest, routes: readonly SipAddress[]): void {
+    const cancel = createCancel(invite, routes);
+    if (!cancel) return;
+    this.numbering.noteOwn(cancel);
+    this.stack?.send(cancel);
   }
 
   #learnTarget({ headers: { contact } }: SipMessage): void {

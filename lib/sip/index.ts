@@ -77,7 +77,14 @@ export type { Refusal } from './offer-answer.js';
 export { LocalDescriptions } from './local-descriptions.js';
 export type { DescribedExchange } from './local-descriptions.js';
 export { PortQuestion } from './port-question.js';
-export type { LendPorts, LentPorts, PortQuestionSite, PortSession, ToldPorts } from './port-question.js';
+export type {
+  LendPorts,
+  LentPorts,
+  PortQuestionSite,
+  PortSession,
+  ReofferOutcome,
+  ToldPorts,
+} from './port-question.js';
 export { Invitation } from './invitation.js';
 export type { InvitationObserver, InvitationOptions } from './invitation.js';
 export { contactUri } from './request.js';

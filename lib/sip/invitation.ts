@@ -153,7 +153,7 @@ export class Invitation {
   }
 
   #sendCancel(): void {
-    const cancel = createCancel(this.request, this.#route);
+    const cancel = createCancel(this.request, this.#route ? [this.#route] : []);
     if (cancel) this.#options.stack.send(cancel);
   }
 

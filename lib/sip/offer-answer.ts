@@ -26,6 +26,8 @@ export class OfferAnswer {
   isAckDue = false;
   /** Both descriptions are there. */
   isAgreed = false;
+  /** Our offer was taken back before the peer has answered it: no answer to it is read any more. */
+  isWithdrawn = false;
   /** Called when the peer has answered an offer of ours. */
   onAgreed: (() => void) | undefined;
   /** Our offer, as the application wrote it. */
@@ -59,6 +61,7 @@ export class OfferAnswer {
    *   offer; in mid call it is left alone, so that a failure after it changes nothing (RFC 6141 3.1).
    */
   remoteResponse(sdp: string, isBinding: boolean): Refusal | undefined {
+    if (this.isWithdrawn) return undefined;
     if (this.offer === 'local') {
       return isBinding || this.isInitial ? this.#readRemote(sdp, 'answer', isBinding) : undefined;
     }
@@ -92,6 +95,13 @@ export class OfferAnswer {
   fail(): void {
     this.hasFinal = true;
     if (this.offer !== 'none' && this.state === 'open' && !this.session.isClosed) this.session.rollback();
+    this.state = 'settled';
+  }
+
+  /** Our offer is taken back, though its request has no final response yet. */
+  withdraw(): void {
+    if (!this.session.isClosed) this.session.rollback();
+    this.isWithdrawn = true;
     this.state = 'settled';
   }
 

@@ -22,6 +22,9 @@ export type ToldPorts = ReadonlyMap<number, LentPorts>;
 /** As much of a session as is heard and told here. */
 export type PortSession = Pick<Session, 'isClosed' | 'portsWanted' | 'listen' | 'asked' | 'on'>;
 
+/** `withdrawn`: the peer has taken an offer that had been taken back. It believes what that has said, so that another has to say what is true. */
+export type ReofferOutcome = QuestionOutcome | 'withdrawn';
+
 export interface PortQuestionSite {
   readonly session: PortSession;
   readonly ports: LendPorts;
@@ -31,7 +34,7 @@ export interface PortQuestionSite {
    * Re-offers once, as soon as the dialog allows it: the last description, with these ports. The session has read the answer, or rolled the
    * offer back, when it is fulfilled: with `pending` after a 491, `unanswered` where nobody has answered.
    */
-  readonly reoffer: (told: ToldPorts) => Promise<QuestionOutcome>;
+  readonly reoffer: (told: ToldPorts) => Promise<ReofferOutcome>;
   /** What the owner of the ports, or the session, has thrown. */
   readonly onFault: (error: unknown) => void;
 }
@@ -131,11 +134,12 @@ export class PortQuestion {
     const listening = await Promise.all(all.map((media) => this.#listen(media)));
     for (const [at, media] of all.entries()) if (listening[at] !== true) this.#tell('refused', media);
     for (let attempt = 1; ; attempt++) {
-      const asked = all.filter((media) => this.#next.has(media));
-      if (asked.length === 0 && !this.#isStale) break;
-      const outcome = await this.#offer(asked);
+      const offered = new Map(all.flatMap((media) => this.#entry(media)));
+      if (offered.size === 0 && !this.#isStale) break;
+      const outcome = await this.#offer(offered);
       const isOver = outcome !== 'pending' || attempt === GLARE_ATTEMPTS;
-      for (const media of asked) this.#tell(isOver && outcome === 'pending' ? 'refused' : outcome, media);
+      for (const media of offered.keys())
+        this.#tell(isOver && outcome === 'pending' ? 'refused' : outcome, media);
       if (isOver || this.#site.session.isClosed) break;
       this.#rest = new Patience(glareWaitMs(this.#site.isOutgoing));
       await this.#rest.over;
@@ -143,26 +147,26 @@ export class PortQuestion {
     }
   }
 
-  /** Once. The pairs that the peer has taken over are told from now on. */
-  async #offer(asked: readonly number[]): Promise<QuestionOutcome> {
+  /** Once. The pairs that the peer has taken over are told from now on; those that the session has given up meanwhile are taken out. */
+  async #offer(offered: Map<number, LentPorts>): Promise<QuestionOutcome> {
     const { session, reoffer, onFault } = this.#site;
-    const offered = new Map(asked.flatMap((media) => this.#entry(media)));
     this.#isStale = false;
     const outcome = await reoffer(new Map([...this.#told, ...offered])).catch((error: unknown) => {
       onFault(error);
       return 'unanswered' as const;
     });
-    if (outcome !== 'answered' || session.isClosed) return outcome;
-    for (const [media, pair] of offered) this.#move(media, pair);
+    const lost = [...offered].filter(([media, pair]) => this.#next.get(media) !== pair);
+    // A question of the session's that is over has been asked by another, if at all: of that one nothing is known yet.
+    for (const [media] of lost) offered.delete(media);
+    // An answer as late as that speaks of a port which has been given back.
+    if (outcome === 'withdrawn' || (outcome === 'answered' && lost.length > 0)) this.#isStale = true;
+    if (outcome === 'withdrawn') return 'unanswered';
+    if (outcome === 'answered' && !session.isClosed)
+      for (const [media, pair] of offered) this.#move(media, pair);
     return outcome;
   }
 
   #move(media: number, pair: LentPorts): void {
-    if (this.#next.get(media) !== pair) {
-      // An answer as late as that speaks of a port which has been given back.
-      this.#isStale = true;
-      return;
-    }
     const before = this.#told.get(media);
     if (before) this.#left.add(before);
     this.#next.delete(media);

@@ -84,8 +84,8 @@ export function createInvite({ uri, contact, allow, route }: InviteOptions): Sip
   };
 }
 
-/** The CANCEL of an INVITE that has been sent; undefined where it has not. */
-export function createCancel(invite: SipRequest, route: SipAddress | undefined): SipRequest | undefined {
+/** The CANCEL of an INVITE that has been sent, by the same routes (RFC 3261 9.1); undefined where it has not, or not under a Via of ours. */
+export function createCancel(invite: SipRequest, routes: readonly SipAddress[]): SipRequest | undefined {
   const { via, from, to } = invite.headers;
   if (!via?.[0] || !from || !to) return undefined;
   const headers: SipHeaders = {
@@ -95,7 +95,7 @@ export function createCancel(invite: SipRequest, route: SipAddress | undefined):
     'call-id': callId(invite),
     cseq: { seq: cseqOf(invite).seq, method: 'CANCEL' },
     'max-forwards': MAX_FORWARDS,
-    ...(route && { route: [route] }),
+    ...(routes.length > 0 && { route: [...routes] }),
   };
   return { method: 'CANCEL', uri: invite.uri, headers };
 }

@@ -22,7 +22,7 @@ interface Inside {
 }
 
 /** A re-INVITE of the application's waits so long for one of ours. Without an answer by then nobody waits for it (protocol.md 8.3.4). */
-const HELD_MS = 2000;
+const UNANSWERED_MS = 2000;
 
 export class PortOffers {
   readonly #site: PortOffersSite;
@@ -30,6 +30,10 @@ export class PortOffers {
   readonly #descriptions = new LocalDescriptions();
   /** Until ours that is under way has its final response. */
   #open: Promise<unknown> | undefined;
+  /** Ours has had no answer for so long that it is cancelled when somebody else wants to offer. */
+  #cancel: (() => void) | undefined;
+  /** Re-INVITEs of the application's that wait for ours. */
+  #waiting = 0;
   /** An offer of the peer's, or of the application's, waits for its answer. */
   isChanging = false;
 
@@ -77,7 +81,8 @@ export class PortOffers {
   #ask(dialog: Core.SessionDialog, content: string, contact: string): Promise<QuestionOutcome> {
     const { latch, onFault } = this.#site;
     const body = { contentDisposition: 'session', contentType: 'application/sdp', content };
-    return new Promise((resolve) => {
+    let stop: () => void = () => undefined;
+    const asked = new Promise<QuestionOutcome>((resolve) => {
       const fail = ({ message }: Core.IncomingResponse) => {
         if (!latch.isClosed) latch.rollback();
         // What sip.js makes up for a transport that has failed has no headers.
@@ -89,10 +94,11 @@ export class PortOffers {
         resolve(this.#read(response.message.body));
       };
       try {
-        dialog.invite(
+        const invite = dialog.invite(
           { onAccept, onRedirect: fail, onReject: fail },
           { body, extraHeaders: [`Contact: ${contact}`] },
         );
+        stop = this.#cancelWhenWanted(dialog, invite);
       } catch (error) {
         // Another INVITE of the dialog is under way, or its signalling is not where it should be.
         latch.rollback();
@@ -100,6 +106,34 @@ export class PortOffers {
         resolve('pending');
       }
     });
+    return asked.finally(() => stop());
+  }
+
+  /**
+   * sip.js answers whoever offers meanwhile 491 (RFC 3261 14.2): of an INVITE without an answer for half a minute and more. So one that nobody
+   * has answered for 2 s is cancelled when the peer or the application wants to offer, and who tries again finds the dialog free.
+   */
+  #cancelWhenWanted(dialog: Core.SessionDialog, invite: Core.OutgoingInviteRequest): () => void {
+    let isCancelled = false;
+    const cancel = () => {
+      // Without a provisional response sip.js waits with the CANCEL until one comes (RFC 3261 9.1).
+      if (!isCancelled) invite.cancel();
+      isCancelled = true;
+    };
+    const overdue = setTimeout(() => {
+      this.#cancel = cancel;
+      if (this.#waiting > 0) cancel();
+    }, UNANSWERED_MS);
+    const receive = dialog.receiveRequest.bind(dialog);
+    dialog.receiveRequest = (message) => {
+      if (message.method === 'INVITE') this.#cancel?.();
+      receive(message);
+    };
+    return () => {
+      clearTimeout(overdue);
+      this.#cancel = undefined;
+      dialog.receiveRequest = receive;
+    };
   }
 
   /** The answer to an offer of ours. One that cannot be taken ends the call, as sip.js has it. */
@@ -120,8 +154,11 @@ export class PortOffers {
 
   async #whenFree(open: Promise<unknown>): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, HELD_MS)));
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, UNANSWERED_MS)));
+    this.#waiting++;
+    this.#cancel?.();
     await Promise.race([open, late]);
+    this.#waiting--;
     clearTimeout(timer);
   }
 }

@@ -123,6 +123,25 @@ describe('8.3.6 through plugins/sip-js: the port question', function () {
     assert.equal(portTold(invites()[1]!.content!), lender.lent[0]);
   });
 
+  for (const who of ['peer', 'application'] as const)
+    it(`one without an answer for 2 s is cancelled where the ${who} offers (RFC 3261 9.1), which then can`, async () => {
+      const invite = await question();
+      peer.respond(invite, 100);
+      onPeer = (request) => {
+        if (request.method !== 'CANCEL') return false;
+        peer.respond(request, 200);
+        peer.respond(invite, 487);
+        return true;
+      };
+      await new Promise((resolve) => setTimeout(resolve, who === 'peer' ? 2100 : 1000));
+      assert.ok(peer.requests.every(({ method }) => method !== 'CANCEL'));
+      if (who === 'application') return assert.equal(await phone.hold(true), 200);
+      assert.equal((await peer.ask(within('INVITE'))).final.status, 491, 'RFC 3261 14.2');
+      assert.equal(await asked.told(), 'refused');
+      assert.equal((await peer.ask(within('INVITE', description))).final.status, 200);
+      return undefined;
+    });
+
   it('while the application is offering it waits', async () => {
     onPeer = ({ method }) => method === 'INVITE';
     const held = phone.hold(true);

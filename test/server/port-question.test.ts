@@ -257,6 +257,33 @@ describe('8.3.6: the port question of the distribution server', () => {
     }
   });
 
+  it('that has had no answer for 2 s keeps no re-INVITE of the phone’s waiting; one that it takes yet is followed by what holds', async function () {
+    this.timeout(8000);
+    const one = await call();
+    const { phone } = one;
+    question(one);
+    const invite = await offerTo(one);
+    const body = phone.sdp();
+    assert.equal((await phone.ask('INVITE', { user: 'hall', body })).status, 491);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const held = await phone.ask('INVITE', { user: 'hall', body: phone.sdp('a=sendonly') });
+    assert.deepEqual([held.status, mediaPort(held.body)], [200, one.firstPort]);
+    assert.match(held.body, /^a=recvonly/m);
+    const from = phone.messages.length;
+    phone.answerOffer(invite);
+    const isNext = ({ method, headers }: RawMessage) =>
+      method === 'INVITE' && headers.get('cseq') !== invite.headers.get('cseq');
+    const again = await phone.next(isNext, from);
+    const version = (text: string) => Number(/^o=- \d+ (\d+)/m.exec(text)?.[1]);
+    assert.equal(mediaPort(again.body), one.firstPort);
+    assert.ok(version(again.body) > version(held.body) && version(held.body) > version(invite.body));
+    const acked = phone.messages.slice(from).find(({ method }) => method === 'ACK');
+    assert.equal(acked?.headers.get('cseq'), invite.headers.get('cseq')?.replace('INVITE', 'ACK'));
+    phone.answerOffer(again, phone.sdp('a=sendonly'));
+    await phone.next(({ method }) => method === 'ACK', phone.messages.indexOf(again));
+    assert.deepEqual([server.snapshot().calls.length, server.counters.questions.unanswered], [1, 1]);
+  });
+
   it('ends with the call: all ports go back', async () => {
     const one = await call({ kind: 'range', low: LOW, high: LOW + 19 });
     question(one);

@@ -378,6 +378,125 @@ describe('a dialog', () => {
       assert.equal((await refused).outcome, 'pending', 'and does not wait by itself');
     });
 
+    describe('8.3.6: and the question has no answer', () => {
+      /** Since when the question is out. */
+      async function question(dialog: Dialog, ms: number, withdrawn: string[] = []) {
+        const asked = dialog.reoffer(
+          () => sdp(5002),
+          () => withdrawn.push('withdrawn'),
+        );
+        await clock.tickAsync(ms);
+        const out = sent.findLast(({ message }) => message.method === 'INVITE')!;
+        // As the stack does when it writes it.
+        out.message.headers.via = [{ protocol: 'TCP', host: 'us', params: { branch: 'z9hG4bKquestion' } }];
+        return { asked, out };
+      }
+      /** What an offer of the peer's gets at once: undefined where it is handed on. */
+      function offer(dialog: Dialog, seq: number, method = 'INVITE') {
+        const theirs = withSdp(request(method, seq, dialog.localTag));
+        const refusal = receive(theirs);
+        if (refusal) dialog.respond(theirs, refusal);
+        return refusal?.status;
+      }
+      const rollbacks = () => latchkey.made[0]!.log.filter((one) => one === 'rollback').length;
+
+      it('an offer of the peer’s gets 491 for 2 s (RFC 3261 14.2), and is taken from then on', async () => {
+        for (const method of ['INVITE', 'UPDATE']) {
+          const dialog = incoming();
+          const withdrawn: string[] = [];
+          await question(dialog, 1999, withdrawn);
+          assert.deepEqual([offer(dialog, 2, method), withdrawn], [491, []]);
+          await clock.tickAsync(1);
+          assert.deepEqual([offer(dialog, 3, method), withdrawn], [undefined, ['withdrawn']]);
+          assert.equal(latchkey.made.at(-1)!.log.slice(-2).join(), 'rollback,remote offer');
+          dialog.end('closed');
+        }
+      });
+
+      it('a request without an offer withdraws nothing', async () => {
+        const dialog = incoming();
+        const withdrawn: string[] = [];
+        await question(dialog, 3000, withdrawn);
+        assert.equal(receive(request('UPDATE', 2, dialog.localTag)), undefined);
+        assert.deepEqual(withdrawn, []);
+      });
+
+      it('none of ours goes out after that until it has its final response (RFC 3261 14.1), and that is all that is wanted of it', async () => {
+        const dialog = incoming();
+        const { asked, out } = await question(dialog, 2000);
+        const theirs = withSdp(request('INVITE', 2, dialog.localTag));
+        assert.equal(receive(theirs), undefined);
+        dialog.respond(theirs, { status: 200, content: sdp(5000) });
+        receive(request('ACK', 2, dialog.localTag));
+        let isFree = false;
+        dialog.whenQuiet(() => (isFree = true));
+        await clock.tickAsync(1000);
+        assert.deepEqual([isFree, dialog.isChanging, rollbacks()], [false, true, 1]);
+        reply(408, {}, out);
+        assert.deepEqual([(await asked).outcome, rollbacks(), dialog.isUp], ['unanswered', 1, true]);
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.ok(isFree);
+      });
+
+      it('it is cancelled where a provisional response has come, or when one comes (RFC 3261 9.1)', async () => {
+        for (const isBefore of [true, false]) {
+          const dialog = incoming();
+          const { out } = await question(dialog, 1000);
+          if (isBefore) reply(100, {}, out);
+          await clock.tickAsync(1000);
+          sent.length = 0;
+          assert.equal(offer(dialog, 2), undefined);
+          assert.deepEqual(methods(), isBefore ? ['CANCEL'] : []);
+          reply(100, {}, out);
+          reply(100, {}, out);
+          assert.deepEqual(methods(), ['CANCEL'], 'once');
+          const { uri, headers } = last().message;
+          const { via, cseq, route, to } = out.message.headers;
+          assert.deepEqual(
+            [uri, headers.via, headers.route, headers.to],
+            [out.message.uri, via, route, to],
+            'by the same way, under the same branch',
+          );
+          assert.deepEqual(headers.cseq, { ...(cseq as object), method: 'CANCEL' });
+          dialog.end('closed');
+        }
+      });
+
+      it('the application’s next offer, which waits, has it cancelled too', async () => {
+        const dialog = incoming();
+        const withdrawn: string[] = [];
+        const { asked, out } = await question(dialog, 1000, withdrawn);
+        reply(100, {}, out);
+        let isFree = false;
+        dialog.whenQuiet(() => (isFree = true));
+        await clock.tickAsync(999);
+        assert.deepEqual(withdrawn, []);
+        await clock.tickAsync(1);
+        assert.deepEqual([withdrawn, methods().at(-1)], [['withdrawn'], 'CANCEL']);
+        reply(487, {}, out);
+        assert.equal((await asked).outcome, 'unanswered');
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.ok(isFree);
+      });
+
+      it('a 2xx that comes after all is acknowledged, its answer is not read, and the call goes on', async () => {
+        const dialog = incoming();
+        const { asked, out } = await question(dialog, 2000);
+        assert.equal(offer(dialog, 2), undefined);
+        const { log } = latchkey.made[0]!;
+        const before = log.length;
+        const { via, from, to, 'call-id': id, cseq } = out.message.headers;
+        const headers = { via: via!, from: from!, to: to!, 'call-id': id!, cseq: cseq! };
+        out.onResponse?.({
+          ...{ status: 200, headers: { ...headers, 'content-type': 'application/sdp' } },
+          content: sdp(42_000),
+        });
+        assert.equal((await asked).outcome, 'withdrawn');
+        assert.equal(last().message.method, 'ACK');
+        assert.deepEqual([log.slice(before), dialog.isUp], [[], true]);
+      });
+    });
+
     describe('where a session timer runs (RFC 4028)', () => {
       /** A refresh of the peer's, and what we answer to it. */
       function refresh(dialog: Dialog, asks: SipHeaders, answers: SipHeaders): void {

@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import sinon from 'sinon';
 import type { QuestionOutcome } from '../../lib/index.js';
 import { PortQuestion } from '../../lib/sip/port-question.js';
-import type { LentPorts, PortSession, ToldPorts } from '../../lib/sip/port-question.js';
+import type { LentPorts, PortSession, ReofferOutcome, ToldPorts } from '../../lib/sip/port-question.js';
 import { MemoryNetwork } from '../net/memory-network.js';
 
 const ADDRESS = '203.0.113.1';
@@ -58,7 +58,7 @@ class Stand {
   readonly faults: unknown[] = [];
   /** What each re-INVITE has told, by the index of its section. */
   readonly offers: string[] = [];
-  readonly answers: ((outcome: QuestionOutcome) => void)[] = [];
+  readonly answers: ((outcome: ReofferOutcome) => void)[] = [];
   readonly question: PortQuestion;
   ports: () => Promise<LentPorts | undefined> = () => Promise.resolve(this.lend());
 
@@ -93,7 +93,7 @@ class Stand {
     return textOf(this.question.toldIn('answer'));
   }
 
-  answer(outcome: QuestionOutcome): void {
+  answer(outcome: ReofferOutcome): void {
     const resolve = this.answers.shift();
     assert.ok(resolve, 'nothing was offered');
     resolve(outcome);
@@ -276,7 +276,31 @@ describe('8.3.6: the port question, as the signalling puts it', () => {
     stand.answer('refused');
     await clock.tickAsync(60_000);
     assert.equal(stand.offers.length, 2, 'once');
-    assert.deepEqual(stand.session.told, ['answered 0']);
+    assert.deepEqual(stand.session.told, [], 'it has given up that question');
+  });
+
+  it('8.3.6: what becomes of a question that the session has given up is not told as that of the next', async () => {
+    stand.session.ask();
+    await settle();
+    stand.session.release(40_000);
+    stand.session.ask();
+    stand.answer('unanswered');
+    await settle();
+    assert.deepEqual([stand.offers, stand.session.told], [['0:40000', '0:40002'], []]);
+    stand.answer('answered');
+    await settle();
+    assert.deepEqual([stand.session.told, stand.told], [['answered 0'], '0:40002']);
+  });
+
+  it('8.3.6: a peer that takes an offer which was withdrawn is offered anew what holds', async () => {
+    stand.session.ask();
+    await settle();
+    stand.answer('withdrawn');
+    await settle();
+    assert.deepEqual([stand.offers, stand.session.told, stand.told], [['0:40000', ''], ['unanswered 0'], '']);
+    stand.answer('answered');
+    await clock.tickAsync(60_000);
+    assert.equal(stand.offers.length, 2, 'once');
   });
 
   it('8.3.6: an owner of ports that throws when one comes back keeps nobody from the others', async () => {
