@@ -49,7 +49,8 @@ export class PortRange implements MediaSockets<OpenedPair> {
   readonly #watched = new Map<number, Watched>();
   readonly #watchedMax: number;
   readonly #lent = new Map<number, OpenedPair>();
-  readonly #heldMax: number;
+  /** Pairs. */
+  readonly #count: number;
   /** Lent for questions, or about to be. */
   #held = 0;
   #watch: RangeOptions['watch'];
@@ -70,7 +71,7 @@ export class PortRange implements MediaSockets<OpenedPair> {
       Array.from({ length: count }, (_, index) => first + 2 * index),
       (below) => randomInt(below),
     );
-    this.#heldMax = Math.floor(count / QUESTION_SHARE);
+    this.#count = count;
     const watchedPorts = Math.min(CANARY_PORTS_MAX, Math.floor((2 * count) / CANARY_SHARE));
     this.#watchedMax = 2 * count < WATCHED_PORTS_MIN ? 0 : Math.floor(watchedPorts / 2);
     this.#watch = watch;
@@ -79,7 +80,7 @@ export class PortRange implements MediaSockets<OpenedPair> {
 
   async lend(use: PortUse = 'keyless'): Promise<OpenedPair | undefined> {
     if (use !== 'question') return this.#take(use);
-    if (this.#held >= this.#heldMax) return undefined;
+    if (!this.#mayHold) return undefined;
     this.#held++;
     let isHeld = true;
     const keep = () => {
@@ -111,6 +112,16 @@ export class PortRange implements MediaSockets<OpenedPair> {
     this.#isClosed = true;
     for (const pair of [...this.#lent.values()]) pair.release();
     for (const port of [...this.#watched.keys()]) this.#unwatch(port)?.release();
+  }
+
+  /**
+   * Another may be held for a question. A tenth of a range under 20 ports would be no pair at all, and its phones could never be asked: it has
+   * one for questions while the next call finds another.
+   */
+  get #mayHold(): boolean {
+    const share = Math.floor(this.#count / QUESTION_SHARE);
+    if (share > 0) return this.#held < share;
+    return this.#held === 0 && this.#count - this.#lent.size > 1;
   }
 
   async #take(use: PortUse): Promise<OpenedPair | undefined> {

@@ -203,7 +203,7 @@ describe('8.3.6: the port question of the distribution server', () => {
   });
 
   it('is not put where no port is left for it', async () => {
-    // One pair: a tenth of it is none.
+    // Two pairs: that of the call, and one for the next.
     const one = await call({ kind: 'range', low: LOW, high: LOW + 3 });
     question(one);
     await told(one, 1);

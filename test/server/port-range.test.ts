@@ -203,6 +203,21 @@ describe('8.3.2: the ports of a range', () => {
     assert.equal(await of.lend('question'), undefined);
   });
 
+  it('of a range under 20 ports one pair is held for questions at a time, while it leaves one for the next call', async () => {
+    const of = open(8);
+    assert.ok(await of.lend('keyless'));
+    const held = await of.lend('question');
+    assert.ok(held);
+    assert.equal(await of.lend('question'), undefined, 'one at a time');
+    const second = await of.lend('keyless');
+    held.release();
+    const third = await of.lend('keyless');
+    assert.ok(second && third);
+    assert.equal(await of.lend('question'), undefined, 'the last is for a call');
+    third.release();
+    assert.ok(await of.lend('question'));
+  });
+
   it('are skipped where another program has them', async () => {
     const low = lowOf(4);
     const taken = await openSocket({ address: place.address, port: low + 3 });
