@@ -1,7 +1,16 @@
 // protocol.md 8.3.2: who sends to ports that nobody has told is suspect.
 import assert from 'node:assert/strict';
 import { Suspects } from '../../lib/core/suspects.js';
-import { EvidenceBench, HOME, MOVED, NEIGHBOUR, PlainVoice, SERVER } from '../support/evidence-bench.js';
+import type { Port } from '../../lib/core/index.js';
+import {
+  EvidenceBench,
+  HOME,
+  MOVED,
+  MOVED_AGAIN,
+  NEIGHBOUR,
+  PlainVoice,
+  SERVER,
+} from '../support/evidence-bench.js';
 
 const CANARY = { ...SERVER, port: 41_000 };
 
@@ -79,6 +88,58 @@ describe('rule 8.3.2: suspects', () => {
     call.talk(20, HOME);
     call.receive(new PlainVoice(call.voice.ssrc).next(), HOME, canary);
     assert.equal(call.talk(20, HOME), 20);
+  });
+
+  /** A phone that was asked, and is at the next port. */
+  function moved(): { readonly call: EvidenceBench; readonly old: Port } {
+    const call = new EvidenceBench();
+    const old = call.port;
+    call.talk(2, HOME);
+    call.ask();
+    call.answer();
+    call.talk(40, MOVED);
+    assert.deepEqual([call.locked, call.grounds, call.count('released')], [MOVED, ['question'], 1]);
+    return { call, old };
+  }
+
+  it('what is late to the port that a phone has left with a question does not count, and it is followed as before', () => {
+    for (const source of [HOME, MOVED]) {
+      const { call, old } = moved();
+      call.receive(call.voice.peek(), source, old);
+      call.talk(20, MOVED_AGAIN);
+      assert.deepEqual(call.locked, MOVED_AGAIN);
+      assert.equal(call.count('question'), 1);
+    }
+  });
+
+  it('nor does what is late to the port of a question that it has refused', () => {
+    const call = new EvidenceBench();
+    call.talk(2, HOME);
+    const next = call.ask();
+    call.refuse();
+    call.talk(10, HOME);
+    assert.deepEqual(call.grounds, ['home']);
+    call.receive(call.voice.peek(), HOME, next);
+    call.talk(20, MOVED);
+    assert.deepEqual(call.locked, MOVED);
+  });
+
+  it('a phone that has hit a canary keeps its lock; where its NAT rebinds within the minute two port questions find it', () => {
+    const { call } = moved();
+    const canary = call.bench.engine.openPort(CANARY);
+    call.receive(call.voice.peek(), MOVED, canary);
+    assert.equal(call.talk(20, MOVED), 20, 'its lock');
+    const reboundMs = call.nowMs;
+    for (let asked = 1; call.locked?.port === MOVED.port && call.nowMs < reboundMs + 5000;) {
+      if (call.count('question') > asked) {
+        call.ask();
+        call.answer();
+        asked++;
+      }
+      call.talk(5, { ...MOVED_AGAIN, port: MOVED_AGAIN.port + asked });
+    }
+    assert.deepEqual([call.grounds, call.count('question')], [['question', 'question'], 3]);
+    assert.ok(call.nowMs < reboundMs + 2500);
   });
 
   it('4,096 of each are remembered, and the oldest goes', () => {
