@@ -2,11 +2,14 @@
 // the session decides: here its event `question` is emitted by hand, and what it is told is written down.
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
+import { once } from 'node:events';
 import sinon from 'sinon';
 import type { QuestionOutcome, Session } from '../../lib/index.js';
 import { createDistributionServer } from '../../lib/server/index.js';
 import type { DistributionServer, DistributionServerOptions } from '../../lib/server/index.js';
 import { latchSip } from '../../plugins/sip/index.js';
+import type { SipRequest } from '../../lib/sip/index.js';
+import { Callee, plainSdp, rtp, until } from '../cli/callee.js';
 import { mediaPort, RawPhone } from '../cli/raw-phone.js';
 import type { RawMessage } from '../cli/raw-phone.js';
 import { sip } from '../plugins/sip-phones.js';
@@ -34,9 +37,12 @@ const localPort = (socket: unknown) => (socket as { local?: { port: number } }).
 
 describe('8.3.6: the port question of the distribution server', () => {
   const phones: RawPhone[] = [];
+  const timers: NodeJS.Timeout[] = [];
   let server: DistributionServer;
+  let sipPort: number;
 
   afterEach(async () => {
+    for (const timer of timers.splice(0)) clearInterval(timer);
     for (const phone of phones.splice(0)) phone.close();
     await server.close({ graceMs: 0 });
   });
@@ -52,7 +58,7 @@ describe('8.3.6: the port question of the distribution server', () => {
       ...options,
     });
     server.on('fault', ({ where, error }) => assert.fail(`${where}: ${String(error)}`));
-    return (await server.start()).sip.UDP?.port ?? 0;
+    return (sipPort = (await server.start()).sip.UDP?.port ?? 0);
   }
 
   async function call(
@@ -200,6 +206,141 @@ describe('8.3.6: the port question of the distribution server', () => {
     const lent = await Promise.all(Array.from({ length: 10 }, () => server.lendMedia('127.0.0.1')));
     assert.equal(lent.filter((media) => media !== undefined).length, 9);
     for (const media of lent) media?.pair.release();
+  });
+
+  /** Sends a stream from a socket of a phone's, a packet every 20 ms, to the port that it was told last. */
+  function streamFrom(socket: dgram.Socket, ssrc: number, payloadType = 0) {
+    const stream = { port: 0, packets: 0 };
+    const timer = setInterval(() => {
+      const packet = rtp(++stream.packets, ssrc);
+      packet[1] = payloadType;
+      if (stream.port > 0) socket.send(packet, stream.port, '127.0.0.1');
+    }, 20);
+    timers.push(timer);
+    return stream;
+  }
+  const ports = (sdp: string): number[] =>
+    [...sdp.matchAll(/^m=\w+ (\d+)/gm)].map(([, found]) => Number(found));
+
+  it('two transports are asked about in one re-INVITE, and each stream moves by itself', async function () {
+    this.timeout(8000);
+    const port = await start({ kind: 'range', low: LOW, high: LOW + 99 });
+    const phone = await RawPhone.open(port);
+    phones.push(phone);
+    const video = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+    await once(video, 'listening');
+    const locked: string[] = [];
+    const released: number[] = [];
+    server.on('latch', (event) => {
+      if (event.type === 'locked') locked.push(`${event.media} ${event.ground}`);
+      if (event.type === 'released' && event.component === 1) released.push(event.local.port);
+    });
+    const body =
+      `${phone.sdp()}m=video ${video.address().port} RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n`.replace(
+        /^c=.*$/m,
+        'c=IN IP4 10.9.8.7',
+      );
+    const answer = await phone.ask('INVITE', { user: 'echo', body });
+    const first = ports(answer.body);
+    assert.ok(first.length === 2 && first.every((told) => told > 0), answer.body);
+    const streams = [streamFrom(phone.media, 1), streamFrom(video, 2, 96)];
+    await until(() => phone.messages.some(({ method }) => method === 'INVITE'));
+    const invite = await phone.next(({ method }) => method === 'INVITE');
+    const next = ports(invite.body);
+    assert.equal(new Set([...first, ...next]).size, 4, 'both are told another');
+    phone.answerOffer(invite, body);
+    for (const [at, stream] of streams.entries()) stream.port = next[at]!;
+    await until(() => released.length === 2);
+    video.close();
+    assert.deepEqual(locked.toSorted(), ['0 question', '1 question']);
+    assert.deepEqual(released.toSorted(), first.toSorted());
+    assert.equal(phone.messages.filter(({ method }) => method === 'INVITE').length, 1);
+    assert.deepEqual(held().toSorted(), [...next, ...next.map((told) => told + 1)].toSorted());
+  });
+
+  it('is put to the fork that has answered: what the others were lent goes back, and one that answers too is hung up on', async function () {
+    this.timeout(8000);
+    await start({ kind: 'range', low: LOW, high: LOW + 19 });
+    let invite: SipRequest | undefined;
+    const callee = await Callee.start((request, at) => {
+      if (invite === undefined) {
+        invite = request;
+        for (const tag of ['a', 'b', 'c']) at.respond(request, 183, tag, far(40_000));
+      } else at.respond(request, 200, 'b', far(socket.address().port));
+    });
+    const far = (at: number) => plainSdp(at).replace(/^c=.*$/m, 'c=IN IP4 10.9.8.7');
+    const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    try {
+      const ended = { locked: '', released: 0 };
+      server.on('latch', (event) => {
+        if (event.type === 'locked') ended.locked += event.ground;
+        if (event.type === 'released' && event.component === 1) ended.released = event.local.port;
+      });
+      const outcome = server.callOut(callee.uri(), 'echo');
+      await until(() => server.latchkey.sessions.size === 3);
+      const stream = streamFrom(socket, 7);
+      [stream.port] = ports(invite?.content ?? '') as [number];
+      callee.respond(invite!, 200, 'b', far(socket.address().port));
+      callee.respond(invite!, 200, 'c', far(40_000));
+      assert.equal((await outcome).status, 200);
+      await until(() => callee.of('INVITE').length === 2 && callee.of('BYE').length === 1);
+      const tagOf = ({ headers }: SipRequest) => headers.to?.params?.['tag'];
+      const question = callee.of('INVITE')[1]!;
+      assert.deepEqual([tagOf(question), tagOf(callee.of('BYE')[0]!)], ['b', 'c']);
+      const [first] = ports(invite?.content ?? '');
+      const [next] = ports(question.content ?? '');
+      stream.port = next!;
+      await until(() => ended.released !== 0);
+      assert.deepEqual([ended, next === first], [{ locked: 'question', released: first }, false]);
+      assert.deepEqual(held(), [next, next! + 1]);
+      // All pairs but that of the call can be had.
+      const lent = await Promise.all(Array.from({ length: 10 }, () => server.lendMedia('127.0.0.1')));
+      assert.equal(lent.filter((media) => media !== undefined).length, 9);
+      for (const media of lent) media?.pair.release();
+    } finally {
+      callee.close();
+      socket.close();
+    }
+  });
+
+  it('is answered while the server drains, which the last BYE ends', async () => {
+    const one = await call();
+    question(one);
+    const invite = await offerTo(one);
+    let isDrained = false;
+    const drained = server.drain().then(() => (isDrained = true));
+    one.phone.answerOffer(invite);
+    await told(one, 1);
+    assert.deepEqual([one.asked[0]?.outcome, isDrained], ['answered', false]);
+    one.phone.send('BYE', { user: 'hall' });
+    await drained;
+    assert.equal(server.snapshot().calls.length, 0);
+  });
+
+  it('without an answer keeps the server from closing no longer than its BYE', async () => {
+    const one = await call();
+    question(one);
+    await offerTo(one);
+    const closed = server.close({ graceMs: 5000 });
+    one.phone.answer(await one.phone.next(({ method }) => method === 'BYE'));
+    await closed;
+    assert.deepEqual(one.asked, []);
+  });
+
+  it('goes on where the server takes up other settings meanwhile', async () => {
+    const one = await call();
+    question(one);
+    const invite = await offerTo(one);
+    server.renew({ admission: { trunks: ['192.0.2.0/24'] } });
+    one.phone.answerOffer(invite);
+    await told(one, 1);
+    assert.deepEqual(one.asked, [{ outcome: 'answered', media: 0 }]);
+    const again = await one.phone.ask('INVITE', { user: 'hall', body: one.phone.sdp() });
+    assert.deepEqual([again.status, mediaPort(again.body)], [200, mediaPort(invite.body)]);
+    const newcomer = await RawPhone.open(sipPort);
+    phones.push(newcomer);
+    assert.notEqual((await newcomer.ask('INVITE', { user: 'hall', body: newcomer.sdp() })).status, 200);
   });
 
   it('is not put where no port is left for it', async () => {
