@@ -181,6 +181,45 @@ describe('serve --drain on SIGTERM', () => {
   });
 });
 
+describe('serve with a port question under way (protocol.md 8.3.6)', () => {
+  /** A phone behind a NAT, without any key, that has been asked to send elsewhere, and says nothing yet. */
+  async function asked(...args: string[]) {
+    const low = 23_000 + 100 * Math.floor(Math.random() * 20);
+    server = await ServerProcess.start('--media', `${low}-${low + 99}`, ...args);
+    const inside = await phone();
+    const body = inside.sdp().replace(/^c=.*$/m, 'c=IN IP4 10.9.8.7');
+    assert.equal((await inside.ask('INVITE', { user: 'echo', body })).status, 200);
+    const question = await inside.next(({ method }) => method === 'INVITE');
+    return { inside, body, question };
+  }
+
+  it('goes on through a SIGHUP and a SIGTERM with --drain, and ends with the call', async () => {
+    const { inside, body, question } = await asked('--drain', '60');
+    await hangUpSignal();
+    server.signal('SIGTERM');
+    assert.deepEqual([(await server.event('drain'))['calls']], [1]);
+    inside.answerOffer(question, body);
+    await inside.next(({ method }) => method === 'ACK', inside.messages.indexOf(question));
+    for (let sequence = 1; sequence < 50; sequence++) {
+      inside.sendRtp(question.body, sequence);
+      await pause(20);
+    }
+    assert.equal((await server.event('locked'))['ground'], 'question');
+    assert.ok(inside.received > 10, 'its own media comes back');
+    inside.send('BYE', { user: 'echo' });
+    assert.equal((await server.ended()).code, 0);
+  });
+
+  it('keeps nobody from ending on SIGTERM: the BYE goes out over it', async () => {
+    const { inside } = await asked();
+    const beganMs = performance.now();
+    const ended = server.stop('SIGTERM');
+    inside.answer(await inside.next(({ method }) => method === 'BYE'));
+    assert.equal((await ended).code, 0);
+    assert.ok(performance.now() - beganMs < 2000);
+  });
+});
+
 describe('serve by npx', () => {
   it('ends on a SIGTERM to npx', async () => {
     const project = join(folder, 'project');
