@@ -19,7 +19,8 @@ let description = '';
 let text = '';
 let isAnswered = false;
 socket.setEncoding('latin1').on('data', (piece: string) => {
-  text += piece;
+  // Empty lines in front keep a connection open (RFC 5626 3.5.1).
+  text = (text + piece).replace(/^(?:\r\n)+/, '');
   for (let end = endOf(text); end !== undefined; end = endOf(text)) {
     const [head = '', body = ''] = text.slice(0, end).split('\r\n\r\n');
     text = text.slice(end);
