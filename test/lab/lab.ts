@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { delayPort, losePackets } from './line.js';
 import { deleteNamespaces, deleteOrphans, ipBatch, newPrefix } from './namespaces.js';
-import { CLIENT_PORTS, CONE_PORTS, natRules } from './nat-rules.js';
+import { CLIENT_PORTS, CONE_PORTS, markOf, natRules } from './nat-rules.js';
 import { hostsOf } from './plan.js';
 import type { Host, HostName, LabPlan, NatName } from './plan.js';
 
@@ -59,9 +59,11 @@ export class Lab {
 
   /** The NAT forgets its mappings and gives others: what a router does when it restarts. */
   rebind(nat: NatName = 'natA'): void {
-    this.#generations.set(nat, (this.#generations.get(nat) ?? 0) + 1);
+    const before = this.#generations.get(nat) ?? 0;
+    this.#generations.set(nat, before + 1);
     this.#loadNat(nat);
-    this.#forgetMappings(nat);
+    // Those of the one before only: what has begun anew meanwhile would change a second time.
+    this.#forgetMappings(nat, '--mark', String(markOf(before)));
   }
 
   /** The NAT has another external address from now on; what was connected by TCP is lost with the old one. */

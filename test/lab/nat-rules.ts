@@ -41,6 +41,11 @@ function rangeOf(generation: number): number {
   return 20_000 + (generation % 4) * 10_000;
 }
 
+/** What a NAT's mappings of one generation are marked with: so those of the one before can be deleted, and no others. */
+export function markOf(generation: number): number {
+  return generation + 1;
+}
+
 /** A ruleset for `nft -f`. */
 export function natRules(rules: NatRules): string {
   const { isHairpin, external, server } = rules;
@@ -55,6 +60,7 @@ export function natRules(rules: NatRules): string {
       }
       chain post {
         type nat hook postrouting priority 100;
+        ct mark set ${markOf(rules.generation)}
         ${[...hairpin, ...mappingOf(rules)].join('\n')}
         oifname "wan" masquerade
       }
