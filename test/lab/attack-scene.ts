@@ -14,6 +14,8 @@ import { jsonLines } from './json-lines.js';
 import type { JsonLines } from './json-lines.js';
 import { CLIENT, Lab, SERVER } from './lab.js';
 import type { HostName, LabPlan } from './lab.js';
+import { startAttack } from './running-attack.js';
+import type { RunningAttack } from './running-attack.js';
 
 /** Outside, or behind the victim's own NAT. */
 export type Place = 'att' | 'cliA2';
@@ -30,13 +32,6 @@ export interface Leftover {
   readonly sequence: number;
   readonly timestamp: number;
   readonly ssrc: number;
-}
-
-export interface RunningAttack {
-  readonly ended: Promise<void>;
-  stop(): Promise<void>;
-  /** The shapes that attack one port attack this one from now on. */
-  aim(port: number): void;
 }
 
 export class AttackScene {
@@ -59,9 +54,10 @@ export class AttackScene {
 
   async serve(options: readonly string[] = [], range: readonly [number, number] = RANGE) {
     const where = ['--open', '--listen', SERVER, '--media', range.join('-')];
-    const server = jsonLines(this.lab.latchkey('pub', 'serve', '--json', ...where, ...options));
+    const child = this.lab.latchkey('pub', 'serve', '--json', ...where, ...options);
+    const server = jsonLines(child);
     const { certificate } = await server.has('listening');
-    return { server, certificate: String(certificate) };
+    return { server, certificate: String(certificate), pid: child.pid! };
   }
 
   /** `latchkey call` on a host, with a recording; and how to give it commands. */
@@ -128,31 +124,25 @@ export class AttackScene {
       readonly range?: readonly [number, number];
     },
   ): Promise<RunningAttack> {
-    const plan = {
-      server: SERVER,
+    const running = await startAttack(this.lab, this.place, phase, {
       range: RANGE,
       target: more.late.serverPort,
       shapes,
       seconds,
       tap: this.tap(),
       ...more,
-    };
-    const child = this.start(this.place, 'attacker-run.mjs', JSON.stringify(plan));
-    const lines = jsonLines(child);
-    await lines.has('ready');
-    const startMs = Date.now();
+    });
     const note = async () => {
-      const { shapes: told } = await lines.has('done');
-      this.attacks.push({ phase, startMs, endMs: Date.now(), shapes: told as Attack['shapes'] });
-      // The next one takes the leftover's port.
-      await lines.end;
+      const attack = await running.ended;
+      this.attacks.push(attack);
+      return attack;
     };
     const ended = note();
-    const stop = () => {
-      child.stdin?.write('stop\n');
+    const stop = async () => {
+      await running.stop();
       return ended;
     };
-    return { ended, stop, aim: (port) => void child.stdin?.write(`aim ${port}\n`) };
+    return { ...running, ended, stop };
   }
 
   /** A party of the positive control that is ready to talk; fulfilled with how to make it. */

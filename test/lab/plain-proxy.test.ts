@@ -1,16 +1,20 @@
 // baresip and linphonec with no key at all, behind NATs of their own and behind kamailio: home is what the proxy has seen (protocol.md 8), and the port
-// question goes its way to the phone and back.
+// question goes its way to the phone and back. Attackers get nothing there either, elsewhere and behind the same NAT.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { baresip, linphone, RunningClient, skipBecause, whyNoClient } from '../clients/client-programs.js';
 import { PROXY_PORTS, whyNoKamailio } from '../clients/kamailio.js';
+import { AMPLE_S, show } from './attack-judge.js';
+import { rowsOf, stolenAt, towardsAttackers } from './attack-verdict.js';
 import { Capture } from './capture.js';
 import { PROXY, whyNoLab } from './lab.js';
 import type { Line } from './json-lines.js';
-import { assertNothingTwice, assertOnlySaid, linesOf, sidesOf } from './plain-call.js';
+import { assertNothingTwice, assertOnlySaid, beginMs, linesOf, portOf, sidesOf } from './plain-call.js';
 import { ProxyScene } from './proxy-scene.js';
+import { startAttack } from './running-attack.js';
+import { assertNoTheft } from './theft.js';
 
 const PHONES = [
   { name: 'baresip', command: baresip, host: 'cliA', nat: 'natA', ground: 'ssrc' },
@@ -19,6 +23,17 @@ const PHONES = [
 const HALF_MS = 1500;
 /** From its first packet on. */
 const BEGIN_MS = 500;
+/** Of the server for phones without a key behind the proxy. */
+const RANGE = [40_100, 40_499] as const;
+const LEAD_MS = 1000;
+/** All that does not read the call, but for what is left of another. */
+const SHAPES = ['scan', 'odd-ports', 'spray', 'halves', 'burst', 'client-hello', 'bad-srtp', 'talk'];
+const ATTACKERS = [
+  { place: 'att', shapes: SHAPES },
+  { place: 'cliA2', shapes: ['scan', 'odd-ports', 'spray', 'halves', 'talk'] },
+] as const;
+/** What a neighbour's floods may delay (protocol.md 8.3.4). */
+const ATTACKED_BEGIN_MS = 1000;
 
 describe('phones without any key behind kamailio', function () {
   this.timeout(60_000);
@@ -83,4 +98,66 @@ describe('phones without any key behind kamailio', function () {
       }
       assert.deepEqual(linesOf(server, 'contested', 'conflict', 'unheard'), []);
     });
+
+  it('attacked from elsewhere and from behind the same NAT: nothing stolen, nothing injected', async function () {
+    const here = (scene = await ProxyScene.open({ hasNeighbour: true }, 'plain'));
+    const { lab, folder } = here;
+    const server = here.server('plain');
+    const hosts = ['cliA', 'pub', 'att', 'cliA2'] as const;
+    const captures = await Promise.all(
+      hosts.map((host) => Capture.start(lab, host, join(folder, `${host}.pcap`))),
+    );
+    const attacks = await Promise.all(
+      ATTACKERS.map(({ place, shapes }) =>
+        startAttack(lab, place, place, { range: RANGE, shapes, seconds: AMPLE_S }),
+      ),
+    );
+    await delay(LEAD_MS);
+    const own = join(folder, 'linphonec');
+    mkdirSync(own);
+    const call = {
+      ...{ folder: own, address: lab.addressOf('cliA'), user: 'plain', hasIce: false, durationS: 7 },
+      ...{ server: { address: PROXY, port: PROXY_PORTS.udp }, transport: 'udp' as const },
+    };
+    phones.push(new RunningClient(lab.command('cliA', ...linphone(call))));
+    const aim = async (event: string) => {
+      const port = portOf(await server.has(event, ({ component }) => component === 1));
+      assert.ok(port >= RANGE[0] && port <= RANGE[1]);
+      for (const attack of attacks) attack.aim(port);
+    };
+    await aim('unprotected');
+    await aim('locked');
+    await delay(HALF_MS);
+    const reboundMs = Date.now();
+    lab.rebind('natA');
+    await delay(HALF_MS);
+    const done = await Promise.all(attacks.map((attack) => attack.stop()));
+    const [phone = [], atServer = [], ...atAttackers] = await Promise.all(
+      captures.map((capture) => capture.stop()),
+    );
+
+    for (const [i, { place, shapes }] of ATTACKERS.entries()) {
+      const address = lab.addressOf(place);
+      const seen = { attacker: atAttackers[i]!, server: atServer, parties: [phone] };
+      const rows = rowsOf([done[i]!], seen, address, true);
+      show(`behind kamailio, attacked from ${place}`, rows);
+      assert.equal(rows.length, shapes.length);
+      for (const { shape, sent, stolen, injected } of rows) {
+        assert.ok(sent > 0, `${shape} attacked from ${place}`);
+        const lost = stolen + injected === 0 ? [] : [`${stolen} stolen, ${injected} injected`];
+        assertNoTheft(lost, `${shape} from ${place}`);
+      }
+      const taken = stolenAt(atAttackers[i]!, address).map(() => 'media');
+      assertNoTheft(taken, `at ${place}, on whatever socket`);
+    }
+    assert.equal(towardsAttackers(atServer).payload, 0, 'at the server');
+    const way = { name: 'linphonec', ...sidesOf(phone, lab.addressOf('cliA')) };
+    assertOnlySaid(way);
+    assertNothingTwice(way);
+    const waitedMs = beginMs(way, way.said[0]!.timeMs);
+    this.test!.title += `; heard after ${waitedMs} ms`;
+    assert.ok(waitedMs <= ATTACKED_BEGIN_MS, `${waitedMs} ms`);
+    assert.ok(way.heard.at(-1)!.timeMs > reboundMs + HALF_MS / 2, 'media is back');
+    assert.equal(linesOf(server, 'rebound').length, 1);
+  });
 });
