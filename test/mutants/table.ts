@@ -1416,6 +1416,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: '8.3.7',
+    what: 'on a port of many calls no stream is followed',
+    file: 'lib/core/path/evidence-followers.ts',
+    search: "return kind === 'rtp' && this.follows(readPlace(bytes), path, present, nowMs);",
+    replace: 'return false;',
+    test: 'test/scenarios/rule-8-3-10-consent.test.ts',
+  },
+  {
+    rule: '8.3.7',
     what: 'who copies the stream is followed while the phone goes on',
     file: 'lib/core/path/evidence-follow.ts',
     search: "if (state.isOldHeard) return 'conflict';",

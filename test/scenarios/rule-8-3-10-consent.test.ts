@@ -104,6 +104,45 @@ describe('rule 8.3.10: a port of many calls', () => {
     assert.equal(one.bench.engine.counters.dropped.unroutable, 20);
   });
 
+  it('follows a stream that goes on elsewhere, each call its own, though both have one SSRC', () => {
+    const [at, other] = [
+      { address: HOME.address, port: 6000 },
+      { address: HOME.address, port: 7000 },
+    ];
+    const one = new EvidenceBench({ signalled: at, canAsk: false });
+    const two = new EvidenceBench({ signalled: other, canAsk: false, beside: one });
+    const voices = [new PlainVoice(7), new PlainVoice(7, 30_000, 5_000_000)] as const;
+    const talk = (count: number, first: typeof at, second: typeof at): void =>
+      one.talkAll(count, [
+        [voices[0], first],
+        [voices[1], second],
+      ]);
+    talk(10, at, other);
+    assert.deepEqual([one.locked, two.locked], [at, other]);
+    const before = one.bench.engine.counters.dropped.unroutable;
+    talk(6, { ...MOVED, port: 1 }, { ...MOVED, port: 2 });
+    assert.deepEqual([one.locked?.port, two.locked?.port], [1, 2]);
+    assert.deepEqual([one.count('conflict'), one.bench.engine.counters.dropped.unroutable - before], [0, 0]);
+    assert.deepEqual([one.send()?.port, two.send()?.port], [1, 2]);
+    // With the SSRC alone nobody is anybody's.
+    one.talk(20, { ...HOME, address: '192.0.2.66' }, new PlainVoice(7, 50_000, 2_000_000_000));
+    assert.equal(one.bench.engine.counters.dropped.unroutable - before, 20);
+  });
+
+  it('and gives it back to the phone, where who read it went on with it in a pause', () => {
+    const at = { address: HOME.address, port: 6000 };
+    const one = new EvidenceBench({ signalled: at, canAsk: false });
+    const two = new EvidenceBench({ ssrcs: [2], canAsk: false, beside: one });
+    one.talk(10, at);
+    const thief = { address: '192.0.2.66', port: 4000 };
+    one.talk(10, thief, new PlainVoice(one.voice.ssrc, one.voice.sequence, one.voice.timestamp));
+    assert.deepEqual([one.locked, two.locked], [thief, undefined]);
+    one.voice.sequence += 10;
+    one.voice.timestamp += 1600;
+    assert.equal(one.talk(5, at), 5);
+    assert.deepEqual([one.locked, one.count('conflict')], [at, 1]);
+  });
+
   it('of forks on one port each takes its own', () => {
     const first = new EvidenceBench({ ssrcs: [1], isConfirmed: false, canAsk: false });
     const second = new EvidenceBench({ ssrcs: [2], isConfirmed: false, canAsk: false, beside: first });

@@ -518,7 +518,7 @@ export class MixedCalls {
       if (call.srtp) this.#judgeSrtpPath(call, call.srtp);
       if (call.evidence) {
         if (call.claimed !== claimed) call.claimedMs = this.nowMs;
-        this.#judgeLock(call, call.evidence, mapping);
+        this.#judgeLock(call, call.evidence);
       }
     }
   }
@@ -541,11 +541,11 @@ export class MixedCalls {
   }
 
   /** Another address is taken for that of a peer without a key. */
-  #judgeLock(call: MixedCall, evidence: EvidenceReading, before: string | undefined): void {
+  #judgeLock(call: MixedCall, evidence: EvidenceReading): void {
     const { mapping, signalledKey, homes } = call;
     const isSignalledAllowed = call.mayBeAsked(call.signalled.address);
     if (mapping === undefined) return;
-    evidence.judgeLock(mapping, before, { signalledKey, isSignalledAllowed, homes }, this.nowMs);
+    evidence.judgeLock(mapping, { signalledKey, isSignalledAllowed, homes }, this.nowMs);
     this.locks++;
   }
 

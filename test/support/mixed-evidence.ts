@@ -40,6 +40,8 @@ export interface ToldPlace {
 
 export class EvidenceReading {
   readonly #sources = new Map<string, Source>();
+  /** Which address was taken last: after `expired` its stream may go on elsewhere as well (8.3.10). */
+  #last: string | undefined;
 
   /** A datagram has come to the port, whoever has it. */
   note(key: string, bytes: Uint8Array, nowMs: number): void {
@@ -66,7 +68,10 @@ export class EvidenceReading {
   }
 
   /** The engine takes another address for the peer's than before. */
-  judgeLock(key: string, before: string | undefined, told: ToldPlace, nowMs: number): void {
+  judgeLock(key: string, told: ToldPlace, nowMs: number): void {
+    const before = this.#last;
+    this.#last = key;
+    if (key === before) return;
     const source = this.#source(key);
     const isBack = nowMs - source.leftMs <= LEFT_MS;
     source.leftMs = -Infinity;

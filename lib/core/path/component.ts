@@ -22,7 +22,7 @@ import type { Crypto, Random } from '../crypto.js';
 import type { SrtpCrypto } from '../../srtp/index.js';
 import type { TargetBounds, UnprovenTarget } from '../route/target-bounds.js';
 import { endOf, type ComponentId } from '../events.js';
-import { readSsrc, type HeardSsrcs } from '../route/heard-ssrcs.js';
+import type { HeardSsrcs } from '../route/heard-ssrcs.js';
 import { AttachedPorts } from '../route/attached-ports.js';
 import type { Protection } from '../proof/protection.js';
 import type { SrtpKeys } from '../proof/srtp-keys.js';
@@ -407,7 +407,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Whether the packet is of the peer that this component waits for on a port of many calls (protocol.md 8.2.7, 8.3.10). */
   isSought(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
-    if (this.#evidence.isOn) return this.#evidence.isSought(readSsrc(bytes, kind), path);
+    if (this.#evidence.isOn) return this.#evidence.isSought(bytes, kind, path, nowMs);
     return this.#srtp.isAuthentic(bytes, kind, nowMs);
   }
 

@@ -7,7 +7,7 @@ import { decideFollow, followDueMs, type FollowState } from './evidence-follow.j
 import type { EvidenceHost } from './evidence-host.js';
 import { FOLLOWER_RANK, type EvidenceSource } from './evidence-source.js';
 import type { EvidenceSources } from './evidence-sources.js';
-import { isLater, type RtpPlace } from './stream-run.js';
+import { isLater, readPlace, type RtpPlace } from './stream-run.js';
 
 /** After a conflict it takes longer to follow. */
 const CAUTIOUS_MS = 60_000;
@@ -94,6 +94,14 @@ export class Followers {
     if (other) this.owner.forget(other);
     this.owner.moveTo(source, nowMs);
     this.#left = undefined;
+  }
+
+  /** On a port of many calls: it goes on with the locked stream, comes from where others have that did, or from where the stream was before. */
+  isSought(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
+    if (this.#left && isSamePath(this.#left.source, path)) return true;
+    const present = this.sources.find(path);
+    if (present?.following) return true;
+    return kind === 'rtp' && this.follows(readPlace(bytes), path, present, nowMs);
   }
 
   /** Whether the packet goes on with the locked stream from elsewhere. */

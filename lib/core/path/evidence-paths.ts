@@ -6,6 +6,7 @@ import type { QuestionOutcome } from '../call-place.js';
 import type { LockGround } from '../events.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { EvidenceTerms } from '../proof/evidence-terms.js';
+import { readSsrc } from '../route/heard-ssrcs.js';
 import { MAX_KEPT_PACKETS } from './trial.js';
 import type { EvidenceHost } from './evidence-host.js';
 import { EvidenceFacts, type Claim } from './evidence-facts.js';
@@ -79,9 +80,9 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
     return this.locked?.streams.has(ssrc) === true;
   }
 
-  /** The SSRCs that the peer's description announces. */
-  get announced(): readonly number[] {
-    return [...this.#facts.terms.ssrcs];
+  /** Under which its packets may come from anywhere: those that the peer's description announces, and those that are locked. */
+  get soughtSsrcs(): readonly number[] {
+    return [...this.#facts.terms.ssrcs, ...(this.#active?.streams.keys() ?? [])];
   }
 
   get isContested(): boolean {
@@ -98,9 +99,13 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
     this.#facts.terms = terms;
   }
 
-  /** On a port of many calls only what the peer's description says tells the packet (protocol.md 8.3.10). */
-  isAnnounced(ssrc: number | undefined, path: Path): boolean {
-    return (ssrc !== undefined && this.#facts.terms.ssrcs.has(ssrc)) || this.#facts.isSdpAddress(path);
+  /**
+   * On a port of many calls what the peer's description says tells the packet (protocol.md 8.3.10), and for a stream that is locked its place in that (8.3.7).
+   */
+  isSought(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
+    const ssrc = readSsrc(bytes, kind);
+    if (ssrc !== undefined && this.#facts.terms.ssrcs.has(ssrc)) return true;
+    return this.#facts.isSdpAddress(path) || this.#followers.isSought(bytes, kind, path, nowMs);
   }
 
   /** True where the packet goes to the application now. */

@@ -145,9 +145,9 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
     return true;
   }
 
-  /** On a port of many calls: what the peer's description says tells the packet (protocol.md 8.3.10). */
-  isSought(ssrc: number | undefined, path: Path): boolean {
-    return this.#paths?.isAnnounced(ssrc, path) === true;
+  /** On a port of many calls: what the peer's description says, or its locked stream, tells the packet (protocol.md 8.3.10, 8.3.7). */
+  isSought(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
+    return this.#paths?.isSought(bytes, kind, path, nowMs) === true;
   }
 
   /** Where payload goes now, or why it does not (protocol.md 8.3.9). */
@@ -261,7 +261,7 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
     if (claimed) this.#open(claimed);
     else this.route.close();
     if (!paths) return;
-    const sought = { ssrcs: paths.announced, signalled, peerAddress: undefined };
+    const sought = { ssrcs: paths.soughtSsrcs, signalled, peerAddress: undefined };
     for (const { keylessSeekers } of ports) keylessSeekers.add(this.owner, sought);
   }
 
