@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { cseqOf } from '../../lib/sip/message.js';
 import type { SipRequest, SipResponse } from '../../lib/sip/index.js';
+import { Callee } from '../cli/callee.js';
+import { until } from '../net/sockets.js';
 import { AskedSession, PortLender, portTold } from './port-lender.js';
 import { End, sdp } from './sip-phones.js';
 
@@ -323,6 +325,44 @@ describe('8.3.6 through plugins/sip: the port question', () => {
       ['OPTIONS'],
     );
     assert.equal(asked.rollbacks, rollbacks + 1);
+  });
+
+  it('of several that ring the one that answers is asked; what another was lent goes back with it, and one that answers too is hung up on', async () => {
+    const forks: AskedSession[] = [];
+    app.latch.on('session', (session) => forks.push(new AskedSession(session)));
+    const home = await Callee.start((request, at) => {
+      const isFirst = at.of('INVITE').length === 1;
+      if (isFirst) for (const tag of ['a', 'b', 'a', 'b']) at.respond(request, 183, tag, sdp(42_000));
+      else at.respond(request, 200, 'b', sdp(42_000));
+    });
+    try {
+      const uri = home.uri('tcp');
+      const invite = app.request('INVITE', uri, { cseq: { seq: 1, method: 'INVITE' } }, sdp(FIRST));
+      const answered = app.ask(invite);
+      await until(() => forks.length === 2);
+      const [other, winner] = forks as [AskedSession, AskedSession];
+      // The question of one that has not answered waits.
+      for (const fork of forks) fork.emitQuestion();
+      await until(() => lender.lent.length === 2);
+      const [theirs] = home.of('INVITE');
+      home.respond(theirs!, 200, 'b', sdp(42_000));
+      const { final } = await answered;
+      assert.deepEqual(lender.released, other.listened);
+      home.respond(theirs!, 200, 'a', sdp(42_000));
+      await until(() => home.of('BYE').length === 1);
+      const tagOf = ({ headers }: SipRequest) => headers.to?.params?.['tag'];
+      assert.equal(tagOf(home.of('BYE')[0]!), 'a');
+      assert.equal(home.of('INVITE').length, 1, 'not before the ACK');
+      const { to, from, 'call-id': id } = final.headers;
+      const headers: Place = { to: to!, from: from!, 'call-id': id!, cseq: { seq: 1, method: 'ACK' } };
+      app.stack.send(app.request('ACK', uri, headers));
+      assert.equal(await winner.told(), 'answered');
+      const question = home.of('INVITE')[1]!;
+      assert.deepEqual([tagOf(question), portTold(question.content!)], ['b', winner.listened[0]]);
+      assert.deepEqual(other.outcomes, []);
+    } finally {
+      home.close();
+    }
   });
 
   it('without ports nobody listens for it', async () => {
