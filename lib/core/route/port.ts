@@ -134,7 +134,8 @@ export class Port<Owner> {
   #setRoute(remote: TransportAddress, route: Route<Owner>): void {
     const { address, port } = remote;
     this.route(address, port)?.hint?.clear();
-    const placed = { ...route, address };
+    // A plain property first: Node 20 gives a literal that begins with a copy a hidden class of its own, and each packet looks here.
+    const placed: PlacedRoute<Owner> = { address, hint: undefined, ...route };
     const at = this.#routes.get(port);
     if (at instanceof Map) at.set(address, placed);
     else if (at === undefined || at.address === address) this.#routes.set(port, placed);
