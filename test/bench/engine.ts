@@ -1,9 +1,18 @@
-// The core by itself: nanoseconds per accepted packet, microseconds per challenge and per cycle of consent, bytes per session.
+// The core by itself: nanoseconds per accepted packet, microseconds per challenge and per cycle of consent, bytes per session. Of the latchkey of
+// dist, which is what people run.
 import { createHmac, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Component, Suite } from '../../lib/core/index.js';
 import { sdpFor } from '../net/call.js';
 import { converse, Side } from '../net/engine-pair.js';
-import type { Route } from '../net/engine-pair.js';
+import type { Build, Route } from '../net/engine-pair.js';
+import { here } from './checkout.js';
+
+const load = (file: string): Promise<unknown> => import(pathToFileURL(join(here, 'dist/lib', file)).href);
+const { Engine } = (await load('core/index.js')) as Pick<Build, 'Engine'>;
+const { nodeCrypto, createNodeRandom } = (await load('net/node-crypto.js')) as Omit<Build, 'Engine'>;
+const BUILT: Build = { Engine, nodeCrypto, createNodeRandom };
 
 interface World {
   readonly server: Side;
@@ -17,12 +26,12 @@ const CLIENT_BASE = { address: '203.0.113.7', port: 10_000 };
 
 /** Sessions on one server port, all verified. */
 function verifiedSessions(count: number, suite: Suite): World {
-  const server = new Side({ address: '198.51.100.1', port: 5000 }, { suites: [suite] });
+  const server = new Side({ address: '198.51.100.1', port: 5000 }, { suites: [suite] }, BUILT);
   const components: Component[] = [];
   const allRoutes: Route[] = [];
   let responsesMs = 0;
   for (let i = 0; i < count; i++) {
-    const client = new Side({ address: '10.0.0.2', port: 4000 }, { suites: [suite] });
+    const client = new Side({ address: '10.0.0.2', port: 4000 }, { suites: [suite] }, BUILT);
     const source = { address: `203.0.${113 + (i >> 14)}.7`, port: CLIENT_BASE.port + (i & 0x3fff) };
     const near = client.engine.createSession({ role: 'prover', signalling: 'encrypted' });
     const far = server.engine.createSession({ role: 'verifier', signalling: 'encrypted' });

@@ -1,9 +1,18 @@
 // Two engines that talk through memory: no sockets, no timers. The core as somebody uses it who brings his own
 // transport: bytes in, bytes out, and time as a number.
 import { Engine } from '../../lib/core/index.js';
-import type { Component, EngineOptions, LatchEvent, Port } from '../../lib/core/index.js';
+import type { Component, Crypto, EngineOptions, LatchEvent, Port, Random } from '../../lib/core/index.js';
 import { createNodeRandom, nodeCrypto } from '../../lib/net/node-crypto.js';
 import type { TransportAddress } from '../../lib/wire/index.js';
+
+/** What makes an engine. */
+export interface Build {
+  readonly Engine: typeof Engine;
+  readonly nodeCrypto: Crypto;
+  readonly createNodeRandom: () => Random;
+}
+
+const SOURCES: Build = { Engine, nodeCrypto, createNodeRandom };
 
 /** An engine with one port, and what it had to tell. */
 export class Side {
@@ -14,8 +23,9 @@ export class Side {
   constructor(
     readonly address: TransportAddress,
     options: Partial<EngineOptions> = {},
+    build = SOURCES,
   ) {
-    this.engine = new Engine(options, nodeCrypto, createNodeRandom());
+    this.engine = new build.Engine(options, build.nodeCrypto, build.createNodeRandom());
     this.port = this.engine.openPort(address);
   }
 }

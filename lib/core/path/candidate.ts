@@ -114,13 +114,9 @@ export class CandidateTable {
   /** Times of the last admissions: at most 20 in any second. */
   #admittedMs: readonly number[] = NONE;
 
-  [Symbol.iterator](): Iterator<Candidate> {
-    // As it is now: what is changed meanwhile is another list.
-    return this.#list[Symbol.iterator]();
-  }
-
-  get size(): number {
-    return this.#list.length;
+  /** As they are now: what is changed meanwhile is another list. */
+  get all(): readonly Candidate[] {
+    return this.#list;
   }
 
   find(path: Path): Candidate | undefined {

@@ -489,7 +489,7 @@ export class Component implements VerifierHost, ProverHost {
   handleTimeout(nowMs: number): void {
     this.#route.handleTimeout(nowMs);
     this.#proof.handleTimeout(nowMs);
-    for (const side of this.#sides) side.handleTimeout(nowMs);
+    if (!this.#isPlain) for (const side of this.#sides) side.handleTimeout(nowMs);
     if (this.#unheard?.isStuck(this, this.#route.path !== undefined, nowMs)) this.#tellUnheard();
   }
 
@@ -507,8 +507,7 @@ export class Component implements VerifierHost, ProverHost {
     if (this.ports.length === 0) return Infinity;
     return Math.min(
       this.#proof.nextMs,
-      this.#srtp.nextMs,
-      this.#evidence.nextMs,
+      this.#isPlain ? Infinity : Math.min(this.#srtp.nextMs, this.#evidence.nextMs),
       this.#route.nextMs,
       this.#unheard?.nextMs ?? Infinity,
     );

@@ -36,12 +36,15 @@ function expiryMs({ unansweredCount, lastResponseMs }: ConsentState): number {
   return unansweredCount >= EXPIRY_CHALLENGES ? lastResponseMs + EXPIRY_MS : Infinity;
 }
 
+/** Of all paths that wait for no answer, which are nearly all. */
+const NONE: readonly Challenge[] = [];
+
 /** What rule 5.8 remembers of one path. */
 export class Consent implements ConsentState {
   lastResponseMs: number;
   unansweredCount = 0;
   askMs: number;
-  #outstanding: Challenge[] = [];
+  #outstanding = NONE;
 
   /** The path has just been verified, which is an answer. */
   constructor(
@@ -60,21 +63,23 @@ export class Consent implements ConsentState {
   noteSent(challenge: Challenge, nowMs: number): readonly Challenge[] {
     this.unansweredCount++;
     this.askMs = this.#nextAskMs(nowMs);
-    this.#outstanding.push(challenge);
-    return this.#outstanding.splice(0, this.#outstanding.length - MAX_OUTSTANDING);
+    const all = this.#outstanding.concat(challenge);
+    this.#outstanding = all.length > MAX_OUTSTANDING ? all.slice(-MAX_OUTSTANDING) : all;
+    return all.length > MAX_OUTSTANDING ? all.slice(0, -MAX_OUTSTANDING) : NONE;
   }
 
   /** Any valid response from this path counts: to a consent challenge, to a new generation's, to rule 5.11's question. */
   noteResponse(challenge: Challenge, nowMs: number): void {
     this.lastResponseMs = nowMs;
     this.unansweredCount = 0;
-    this.#outstanding = this.#outstanding.filter((other) => other !== challenge);
+    const others = this.#outstanding.filter((other) => other !== challenge);
+    this.#outstanding = others.length === 0 ? NONE : others;
   }
 
   /** What was asked under old keys, or on a path that is left, is no longer waited for. */
   forgetOutstanding(): readonly Challenge[] {
     const forgotten = this.#outstanding;
-    this.#outstanding = [];
+    this.#outstanding = NONE;
     return forgotten;
   }
 

@@ -91,7 +91,7 @@ export class Verifier {
 
   /** A socket is gone, and with it all paths at it. The best of those that are left carries the media. */
   handlePortRemoved(port: LocalPort, nowMs: number): void {
-    for (const candidate of this.#candidates) {
+    for (const candidate of this.#candidates.all) {
       const { asked } = candidate.trial;
       if (candidate.port === port) this.#forget(candidate);
       else if (asked?.path.port === port) this.#endAsked(candidate.trial, asked);
@@ -158,13 +158,11 @@ export class Verifier {
 
   /** A response to something outstanding, on the path that was asked; any other is dropped (protocol.md 5.2). */
   handleAnswer(message: AnswerMessage, path: Path, nowMs: number): void {
-    const isAnswered = ({ transaction }: Challenge): boolean => isSameBytes(transaction, message.transaction);
-    const askedActive = this.#active?.outstanding.find(isAnswered);
+    const { transaction } = message;
+    const askedActive = this.#active && challengeOf(this.#active, transaction);
     const active = askedActive && this.#active;
-    const candidate = active
-      ? undefined
-      : [...this.#candidates].find((one) => one.outstanding.some(isAnswered));
-    const challenge = askedActive ?? candidate?.outstanding.find(isAnswered);
+    const candidate = active ? undefined : this.#candidates.all.find((one) => challengeOf(one, transaction));
+    const challenge = askedActive ?? (candidate && challengeOf(candidate, transaction));
     if (!challenge) return this.host.drop('staleTransaction');
     const fault = this.#scheme.fault(message, challenge);
     if (fault) return this.host.drop(fault);
@@ -188,7 +186,7 @@ export class Verifier {
   }
 
   handleTimeout(nowMs: number): void {
-    for (const candidate of this.#candidates) {
+    for (const candidate of this.#candidates.all) {
       if (candidate.trial.asked) this.#sendQuestion(candidate.trial.asked, nowMs);
       this.#settle(candidate, nowMs);
     }
@@ -199,7 +197,7 @@ export class Verifier {
   /** When handleTimeout wants to be called; Infinity where nothing is waited for. */
   get nextMs(): number {
     let nextMs = Math.min(this.#active?.nextMs ?? Infinity, this.#askSignalledMs);
-    for (const candidate of this.#candidates) nextMs = Math.min(nextMs, candidate.nextMs);
+    for (const candidate of this.#candidates.all) nextMs = Math.min(nextMs, candidate.nextMs);
     return nextMs;
   }
 
@@ -228,10 +226,10 @@ export class Verifier {
     const { highestCounter } = this.#scheme;
     const { isAdmitted, displaced } = this.#candidates.admit(newcomer, highestCounter, nowMs);
     if (displaced) this.#forget(displaced);
-    this.host.isOnTrial = this.#candidates.size > 0;
+    this.host.isOnTrial = this.#candidates.all.length > 0;
     if (!isAdmitted) this.#release(newcomer.challenge);
     else {
-      for (const { trial } of this.#candidates) trial.noteRival(newcomer.remote);
+      for (const { trial } of this.#candidates.all) trial.noteRival(newcomer.remote);
       this.host.emit({ type: 'candidate' }, newcomer);
     }
     return isAdmitted;
@@ -416,14 +414,14 @@ export class Verifier {
 
   #forget(candidate: Candidate): void {
     this.#candidates.remove(candidate);
-    this.host.isOnTrial = this.#candidates.size > 0;
+    this.host.isOnTrial = this.#candidates.all.length > 0;
     this.#release(candidate.challenge);
     if (candidate.trial.asked) this.#endAsked(candidate.trial, candidate.trial.asked);
     this.host.targetBounds.release(candidate.remote.address, candidate);
   }
 
   #forgetCandidates(): void {
-    for (const candidate of this.#candidates) this.#forget(candidate);
+    for (const candidate of this.#candidates.all) this.#forget(candidate);
   }
 
   /** A fresh challenge, whose answer comes back to us from now on. */
@@ -439,4 +437,13 @@ export class Verifier {
       challenge.forget();
     }
   }
+}
+
+/** The challenge of this transaction, where the candidate or path waits for its answer. */
+function challengeOf(
+  { outstanding }: Candidate | VerifiedPath,
+  transaction: Uint8Array,
+): Challenge | undefined {
+  for (const challenge of outstanding) if (isSameBytes(challenge.transaction, transaction)) return challenge;
+  return undefined;
 }

@@ -66,7 +66,8 @@ export class AttachedPorts<Owner extends Attached<Owner>> {
   }
 
   find(port: LocalPort): Port<Owner> | undefined {
-    return this.#all.find((one) => one === port);
+    for (const one of this.#all) if (one === port) return one;
+    return undefined;
   }
 
   /** The path with the port's tables; undefined where the component has left that port. */
