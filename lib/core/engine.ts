@@ -275,7 +275,9 @@ export class Engine {
     const { port, remote } = path;
     const route = port.route(remote.address, remote.port);
     if (!route?.owner.isJudging) return undefined;
-    return route.isProven || this.#isForUnproven(route, bytes, kind, path) ? route.owner : undefined;
+    if (route.isProven || this.#isForUnproven(route, bytes, kind, path)) return route.owner;
+    route.owner.noteDiverted(bytes, kind, path, this.#context.nowMs);
+    return undefined;
   }
 
   /**

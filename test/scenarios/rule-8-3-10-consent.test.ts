@@ -143,6 +143,27 @@ describe('rule 8.3.10: a port of many calls', () => {
     assert.deepEqual([one.locked, one.count('conflict')], [at, 1]);
   });
 
+  it('a phone whose packets a session that proves itself draws by its SSRC is not silent: nobody has its stream', () => {
+    const at = { address: HOME.address, port: 6000 };
+    const one = new EvidenceBench({ signalled: at, canAsk: false });
+    const two = new EvidenceBench({ ssrcs: [2], canAsk: false, beside: one });
+    one.talk(10, at);
+    const { ssrc, sequence, timestamp } = one.voice;
+    one.talk(
+      3,
+      { address: '192.0.2.66', port: 4000 },
+      new PlainVoice(ssrc, sequence + 2, timestamp + 320),
+      one.port,
+      1,
+    );
+    two.port.addSsrc(ssrc, two.component, { heardMs: () => Infinity });
+    one.voice.sequence += 5;
+    one.voice.timestamp += 800;
+    one.talk(20, at);
+    assert.deepEqual([one.locked, two.locked], [at, undefined]);
+    assert.ok(one.count('conflict') > 0, 'it is told');
+  });
+
   it('of forks on one port each takes its own', () => {
     const first = new EvidenceBench({ ssrcs: [1], isConfirmed: false, canAsk: false });
     const second = new EvidenceBench({ ssrcs: [2], isConfirmed: false, canAsk: false, beside: first });

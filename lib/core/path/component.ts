@@ -405,6 +405,12 @@ export class Component implements VerifierHost, ProverHost {
     return isTaken;
   }
 
+  /** Payload from where the peer is taken to be has come, and was another session's: that proves itself, and this peer does not (protocol.md 5.1). */
+  noteDiverted(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): void {
+    this.#evidence.noteDiverted(bytes, kind, path, nowMs);
+    this.context.wake(this);
+  }
+
   /** Whether the packet is of the peer that this component waits for on a port of many calls (protocol.md 8.2.7, 8.3.10). */
   isSought(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
     if (this.#evidence.isOn) return this.#evidence.isSought(bytes, kind, path, nowMs);

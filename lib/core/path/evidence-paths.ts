@@ -108,6 +108,14 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
     return this.#facts.isSdpAddress(path) || this.#followers.isSought(bytes, kind, path, nowMs);
   }
 
+  /** A packet of the locked source went to another session. It says all the same that the source is not silent (protocol.md 8.3.7). */
+  noteDiverted(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): void {
+    const active = this.#active;
+    if (!active || kind !== 'rtp' || !isSamePath(active, path)) return;
+    this.#followers.noteLocked(active, readPlace(bytes), nowMs);
+    this.settle(nowMs);
+  }
+
   /** True where the packet goes to the application now. */
   handle(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
     const active = this.#active;

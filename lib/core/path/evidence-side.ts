@@ -146,6 +146,10 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
   }
 
   /** On a port of many calls: what the peer's description says, or its locked stream, tells the packet (protocol.md 8.3.10, 8.3.7). */
+  noteDiverted(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): void {
+    this.#paths?.noteDiverted(bytes, kind, path, nowMs);
+  }
+
   isSought(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
     return this.#paths?.isSought(bytes, kind, path, nowMs) === true;
   }
