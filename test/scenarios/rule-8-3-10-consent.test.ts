@@ -164,6 +164,21 @@ describe('rule 8.3.10: a port of many calls', () => {
     assert.ok(one.count('conflict') > 0, 'it is told');
   });
 
+  it('rule 5.1: a source where another session has proven itself meanwhile is not the peer, and what came from there is for nobody', () => {
+    const at = { address: HOME.address, port: 6000 };
+    const one = new EvidenceBench({ signalled: at, canAsk: false });
+    const two = new EvidenceBench({ ssrcs: [2], canAsk: false, beside: one });
+    one.talk(10, at);
+    const thief = { address: '192.0.2.66', port: 4000 };
+    const { ssrc, sequence, timestamp } = one.voice;
+    const delivered = one.component.counters.delivered;
+    one.talk(4, thief, new PlainVoice(ssrc, sequence, timestamp), one.port, 1);
+    one.port.proveRoute(thief, two.component, Infinity);
+    one.advance(500);
+    assert.deepEqual(one.locked, at);
+    assert.equal(one.component.counters.delivered, delivered);
+  });
+
   it('of forks on one port each takes its own', () => {
     const first = new EvidenceBench({ ssrcs: [1], isConfirmed: false, canAsk: false });
     const second = new EvidenceBench({ ssrcs: [2], isConfirmed: false, canAsk: false, beside: first });

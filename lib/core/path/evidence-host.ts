@@ -8,6 +8,8 @@ export interface EvidenceHost {
   /** The peer has been told this port of ours. */
   isTold(port: LocalPort): boolean;
   isSuspect(source: TransportAddress, ssrc: number | undefined): boolean;
+  /** Another session has proven that its peer is there (protocol.md 5.1). */
+  isAnothers(path: Path): boolean;
   /** It is a socket of ours: a packet would circulate (protocol.md 5.7). */
   isOwnSocket(address: TransportAddress): boolean;
   /** When RTCP in the name of a locked stream last came at a port of its own. */

@@ -281,6 +281,11 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
     return this.context.suspects.has(source, ssrc, this.context.nowMs);
   }
 
+  isAnothers(path: Path): boolean {
+    const routed = this.owner.routed(path);
+    return routed !== undefined && this.route.isAnothers(routed);
+  }
+
   isOwnSocket({ address, port }: TransportAddress): boolean {
     return this.context.ownSockets.has(address, port);
   }
