@@ -21,8 +21,12 @@ const PHONES = [
   { name: 'linphonec', command: linphone, host: 'cliB', nat: 'natB' },
 ] as const;
 const HOLD = { afterS: 4, forS: 3 } as const;
-/** Before the rebinding, and after it: that must be longer than the rest of a hold, and what resumes it. The whole lab talks for a minute. */
-const BEFORE_MS = process.env.LATCHKEY_LAB === 'all' ? 52_000 : 3000;
+/**
+ * From the lock, some 600 ms after the 200, to the rebinding: in the middle of the hold. A mapping that changes while a re-INVITE is under way
+ * loses its answer, which goes to where the request came from (RFC 3581). The whole lab talks for a minute.
+ */
+const BEFORE_MS = process.env.LATCHKEY_LAB === 'all' ? 52_000 : 4500;
+/** Longer than the rest of a hold, and what resumes it. */
 const AFTER_MS = 7000;
 /** Signalling over TCP may take seconds to come through such a line. */
 const CALL_S = (BEFORE_MS + AFTER_MS) / 1000 + 20;
