@@ -179,6 +179,25 @@ describe('rule 8.3.10: a port of many calls', () => {
     assert.equal(one.component.counters.delivered, delivered);
   });
 
+  it('rule 5.1: of two calls whose one stream goes on at one address the first has it, and the other nothing from there', () => {
+    const at = { address: HOME.address, port: 6000 };
+    const other = { address: HOME.address, port: 7000 };
+    const one = new EvidenceBench({ signalled: at, canAsk: false });
+    const two = new EvidenceBench({ signalled: other, canAsk: false, beside: one });
+    one.talkAll(10, [
+      [new PlainVoice(7), at],
+      [new PlainVoice(7), other],
+    ]);
+    const delivered = (): number => one.component.counters.delivered + two.component.counters.delivered;
+    const before = delivered();
+    const thief = { address: '192.0.2.66', port: 4000 };
+    const { sequence, timestamp } = new PlainVoice(7);
+    one.talk(4, thief, new PlainVoice(7, sequence + 10, timestamp + 1600), one.port, 1);
+    one.advance(500);
+    assert.deepEqual([one.locked, two.locked].filter((place) => place?.port === thief.port).length, 1);
+    assert.ok(delivered() - before <= 4, 'none of them twice');
+  });
+
   it('of forks on one port each takes its own', () => {
     const first = new EvidenceBench({ ssrcs: [1], isConfirmed: false, canAsk: false });
     const second = new EvidenceBench({ ssrcs: [2], isConfirmed: false, canAsk: false, beside: first });

@@ -58,7 +58,8 @@ export class EvidenceReading {
       return;
     }
     const step = (sequence - heard.sequence) & 0xffff;
-    if (step === 0 || step >= 0x8000) return;
+    if (step === 0) return;
+    // Behind: it begins anew, as a phone does that starts again, or one whose source address somebody has written before.
     const goesOn = step <= RUN_STEP && nowMs - heard.atMs <= RUN_PAUSE_MS;
     heard.count = goesOn ? heard.count + 1 : 1;
     heard.packets++;

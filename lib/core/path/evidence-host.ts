@@ -8,7 +8,7 @@ export interface EvidenceHost {
   /** The peer has been told this port of ours. */
   isTold(port: LocalPort): boolean;
   isSuspect(source: TransportAddress, ssrc: number | undefined): boolean;
-  /** Another session has proven that its peer is there (protocol.md 5.1). */
+  /** Another session has proven that its peer is there, or says so with the better claim (protocol.md 5.1). */
   isAnothers(path: Path): boolean;
   /** It is a socket of ours: a packet would circulate (protocol.md 5.7). */
   isOwnSocket(address: TransportAddress): boolean;

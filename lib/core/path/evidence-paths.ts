@@ -277,7 +277,7 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
   settle(nowMs: number): void {
     this.#dueMs = Infinity;
     this.#sources.dropStale(nowMs, (source) => this.forget(source));
-    // What came from there before another session proved itself there is for nobody.
+    // What came from where another session is now is for nobody.
     for (const source of this.#sources.all) if (this.host.isAnothers(source)) this.forget(source);
     this.#asking.settleBefore(nowMs);
     this.#followers.settle(nowMs);

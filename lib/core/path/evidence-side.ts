@@ -282,8 +282,13 @@ export class EvidenceSide<Owner extends SideComponent<Owner>>
   }
 
   isAnothers(path: Path): boolean {
-    const routed = this.owner.routed(path);
-    return routed !== undefined && this.route.isAnothers(routed);
+    const { owner } = this;
+    const { port, remote } = owner.routed(path) ?? {};
+    return (
+      port !== undefined &&
+      remote !== undefined &&
+      !port.mayClaim(remote, owner, isBacked(owner.session, remote.address))
+    );
   }
 
   isOwnSocket({ address, port }: TransportAddress): boolean {

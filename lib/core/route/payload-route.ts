@@ -44,7 +44,7 @@ export class PayloadRoute<Owner> {
    * @param isJudged each packet from there is looked at by its owner, before anybody has it (8.2)
    */
   open({ port, remote }: RoutedPath<Owner>, isJudged = false): void {
-    const isOurs = !this.isAnothers({ port, remote });
+    const isOurs = !this.#isAnothers({ port, remote });
     const held = this.#others.filter((other) => !other.isTaken && !isSame(other, { port, remote }));
     this.#others = this.#others.filter((other) => !held.includes(other));
     this.close();
@@ -79,17 +79,17 @@ export class PayloadRoute<Owner> {
 
   /** Another session has proven the address of the path in use (protocol.md 5.1). */
   get isProvenByAnother(): boolean {
-    return this.#active !== undefined && this.isAnothers(this.#active);
+    return this.#active !== undefined && this.#isAnothers(this.#active);
   }
 
   /** Payload is taken from `path` too, unless another session has verified that address since (protocol.md 5.1). */
   keep(path: RoutedPath<Owner>, untilMs: number): void {
-    if (!this.isAnothers(path)) this.#keep({ port: path.port, remote: path.remote, untilMs, isTaken: true });
+    if (!this.#isAnothers(path)) this.#keep({ port: path.port, remote: path.remote, untilMs, isTaken: true });
   }
 
   /** The address stays ours, unless another session has verified it since; what comes from there is looked at by its owner (8.2). */
   hold({ port, remote }: RoutedPath<Owner>, untilMs: number): void {
-    if (!this.isAnothers({ port, remote })) this.#keep({ port, remote, untilMs, isTaken: false });
+    if (!this.#isAnothers({ port, remote })) this.#keep({ port, remote, untilMs, isTaken: false });
   }
 
   #keep(path: OtherPath<Owner>): void {
@@ -137,7 +137,7 @@ export class PayloadRoute<Owner> {
   }
 
   /** Another session has proven the address. */
-  isAnothers({ port, remote }: RoutedPath<Owner>): boolean {
+  #isAnothers({ port, remote }: RoutedPath<Owner>): boolean {
     const holder = port.route(remote.address, remote.port);
     return holder?.isProven === true && holder.owner !== this.owner;
   }

@@ -102,8 +102,7 @@ export class Port<Owner> {
    */
   claimRoute(remote: TransportAddress, owner: Owner, isBacked: boolean): boolean {
     const holder = this.route(remote.address, remote.port);
-    const isFree = !holder || holder.owner === owner;
-    if (!isFree && (holder.isProven || holder.isBacked || !isBacked)) {
+    if (!this.mayClaim(remote, owner, isBacked)) {
       const { backed, bare } = this.#waitingFor(remote);
       (isBacked ? bare : backed).delete(owner);
       (isBacked ? backed : bare).add(owner);
@@ -111,8 +110,14 @@ export class Port<Owner> {
     }
     this.#unwait(remote, owner);
     this.#setRoute(remote, { owner, untilMs: Infinity, isProven: false, isBacked });
-    if (!isFree) this.#waitFirst(remote, holder);
+    if (holder && holder.owner !== owner) this.#waitFirst(remote, holder);
     return true;
+  }
+
+  /** Nobody else has proven the address, nor a claim that is better or as good and earlier (protocol.md 5.1). */
+  mayClaim(remote: TransportAddress, owner: Owner, isBacked: boolean): boolean {
+    const holder = this.route(remote.address, remote.port);
+    return !holder || holder.owner === owner || (!holder.isProven && !holder.isBacked && isBacked);
   }
 
   /** The owner wants nothing more from the address; who waits for it has it now. */
