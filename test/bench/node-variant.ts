@@ -116,23 +116,27 @@ async function prove(child: VariantProcess, load: Load): Promise<Memory | undefi
     const count = Math.min(AT_ONCE, peerCount(load) - first);
     if (load.weighsHalf && first === peerCount(load) / 2) memoryOfHalf = await child.memory();
     const sockets = await Promise.all(Array.from({ length: count }, (_, i) => bound(portOf(first + i))));
-    const provers = sockets.map((socket) => {
-      const session = latchkey.createSession({ role: 'prover', signalling: 'encrypted' });
-      session.bind(socket);
-      return { session, offer: session.setLocal(sdpOf(socket)) };
-    });
-    const isVerified = child.next('verified');
-    const { answers } = await child.ask(
-      { kind: 'call', offers: provers.map(({ offer }) => offer) },
-      'answers',
-    );
-    for (const [i, { session }] of provers.entries()) {
-      const verdict = session.setRemote(answers[i]);
-      if (!verdict.accepted) throw new Error(verdict.warning);
+    try {
+      const provers = sockets.map((socket) => {
+        const session = latchkey.createSession({ role: 'prover', signalling: 'encrypted' });
+        session.bind(socket);
+        return { session, offer: session.setLocal(sdpOf(socket)) };
+      });
+      const isVerified = child.next('verified');
+      const { answers } = await child.ask(
+        { kind: 'call', offers: provers.map(({ offer }) => offer) },
+        'answers',
+      );
+      for (const [i, { session }] of provers.entries()) {
+        const verdict = session.setRemote(answers[i]);
+        if (!verdict.accepted) throw new Error(verdict.warning);
+      }
+      await inTime(isVerified, 'the paths are not proved');
+      for (const { session } of provers) session.close();
+    } finally {
+      // Else the next variant finds their ports taken.
+      await Promise.all(sockets.map(closed));
     }
-    await inTime(isVerified, 'the paths are not proved');
-    for (const { session } of provers) session.close();
-    await Promise.all(sockets.map(closed));
   }
   latchkey.close();
   return memoryOfHalf;

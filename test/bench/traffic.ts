@@ -82,6 +82,8 @@ export async function measureTraffic(
     Object.entries(args).map(([key, value]) => `${key}=${value}`),
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
+  // One that has ended before it read them says why by its status.
+  child.stdin.on('error', () => undefined);
   child.stdin.end(`${ports.join('\n')}\n`);
   const [said, [status]] = await Promise.all([
     text(child.stdout),
