@@ -117,22 +117,7 @@ async function prove(child: VariantProcess, load: Load): Promise<Memory | undefi
     if (load.weighsHalf && first === peerCount(load) / 2) memoryOfHalf = await child.memory();
     const sockets = await Promise.all(Array.from({ length: count }, (_, i) => bound(portOf(first + i))));
     try {
-      const provers = sockets.map((socket) => {
-        const session = latchkey.createSession({ role: 'prover', signalling: 'encrypted' });
-        session.bind(socket);
-        return { session, offer: session.setLocal(sdpOf(socket)) };
-      });
-      const isVerified = child.next('verified');
-      const { answers } = await child.ask(
-        { kind: 'call', offers: provers.map(({ offer }) => offer) },
-        'answers',
-      );
-      for (const [i, { session }] of provers.entries()) {
-        const verdict = session.setRemote(answers[i]);
-        if (!verdict.accepted) throw new Error(verdict.warning);
-      }
-      await inTime(isVerified, 'the paths are not proved');
-      for (const { session } of provers) session.close();
+      await proveAt(sockets, child, latchkey);
     } finally {
       // Else the next variant finds their ports taken.
       await Promise.all(sockets.map(closed));
@@ -140,6 +125,27 @@ async function prove(child: VariantProcess, load: Load): Promise<Memory | undefi
   }
   latchkey.close();
   return memoryOfHalf;
+}
+
+/** A session at each socket, until all of them are proved. */
+async function proveAt(
+  sockets: readonly Socket[],
+  child: VariantProcess,
+  latchkey: ReturnType<typeof createLatchkey>,
+): Promise<void> {
+  const provers = sockets.map((socket) => {
+    const session = latchkey.createSession({ role: 'prover', signalling: 'encrypted' });
+    session.bind(socket);
+    return { session, offer: session.setLocal(sdpOf(socket)) };
+  });
+  const isVerified = child.next('verified');
+  const { answers } = await child.ask({ kind: 'call', offers: provers.map(({ offer }) => offer) }, 'answers');
+  for (const [i, { session }] of provers.entries()) {
+    const verdict = session.setRemote(answers[i]);
+    if (!verdict.accepted) throw new Error(verdict.warning);
+  }
+  await inTime(isVerified, 'the paths are not proved');
+  for (const { session } of provers) session.close();
 }
 
 /** Who holds SRTP keys proves its path with its first packet. */
