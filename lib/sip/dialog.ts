@@ -64,7 +64,7 @@ export interface DialogLimits {
 }
 
 /** A port question that has no answer by then is over (protocol.md 8.3.4). */
-const UNANSWERED_MS = 2000;
+export const UNANSWERED_MS = 2000;
 /** As many offers and answers as can be open or repeated at a time; older ones are forgotten. */
 const MAX_OFFER_ANSWERS = 8;
 /** Who gets one of these has nobody to speak to any more; the last two are what a connection that is gone is answered with. */

@@ -3,6 +3,7 @@
  * (RFC 3261 14.1). Each goes out when that has been answered, or is refused by this side when it takes too long. One that is cancelled
  * meanwhile never goes out: nobody else could answer its CANCEL, since the peer has not seen it. It sends nothing itself.
  */
+import { UNANSWERED_MS } from './dialog.js';
 import type { Dialog } from './dialog.js';
 import { cseqOf } from './message.js';
 import type { SipRequest } from './message-types.js';
@@ -23,9 +24,6 @@ interface Held {
   site: HeldSite | undefined;
 }
 
-/** A question counts as unanswered then (protocol.md 8.3.4). */
-const HELD_MS = 2000;
-
 export class HeldRequests {
   readonly #held = new WeakMap<Dialog, Set<Held>>();
 
@@ -41,7 +39,7 @@ export class HeldRequests {
       held.site = undefined;
       open?.[outcome]();
     };
-    const timer = setTimeout(() => settle('giveUp'), HELD_MS);
+    const timer = setTimeout(() => settle('giveUp'), UNANSWERED_MS);
     dialog.whenQuiet(() => settle('goOn'));
   }
 
