@@ -33,6 +33,8 @@ export class Suspects {
   }
 
   has(source: TransportAddress, ssrc: number | undefined, nowMs: number): boolean {
+    // Before the first hit there is nothing to look up, in either table.
+    if (this.#sources.size === 0) return false;
     const sinceMs = nowMs - SUSPECT_MS;
     if (this.#sources.isNewer(addressKey(source), sinceMs)) return true;
     return ssrc !== undefined && this.#streams.isNewer(streamKey(source, ssrc), sinceMs);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { PcapWriter } from '../../lib/capture/index.js';
+import type { TransportAddress } from '../../lib/wire/index.js';
 import { median } from './statistics.js';
 
 export interface ReplaySpeed {
@@ -66,6 +67,12 @@ export function writeCalls(file: string, sizeBytes: number): { packets: number; 
       destination: from,
       payload: sip('SIP/2.0 200 OK', i, server),
     });
+    write({
+      timeMs: START_MS + i + 1,
+      source: from,
+      destination: to,
+      payload: sip('ACK sip:b@x SIP/2.0', i),
+    });
   }
   const rounds = Math.floor(sizeBytes / RECORD_BYTES / CALLS / 2);
   const payload = new Uint8Array(PAYLOAD_BYTES).fill(0xff);
@@ -89,16 +96,17 @@ export function writeCalls(file: string, sizeBytes: number): { packets: number; 
   return { packets, streams: 2 * CALLS };
 }
 
-function sip(
-  startLine: string,
-  i: number,
-  media: { readonly address: string; readonly port: number },
-): Uint8Array {
-  const body = `v=0\r\no=- 1 1 IN IP4 ${media.address}\r\ns=-\r\nc=IN IP4 ${media.address}\r\nt=0 0\r\nm=audio ${media.port} RTP/AVP 0\r\n`;
-  const to = startLine.startsWith('SIP') ? ';tag=b' : '';
+function sip(startLine: string, i: number, media?: TransportAddress): Uint8Array {
+  const method = startLine.startsWith('ACK') ? 'ACK' : 'INVITE';
+  const to = startLine.startsWith('INVITE') ? '' : ';tag=b';
+  const body =
+    media === undefined
+      ? ''
+      : `v=0\r\no=- 1 1 IN IP4 ${media.address}\r\ns=-\r\nc=IN IP4 ${media.address}\r\nt=0 0\r\nm=audio ${media.port} RTP/AVP 0\r\n`;
+  const type = media === undefined ? '' : 'Content-Type: application/sdp\r\n';
   return Buffer.from(
     `${startLine}\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK${i}\r\nFrom: <sip:a@x>;tag=a${i}\r\nTo: <sip:b@x>${to}\r\n` +
-      `Call-ID: call-${i}\r\nCSeq: 1 INVITE\r\nContent-Type: application/sdp\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `Call-ID: call-${i}\r\nCSeq: 1 ${method}\r\n${type}Content-Length: ${body.length}\r\n\r\n${body}`,
   );
 }
 

@@ -57,6 +57,8 @@ export class PeerFacts {
 
   isShown(address: string): boolean {
     if (this.#shown.length === 0) return false;
+    // As it is written here, mostly: packets ask.
+    if (this.#shown.includes(address)) return true;
     const bytes = parseIp(address);
     return bytes !== undefined && this.#shown.includes(formatIp(bytes));
   }

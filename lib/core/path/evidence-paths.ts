@@ -364,6 +364,8 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
     const active = this.#active;
     if (!active || this.#asking.isOn) return;
     const silentMs = nowMs - active.lastMs;
+    // With each packet of its: whether anybody else is there is looked at when it has been silent.
+    if (silentMs < MOVED_SDP_MS) return this.due(active.lastMs + MOVED_SDP_MS);
     const others = this.#claims(nowMs).filter(
       ({ source, livesUntilMs }) => source !== active && !source.following && livesUntilMs > nowMs,
     );
