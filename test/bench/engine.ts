@@ -3,7 +3,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Component, Suite } from '../../lib/core/index.js';
+import type { Component, Port, Suite } from '../../lib/core/index.js';
+import type { TransportAddress } from '../../lib/wire/index.js';
 import { sdpFor } from '../net/call.js';
 import { converse, Side } from '../net/engine-pair.js';
 import type { Build, Route } from '../net/engine-pair.js';
@@ -69,15 +70,66 @@ function cpuMs(): number {
 /** Nanoseconds that `handleDatagram` takes for an accepted 172-byte RTP packet, among `count` sessions. */
 export function nanosecondsPerPacket(count: number): number {
   const { server, components } = verifiedSessions(count, 'HMAC-SHA-256');
+  const sources = components.map(({ mapping }) => mapping ?? CLIENT_BASE);
+  const ways = sources.map((source) => ({ port: server.port, source, packet: rtpPacket(0), nowMs: 2 }));
+  return nanosecondsOf(server, ways);
+}
+
+/** Likewise of peers without a key, each found at a port of its own; and with a stranger who sends there too. */
+export function nanosecondsPerKeylessPacket(count: number, hasStranger: boolean): number {
+  const server = new Side({ address: '198.51.100.1', port: 5000 }, {}, BUILT);
+  const ways = Array.from({ length: count }, (_, i) => keylessWay(server, i, hasStranger));
+  return nanosecondsOf(server, ways);
+}
+
+/** From where packets come, and to which port. */
+interface Way {
+  readonly port: Port;
+  readonly source: TransportAddress;
+  readonly packet: Uint8Array;
+  readonly nowMs: number;
+}
+
+/** A peer whose description announces its SSRC, found by three packets of it. */
+function keylessWay({ engine }: Side, i: number, hasStranger: boolean): Way {
+  const ssrc = 0x9000_0000 + i;
+  const port = engine.openPort({ address: '198.51.100.1', port: 6000 + 2 * i });
+  const source = { address: '203.0.113.7', port: CLIENT_BASE.port + i };
+  const stranger = { address: '203.0.113.99', port: CLIENT_BASE.port };
+  const call = engine.openCall({ call: `keyless ${i}`, signalling: 'encrypted' });
+  call.component(0, 1).attach(port, 0);
+  const remote = { address: '10.0.0.2', port: 4000 };
+  engine.agree(call, 0, { kind: 'evidence', remote, ssrcs: [ssrc], expectsMedia: true }, 0);
+  call.confirm(0);
+  const packet = rtpPacket(ssrc);
+  for (let sequence = 1; sequence <= 3; sequence++) {
+    const nowMs = 20 * sequence;
+    packet[3] = sequence;
+    engine.handleDatagram(port, packet, source.address, source.port, nowMs);
+    if (hasStranger) engine.handleDatagram(port, packet.with(11, 99), stranger.address, stranger.port, nowMs);
+  }
+  return { port, source, packet, nowMs: 80 };
+}
+
+function rtpPacket(ssrc: number): Uint8Array {
   const packet = new Uint8Array(172);
   packet[0] = 0x80;
+  new DataView(packet.buffer).setUint32(8, ssrc);
+  return packet;
+}
+
+/** By turns; each packet is the next of its stream. */
+function nanosecondsOf({ engine }: Side, ways: readonly Way[]): number {
   const rounds = 300_000;
-  const sources = components.map(({ mapping }) => mapping ?? CLIENT_BASE);
+  let sequence = 3;
   const run = () => {
     const startedMs = cpuMs();
     for (let i = 0; i < rounds; i++) {
-      const source = sources[i % sources.length] ?? CLIENT_BASE;
-      if (!server.engine.handleDatagram(server.port, packet, source.address, source.port, 2))
+      const { port, source, packet, nowMs } = ways[i % ways.length]!;
+      if (i % ways.length === 0) sequence++;
+      packet[2] = sequence >> 8;
+      packet[3] = sequence;
+      if (!engine.handleDatagram(port, packet, source.address, source.port, nowMs))
         throw new Error('the packet was not accepted');
     }
     return ((cpuMs() - startedMs) * 1e6) / rounds;

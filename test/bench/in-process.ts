@@ -6,6 +6,7 @@ import {
   CONSENT_INTERVAL_MS,
   consentCosts,
   microsecondsPerChallenge,
+  nanosecondsPerKeylessPacket,
   nanosecondsPerPacket,
 } from './engine.js';
 import { measureReplay } from './replay.js';
@@ -35,6 +36,11 @@ export function measureInProcess(rounds: number, onRow: (row: EngineRow) => void
     row(
       `engine.handleDatagram, accepted, ${sessions.toLocaleString('en')} sessions`,
       `${nanosecondsPerPacket(sessions).toFixed(0)} ns`,
+    );
+  for (const hasStranger of [false, true])
+    row(
+      `the same, 100 peers without a key, each found${hasStranger ? ', and a stranger sends there too' : ''}`,
+      `${nanosecondsPerKeylessPacket(100, hasStranger).toFixed(0)} ns`,
     );
   const consentRatio = measureConsent(row);
   for (const suite of ['HMAC-SHA-256', 'AES-256'] as const)
