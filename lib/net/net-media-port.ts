@@ -27,12 +27,19 @@ export interface PortOwner {
   onPortClosed(port: NetMediaPort): void;
 }
 
+/** A room: it has packets and the rest at once, before those who listen for the events. */
+interface PacketReceiver {
+  onPacket(bytes: Buffer, source: DatagramSource, kind: PacketClass, atMs: number): void;
+  onReportsDue(port: MediaPort): void;
+}
+
 export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements MediaPort, Consumer {
   readonly #core: Component;
   readonly #owner: PortOwner;
   readonly #loop: Loop;
   readonly #sockets: StreamSockets;
   #isClosed = false;
+  #receiver: PacketReceiver | undefined;
   /** What the kernel refuses later is counted: one function for all packets, since the first. */
   #onSent: SendCallback | undefined;
   #onGuestSent: SendCallback | undefined;
@@ -89,6 +96,16 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
     return isSent;
   }
 
+  /** For a room (its RoomPort). */
+  attachReceiver(receiver: PacketReceiver): boolean {
+    this.#receiver ??= receiver;
+    return this.#receiver === receiver;
+  }
+
+  detachReceiver(receiver: PacketReceiver): void {
+    if (this.#receiver === receiver) this.#receiver = undefined;
+  }
+
   rebind(socket: BindableSocket): void {
     if (this.#isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the media port is closed');
     const core = this.#core;
@@ -110,9 +127,13 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
   }
 
   deliver(bytes: Buffer, source: DatagramSource, kind: PacketClass): boolean {
+    const receiver = this.#receiver;
+    const { turnMs } = this.#loop;
     // As `tell`, without a list of arguments more for each packet.
     try {
-      return this.emit('packet', bytes, source, kind, this.#loop.turnMs);
+      receiver?.onPacket(bytes, source, kind, turnMs);
+      const isHeard = this.hasListeners && this.emit('packet', bytes, source, kind, turnMs);
+      return isHeard || receiver !== undefined;
     } catch (error) {
       this.onFailure(error);
       return true;
@@ -131,7 +152,13 @@ export class NetMediaPort extends SteadyEmitter<MediaPortEvents> implements Medi
 
   /** For the session: the core says that payload goes elsewhere from now on. */
   onMoved(): void {
-    if (this.#core.isJudging && this.#core.isSealing) this.tell('reportsDue');
+    if (!this.#core.isJudging || !this.#core.isSealing) return;
+    try {
+      this.#receiver?.onReportsDue(this);
+    } catch (error) {
+      this.onFailure(error);
+    }
+    this.tell('reportsDue');
   }
 
   protected override tellFailure(error: unknown): boolean {

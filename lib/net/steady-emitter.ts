@@ -50,6 +50,11 @@ export abstract class SteadyEmitter<
   /** Tells that a listener failed. False: nobody hears it. */
   protected abstract tellFailure(error: unknown): boolean;
 
+  /** Somebody listens for some event. */
+  protected get hasListeners(): boolean {
+    return (this as unknown as Kept)._events !== undefined;
+  }
+
   /** Emits. False: nobody listens. */
   protected tell<Name extends keyof Events>(name: Name, ...args: Events[Name]): boolean {
     try {

@@ -14,7 +14,7 @@ export { commonCodec, isUnheard, spokenCodec } from './common-codec.js';
 export { acceptAnswer, audioFormats, createOffer, kindsToOffer, repeatOffer, withPorts } from './offer.js';
 export type { AcceptResult } from './offer.js';
 export { createRooms, ECHO_ROOM } from './rooms.js';
-export type { LinkPorts, PacketListener, RoomPort } from './room-port.js';
+export type { LinkPorts, PacketListener, PortReceiver, RoomPort } from './room-port.js';
 export type { Rooms, RoomsEvents, RoomsOptions } from './rooms.js';
 export { SRTP_USES } from './sections.js';
 export type { SrtpUse } from './sections.js';

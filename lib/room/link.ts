@@ -8,7 +8,9 @@ import type { Inlet, Outlet } from './inlet.js';
 import type { Leg, LegTally } from './leg.js';
 import type { NumberShift } from './number-shift.js';
 import { renameRtcp } from './rtcp-renaming.js';
-import type { LinkPorts, PacketListener, RoomPort } from './room-port.js';
+import { listen, stopListening } from './port-listening.js';
+import type { EventListeners } from './port-listening.js';
+import type { LinkPorts, PortReceiver, RoomPort } from './room-port.js';
 import { shiftBackReports } from './rtcp-shift.js';
 import { SsrcSwaps } from './ssrc-swaps.js';
 import { Track } from './track.js';
@@ -46,7 +48,7 @@ export interface LinkHost {
   shiftOf(link: Link, ssrc: number): NumberShift | undefined;
 }
 
-export class Link {
+export class Link implements PortReceiver {
   /* What each packet needs comes first, and lies together. */
   readonly #host: LinkHost;
   #data: LinkTrack | undefined;
@@ -55,12 +57,12 @@ export class Link {
   readonly leg: LinkOwner;
   readonly ports: LinkPorts;
   readonly swaps: SsrcSwaps;
-  readonly #onPacket: PacketListener = (bytes, _source, kind, atMs) => this.#handlePacket(bytes, kind, atMs);
-  readonly #onRtpMoved = (): void => this.#handleMoved(this.ports.rtp);
-  readonly #onRtcpMoved = (): void => this.#handleMoved(this.ports.rtcp);
   readonly inlets = new Map<number, LinkInlet>();
   #tracks: readonly LinkTrack[] = [];
   #sends: ReadonlyMap<number, LinkSent> = new Map();
+  /** Of ports that do not hand over what comes. */
+  readonly #rtpListeners: EventListeners | undefined;
+  readonly #rtcpListeners: EventListeners | undefined;
   /** The participant could hear the room at some time, and so may know its sources. */
   #hasListened = false;
 
@@ -69,10 +71,8 @@ export class Link {
     this.swaps = new SsrcSwaps(() => host.handleSwaps());
     this.leg = leg;
     this.ports = ports;
-    ports.rtp.on('packet', this.#onPacket);
-    ports.rtcp?.on('packet', this.#onPacket);
-    ports.rtp.on('reportsDue', this.#onRtpMoved);
-    ports.rtcp?.on('reportsDue', this.#onRtcpMoved);
+    this.#rtpListeners = listen(ports.rtp, this);
+    this.#rtcpListeners = ports.rtcp && listen(ports.rtcp, this);
   }
 
   get tracks(): readonly LinkTrack[] {
@@ -108,10 +108,9 @@ export class Link {
 
   /** Lets go of the ports, which stay open. */
   close(): void {
-    this.ports.rtp.off('packet', this.#onPacket);
-    this.ports.rtcp?.off('packet', this.#onPacket);
-    this.ports.rtp.off('reportsDue', this.#onRtpMoved);
-    this.ports.rtcp?.off('reportsDue', this.#onRtcpMoved);
+    const { rtp, rtcp } = this.ports;
+    stopListening(rtp, this, this.#rtpListeners);
+    if (rtcp) stopListening(rtcp, this, this.#rtcpListeners);
   }
 
   /** What a payload type means here; undefined, and counted, where nobody has agreed on it. */
@@ -168,12 +167,12 @@ export class Link {
     return this.#tracks[0]?.stream.isRtcpMux === true ? this.ports.rtp : this.ports.rtcp;
   }
 
-  #handleMoved(port: RoomPort | undefined): void {
+  onReportsDue(port: unknown): void {
     if (port === this.#rtcpPort) this.#host.handleReportsDue(this);
   }
 
   /** RTCP is taken on either port: some send it multiplexed without asking, and the port has proven who sends. */
-  #handlePacket(bytes: Uint8Array, kind: PacketClass, atMs: number | undefined): void {
+  onPacket(bytes: Uint8Array, _source: unknown, kind: PacketClass, atMs: number | undefined): void {
     if (this.#data !== undefined) return this.#host.handleData(this.#data, bytes);
     switch (kind) {
       case 'rtp':
