@@ -4,6 +4,7 @@ import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { MediaPort } from '../../lib/index.js';
+import type { RoomPort } from '../../lib/room/index.js';
 import { FakeWorld } from './fake-engine.js';
 import type { FakeCall } from './fake-engine.js';
 import { packetsOf, Sockets, until } from './sockets.js';
@@ -148,6 +149,30 @@ describe('net: media port', () => {
     assert.throws(() => port.rebind(unbound), { code: 'LATCHKEY_SOCKET' });
     unbound.close();
     assert.equal(port.send(Buffer.from('still there')), true);
+  });
+
+  it('one receiver has each packet before those who listen; what it throws is told, and the next packet comes', async () => {
+    const room = port as MediaPort & Pick<Required<RoomPort>, 'attachReceiver' | 'detachReceiver'>;
+    const [order, faults]: [string[], string[]] = [[], []];
+    const receiver = { onPacket: () => void order.push('room'), onReportsDue: () => undefined };
+    assert.equal(room.attachReceiver(receiver), true);
+    assert.equal(room.attachReceiver({ ...receiver }), false);
+    world.latchkey.on('listenerError', (error) => faults.push(String(error)));
+    port.on('packet', () => void order.push('listener'));
+    const hand = async (expected: number) => {
+      peer.send('x', socket.address().port, '127.0.0.1');
+      await until(() => order.length + faults.length === expected);
+    };
+    await hand(2);
+    receiver.onPacket = () => assert.fail('a bug of a room');
+    await hand(3);
+    room.detachReceiver({ ...receiver });
+    await hand(4);
+    room.detachReceiver(receiver);
+    await hand(5);
+    assert.deepEqual(order, ['room', 'listener', 'listener']);
+    assert.equal(faults.length, 2);
+    assert.match(faults[0]!, /a bug of a room/);
   });
 
   it('link-local sources: without their zone for the engine, with it for the socket', async () => {
