@@ -193,13 +193,36 @@ describe('net: the addon, called as nobody calls it', () => {
       assert.equal(addon.receive(fd, block, at), 1);
       assert.deepEqual(block, new Uint8Array(10), 'it waits where there is no room');
     }
-    assert.throws(() => addon.copy(new Uint8Array(5), 1), RangeError);
-    assert.throws(() => addon.copy([] as unknown as Uint8Array, 1), TypeError);
-    addon.copy(block.subarray(4), 1);
+    assert.throws(() => addon.copy([] as unknown as Uint8Array, 0), TypeError);
+    addon.copy(block.subarray(0, 5), 0);
+    for (const from of [-1, 1, 2 ** 31]) addon.copy(block, from);
+    assert.deepEqual(block, new Uint8Array(10), 'nor where there is none that has this number');
+    addon.copy(block.subarray(4), 0);
     assert.equal(Buffer.from(block.subarray(4)).toString(), 'packet');
     addon.send(fd, 0, [packet], 1, table, 1, 1);
     assert.equal(addon.receive(fd, block, 1), 1);
     assert.equal(Buffer.from(block.subarray(1, 7)).toString(), 'packet');
+  });
+
+  it('copies whole datagrams alone, and none before those for which there was no room', () => {
+    const to = new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!;
+    const table = Uint32Array.from([0, 1, 2].flatMap((i) => [...entry(i, addon.port(fd), to)]));
+    addon.send(
+      fd,
+      0,
+      ['first', 'the second', 'third'].map((text) => Buffer.from(text)),
+      3,
+      table,
+      3,
+      0,
+    );
+    const [block, next] = [new Uint8Array(12), new Uint8Array(12)];
+    assert.equal(addon.receive(fd, block, 0), 3);
+    addon.copy(next, 1);
+    const text = (bytes: Uint8Array) => Buffer.from(bytes).toString().replaceAll('\0', ' ').trim();
+    assert.deepEqual([text(block), text(next)], ['first', 'the second']);
+    addon.copy(next, 2);
+    assert.equal(text(next), 'thirdecond');
   });
 
   it('opens no address of the wrong size, and starts once', () => {

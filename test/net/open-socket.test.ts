@@ -318,6 +318,24 @@ describe('net: sockets by the batch', () => {
     to.close();
   });
 
+  it('256 are handed on at a time, whole, in whatever blocks they lie', async () => {
+    const [from, to] = await Promise.all(
+      [1, 2].map(() => openSocket({ address: '127.0.0.1', io: 'batch', receiveBufferBytes: 8 << 20 })),
+    );
+    assert.ok(from && to);
+    const sizeOf = (i: number) => (i % 100 === 99 ? 60_000 : (i * 37) % 1300);
+    const sent = Array.from({ length: 600 }, (_, i) => Buffer.alloc(sizeOf(i), i));
+    for (const bytes of sent) from.send(bytes, localOf(to).port, '127.0.0.1', assert.ifError);
+    from.flush();
+    const receiver = new Receiver();
+    to.receive(receiver);
+    const heard = await receiver.until(sent.length);
+    assert.deepEqual(receiver.batchSizes, [256, 256, 88]);
+    for (const [i, { bytes }] of heard.entries()) assert.deepEqual(bytes, sent[i], `the datagram ${i}`);
+    from.close();
+    to.close();
+  });
+
   it('wake-ups that follow each other at once are 0.1 ms apart, or as soon as they can where none is to wait', async () => {
     const entry = new URL('../../lib/index.ts', import.meta.url).href;
     // A worker has an addon of its own, whatever this process has asked for. The datagram that comes back is sent again.

@@ -345,15 +345,19 @@ static napi_value zone_name_of(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* The bytes of what was received, one after another. */
-static void copy_to(struct io *io, uint8_t *at, int count) {
-  for (int i = 0; i < count; at += io->in[i].msg_len, i++) memcpy(at, io->in_bytes[i].iov_base, io->in[i].msg_len);
+/* The bytes of what was received, from this datagram on, one after another, as far as there is room for whole ones. */
+static void copy_to(const struct io *io, int from, uint8_t *at, size_t room) {
+  for (int i = from; i < io->in_used && io->in[i].msg_len <= room; i++) {
+    memcpy(at, io->in_bytes[i].iov_base, io->in[i].msg_len);
+    at += io->in[i].msg_len;
+    room -= io->in[i].msg_len;
+  }
 }
 
 /*
  * receive(fd, block, offset): how many datagrams were taken, 0 where there are none. Their bytes are in the block from there on, one after
- * another, if there was room for all; else they wait for `copy`. The table has an entry for each: size, port, four words of the address,
- * the zone, nothing.
+ * another; those for which there was no room, and all after them, wait for `copy`. The table has an entry for each: size, port, four words
+ * of the address, the zone, nothing.
  */
 static napi_value receive_batch(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
@@ -371,12 +375,11 @@ static napi_value receive_batch(napi_env env, napi_callback_info info) {
     return to_int(env, -errno);
   }
   io->in_used = count;
-  size_t size, needed = 0;
+  size_t size;
   uint8_t *block = elements_of(env, arguments[1], napi_uint8_array, &size);
   if (!block) return NULL;
   size_t at = (size_t)int_of(env, arguments[2]);
-  for (int i = 0; i < count; i++) needed += io->in[i].msg_len;
-  if (at <= size && needed <= size - at) copy_to(io, block + at, count);
+  if (at <= size) copy_to(io, 0, block + at, size - at);
   for (int i = 0; i < count; i++) {
     uint32_t *entry = io->received + i * RECEIVED_WORDS;
     const struct sockaddr_in6 *name = (const struct sockaddr_in6 *)&io->in_names[i];
@@ -394,22 +397,16 @@ static napi_value receive_batch(napi_env env, napi_callback_info info) {
   return to_int(env, count);
 }
 
-/* copy(block, count): the same bytes, where there was no room in the block that `receive` was given. */
+/* copy(block, from): the bytes of the datagrams from this one on, as far as there is room, where there was none in the last block. */
 static napi_value copy_received(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   struct io *io = begin_started(env, info, 2, arguments);
   if (!io) return NULL;
-  size_t size, needed = 0;
+  size_t size;
   uint8_t *block = elements_of(env, arguments[0], napi_uint8_array, &size);
   if (!block) return NULL;
-  int count = int_of(env, arguments[1]);
-  if (count < 0 || count > io->in_used) count = io->in_used;
-  for (int i = 0; i < count; i++) needed += io->in[i].msg_len;
-  if (needed > size) {
-    napi_throw_range_error(env, NULL, "no room in the block");
-    return NULL;
-  }
-  copy_to(io, block, count);
+  int from = int_of(env, arguments[1]);
+  if (from >= 0) copy_to(io, from, block, size);
   return NULL;
 }
 

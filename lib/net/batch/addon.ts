@@ -31,7 +31,7 @@ export interface Addon {
   zone(name: string): number;
   zoneName(zone: number): string;
   receive(fd: number, block: Uint8Array, offset: number): number;
-  copy(block: Uint8Array, count: number): void;
+  copy(block: Uint8Array, from: number): void;
   send(
     fd: number,
     isIpv6: 0 | 1,

@@ -10,13 +10,22 @@ import { SourceTable } from './source-table.js';
 export const ARRIVALS = 1;
 export const ROOM = 2;
 
-/** Batches of one socket in one wake-up: the others wait for it. */
-const BATCHES_MAX = 4;
 /**
- * What arrives is copied into a block of this size, until it is full: 380 packets of voice. Larger ones, from 128 KB on, are had from the
- * system anew each time, and each of their pages costs a fault.
+ * Datagrams of one socket that are handed on at a time, for whom all others wait. The more there are, the more of them go to one destination, and
+ * those are one message to the kernel.
+ */
+const TURN_MAX = 4 * RECEIVED_MAX;
+/**
+ * What arrives is copied into a block of this size, until it is full: 380 packets of voice. Every datagram has room in it. Larger ones, from
+ * 128 KB on, are had from the system anew each time, and each of their pages costs a fault.
  */
 const BLOCK_BYTES = 64 * 1024;
+
+/** Makes Buffers of memory that is there. `Buffer.from` does the same, and spends as long again on finding out what it was given. */
+const BufferOn = (Buffer as unknown as { [Symbol.species]: BufferMaker })[Symbol.species];
+type BufferMaker = new (memory: ArrayBuffer, at: number, sizeBytes: number) => Buffer;
+
+const NOTHING = Buffer.alloc(0);
 
 /** A socket of the loop's. */
 export interface BatchedSocket {
@@ -36,9 +45,11 @@ export class BatchLoop {
   readonly #sockets = new Map<number, BatchedSocket>();
   readonly #received = new Uint32Array(RECEIVED_MAX * ENTRY_WORDS);
   readonly #ready = new Uint32Array(READY_MAX * 2);
-  readonly #datagrams = Array.from({ length: RECEIVED_MAX }, () => new Arrived());
-  readonly #batch: Datagram[] = [];
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  readonly #datagrams = Array.from({ length: TURN_MAX }, () => new Arrived());
+  /** As many of these as have arrived. */
+  #batch: readonly Datagram[] = [];
+  #block: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #memory = this.#block.buffer;
   #blockAt = 0;
 
   /** The addon's, started where it has none yet. */
@@ -76,44 +87,51 @@ export class BatchLoop {
   }
 
   #receive(fd: number, socket: BatchedSocket): number {
+    if (!socket.isReceiving) return 0;
     let taken = 0;
-    for (let batches = 0; batches < BATCHES_MAX && socket.isReceiving; batches++) {
-      const count = this.addon.receive(fd, this.#bytes, this.#blockAt);
-      if (count < 0) socket.onRefused(-count);
-      if (count <= 0) break;
-      taken += count;
-      this.#fill(count, socket.isIpv6);
-      socket.onBatch(this.#batch);
-      if (count < RECEIVED_MAX) break;
+    let count = RECEIVED_MAX;
+    while (count === RECEIVED_MAX && taken < TURN_MAX) {
+      count = this.addon.receive(fd, this.#block, this.#blockAt);
+      if (count > 0) this.#fill(taken, count, socket.isIpv6);
+      if (count > 0) taken += count;
     }
+    if (taken > 0) this.#hand(taken, socket);
+    if (count < 0) socket.onRefused(-count);
     return taken;
   }
 
-  #fill(count: number, isIpv6: boolean): void {
+  /** Makes datagrams, from this one on, of what the addon has received. */
+  #fill(first: number, count: number, isIpv6: boolean): void {
     const received = this.#received;
-    let size = 0;
-    for (let i = 0; i < count; i++) size += received[i * ENTRY_WORDS]!;
-    if (this.#blockAt + size > this.#bytes.length) {
-      // Not cleared: what is handed out of it has been written before.
-      this.#bytes = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, size));
-      this.#blockAt = 0;
-      this.addon.copy(this.#bytes, count);
-    }
-    const block = this.#bytes.buffer;
-    this.#batch.length = 0;
     for (let i = 0; i < count; i++) {
       const at = i * ENTRY_WORDS;
       const length = received[at]!;
-      const datagram = this.#datagrams[i]!;
-      datagram.bytes = Buffer.from(block, this.#blockAt, length);
+      if (this.#blockAt + length > this.#block.length) this.#renew(i);
+      const datagram = this.#datagrams[first + i]!;
+      datagram.bytes = new BufferOn(this.#memory, this.#blockAt, length);
       datagram.source = this.#sources.find(received, at + 1, isIpv6);
-      this.#batch.push(datagram);
       this.#blockAt += length;
     }
+  }
+
+  /** The block is full: this datagram, and those after it, go into the next one. */
+  #renew(from: number): void {
+    // Not cleared: what is handed out of it has been written before.
+    this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#memory = this.#block.buffer;
+    this.#blockAt = 0;
+    this.addon.copy(this.#block, from);
+  }
+
+  #hand(count: number, socket: BatchedSocket): void {
+    if (this.#batch.length !== count) this.#batch = this.#datagrams.slice(0, count);
+    socket.onBatch(this.#batch);
+    // What nobody has kept is not kept here either.
+    for (let i = 0; i < count; i++) this.#datagrams[i]!.bytes = NOTHING;
   }
 }
 
 class Arrived implements Datagram {
-  bytes = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   source: DatagramSource = { address: '', port: 0 };
 }
