@@ -6,6 +6,7 @@
  */
 import { writeUint32 } from '../wire/big-endian.js';
 import { parseRtp } from '../wire/rtp.js';
+import { allocateCopy, copyBytes } from './copy-memory.js';
 import { shiftRtp } from './number-shift.js';
 import type { NumberShift } from './number-shift.js';
 
@@ -52,8 +53,7 @@ const ONE_BYTE_HEADERS = 0xbede;
 /** `bytes` has been classified as RTP. What cannot be read in it is left as it is. */
 export function copyRtp(bytes: Uint8Array, spelling: Spelling): Uint8Array {
   const { shift } = spelling;
-  // Of Node's pool: memory of its own for each packet would cost more than all the rest here.
-  const copy = shift ? withoutContributors(bytes) : Buffer.from(bytes);
+  const copy = shift ? withoutContributors(bytes) : copyBytes(bytes);
   if (shift) shiftRtp(copy, shift);
   copy[1] = (copy[1]! & 0x80) | spelling.payloadType;
   writeUint32(copy, 8, spelling.ssrc);
@@ -65,9 +65,9 @@ export function copyRtp(bytes: Uint8Array, spelling: Spelling): Uint8Array {
 /** A copy without the list of those whom a mixer heard (RFC 3550 section 5.1): it has numbers of its own there, or of others. */
 function withoutContributors(bytes: Uint8Array): Uint8Array {
   const count = bytes[0]! & 0x0f;
-  if (count === 0) return Buffer.from(bytes);
+  if (count === 0) return copyBytes(bytes);
   const rest = bytes.subarray(Math.min(12 + 4 * count, bytes.length));
-  const copy = Buffer.allocUnsafe(12 + rest.length);
+  const copy = allocateCopy(12 + rest.length);
   copy.set(bytes.subarray(0, 12));
   copy.set(rest, 12);
   copy[0] = bytes[0]! & 0xf0;
@@ -121,7 +121,7 @@ function withoutRedundancy(bytes: Uint8Array): Uint8Array {
   for (; at + 4 <= bytes.length && (bytes[at]! & 0x80) !== 0; at += 4) {
     redundantBytes += ((bytes[at + 2]! & 0x03) << 8) | bytes[at + 3]!;
   }
-  const plain = new Uint8Array(headerSizeBytes + Math.max(0, bytes.length - at - 1 - redundantBytes));
+  const plain = allocateCopy(headerSizeBytes + Math.max(0, bytes.length - at - 1 - redundantBytes));
   plain.set(bytes.subarray(0, headerSizeBytes));
   plain.set(bytes.subarray(at + 1 + redundantBytes), headerSizeBytes);
   return plain;
