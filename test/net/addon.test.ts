@@ -160,25 +160,28 @@ describe('net: the addon, called as nobody calls it', () => {
   const packet = Buffer.from('packet');
 
   it('sends no more than the tables have, and nothing that is no bytes', () => {
-    const send = (packets: unknown, packetCount: number, table: unknown, count: number) => () =>
-      addon.send(fd, 0, packets as Uint8Array[], packetCount, table as Uint32Array, count, 1);
-    assert.throws(send([packet], 1, entry(0), 2), RangeError);
-    assert.throws(send([packet], 1, new Uint8Array(ENTRY_WORDS * 4), 1), TypeError);
-    assert.throws(send([packet], 1, {}, 1), TypeError);
-    assert.throws(send([packet], SENT_MAX + 1, entry(0), 1), RangeError);
-    assert.throws(send([packet], 1, new Uint32Array((SENT_MAX + 1) * ENTRY_WORDS), SENT_MAX + 1), RangeError);
-    assert.throws(send([packet], 1, entry(1), 1), RangeError);
-    assert.throws(send([packet], -1, entry(0), 1), RangeError);
+    const send = (packets: unknown[], table: unknown, count: number) => () =>
+      addon.send(fd, 0, table as Uint32Array, count, 1, ...(packets as Uint8Array[]));
+    assert.throws(send([packet], entry(0), 2), RangeError);
+    assert.throws(send([packet], entry(0), -1), RangeError);
+    assert.throws(send([packet], new Uint8Array(ENTRY_WORDS * 4), 1), TypeError);
+    assert.throws(send([packet], {}, 1), TypeError);
+    for (const many of [SENT_MAX + 1, 3 * SENT_MAX])
+      assert.throws(send(new Array(many).fill(packet), entry(0), 1), RangeError);
+    assert.throws(send([packet], new Uint32Array((SENT_MAX + 1) * ENTRY_WORDS), SENT_MAX + 1), RangeError);
+    assert.throws(send([packet], entry(1), 1), RangeError);
+    assert.throws(send([], entry(0), 1), RangeError);
     for (const thing of [{}, 'text', undefined, new DataView(new ArrayBuffer(8)), new Float64Array(2)])
-      assert.throws(send([thing], 1, entry(0), 1), TypeError);
-    assert.throws(send([packet], 2, entry(0), 1), TypeError);
+      assert.throws(send([thing], entry(0), 1), TypeError);
+    assert.throws(send([packet, undefined], entry(0), 1), TypeError);
+    assert.throws(() => (addon.send as unknown as () => void)(), TypeError);
   });
 
   it('of bytes that were given away meanwhile it sends none', () => {
     const gone = new Uint8Array(1000);
     structuredClone(gone, { transfer: [gone.buffer] });
     const table = entry(0, addon.port(fd), new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!);
-    assert.equal(addon.send(fd, 0, [gone], 1, table, 1, 1), 1);
+    assert.equal(addon.send(fd, 0, table, 1, 1, gone), 1);
     assert.equal(table[7], 0);
     const block = new Uint8Array(10);
     assert.equal(addon.receive(fd, block, 10), 1);
@@ -189,7 +192,7 @@ describe('net: the addon, called as nobody calls it', () => {
     const table = entry(0, addon.port(fd), new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!);
     const block = new Uint8Array(10);
     for (const at of [5, 11, -1, -6, 2 ** 31]) {
-      addon.send(fd, 0, [packet], 1, table, 1, 1);
+      addon.send(fd, 0, table, 1, 1, packet);
       assert.equal(addon.receive(fd, block, at), 1);
       assert.deepEqual(block, new Uint8Array(10), 'it waits where there is no room');
     }
@@ -199,7 +202,7 @@ describe('net: the addon, called as nobody calls it', () => {
     assert.deepEqual(block, new Uint8Array(10), 'nor where there is none that has this number');
     addon.copy(block.subarray(4), 0);
     assert.equal(Buffer.from(block.subarray(4)).toString(), 'packet');
-    addon.send(fd, 0, [packet], 1, table, 1, 1);
+    addon.send(fd, 0, table, 1, 1, packet);
     assert.equal(addon.receive(fd, block, 1), 1);
     assert.equal(Buffer.from(block.subarray(1, 7)).toString(), 'packet');
   });
@@ -207,15 +210,7 @@ describe('net: the addon, called as nobody calls it', () => {
   it('copies whole datagrams alone, and none before those for which there was no room', () => {
     const to = new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!;
     const table = Uint32Array.from([0, 1, 2].flatMap((i) => [...entry(i, addon.port(fd), to)]));
-    addon.send(
-      fd,
-      0,
-      ['first', 'the second', 'third'].map((text) => Buffer.from(text)),
-      3,
-      table,
-      3,
-      0,
-    );
+    addon.send(fd, 0, table, 3, 0, ...['first', 'the second', 'third'].map((text) => Buffer.from(text)));
     const [block, next] = [new Uint8Array(12), new Uint8Array(12)];
     assert.equal(addon.receive(fd, block, 0), 3);
     addon.copy(next, 1);

@@ -39,7 +39,7 @@ class FakeKernel {
     srtpOpen: () => false,
     srtpForget: () => undefined,
     hmac: () => false,
-    send: (_fd, _isIpv6, packets, _packetCount, table, count) => {
+    send: (_fd, _isIpv6, table, count, _takesSegments, ...packets) => {
       for (let entry = 0; entry < count; entry++) {
         const at = entry * ENTRY_WORDS;
         const hasRoom = this.room-- > 0;

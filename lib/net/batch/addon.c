@@ -541,38 +541,41 @@ static bool give(struct io *io, int fd, int messages) {
 }
 
 /*
- * send(fd, isIpv6, packets, packetCount, table, count, takesSegments): sends the entries of the table: number of the packet, port, four
- * words of the address, zone; the eighth word becomes 0 or the system's code. 1 where segments may be sent, 0 where they may not.
+ * send(fd, isIpv6, table, count, takesSegments, ...packets): sends the entries of the table: number of the packet, port, four words of the
+ * address, zone; the eighth word becomes 0 or the system's code. 1 where segments may be sent, 0 where they may not.
+ *
+ * The packets are arguments, since to ask for the elements of an array costs more than all else that is asked here.
  */
 static napi_value send_batch(napi_env env, napi_callback_info info) {
-  napi_value arguments[7];
-  struct io *io = begin(env, info, 7, arguments);
-  if (!io) return NULL;
+  enum { OTHERS = 5 };
+  napi_value arguments[OTHERS + SENT_MAX];
+  size_t given = OTHERS + SENT_MAX;
+  struct io *io;
+  napi_get_cb_info(env, info, &given, arguments, NULL, NULL);
+  napi_get_instance_data(env, (void **)&io);
   int fd = socket_of(io, int_of(env, arguments[0]));
   bool is_ipv6 = int_of(env, arguments[1]) != 0;
-  int packets = int_of(env, arguments[3]);
-  int count = int_of(env, arguments[5]);
-  bool takes_segments = int_of(env, arguments[6]) != 0;
-  if (packets < 0 || packets > SENT_MAX || count < 0 || count > SENT_MAX) {
+  int count = int_of(env, arguments[3]);
+  bool takes_segments = int_of(env, arguments[4]) != 0;
+  size_t packets = given > OTHERS ? given - OTHERS : 0;
+  if (packets > SENT_MAX || count < 0 || count > SENT_MAX) {
     napi_throw_range_error(env, NULL, "too many at a time");
     return NULL;
   }
-  /* The pointers hold until this returns: the array keeps its packets, and no JavaScript runs that could detach one. */
-  for (int i = 0; i < packets; i++) {
-    napi_value packet;
-    if (napi_get_element(env, arguments[2], (uint32_t)i, &packet) != napi_ok) return NULL;
-    io->packets[i].bytes = elements_of(env, packet, napi_uint8_array, &io->packets[i].size);
+  /* The pointers hold until this returns: arguments are kept, and no JavaScript runs that could detach one. */
+  for (size_t i = 0; i < packets; i++) {
+    io->packets[i].bytes = elements_of(env, arguments[OTHERS + i], napi_uint8_array, &io->packets[i].size);
     if (!io->packets[i].bytes) return NULL;
   }
   size_t words;
-  io->sent = elements_of(env, arguments[4], napi_uint32_array, &words);
+  io->sent = elements_of(env, arguments[2], napi_uint32_array, &words);
   if (!io->sent) return NULL;
   if (words < (size_t)count * SENT_WORDS) {
     napi_throw_range_error(env, NULL, "a table is too short");
     return NULL;
   }
   for (int i = 0; i < count; i++)
-    if (io->sent[i * SENT_WORDS] >= (uint32_t)packets) {
+    if (io->sent[i * SENT_WORDS] >= packets) {
       napi_throw_range_error(env, NULL, "no such packet");
       return NULL;
     }

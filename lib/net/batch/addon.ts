@@ -35,11 +35,10 @@ export interface Addon {
   send(
     fd: number,
     isIpv6: 0 | 1,
-    packets: readonly Uint8Array[],
-    packetCount: number,
     table: Uint32Array,
     count: number,
     takesSegments: 0 | 1,
+    ...packets: readonly Uint8Array[]
   ): number;
   gather(microseconds: number): void;
   srtpNew(

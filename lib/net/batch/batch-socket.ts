@@ -117,11 +117,10 @@ export class BatchSocket implements DatagramSocket, BatchedSocket {
     this.#takesSegments = this.loop.addon.send(
       this.fd,
       this.isIpv6 ? 1 : 0,
-      packets,
-      packets.length,
       table,
       length,
       this.#takesSegments,
+      ...packets,
     )
       ? 1
       : 0;
