@@ -25,6 +25,8 @@ export interface Flushable {
 const FAULT_BACKOFF_MS = 100;
 
 export class Loop {
+  /** What the packet reads that `receive` has accepted last: undefined where it goes on as it came. To be taken before the next. */
+  opened: Uint8Array | undefined;
   /** Rises with whatever may have changed an address of a session: what was looked up before is stale. */
   epoch = 0;
   readonly #output: LoopOutput;
@@ -80,12 +82,15 @@ export class Loop {
   ): Component | undefined {
     try {
       let component = hint && this.engine.handleHinted(port, bytes, hint, this.#turnMs, kind);
+      let opened: Uint8Array | undefined;
       if (component === undefined) {
         component = this.engine.handleDatagram(port, bytes, address, remotePort, this.#turnMs, kind);
-        if (hint && component) port.hint(hint, address, remotePort);
-      }
+        if (hint) port.hint(hint, address, remotePort);
+      } else if (hint?.judge) opened = this.engine.opened;
       // Payload mostly leaves nothing to say, and then no timer has come nearer either.
       if (component === undefined || this.#speak()) this.#isDrainDue = true;
+      // A listener of what was said may have brought another packet in.
+      this.opened = opened;
       return component;
     } catch (fault) {
       this.#isDrainDue = true;

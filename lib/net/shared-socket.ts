@@ -235,11 +235,16 @@ export class SharedSocket implements DatagramReceiver, Flushable {
     const kind = classifyPacket(bytes);
     const address = this.addresses.received(source.address, source.port);
     if (address === undefined) return this.#drop();
+    const { loop } = this;
     const hint = KnownSource.hintOf(source);
-    const component = this.loop.receive(this.port, bytes, address, source.port, kind, hint);
+    const component = loop.receive(this.port, bytes, address, source.port, kind, hint);
+    // What was protected comes to the application by `deliver`, until the next from there need not.
+    if (hint === undefined && source instanceof KnownSource)
+      if (component !== undefined || this.port.isJudged(address, source.port)) KnownSource.noteTaken(source);
     if (component === undefined) return false;
-    if (hint === undefined) KnownSource.noteTaken(source);
-    return this.#consumerOf(component, hint)?.deliver(bytes, source, kind) ?? false;
+    const { opened } = loop;
+    const payload = opened === undefined ? bytes : bufferOf(opened);
+    return this.#consumerOf(component, hint)?.deliver(payload, source, kind) ?? false;
   }
 
   #consumerOf(component: Component, hint: SourceHint | undefined): Consumer | undefined {
@@ -268,9 +273,7 @@ export class SharedSocket implements DatagramReceiver, Flushable {
     const family = address.includes(':') ? 'IPv6' : 'IPv4';
     const info: RemoteInfo = { address, family, port: source.port, size: bytes.length };
     try {
-      this.#consumers
-        .get(component)
-        ?.deliver(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), info, kind);
+      this.#consumers.get(component)?.deliver(bufferOf(bytes), info, kind);
     } catch (error) {
       process.nextTick(() => {
         throw error;
@@ -354,4 +357,9 @@ export class SharedSocket implements DatagramReceiver, Flushable {
     this.loop.epoch++;
     this.loop.drain();
   }
+}
+
+/** The same memory. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -56,6 +56,8 @@ export class SrtpPaths {
   readonly #mapping: Mapping;
   readonly #reports: SentReports;
   #admittedMs: number[] = [];
+  /** What `openInUse` has found of a packet that it left to `handle`. */
+  #judgedAhead: { readonly bytes: Uint8Array; readonly judged: JudgedPacket | SrtpRefusal } | undefined;
   #conflictToldMs = -Infinity;
   #answeredMs = -Infinity;
   #askToldMs = -Infinity;
@@ -79,9 +81,27 @@ export class SrtpPaths {
     return typeof judged !== 'string' && !judged.tagged.isRepeated;
   }
 
+  /**
+   * RTP over the path in use while there is no other, as the application is to have it. Undefined: it is something else or not the peer's, and
+   * nothing has changed: `handle` is to be given it, which does not look at its tag again.
+   */
+  openInUse(bytes: Uint8Array, nowMs: number): Uint8Array | undefined {
+    const active = this.#active;
+    if (!active || this.#candidates.length > 0) return undefined;
+    const judged = this.keys.check(bytes, 'rtp', nowMs);
+    if (typeof judged === 'string' || judged.tagged.isRepeated || !this.keys.accept(judged, nowMs)) {
+      this.#judgedAhead = { bytes, judged };
+      return undefined;
+    }
+    this.#noteAccepted(judged, bytes, 'rtp', active, nowMs);
+    return judged.tagged.clear ?? bytes;
+  }
+
   /** True where the packet goes to the application as it came, now. */
   handle(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
-    const judged = this.keys.check(bytes, kind, nowMs);
+    const ahead = this.#judgedAhead;
+    this.#judgedAhead = undefined;
+    const judged = ahead?.bytes === bytes ? ahead.judged : this.keys.check(bytes, kind, nowMs);
     if (typeof judged === 'string') return this.#drop(SRTP_DROPS[judged]);
     const active = this.#active;
     if (!active || !isSamePath(active, path)) return this.#handleElsewhere(judged, bytes, kind, path, nowMs);
@@ -225,13 +245,23 @@ export class SrtpPaths {
     nowMs: number,
   ): boolean {
     if (judged.tagged.isRepeated || !this.keys.accept(judged, nowMs)) return this.#drop('srtpRepeated');
-    this.host.noteTaken(bytes, kind, active !== undefined);
-    if (!active) return true;
-    this.#noteReport(judged, active, nowMs);
+    if (active) this.#noteAccepted(judged, bytes, kind, active, nowMs);
+    else this.host.noteTaken(bytes, kind, false);
+    return true;
+  }
+
+  #noteAccepted(
+    judged: JudgedPacket,
+    bytes: Uint8Array,
+    kind: PacketClass,
+    active: SrtpSource,
+    nowMs: number,
+  ): void {
+    this.host.noteTaken(bytes, kind, true);
+    if (kind === 'rtcp') this.#noteReport(judged, active, nowMs);
     active.note(judged, nowMs);
     active.receivedBytes += bytes.length;
     this.keys.noteHeard(active.remote.address, nowMs);
-    return true;
   }
 
   #noteReport(

@@ -7,14 +7,14 @@ import type { Path } from '../network-path.js';
 import type { Protection } from '../proof/protection.js';
 import type { SrtpKeys } from '../proof/srtp-keys.js';
 import type { PayloadRoute } from '../route/payload-route.js';
-import type { Port } from '../route/port.js';
+import type { Judge, Port } from '../route/port.js';
 import type { Side, SideComponent } from './side.js';
 import type { SrtpHost } from './srtp-host.js';
 import { SRTP_DROPS, SrtpPaths } from './srtp-paths.js';
 
 const NO_SSRCS: readonly number[] = [];
 
-export class SrtpSide<Owner extends SideComponent<Owner>> implements Side<Owner>, SrtpHost {
+export class SrtpSide<Owner extends SideComponent<Owner>> implements Side<Owner>, SrtpHost, Judge {
   #paths: SrtpPaths | undefined;
   /** SRTP beside latch or ICE: those say where the peer is, and its key which packets are its own. */
   #cover: SrtpKeys | undefined;
@@ -54,6 +54,12 @@ export class SrtpSide<Owner extends SideComponent<Owner>> implements Side<Owner>
   handle(bytes: Uint8Array, kind: PacketClass, path: Path, nowMs: number): boolean {
     this.#nowMs = nowMs;
     return this.#paths?.handle(bytes, kind, path, nowMs) === true;
+  }
+
+  /** The route asks for what comes over the path in use, which `activate` has opened: without that, and elsewhere, nobody asks. */
+  openInUse(bytes: Uint8Array, nowMs: number): Uint8Array | undefined {
+    this.#nowMs = nowMs;
+    return this.#paths?.openInUse(bytes, nowMs);
   }
 
   isAuthentic(bytes: Uint8Array, kind: PacketClass, nowMs: number): boolean {
@@ -129,7 +135,7 @@ export class SrtpSide<Owner extends SideComponent<Owner>> implements Side<Owner>
 
   activate(path: Path): void {
     const routed = this.owner.routed(path);
-    if (routed) this.route.open(routed, true);
+    if (routed) this.route.open(routed, this);
     else this.route.close();
     this.settle();
   }

@@ -1,7 +1,7 @@
 // Over which path a component's payload goes and from where it is taken: the path in use, and for a while the one before it
 // (protocol.md 5.5, 5.6). A path is a port of ours and a remote address. Keeps the tables of the ports in step.
 import { isSameAddress, type TransportAddress } from '../../wire/index.js';
-import type { Port } from './port.js';
+import type { Judge, Port } from './port.js';
 
 export interface RoutedPath<Owner> {
   readonly port: Port<Owner>;
@@ -41,9 +41,9 @@ export class PayloadRoute<Owner> {
    * other candidates on trial stays so. Where another session has verified the address since the path answered, it stays that
    * session's (protocol.md 5.1).
    *
-   * @param isJudged each packet from there is looked at by its owner, before anybody has it (8.2)
+   * @param judge looks at each packet from there, before anybody has it (8.2)
    */
-  open({ port, remote }: RoutedPath<Owner>, isJudged = false): void {
+  open({ port, remote }: RoutedPath<Owner>, judge?: Judge): void {
     const isOurs = !this.#isAnothers({ port, remote });
     const held = this.#others.filter((other) => !other.isTaken && !isSame(other, { port, remote }));
     this.#others = this.#others.filter((other) => !held.includes(other));
@@ -51,7 +51,7 @@ export class PayloadRoute<Owner> {
     this.#others = held;
     this.#active = { port, remote };
     this.#isProven = true;
-    if (isOurs) port.proveRoute(remote, this.owner, isJudged ? -Infinity : Infinity);
+    if (isOurs) port.proveRoute(remote, this.owner, judge ? -Infinity : Infinity, judge);
   }
 
   /** Payload goes to an address that nothing has proven, and comes from there, while no better claim to it holds. */

@@ -4,6 +4,15 @@ import { normaliseIp } from '../../wire/index.js';
 import type { TransportAddress } from '../../wire/index.js';
 import { Seekers } from './seekers.js';
 
+/** Looks at each packet that comes over the path in use, before anybody has it (protocol.md 8.2). */
+export interface Judge {
+  /**
+   * RTP from there as the application is to have it. Undefined: it is not what nearly every packet is, nothing has been decided, and it is to go
+   * the way of all others.
+   */
+  openInUse(bytes: Uint8Array, nowMs: number): Uint8Array | undefined;
+}
+
 /** An address whose payload is accepted, and until when. */
 export interface Route<Owner> {
   readonly owner: Owner;
@@ -12,6 +21,8 @@ export interface Route<Owner> {
   readonly isProven: boolean;
   /** Of a claim that nothing has proven: its IP address is its signalling's source, or somebody is known to receive there. */
   readonly isBacked: boolean;
+  /** Of the path in use of an owner that looks at each packet. */
+  readonly judge: Judge | undefined;
   /** What is to be cleared when this is no route any more. */
   hint?: RouteHint<Owner> | undefined;
 }
@@ -27,10 +38,13 @@ interface PlacedRoute<Owner> extends Route<Owner> {
 export class RouteHint<Owner> {
   port: Port<Owner> | undefined = undefined;
   owner: Owner | undefined = undefined;
+  /** Who looks at the payload first; undefined where it is the owner's as it comes. */
+  judge: Judge | undefined = undefined;
 
   clear(): void {
     this.port = undefined;
     this.owner = undefined;
+    this.judge = undefined;
   }
 }
 
@@ -77,21 +91,27 @@ export class Port<Owner> {
     return at?.address === address ? at : undefined;
   }
 
-  /** Keeps with the source whose payload comes from it now, where that is proven and has no end. */
+  /** Keeps with the source whose payload comes from it now, where that is proven and has no end, or who judges it. */
   hint(hint: RouteHint<Owner>, address: string, port: number): void {
     const route = this.route(normaliseIp(address), port);
-    if (!route?.isProven || route.untilMs !== Infinity) return;
+    if (!route?.isProven || (route.untilMs !== Infinity && route.judge === undefined)) return;
     if (route.hint !== hint) route.hint?.clear();
     route.hint = hint;
     hint.port = this;
     hint.owner = route.owner;
+    hint.judge = route.judge;
+  }
+
+  /** It is the path in use of an owner that looks at each packet. */
+  isJudged(address: string, port: number): boolean {
+    return this.#routes.has(port) && this.route(normaliseIp(address), port)?.judge !== undefined;
   }
 
   /** The owner has proven the address: it belongs to the session that verified it last (protocol.md 5.1). */
-  proveRoute(remote: TransportAddress, owner: Owner, untilMs: number): void {
+  proveRoute(remote: TransportAddress, owner: Owner, untilMs: number, judge?: Judge): void {
     const holder = this.route(remote.address, remote.port);
     this.#unwait(remote, owner);
-    this.#setRoute(remote, { owner, untilMs, isProven: true, isBacked: true });
+    this.#setRoute(remote, { owner, untilMs, isProven: true, isBacked: true, judge });
     if (holder && holder.owner !== owner && !holder.isProven) this.#waitFirst(remote, holder);
   }
 
@@ -109,7 +129,7 @@ export class Port<Owner> {
       return false;
     }
     this.#unwait(remote, owner);
-    this.#setRoute(remote, { owner, untilMs: Infinity, isProven: false, isBacked });
+    this.#setRoute(remote, { owner, untilMs: Infinity, isProven: false, isBacked, judge: undefined });
     if (holder && holder.owner !== owner) this.#waitFirst(remote, holder);
     return true;
   }
