@@ -20,11 +20,18 @@ export class ReplayWindow {
     return (this.#used[bit >>> 5]! & (1 << (bit & 31))) !== 0;
   }
 
+  /** The number is used from now on. False where it was before. */
+  take(index: number): boolean {
+    if (this.has(index)) return false;
+    this.add(index);
+    return true;
+  }
+
   add(index: number): void {
-    if (index > this.#highest) {
-      const gap = index - this.#highest;
+    const gap = index - this.#highest;
+    if (gap > 0) {
       if (gap >= WINDOW_SIZE) this.#used.fill(0);
-      else for (let at = this.#highest + 1; at < index; at++) this.#unset(at);
+      else for (let at = index - gap + 1; at < index; at++) this.#unset(at);
       this.#highest = index;
     }
     const bit = index % WINDOW_SIZE;

@@ -44,123 +44,149 @@ export interface HeardBefore {
 }
 
 interface Stream {
+  /** As a signed number of 32 bits, which the engine keeps in the object itself. */
+  readonly ssrc: number;
   readonly rtp: ReplayWindow;
   readonly rtcp: ReplayWindow;
+  /** Whole milliseconds, likewise. */
   lastRtpMs: number;
+}
+
+/** Packets of one kind under the key. */
+interface Lane {
+  readonly kind: PacketKind;
+  readonly transform: Transform;
+  /** MKI and tag. */
+  readonly trailerSizeBytes: number;
+  /** So many may still be accepted. */
+  left: number;
 }
 
 /** protocol.md 8.2.1. */
 const MAX_STREAMS = 64;
 const SILENCE_MS = 5000;
+/** Before the first packet. */
+const NEVER_MS = -(2 ** 30);
 const RTCP_HEADER_SIZE_BYTES = 8;
 const RTCP_INDEX_SIZE_BYTES = 4;
-/** MKI and tag. */
 const NOTHING = new Uint8Array(0);
 
 export class SrtpReceiver implements HeardBefore {
-  readonly #transforms: { readonly [Kind in PacketKind]: Transform };
-  readonly #tagSizes: { readonly [Kind in PacketKind]: number };
+  readonly #rtp: Lane;
+  readonly #rtcp: Lane;
   readonly #mki: Uint8Array;
   readonly #streams = new Map<number, Stream>();
-  /** So many packets may still be accepted. */
-  readonly #left: { [Kind in PacketKind]: number };
+  /** The one that was heard last: the next packet is mostly of it. */
+  #last: Stream | undefined;
   readonly #decrypts: boolean;
+  /** Those of its RTP have 32 bits only. */
+  readonly hasShortTags: boolean;
   #before: HeardBefore | undefined;
 
   /** The key's bytes are read here and not kept. */
   constructor(crypto: SrtpCrypto, master: MasterKey, { decrypts, before }: SrtpReceiverOptions) {
-    const { suite, mki = NOTHING } = master;
-    this.#transforms = {
-      rtp: createTransform(crypto, master, 'rtp'),
-      rtcp: createTransform(crypto, master, 'rtcp'),
-    };
-    this.#tagSizes = { rtp: suite.rtpTagSizeBytes, rtcp: suite.rtcpTagSizeBytes };
-    this.#mki = Uint8Array.from(mki);
-    this.#left = { rtp: lifetimeOf(master, 'rtp'), rtcp: lifetimeOf(master, 'rtcp') };
+    this.#rtp = laneOf(crypto, master, 'rtp');
+    this.#rtcp = laneOf(crypto, master, 'rtcp');
+    this.#mki = Uint8Array.from(master.mki ?? NOTHING);
     this.#decrypts = decrypts;
+    this.hasShortTags = master.suite.rtpTagSizeBytes === 4;
     this.#before = before;
   }
 
   /** Judges an SRTP packet, and changes nothing. */
   checkRtp(packet: Uint8Array, nowMs: number): TaggedPacket | SrtpRefusal {
+    const lane = this.#rtp;
     const clearSizeBytes = rtpHeaderSize(packet);
-    if (clearSizeBytes === undefined || packet.length < clearSizeBytes + this.#trailerSize('rtp'))
+    if (clearSizeBytes === undefined || packet.length < clearSizeBytes + lane.trailerSizeBytes)
       return 'malformed';
     const ssrc = readRtpSsrc(packet);
-    const stream = this.#streams.get(ssrc);
-    const refusal = this.#refuse('rtp', packet, stream);
+    const stream = this.#find(ssrc);
+    const refusal = this.#refuse(lane, packet, stream);
     if (refusal) return refusal;
     const sequence = readUint16(packet, 2);
-    for (const rollOver of this.#rollOvers(ssrc, stream, sequence, nowMs)) {
-      const tagged = this.#judge('rtp', packet, stream, {
-        clearSizeBytes,
-        ssrc,
-        index: rollOver * SEQUENCES + sequence,
-      });
-      if (tagged) return tagged;
+    const highest = stream?.rtp.highest ?? -1;
+    if (stream === undefined || highest < 0) {
+      for (const rollOver of this.#firstRollOvers(ssrc, sequence)) {
+        const index = rollOver * SEQUENCES + sequence;
+        const tagged = this.#judge(lane, packet, stream, { clearSizeBytes, ssrc, index });
+        if (tagged) return tagged;
+      }
+      return 'tag';
     }
-    return 'tag';
+    const index = guessRollOver(sequence, highest) * SEQUENCES + sequence;
+    const tagged = this.#judge(lane, packet, stream, { clearSizeBytes, ssrc, index });
+    if (tagged) return tagged;
+    if (nowMs - stream.lastRtpMs <= SILENCE_MS) return 'tag';
+    return this.#judge(lane, packet, stream, { clearSizeBytes, ssrc, index: index + SEQUENCES }) ?? 'tag';
   }
 
   /** Judges an SRTCP packet, and changes nothing. */
   checkRtcp(packet: Uint8Array): TaggedPacket | SrtpRefusal {
-    const minSizeBytes = RTCP_HEADER_SIZE_BYTES + RTCP_INDEX_SIZE_BYTES + this.#trailerSize('rtcp');
+    const lane = this.#rtcp;
+    const minSizeBytes = RTCP_HEADER_SIZE_BYTES + RTCP_INDEX_SIZE_BYTES + lane.trailerSizeBytes;
     if (packet.length < minSizeBytes || packet[0]! >> 6 !== 2) return 'malformed';
     const ssrc = readRtcpSsrc(packet);
-    const stream = this.#streams.get(ssrc);
-    const refusal = this.#refuse('rtcp', packet, stream);
+    const stream = this.#find(ssrc);
+    const refusal = this.#refuse(lane, packet, stream);
     if (refusal) return refusal;
-    const indexAt = this.#transforms.rtcp.mkiAt(packet, this.#mki.length) - RTCP_INDEX_SIZE_BYTES;
+    const indexAt = lane.transform.mkiAt(packet, this.#mki.length) - RTCP_INDEX_SIZE_BYTES;
     const index = readUint32(packet, indexAt) % ENCRYPTED;
     return (
-      this.#judge('rtcp', packet, stream, { clearSizeBytes: RTCP_HEADER_SIZE_BYTES, ssrc, index }) ?? 'tag'
+      this.#judge(lane, packet, stream, { clearSizeBytes: RTCP_HEADER_SIZE_BYTES, ssrc, index }) ?? 'tag'
     );
   }
 
   /** The packet counts, and its number will not again. False where it has been accepted meanwhile: then it was a copy. */
   accept({ kind, ssrc, index }: TaggedPacket, nowMs: number): boolean {
-    let stream = this.#streams.get(ssrc);
-    if (this.#left[kind] <= 0 || stream?.[kind].has(index)) return false;
-    if (!stream) {
-      if (this.#streams.size === MAX_STREAMS) return false;
-      stream = { rtp: new ReplayWindow(), rtcp: new ReplayWindow(), lastRtpMs: -Infinity };
-      this.#streams.set(ssrc, stream);
+    const lane = kind === 'rtp' ? this.#rtp : this.#rtcp;
+    if (lane.left <= 0) return false;
+    const stream = this.#find(ssrc) ?? this.#begin(ssrc);
+    if (!stream || !(kind === 'rtp' ? stream.rtp : stream.rtcp).take(index)) return false;
+    if (kind === 'rtp') {
+      stream.lastRtpMs = Math.floor(nowMs);
+      this.#last = stream;
     }
-    stream[kind].add(index);
-    if (kind === 'rtp') stream.lastRtpMs = nowMs;
-    this.#left[kind]--;
+    lane.left--;
     return true;
   }
 
   /** Overwrites the keys: nothing is authentic any more. */
   forget(): void {
-    this.#transforms.rtp.forget();
-    this.#transforms.rtcp.forget();
-    this.#left.rtp = this.#left.rtcp = 0;
+    for (const lane of [this.#rtp, this.#rtcp]) {
+      lane.transform.forget();
+      lane.left = 0;
+    }
     this.#before = undefined;
   }
 
-  #trailerSize(kind: PacketKind): number {
-    return this.#mki.length + this.#tagSizes[kind];
+  #find(ssrc: number): Stream | undefined {
+    const last = this.#last;
+    return last?.ssrc === (ssrc | 0) ? last : this.#streams.get(ssrc);
   }
 
-  #refuse(kind: PacketKind, packet: Uint8Array, stream: Stream | undefined): SrtpRefusal | undefined {
-    if (this.#left[kind] <= 0) return 'expired';
+  #begin(ssrc: number): Stream | undefined {
+    if (this.#streams.size === MAX_STREAMS) return undefined;
+    const stream = { ssrc: ssrc | 0, rtp: new ReplayWindow(), rtcp: new ReplayWindow(), lastRtpMs: NEVER_MS };
+    this.#streams.set(ssrc, stream);
+    return stream;
+  }
+
+  #refuse(lane: Lane, packet: Uint8Array, stream: Stream | undefined): SrtpRefusal | undefined {
+    if (lane.left <= 0) return 'expired';
     if (!stream && this.#streams.size === MAX_STREAMS) return 'streams';
     if (this.#mki.length === 0) return undefined;
-    const at = this.#transforms[kind].mkiAt(packet, this.#mki.length);
+    const at = lane.transform.mkiAt(packet, this.#mki.length);
     return isSameBytes(packet.subarray(at, at + this.#mki.length), this.#mki) ? undefined : 'mki';
   }
 
   #judge(
-    kind: PacketKind,
+    { kind, transform }: Lane,
     packet: Uint8Array,
     stream: Stream | undefined,
     place: PacketPlace,
   ): TaggedPacket | undefined {
     const { ssrc, index } = place;
-    const transform = this.#transforms[kind];
-    const isRepeated = stream?.[kind].has(index) === true;
+    const isRepeated = stream !== undefined && (kind === 'rtp' ? stream.rtp : stream.rtcp).has(index);
     if (this.#decrypts && (kind === 'rtcp' || !isRepeated)) {
       const clear = transform.open(packet, place, this.#mki.length);
       return clear && { kind, ssrc, index, isRepeated, clear };
@@ -169,13 +195,8 @@ export class SrtpReceiver implements HeardBefore {
     return isRight ? { kind, ssrc, index, isRepeated, clear: undefined } : undefined;
   }
 
-  /** The roll-over counters that this packet may have, the likeliest first. */
-  #rollOvers(ssrc: number, stream: Stream | undefined, sequence: number, nowMs: number): readonly number[] {
-    const highest = stream?.rtp.highest ?? -1;
-    if (stream && highest >= 0) {
-      const guess = guessRollOver(sequence, highest);
-      return nowMs - stream.lastRtpMs <= SILENCE_MS ? [guess] : [guess, guess + 1];
-    }
+  /** The roll-over counters that a packet of a stream may have of which none has been accepted, the likeliest first. */
+  #firstRollOvers(ssrc: number, sequence: number): readonly number[] {
     const before = this.#before?.highestOf(ssrc, 'rtp') ?? -1;
     const rollOvers = before < 0 ? [0, 1] : [guessRollOver(sequence, before), 0, 1];
     return [...new Set(rollOvers)];
@@ -185,4 +206,15 @@ export class SrtpReceiver implements HeardBefore {
   highestOf(ssrc: number, kind: PacketKind): number {
     return this.#streams.get(ssrc)?.[kind].highest ?? -1;
   }
+}
+
+function laneOf(crypto: SrtpCrypto, master: MasterKey, kind: PacketKind): Lane {
+  const { suite, mki = NOTHING } = master;
+  const tagSizeBytes = kind === 'rtp' ? suite.rtpTagSizeBytes : suite.rtcpTagSizeBytes;
+  return {
+    kind,
+    transform: createTransform(crypto, master, kind),
+    trailerSizeBytes: mki.length + tagSizeBytes,
+    left: lifetimeOf(master, kind),
+  };
 }

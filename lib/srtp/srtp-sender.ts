@@ -30,12 +30,20 @@ interface SentPacket {
   readonly index: number;
 }
 
+interface Stream {
+  /** As a signed number of 32 bits, which the engine keeps in the object itself. */
+  readonly ssrc: number;
+  readonly used: ReplayWindow;
+}
+
 export class SrtpSender {
   readonly #rtp: Transform;
   readonly #rtcp: Transform;
   readonly #mki: Uint8Array;
   #lifetimes: { readonly rtp: number; readonly rtcp: number };
-  readonly #streams = new Map<number, ReplayWindow>();
+  readonly #streams = new Map<number, Stream>();
+  /** The one that was protected last: the next packet is mostly of it. */
+  #last: Stream | undefined;
   /** The last of RTP that were protected while this was shared. */
   readonly #recent: SentPacket[] = [];
   #rtpCount = 0;
@@ -62,17 +70,16 @@ export class SrtpSender {
     if (this.#rtpCount >= this.#lifetimes.rtp) return 'expired';
     const ssrc = readRtpSsrc(packet);
     const sequence = readUint16(packet, 2);
-    const stream = this.#streams.get(ssrc) ?? this.#open(ssrc);
+    const stream = this.#find(ssrc) ?? this.#open(ssrc);
     if (!stream) return 'streams';
-    const rollOver = stream.highest < 0 ? 0 : guessRollOver(sequence, stream.highest);
+    this.#last = stream;
+    const { used } = stream;
+    const rollOver = used.highest < 0 ? 0 : guessRollOver(sequence, used.highest);
     const place = { clearSizeBytes, ssrc, index: rollOver * SEQUENCES + sequence };
-    if (stream.has(place.index)) {
-      if (!this.#isRecent(packet, place)) return 'repeated';
-    } else {
-      stream.add(place.index);
+    if (used.take(place.index)) {
       this.#rtpCount++;
-      this.#note(packet, place);
-    }
+      if (this.isShared || this.#recent.length > 0) this.#note(packet, place);
+    } else if (!this.#isRecent(packet, place)) return 'repeated';
     return this.#rtp.seal(packet, place, this.#mki);
   }
 
@@ -107,9 +114,14 @@ export class SrtpSender {
     return recent !== undefined && isSameBytes(recent.packet, packet);
   }
 
-  #open(ssrc: number): ReplayWindow | undefined {
+  #find(ssrc: number): Stream | undefined {
+    const last = this.#last;
+    return last?.ssrc === (ssrc | 0) ? last : this.#streams.get(ssrc);
+  }
+
+  #open(ssrc: number): Stream | undefined {
     if (this.#streams.size === MAX_STREAMS) return undefined;
-    const stream = new ReplayWindow();
+    const stream = { ssrc: ssrc | 0, used: new ReplayWindow() };
     this.#streams.set(ssrc, stream);
     return stream;
   }

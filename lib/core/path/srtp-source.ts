@@ -29,8 +29,14 @@ export class SrtpSource implements Path {
   readonly packetTime = new PacketTime();
   /** Of each stream the index that it sent first: what comes with that one or a later from elsewhere is a copy, or this is. */
   readonly firsts = new Map<number, number>();
-  /** And the highest. */
+  /** And the highest, but of the stream of the last packet. */
   readonly #lasts = new Map<number, number>();
+  /** The stream of the last packet, what it is known by without a look-up, and its highest index. */
+  #stream: number | undefined;
+  #receiver: JudgedPacket['receiver'] | undefined;
+  #kind: PacketClass = 'rtp';
+  #ssrc = 0;
+  #highest = 0;
   receivedBytes = 0;
   sentBytes = 0;
   lastMs: number;
@@ -67,14 +73,19 @@ export class SrtpSource implements Path {
   beginAnew(rankMs: number, nowMs: number): void {
     this.isNew = true;
     this.firsts.clear();
+    // So that the next packet is a first one.
+    this.#receiver = undefined;
     this.firstMs = nowMs;
     this.rankMs = rankMs;
   }
 
   /** A packet with a right tag came from there. */
-  note({ stream, tagged, isShort }: JudgedPacket, nowMs: number): void {
-    if (!this.firsts.has(stream)) this.firsts.set(stream, tagged.index);
-    this.#lasts.set(stream, Math.max(tagged.index, this.#lasts.get(stream) ?? tagged.index));
+  note(judged: JudgedPacket, nowMs: number): void {
+    const { tagged, isShort } = judged;
+    const isSame =
+      judged.receiver === this.#receiver && (tagged.ssrc | 0) === this.#ssrc && tagged.kind === this.#kind;
+    if (!isSame) this.#noteStream(judged);
+    else if (tagged.index > this.#highest) this.#highest = tagged.index;
     this.lastMs = nowMs;
     if (tagged.kind === 'rtp') this.packetTime.note(nowMs);
     if (this.isCounted) return;
@@ -82,6 +93,21 @@ export class SrtpSource implements Path {
       this.#shortMs = [...this.#shortMs.filter((atMs) => nowMs - atMs <= COUNTED_WITHIN_MS), nowMs];
     this.isCounted = !isShort || isCounted(this.#shortMs, nowMs);
     if (this.isCounted) this.#shortMs = [];
+  }
+
+  #noteStream(judged: JudgedPacket): void {
+    const { stream, tagged, receiver } = judged;
+    this.#keepHighest();
+    if (!this.firsts.has(stream)) this.firsts.set(stream, tagged.index);
+    this.#stream = stream;
+    this.#receiver = receiver;
+    this.#kind = tagged.kind;
+    this.#ssrc = tagged.ssrc | 0;
+    this.#highest = Math.max(tagged.index, this.#lasts.get(stream) ?? tagged.index);
+  }
+
+  #keepHighest(): void {
+    if (this.#stream !== undefined) this.#lasts.set(this.#stream, this.#highest);
   }
 
   /** Elsewhere came a packet that this one has sent too, or a later one of a stream of its own. */
@@ -92,6 +118,7 @@ export class SrtpSource implements Path {
 
   /** The other one has sent such a packet. */
   hasMet(other: SrtpSource): boolean {
+    this.#keepHighest();
     for (const [stream, index] of this.#lasts)
       if (index >= (other.firsts.get(stream) ?? Infinity)) return true;
     return false;

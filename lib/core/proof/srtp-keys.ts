@@ -22,13 +22,21 @@ const SSRCS = 2 ** 32;
 const MAX_RECEIVERS = 2 ** 18;
 
 /** A packet with a right tag, and by which key. */
-export interface JudgedPacket {
-  readonly tagged: TaggedPacket;
-  readonly receiver: SrtpReceiver;
+export class JudgedPacket {
+  constructor(
+    readonly tagged: TaggedPacket,
+    readonly receiver: SrtpReceiver,
+    /** Of the key. */
+    readonly number: number,
+    /** The tag has 32 bits only. */
+    readonly isShort: boolean,
+  ) {}
+
   /** Within one stream indices are compared: an SSRC, as RTP or as RTCP, under one key. */
-  readonly stream: number;
-  /** The tag has 32 bits only. */
-  readonly isShort: boolean;
+  get stream(): number {
+    const { kind, ssrc } = this.tagged;
+    return (this.number * 2 + (kind === 'rtp' ? 0 : 1)) * SSRCS + ssrc;
+  }
 }
 
 /** The keys that one description of the peer has named. */
@@ -51,12 +59,13 @@ class KeySet implements HeardBefore {
 
   check(bytes: Uint8Array, kind: PacketKind, nowMs: number): JudgedPacket | SrtpRefusal {
     let refusal: SrtpRefusal = 'mki';
-    for (const [at, receiver] of this.#receivers.entries()) {
+    const receivers = this.#receivers;
+    for (let at = 0; at < receivers.length; at++) {
+      const receiver = receivers[at]!;
       const tagged = kind === 'rtp' ? receiver.checkRtp(bytes, nowMs) : receiver.checkRtcp(bytes);
       if (typeof tagged !== 'string') {
-        const stream = ((this.firstNumber + at) * 2 + (kind === 'rtp' ? 0 : 1)) * SSRCS + tagged.ssrc;
-        const isShort = kind === 'rtp' && this.keys[at]?.suite.rtpTagSizeBytes === 4;
-        return { tagged, receiver, stream, isShort };
+        const isShort = kind === 'rtp' && receiver.hasShortTags;
+        return new JudgedPacket(tagged, receiver, this.firstNumber + at, isShort);
       }
       // Of several keys it is one that it names.
       if (tagged !== 'mki') refusal = tagged;
@@ -92,8 +101,9 @@ export class SrtpKeys {
   #own: SrtpSender | undefined;
   #decrypts: boolean | undefined;
   #receiverCount = 0;
-  /** Where the last packet that counted came from, on either component. */
-  #heard: { readonly address: string; readonly atMs: number } | undefined;
+  /** Where the last packet that counted came from, on either component, and when, in whole milliseconds. */
+  #heardAt: string | undefined;
+  #heardMs = 0;
   /** Of a component, at which IP address a report of the peer's last said that what we sent there is received. */
   readonly #reported = new Map<number, string>();
 
@@ -144,12 +154,13 @@ export class SrtpKeys {
 
   /** A packet that counts has come from this IP address. */
   noteHeard(address: string, atMs: number): void {
-    this.#heard = { address, atMs };
+    this.#heardAt = address;
+    this.#heardMs = Math.floor(atMs);
   }
 
   /** When one last came from there: RTCP on its own port says of the other that the peer is there still (protocol.md 8.2.5). */
   heardMs(address: string): number {
-    return this.#heard?.address === address ? this.#heard.atMs : -Infinity;
+    return this.#heardAt === address ? this.#heardMs : -Infinity;
   }
 
   /** A report has shown the IP address (protocol.md 8.2.4). */
