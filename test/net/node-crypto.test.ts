@@ -33,6 +33,17 @@ describe('net: crypto by node:crypto', () => {
     assert.equal(nodeCrypto.equal(new Uint8Array(0), new Uint8Array(0)), true);
   });
 
+  it('compares each byte, whatever the length and whatever was compared before', () => {
+    for (const sizeBytes of [1, 16, 20, 32, 63, 64, 65, 200])
+      for (let at = 0; at < sizeBytes; at++) {
+        const [one, other] = [new Uint8Array(sizeBytes).fill(7), new Uint8Array(sizeBytes).fill(7)];
+        other[at] = 6;
+        assert.equal(nodeCrypto.equal(one, other), false, `byte ${at} of ${sizeBytes}`);
+        other[at] = 7;
+        assert.equal(nodeCrypto.equal(one, other), true, `${sizeBytes} bytes`);
+      }
+  });
+
   it('random bytes never repeat, across refills and sizes, and never are the zeros of a wiped pool', () => {
     const random = createNodeRandom();
     const seen = new Set<string>();
