@@ -22,6 +22,7 @@ import { addCounters, countDrop, createCounters, type Counters, type DropReason 
 import type { SrtpCrypto } from '../srtp/index.js';
 import type { Crypto, Random } from './crypto.js';
 import { LatchkeyError } from './errors.js';
+import { OutputQueue } from './output-queue.js';
 import { OwnSockets } from './own-sockets.js';
 import { ProcessQuestions } from './question-budget.js';
 import { Suspects } from './suspects.js';
@@ -64,9 +65,9 @@ const DEFAULTS: EngineOptions = {
 
 export class Engine {
   readonly #agenda = new Agenda<Component>();
-  readonly #transmits: Transmit[] = [];
-  readonly #deliveries: Delivery[] = [];
-  readonly #events: LatchEvent[] = [];
+  readonly #transmits = new OutputQueue<Transmit>();
+  readonly #deliveries = new OutputQueue<Delivery>();
+  readonly #events = new OutputQueue<LatchEvent>();
   readonly #calls = new Set<EngineCall>();
   readonly #ports = new Set<ComponentPort>();
   readonly #context: ComponentContext;
