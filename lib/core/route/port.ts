@@ -3,6 +3,7 @@
 import { normaliseIp } from '../../wire/index.js';
 import type { TransportAddress } from '../../wire/index.js';
 import { Seekers } from './seekers.js';
+import { Transactions } from './transactions.js';
 
 /** Looks at each packet that comes over the path in use, before anybody has it (protocol.md 8.2). */
 export interface Judge {
@@ -74,7 +75,7 @@ export class Port<Owner> {
   readonly #waiting = new Map<string, WaitingClaims<Owner>>();
   /** Components that issued a tag: several where one offer was answered by several forks. */
   readonly #byTag = new Map<string, readonly Owner[]>();
-  readonly #byTransaction = new Map<string, Owner>();
+  readonly #transactions = new Transactions<Owner>();
   /** Components that have heard an SSRC: who did so first, and has not paused for too long, before those who did later. */
   readonly #bySsrc = new Map<number, Map<Owner, SsrcHearer>>();
 
@@ -215,15 +216,15 @@ export class Port<Owner> {
   }
 
   byTransaction(transaction: Uint8Array): Owner | undefined {
-    return this.#byTransaction.get(transactionKey(transaction));
+    return this.#transactions.find(transaction);
   }
 
   addTransaction(transaction: Uint8Array, owner: Owner): void {
-    this.#byTransaction.set(transactionKey(transaction), owner);
+    this.#transactions.add(transaction, owner);
   }
 
   removeTransaction(transaction: Uint8Array): void {
-    this.#byTransaction.delete(transactionKey(transaction));
+    this.#transactions.remove(transaction);
   }
 
   /**
@@ -268,16 +269,10 @@ export class Port<Owner> {
   /** Entries in all tables, for tests that memory stays bounded. */
   get size(): number {
     const waiting = this.#waiting.size + this.seekers.size + this.keylessSeekers.size;
-    return this.#routes.size + waiting + this.#byTag.size + this.#byTransaction.size + this.#bySsrc.size;
+    return this.#routes.size + waiting + this.#byTag.size + this.#transactions.size + this.#bySsrc.size;
   }
 }
 
 function addressKey({ address, port }: TransportAddress): string {
   return `${port}|${address}`;
-}
-
-/** Of its 12 bytes, one by one: each challenge asks for it three times, and an iterator over them costs four times as much. */
-function transactionKey(t: Uint8Array): string {
-  // prettier-ignore
-  return String.fromCharCode(t[0]!, t[1]!, t[2]!, t[3]!, t[4]!, t[5]!, t[6]!, t[7]!, t[8]!, t[9]!, t[10]!, t[11]!);
 }

@@ -155,6 +155,8 @@ export class TargetBounds {
   readonly #all = new Window(DATAGRAMS_PER_SECOND, SECOND_MS);
   /** When something at an address last verified; the longest ago first. */
   readonly #verifiedMs = new Map<string, number>();
+  /** The last of them. */
+  #lastVerified: string | undefined;
   /** One candidate at a time is asked at an address from which nothing has come. */
   readonly #holders = new Map<string, object>();
 
@@ -200,9 +202,13 @@ export class TargetBounds {
   /** Somebody at this address has answered with a key of this process. */
   noteVerified(address: string, nowMs: number): void {
     const key = ipKey(address);
-    this.#verifiedMs.delete(key);
-    const [oldest] = this.#verifiedMs.size === MAX_VERIFIED ? this.#verifiedMs.keys() : [];
-    if (oldest !== undefined) this.#verifiedMs.delete(oldest);
+    // It is last already: to take it out and put it in again would change nothing.
+    if (key !== this.#lastVerified) {
+      this.#lastVerified = key;
+      this.#verifiedMs.delete(key);
+      const [oldest] = this.#verifiedMs.size === MAX_VERIFIED ? this.#verifiedMs.keys() : [];
+      if (oldest !== undefined) this.#verifiedMs.delete(oldest);
+    }
     this.#verifiedMs.set(key, nowMs);
   }
 
