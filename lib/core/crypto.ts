@@ -1,6 +1,8 @@
 // The two small interfaces through which cryptography and chance enter the core. The core holds no algorithm
 // of its own: an adapter (lib/net/node-crypto.ts) supplies them.
 
+import { readUint32 } from '../wire/big-endian.js';
+
 export interface Crypto {
   /** Full 20-byte digest. */
   readonly hmacSha1: (key: Uint8Array, data: Uint8Array) => Uint8Array;
@@ -24,8 +26,11 @@ export function randomBytes(random: Random, sizeBytes: number): Uint8Array {
   return bytes;
 }
 
+/** One for all fractions, which are no secrets: each consent takes one. */
+const fraction = new Uint8Array(4);
+
 /** A number in [0, 1) out of 32 random bits. */
 export function randomFraction(random: Random): number {
-  const [a = 0, b = 0, c = 0, d = 0] = randomBytes(random, 4);
-  return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) / 0x1_0000_0000;
+  random.fill(fraction);
+  return readUint32(fraction, 0) / 0x1_0000_0000;
 }

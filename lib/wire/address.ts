@@ -2,7 +2,7 @@
  * IP addresses as text and as bytes, and which block one lies in. An IPv4-mapped IPv6 address is
  * IPv4 here, always (protocol.md 1); IPv6 text is canonical (RFC 5952). It resolves no names.
  */
-import { readUint16 } from './big-endian.js';
+import { readUint16, readUint32 } from './big-endian.js';
 
 /** One end of a UDP path. `address` is textual IP in the form that `normaliseIp` gives. */
 export interface TransportAddress {
@@ -96,9 +96,22 @@ export function parseIp(text: string): Uint8Array | undefined {
   return bytes !== undefined && isMapped(bytes) ? bytes.slice(12) : bytes;
 }
 
+/** The last that was asked for: peers tell a server one and the same of its few addresses again and again. */
+let lastIpv4 = 0;
+let lastIpv4Text = '0.0.0.0';
+
+/** The text of an IPv4 address out of its 32 bits. */
+export function formatIpv4(bits: number): string {
+  if ((bits | 0) !== lastIpv4) {
+    lastIpv4 = bits | 0;
+    lastIpv4Text = `${bits >>> 24}.${(bits >>> 16) & 0xff}.${(bits >>> 8) & 0xff}.${bits & 0xff}`;
+  }
+  return lastIpv4Text;
+}
+
 /** Canonical text of 4 or 16 bytes (RFC 5952 section 4); mapped ones as IPv4. Other lengths give ''. */
 export function formatIp(bytes: Uint8Array): string {
-  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  if (bytes.length === 4) return formatIpv4(readUint32(bytes, 0));
   if (bytes.length !== 16) return '';
   if (isMapped(bytes)) return formatIp(bytes.subarray(12));
   const groups: number[] = [];

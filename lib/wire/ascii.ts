@@ -7,11 +7,17 @@
 /** One byte a character; a character above U+00FF, which no field of ours allows, becomes `?`. */
 export function asciiBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
+  writeAscii(bytes, 0, text);
+  return bytes;
+}
+
+/** As `asciiBytes`, into what is there. Returns where the text ends. */
+export function writeAscii(bytes: Uint8Array, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    bytes[i] = code > 0xff ? 0x3f : code;
+    bytes[at + i] = code > 0xff ? 0x3f : code;
   }
-  return bytes;
+  return at + text.length;
 }
 
 /** One character a byte, of the bytes from `from` up to, not including, `to`. */

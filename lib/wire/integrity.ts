@@ -2,7 +2,7 @@
  * MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 (RFC 8489 sections 14.5 and 14.6) over the bytes as
  * they were received. It brings no cryptography: HMAC and the constant-time comparison are handed in.
  */
-import { writeUint16 } from './big-endian.js';
+import { readUint16, writeUint16 } from './big-endian.js';
 import { attributeValue, STUN_HEADER_SIZE_BYTES, STUN_MAX_SIZE_BYTES, type StunMessage } from './stun.js';
 
 /** HMAC with one fixed hash; gives the full digest. */
@@ -13,13 +13,15 @@ export type EqualBytes = (a: Uint8Array, b: Uint8Array) => boolean;
 
 /** One for all messages: an array for each, which is checked at once and thrown away, would cost as much as the check. */
 const scratch = new Uint8Array(STUN_MAX_SIZE_BYTES);
+/** Of it what the last message filled: many messages are as long as the one before. */
+let covered = scratch;
 
 /**
  * What the HMAC covers: all before the attribute, in a header whose length ends with the attribute.
  * Always a copy, good until the next one: the received bytes stay as they are.
  */
 function coveredBytes(bytes: Uint8Array, offset: number, sizeBytes: number): Uint8Array {
-  const covered = scratch.subarray(0, offset);
+  if (covered.length !== offset) covered = scratch.subarray(0, offset);
   for (let i = 0; i < offset; i++) covered[i] = bytes[i]!;
   writeUint16(covered, 2, offset + 4 + sizeBytes - STUN_HEADER_SIZE_BYTES);
   return covered;
@@ -65,7 +67,7 @@ export function isIntegritySha256Valid(
   const offset = message.integritySha256Offset;
   return (
     offset !== undefined &&
-    attributeValue(message.bytes, offset).length >= minimumSizeBytes &&
+    readUint16(message.bytes, offset + 2) >= minimumSizeBytes &&
     isValidAt(message.bytes, offset, key, hmacSha256, equal)
   );
 }

@@ -4,7 +4,7 @@
  * message is not yet to be believed. Nothing here decides what to answer.
  */
 import type { TransportAddress } from './address.js';
-import { asciiBytes, asciiText } from './ascii.js';
+import { asciiText } from './ascii.js';
 import { readUint16, readUint32 } from './big-endian.js';
 import { isFingerprintValid } from './fingerprint.js';
 import { isIntegritySha256Valid, type EqualBytes, type Hmac } from './integrity.js';
@@ -300,7 +300,7 @@ export function encodeKeepalive(
 }
 
 function usernameOf({ recipient, sender }: Username) {
-  return { type: ATTRIBUTE.USERNAME, value: asciiBytes(`${recipient}:${sender}`) };
+  return { type: ATTRIBUTE.USERNAME, value: `${recipient}:${sender}` };
 }
 
 function mappedOf(fields: { readonly mapped: TransportAddress; readonly transaction: Uint8Array }) {
@@ -311,7 +311,7 @@ function mappedOf(fields: { readonly mapped: TransportAddress; readonly transact
 function encode(
   messageClass: StunClass,
   transaction: Uint8Array,
-  attributes: readonly { type: number; value: Uint8Array }[],
+  attributes: readonly { type: number; value: Uint8Array | string }[],
   key: Uint8Array,
   hmac: Hmac,
 ): Uint8Array {

@@ -2,7 +2,7 @@
  * The values of the STUN attributes that latching and ICE use, one parser and one encoder each. Keys
  * and policies are not its business: it turns bytes into values and back.
  */
-import { formatIp, parseIp, type TransportAddress } from './address.js';
+import { formatIp, formatIpv4, parseIp, type TransportAddress } from './address.js';
 import { asciiBytes, asciiText } from './ascii.js';
 import { readUint16, readUint32, writeUint16, writeUint32 } from './big-endian.js';
 import { refuse, succeed, type Result } from './result.js';
@@ -48,10 +48,13 @@ export function parseXorMappedAddress(value: Uint8Array, transaction: Uint8Array
   if (family !== FAMILY_IPV4 && family !== FAMILY_IPV6) {
     return refuse('attribute', 1, 'XOR-MAPPED-ADDRESS has an unknown family');
   }
+  const port = readUint16(value, 2) ^ (STUN_COOKIE >>> 16);
+  if (family === FAMILY_IPV4)
+    return succeed({ address: formatIpv4(readUint32(value, 4) ^ STUN_COOKIE), port });
   const ip = new Uint8Array(value.length - 4);
   for (let i = 0; i < ip.length; i++) ip[i] = value[4 + i]!;
   xorAddress(ip, transaction);
-  return succeed({ address: formatIp(ip), port: readUint16(value, 2) ^ (STUN_COOKIE >>> 16) });
+  return succeed({ address: formatIp(ip), port });
 }
 
 function xorAddress(ip: Uint8Array, transaction: Uint8Array): void {

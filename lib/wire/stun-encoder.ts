@@ -2,6 +2,7 @@
  * Makes STUN messages: header, attributes, then whichever of the two integrities and FINGERPRINT are
  * asked for, in the one order that RFC 8489 sections 14.5 to 14.7 allow. It keeps nothing.
  */
+import { writeAscii } from './ascii.js';
 import { writeUint16, writeUint32 } from './big-endian.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { Hmac } from './integrity.js';
@@ -19,8 +20,8 @@ export interface StunSpec {
   readonly method?: number;
   /** 12 bytes. */
   readonly transaction: Uint8Array;
-  /** In the order of sending; values without padding. */
-  readonly attributes: readonly { readonly type: number; readonly value: Uint8Array }[];
+  /** In the order of sending; values without padding, and text of ASCII characters. */
+  readonly attributes: readonly { readonly type: number; readonly value: Uint8Array | string }[];
   /** MESSAGE-INTEGRITY with this key; `hmac` is HMAC-SHA-1. */
   readonly integrity?: StunSeal;
   /** MESSAGE-INTEGRITY-SHA256, 32 bytes, with this key; `hmac` is HMAC-SHA-256. */
@@ -81,14 +82,22 @@ function takeBytes(sizeBytes: number): Uint8Array {
   return bytes;
 }
 
-function writeAttribute(bytes: Uint8Array, at: number, type: number, value: Uint8Array): number {
+function writeAttribute(bytes: Uint8Array, at: number, type: number, value: Uint8Array | string): number {
   writeUint16(bytes, at, type);
   writeUint16(bytes, at + 2, value.length);
-  bytes.set(value, at + 4);
+  if (typeof value === 'string') writeAscii(bytes, at + 4, value);
+  else bytes.set(value, at + 4);
   return at + 4 + ((value.length + 3) & ~3);
 }
 
 function writeSeal(bytes: Uint8Array, at: number, type: number, sizeBytes: number, seal: StunSeal): number {
   writeUint16(bytes, 2, at + 4 + sizeBytes - STUN_HEADER_SIZE_BYTES);
-  return writeAttribute(bytes, at, type, seal.hmac(seal.key, bytes.subarray(0, at)).subarray(0, sizeBytes));
+  const digest = seal.hmac(seal.key, bytes.subarray(0, at));
+  // A view of a small array, which is what a digest is, costs more than the digest itself.
+  return writeAttribute(
+    bytes,
+    at,
+    type,
+    digest.length === sizeBytes ? digest : digest.subarray(0, sizeBytes),
+  );
 }

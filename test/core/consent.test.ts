@@ -51,9 +51,9 @@ describe('rule 5.8: what is remembered', () => {
   it('waits for the answers to the last two challenges', () => {
     const consent = new Consent(lowest, 0);
     const [first, second, third] = [challenge(), challenge(), challenge()];
-    assert.deepEqual(consent.noteSent(first, 1), []);
-    assert.deepEqual(consent.noteSent(second, 2), []);
-    assert.deepEqual(consent.noteSent(third, 3), [first]);
+    assert.equal(consent.noteSent(first, 1), undefined);
+    assert.equal(consent.noteSent(second, 2), undefined);
+    assert.equal(consent.noteSent(third, 3), first);
     consent.noteResponse(second, 4);
     assert.deepEqual(consent.outstanding, [third]);
     assert.deepEqual(consent.forgetOutstanding(), [third]);

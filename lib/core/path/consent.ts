@@ -59,20 +59,24 @@ export class Consent implements ConsentState {
     return this.#outstanding;
   }
 
-  /** Notes a challenge sent; returns those that are no longer waited for. */
-  noteSent(challenge: Challenge, nowMs: number): readonly Challenge[] {
+  /** Notes a challenge sent; returns the one that is no longer waited for, if any. */
+  noteSent(challenge: Challenge, nowMs: number): Challenge | undefined {
     this.unansweredCount++;
     this.askMs = this.#nextAskMs(nowMs);
-    const all = this.#outstanding.concat(challenge);
-    this.#outstanding = all.length > MAX_OUTSTANDING ? all.slice(-MAX_OUTSTANDING) : all;
-    return all.length > MAX_OUTSTANDING ? all.slice(0, -MAX_OUTSTANDING) : NONE;
+    const before = this.#outstanding;
+    const oldest = before.length < MAX_OUTSTANDING ? undefined : before[0];
+    this.#outstanding =
+      before.length === 0 ? [challenge] : [...(oldest ? before.slice(1) : before), challenge];
+    return oldest;
   }
 
   /** Any valid response from this path counts: to a consent challenge, to a new generation's, to rule 5.11's question. */
   noteResponse(challenge: Challenge, nowMs: number): void {
     this.lastResponseMs = nowMs;
     this.unansweredCount = 0;
-    const others = this.#outstanding.filter((other) => other !== challenge);
+    const before = this.#outstanding;
+    const isOnly = before.length === 1 && before[0] === challenge;
+    const others = isOnly ? NONE : before.filter((other) => other !== challenge);
     this.#outstanding = others.length === 0 ? NONE : others;
   }
 

@@ -104,10 +104,11 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached<Owner>> {
         provers.handleWelcome(message, path, nowMs);
         return false;
       case 'challenge': {
-        const before = provers.generations.length;
+        const hadFormer = provers.hasFormer;
         provers.handleChallenge(message, path, nowMs);
-        this.#renewTags();
-        return provers.generations.length < before;
+        const hasLeft = hadFormer && !provers.hasFormer;
+        if (hasLeft) this.#renewTags();
+        return hasLeft;
       }
     }
   }

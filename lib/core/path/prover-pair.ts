@@ -29,6 +29,11 @@ export class ProverPair {
     return [this.#current, this.#former].flatMap((prover) => (prover ? [prover.generation] : []));
   }
 
+  /** The peer may still ask under the keys before. */
+  get hasFormer(): boolean {
+    return this.#former !== undefined;
+  }
+
   /** A challenge of the peer's was answered: as far as we can know, the address is proved. */
   get hasProven(): boolean {
     return this.#current?.isChallenged === true || this.#former?.isChallenged === true;
@@ -68,9 +73,9 @@ export class ProverPair {
 
   handleChallenge(message: Extract<LatchMessage, { kind: 'challenge' }>, path: Path, nowMs: number): void {
     const { recipient, sender } = message.username;
-    const isFor = ({ generation }: Prover): boolean =>
-      generation.ownTag === recipient && generation.peerTag === sender;
-    const asked = [this.#current, this.#former].find((prover) => prover && isFor(prover));
+    const isFor = (prover: Prover | undefined): boolean =>
+      prover?.generation.ownTag === recipient && prover.generation.peerTag === sender;
+    const asked = isFor(this.#current) ? this.#current : isFor(this.#former) ? this.#former : undefined;
     if (!asked) return this.host.drop('unknownTags');
     if (asked.handleChallenge(message, path, nowMs)) {
       this.#challengedFrom = path.remote;

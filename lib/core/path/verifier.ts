@@ -49,7 +49,7 @@ export class Verifier {
     this.#named.clear();
     this.#standbys.clear();
     if (this.#active) {
-      this.#release(...this.#active.forgetOutstanding());
+      this.#releaseAll(this.#active.forgetOutstanding());
       this.#active.recheck = this.#createChallenge(this.#active, CANDIDATE_SCHEDULE_MS);
       this.#attendActive(this.#active, nowMs);
     }
@@ -98,7 +98,7 @@ export class Verifier {
     }
     this.#standbys.removePort(port);
     if (this.#active?.port !== port) return;
-    this.#release(...this.#active.forgetOutstanding());
+    this.#releaseAll(this.#active.forgetOutstanding());
     this.#active = undefined;
     const next = this.#standbys.best(nowMs);
     if (next) this.#switchTo(next, nowMs, false);
@@ -204,7 +204,7 @@ export class Verifier {
   /** Forgets every path and what is outstanding (protocol.md 5.10). */
   stop(): void {
     this.#forgetCandidates();
-    if (this.#active) this.#release(...this.#active.forgetOutstanding());
+    if (this.#active) this.#releaseAll(this.#active.forgetOutstanding());
     this.#active = undefined;
     this.#standbys.clear();
     this.#history.forgetPaths();
@@ -364,7 +364,7 @@ export class Verifier {
     this.#standbys.keepAll(nowMs);
     if (old) {
       this.#history.noteLeft(old, old.rankMs, nowMs);
-      this.#release(...old.forgetOutstanding());
+      this.#releaseAll(old.forgetOutstanding());
       if (isOldOurs && this.#scheme.mayHaveSeveralPaths) this.#standbys.add(old, nowMs);
       else if (isOldOurs && takesPrevious) this.host.keep(old, nowMs + PREVIOUS_PATH_MS);
     }
@@ -402,11 +402,12 @@ export class Verifier {
     const challenge = this.#createChallenge(path, CONSENT_SCHEDULE_MS);
     challenge.noteSent(nowMs);
     this.host.transmit('challenges', challenge.bytes, path);
-    this.#release(...path.consent.noteSent(challenge, nowMs));
+    const oldest = path.consent.noteSent(challenge, nowMs);
+    if (oldest) this.#release(oldest);
   }
 
   #expire(path: VerifiedPath): void {
-    this.#release(...path.forgetOutstanding());
+    this.#releaseAll(path.forgetOutstanding());
     this.#active = undefined;
     this.host.deactivate();
     this.host.emit({ type: 'expired' }, path);
@@ -431,11 +432,13 @@ export class Verifier {
     return challenge;
   }
 
-  #release(...challenges: readonly Challenge[]): void {
-    for (const challenge of challenges) {
-      this.host.forget(challenge.transaction, challenge.path.port);
-      challenge.forget();
-    }
+  #releaseAll(challenges: readonly Challenge[]): void {
+    for (const challenge of challenges) this.#release(challenge);
+  }
+
+  #release(challenge: Challenge): void {
+    this.host.forget(challenge.transaction, challenge.path.port);
+    challenge.forget();
   }
 }
 

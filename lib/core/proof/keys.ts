@@ -1,5 +1,5 @@
 // Keys and proofs: protocol.md 3, byte for byte. Pure functions of their arguments.
-import { asciiBytes } from '../../wire/index.js';
+import { asciiBytes, writeAscii } from '../../wire/ascii.js';
 import type { Crypto } from '../crypto.js';
 import type { Suite } from '../suite.js';
 import { Secret } from './secret.js';
@@ -40,20 +40,26 @@ export interface ProofInput {
   readonly word: Uint8Array;
 }
 
-/** Longer than any: two tags, a word and what stands between. */
+/** Longer than any: two tags, a word and what stands between. One for all, since each consent makes one, and a view as long as the last. */
 const transformed = new Uint8Array(256);
+let filled = transformed;
+const COLON = 0x3a;
+const PROOF_LABEL = 'latch-proof\0';
 
 /** The transformed word: 32 bytes by HMAC-SHA-256, 16 by AES-256 (protocol.md 3). */
 export function computeProof(crypto: Crypto, suite: Suite, keys: Keys, input: ProofInput): Uint8Array {
   const { proverTag, verifierTag, component, word } = input;
-  // In one piece, and in one array for all: each consent makes one.
-  const text = `latch-proof\0${proverTag}:${verifierTag}\0`;
-  const m = transformed.subarray(0, text.length + 1 + word.length);
-  for (let i = 0; i < text.length; i++) m[i] = text.charCodeAt(i);
-  m[text.length] = component;
-  m.set(word, text.length + 1);
-  const proof = prove(crypto, suite, keys.proof.reveal(), m);
-  m.fill(0);
+  const sizeBytes = PROOF_LABEL.length + proverTag.length + 1 + verifierTag.length + 2 + word.length;
+  if (filled.length !== sizeBytes) filled = transformed.subarray(0, sizeBytes);
+  let at = writeAscii(filled, 0, PROOF_LABEL);
+  at = writeAscii(filled, at, proverTag);
+  filled[at++] = COLON;
+  at = writeAscii(filled, at, verifierTag);
+  filled[at++] = 0;
+  filled[at++] = component;
+  for (let i = 0; i < word.length; i++) filled[at + i] = word[i]!;
+  const proof = prove(crypto, suite, keys.proof.reveal(), filled);
+  filled.fill(0);
   return proof;
 }
 
