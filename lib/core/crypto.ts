@@ -2,6 +2,7 @@
 // of its own: an adapter (lib/net/node-crypto.ts) supplies them.
 
 import { readUint32 } from '../wire/big-endian.js';
+import { ByteSheet } from '../wire/byte-sheet.js';
 
 export interface Crypto {
   /** Full 20-byte digest. */
@@ -20,8 +21,11 @@ export interface Random {
   readonly fill: (bytes: Uint8Array) => void;
 }
 
+const drawn = new ByteSheet();
+
+/** Not for long: see `ByteSheet`. */
 export function randomBytes(random: Random, sizeBytes: number): Uint8Array {
-  const bytes = new Uint8Array(sizeBytes);
+  const bytes = drawn.take(sizeBytes);
   random.fill(bytes);
   return bytes;
 }

@@ -4,6 +4,7 @@
  */
 import { writeAscii } from './ascii.js';
 import { writeUint16, writeUint32 } from './big-endian.js';
+import { ByteSheet } from './byte-sheet.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { Hmac } from './integrity.js';
 import { BINDING, STUN_COOKIE, STUN_HEADER_SIZE_BYTES, stunType, type StunClass } from './stun.js';
@@ -30,6 +31,8 @@ export interface StunSpec {
   readonly fingerprint?: boolean;
 }
 
+const messages = new ByteSheet();
+
 /**
  * Encodes a message; padding is zero. The header's length is, for each integrity, that of a message
  * which ends with it. Throws RangeError when a caller's transaction is not 12 bytes.
@@ -43,7 +46,7 @@ export function encodeStun(spec: StunSpec): Uint8Array {
   if (spec.integritySha256) sizeBytes += 36;
   if (hasFingerprint) sizeBytes += 8;
 
-  const bytes = takeBytes(sizeBytes);
+  const bytes = messages.take(sizeBytes);
   writeUint16(bytes, 0, stunType(spec.class, spec.method ?? BINDING));
   writeUint32(bytes, 4, STUN_COOKIE);
   bytes.set(spec.transaction, 8);
@@ -59,26 +62,6 @@ export function encodeStun(spec: StunSpec): Uint8Array {
     writeUint16(bytes, at + 2, 4);
     writeUint32(bytes, at + 4, fingerprintOf(bytes, at));
   }
-  return bytes;
-}
-
-/**
- * Messages are small and short-lived, and lie in one array one after the other: an array for each costs more than all that is written into
- * it. No place in it is used twice, and it lives as long as the last of its messages.
- */
-const SHEET_BYTES = 4096;
-let sheet = new Uint8Array(SHEET_BYTES);
-let usedBytes = 0;
-
-/** All zero. */
-function takeBytes(sizeBytes: number): Uint8Array {
-  if (sizeBytes > SHEET_BYTES) return new Uint8Array(sizeBytes);
-  if (usedBytes + sizeBytes > SHEET_BYTES) {
-    sheet = new Uint8Array(SHEET_BYTES);
-    usedBytes = 0;
-  }
-  const bytes = sheet.subarray(usedBytes, usedBytes + sizeBytes);
-  usedBytes += sizeBytes;
   return bytes;
 }
 

@@ -175,7 +175,7 @@ export class Transport implements ComponentOwner {
     if (before && isSameIceHalf(crypto, before.own, own) && isSameIceHalf(crypto, before.peer, peer)) {
       return before;
     }
-    const tieBreaker = randomBytes(random, 8);
+    const tieBreaker = new Uint8Array(randomBytes(random, 8));
     return { own: copyIceHalf(own), peer: copyIceHalf(peer), tieBreaker };
   }
 

@@ -103,7 +103,10 @@ export class Prover {
     private readonly wasChallengedBefore: boolean,
     nowMs: number,
   ) {
-    this.#sdpProof = this.#proofOver(word);
+    const proof = this.#proofOver(word);
+    // A copy: it is kept as long as the keys are.
+    this.#sdpProof = new Uint8Array(proof);
+    proof.fill(0);
     this.#seriesStartMs = nowMs;
     this.#isPathVerified = wasChallengedBefore;
   }
