@@ -34,8 +34,8 @@ export function encodeXorMappedAddress(mapped: TransportAddress, transaction: Ui
   const value = new Uint8Array(4 + ip.length);
   value[1] = ip.length === 4 ? FAMILY_IPV4 : FAMILY_IPV6;
   writeUint16(value, 2, mapped.port ^ (STUN_COOKIE >>> 16));
+  xorAddress(ip, transaction);
   value.set(ip, 4);
-  xorAddress(value.subarray(4), transaction);
   return value;
 }
 
