@@ -12,6 +12,16 @@ const HEADER_BYTES = { rtp: 12, rtcp: 8 } as const;
 const MKI_SIZES = [0, 1, 4];
 const INDEXES = [0, 1, 0xffff, 0x1_0000, 0x7fff_ffff, 0x1234_5678_9abc];
 
+/** Of payloads. The addon encrypts 384 bytes at once. */
+const LARGE_SIZES = [383, 384, 385, 768, 769, 1200, 9000];
+const EVERY_SIZE = [...Array.from({ length: 101 }, (_, size) => size), ...LARGE_SIZES];
+const SOME_SIZES = [0, 33, 66, 99, 1200];
+
+/** What the addon opens is a Buffer. */
+function bare(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes && Uint8Array.from(bytes);
+}
+
 function packetOf(kind: PacketKind, payloadBytes: number): Uint8Array {
   const packet = Uint8Array.from(randomBytes(HEADER_BYTES[kind] + payloadBytes));
   packet[0] = 0x80;
@@ -37,7 +47,7 @@ describe('net: SRTP by the addon', () => {
           }),
         );
 
-        it('makes the same bytes, of every length to 100, and opens them', () => {
+        it('makes the same bytes, of every length to 100 and of large ones, and opens them', () => {
           const [plain, fast] = [nodeSrtpCrypto, fastSrtpCrypto].map((crypto) =>
             createTransform(crypto, master, kind),
           );
@@ -45,12 +55,12 @@ describe('net: SRTP by the addon', () => {
           assert.notEqual(plain.constructor, fast.constructor);
           for (const mkiSize of MKI_SIZES)
             for (const place of places)
-              for (let size = 0; size <= 100; size += place.index === 0 ? 1 : 33) {
+              for (const size of place.index === 0 ? EVERY_SIZE : SOME_SIZES) {
                 const packet = packetOf(kind, size);
                 const mki = Uint8Array.from(randomBytes(mkiSize));
                 const bytes: Uint8Array = plain.seal(packet, place, mki);
                 assert.deepEqual(fast.seal(packet, place, mki), bytes);
-                assert.deepEqual(fast.open(bytes, place, mkiSize), packet);
+                assert.deepEqual(bare(fast.open(bytes, place, mkiSize)), packet);
                 assert.equal(fast.verify(bytes, place, mkiSize), true);
                 assert.equal(fast.mkiAt(bytes, mkiSize), plain.mkiAt(bytes, mkiSize));
               }
@@ -66,7 +76,7 @@ describe('net: SRTP by the addon', () => {
           const bytes = plain.seal(packetOf(kind, 40), place, new Uint8Array(0));
           const agree = (given: Uint8Array, at = place) => {
             assert.equal(fast.verify(given, at, 0), plain.verify(given, at, 0));
-            assert.deepEqual(fast.open(given, at, 0), plain.open(given, at, 0));
+            assert.deepEqual(bare(fast.open(given, at, 0)), plain.open(given, at, 0));
           };
           for (let at = 0; at < bytes.length; at++) {
             const changed = Uint8Array.from(bytes);
@@ -123,7 +133,7 @@ describe('net: SRTP by the addon', () => {
       ] as const) {
         const packet = packetOf('rtp', 160);
         const checked = tagged(to.receiver.checkRtp(sealed(from.sender.protectRtp(packet)), 0));
-        assert.deepEqual(checked.clear, packet);
+        assert.deepEqual(bare(checked.clear), packet);
       }
     }
   });

@@ -13,6 +13,22 @@ import type { Addon, SrtpContext } from './addon.js';
 
 const INDEX_SIZE_BYTES = 4;
 const NOTHING = new Uint8Array(0);
+/** As `allocatePacket`, as what applications are handed; not cleared, since only what was written is handed out. */
+const PIECE_SIZE_BYTES = 0x1_0000;
+
+let piece: ArrayBuffer = Buffer.allocUnsafeSlow(PIECE_SIZE_BYTES).buffer;
+let used = 0;
+
+function allocateBuffer(sizeBytes: number): Buffer {
+  if (sizeBytes > PIECE_SIZE_BYTES / 8) return Buffer.allocUnsafeSlow(sizeBytes);
+  if (used + sizeBytes > PIECE_SIZE_BYTES) {
+    piece = Buffer.allocUnsafeSlow(PIECE_SIZE_BYTES).buffer;
+    used = 0;
+  }
+  const packet = Buffer.from(piece, used, sizeBytes);
+  used += sizeBytes;
+  return packet;
+}
 
 /** By the addon, where there is one that can. */
 export const nativeTransform: NonNullable<SrtpCrypto['transform']> = (suite, keys, kind) => {
@@ -55,7 +71,7 @@ class NativeTransform implements Transform {
   open(sealed: Uint8Array, place: PacketPlace, mkiSizeBytes: number): Uint8Array | undefined {
     const sizeBytes = sealed.length - this.tagSizeBytes - this.#indexSizeBytes - mkiSizeBytes;
     if (sizeBytes < place.clearSizeBytes) return undefined;
-    const clear = allocatePacket(sizeBytes);
+    const clear = allocateBuffer(sizeBytes);
     return this.#open(sealed, clear, place, mkiSizeBytes) ? clear : undefined;
   }
 

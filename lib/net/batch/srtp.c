@@ -20,7 +20,7 @@ typedef struct {
   uint32_t state[5], bits_low, bits_high, data[16], count;
 } SHA_CTX;
 enum { SET_IV_LENGTH = 0x9, GET_TAG = 0x10, SET_TAG = 0x11 };
-extern WEAK const EVP_CIPHER *EVP_aes_128_ctr(void), *EVP_aes_192_ctr(void), *EVP_aes_256_ctr(void);
+extern WEAK const EVP_CIPHER *EVP_aes_128_ecb(void), *EVP_aes_192_ecb(void), *EVP_aes_256_ecb(void);
 extern WEAK const EVP_CIPHER *EVP_aes_128_gcm(void), *EVP_aes_256_gcm(void);
 extern WEAK EVP_CIPHER_CTX *EVP_CIPHER_CTX_new(void);
 extern WEAK void EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *);
@@ -28,10 +28,13 @@ extern WEAK int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *, int, int, void *);
 extern WEAK int EVP_CipherInit_ex(EVP_CIPHER_CTX *, const EVP_CIPHER *, void *, const uint8_t *, const uint8_t *, int);
 extern WEAK int EVP_CipherUpdate(EVP_CIPHER_CTX *, uint8_t *, int *, const uint8_t *, int);
 extern WEAK int EVP_CipherFinal_ex(EVP_CIPHER_CTX *, uint8_t *, int *);
-extern WEAK int SHA1_Init(SHA_CTX *), SHA1_Update(SHA_CTX *, const void *, size_t), SHA1_Final(uint8_t *, SHA_CTX *);
+extern WEAK int EVP_CIPHER_CTX_set_padding(EVP_CIPHER_CTX *, int);
+extern WEAK int SHA1_Init(SHA_CTX *), SHA1_Update(SHA_CTX *, const void *, size_t);
 extern WEAK int CRYPTO_memcmp(const void *, const void *, size_t);
 extern WEAK void OPENSSL_cleanse(void *, size_t);
 
+/* Counters that are encrypted at once: those of a packet of voice, or of a fourth of a large one. */
+enum { AES_BLOCK = 16, COUNTERS = 24 };
 enum { SHA1_BYTES = 20, SHA1_BLOCK = 64, GCM_TAG = 16, GCM_NONCE = 12, INDEX_BYTES = 4, SALT_MAX = 14 };
 /* An index has 48 bits (RFC 3711 3.3.1); OpenSSL takes sizes as int, and no datagram is larger. */
 enum { PACKET_MAX = 1 << 20 };
@@ -101,9 +104,9 @@ static napi_value srtp_new(napi_env env, napi_callback_info info) {
   }
   if (!EVP_CIPHER_CTX_new || !EVP_CipherInit_ex || !SHA1_Update || !CRYPTO_memcmp) return NULL;
   const EVP_CIPHER *cipher = is_gcm ? (key_size == 16 ? EVP_aes_128_gcm() : key_size == 32 ? EVP_aes_256_gcm() : NULL)
-                             : key_size == 16 ? EVP_aes_128_ctr()
-                             : key_size == 24 ? EVP_aes_192_ctr()
-                             : key_size == 32 ? EVP_aes_256_ctr()
+                             : key_size == 16 ? EVP_aes_128_ecb()
+                             : key_size == 24 ? EVP_aes_192_ecb()
+                             : key_size == 32 ? EVP_aes_256_ecb()
                                               : NULL;
   struct srtp *srtp = calloc(1, sizeof *srtp);
   if (!cipher || !srtp || !(srtp->cipher = EVP_CIPHER_CTX_new()) ||
@@ -112,6 +115,7 @@ static napi_value srtp_new(napi_env env, napi_callback_info info) {
     free(srtp);
     return NULL;
   }
+  if (!is_gcm) EVP_CIPHER_CTX_set_padding(srtp->cipher, 0);
   srtp->is_gcm = is_gcm, srtp->is_rtcp = is_rtcp, srtp->tag_size = (size_t)tag_size;
   memcpy(srtp->salt, salt, salt_size);
   start_hmac(&srtp->inner, auth, auth_size, 0x36);
@@ -162,29 +166,76 @@ static void nonce_of(const struct srtp *srtp, const struct packet *packet, uint8
   for (int i = 0; i < 6; i++) nonce[6 + i] ^= (uint8_t)(packet->index >> (40 - 8 * i));
 }
 
-static bool crypt(struct srtp *srtp, const struct packet *packet, size_t end) {
-  uint8_t counter[16];
-  int size;
-  counter_of(srtp, packet, counter);
-  memmove(packet->out, packet->bytes, packet->clear_size);
-  return EVP_CipherInit_ex(srtp->cipher, NULL, NULL, NULL, counter, 1) &&
-         EVP_CipherUpdate(srtp->cipher, packet->out + packet->clear_size, &size, packet->bytes + packet->clear_size,
-                          (int)(end - packet->clear_size));
+/* By words: with -O2 older compilers go by the byte. */
+static void lay_over(uint8_t *to, const uint8_t *from, const uint8_t *stream, size_t size) {
+  size_t i = 0;
+  for (; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
+    uint64_t word, key;
+    memcpy(&word, from + i, sizeof word);
+    memcpy(&key, stream + i, sizeof key);
+    word ^= key;
+    memcpy(to + i, &word, sizeof word);
+  }
+  for (; i < size; i++) to[i] = from[i] ^ stream[i];
 }
 
-/* HMAC-SHA1 over the first bytes; of RTP over the roll-over counter too, which is in no packet (RFC 3711 4.2). */
+/*
+ * Counter mode out of single blocks: the counters are encrypted, and what comes out lies over the packet. OpenSSL's own wants a vector set for
+ * each packet, which takes longer than to encrypt one of voice. Who has what is laid over it can read the packet: it does not stay.
+ */
+static bool crypt(struct srtp *srtp, const struct packet *packet, size_t end) {
+  uint8_t counters[COUNTERS * AES_BLOCK], stream[COUNTERS * AES_BLOCK], first[AES_BLOCK];
+  counter_of(srtp, packet, first);
+  memmove(packet->out, packet->bytes, packet->clear_size);
+  uint32_t block = 0;
+  size_t used = 0;
+  for (size_t at = packet->clear_size; at < end;) {
+    size_t size = end - at < sizeof stream ? end - at : sizeof stream;
+    size_t blocks = (size + AES_BLOCK - 1) / AES_BLOCK;
+    for (size_t i = 0; i < blocks; i++, block++) {
+      uint8_t *counter = counters + i * AES_BLOCK;
+      memcpy(counter, first, AES_BLOCK);
+      counter[14] = (uint8_t)(block >> 8), counter[15] = (uint8_t)block;
+    }
+    int made;
+    if (!EVP_CipherUpdate(srtp->cipher, stream, &made, counters, (int)(blocks * AES_BLOCK))) return false;
+    lay_over(packet->out + at, packet->bytes + at, stream, size);
+    if (blocks * AES_BLOCK > used) used = blocks * AES_BLOCK;
+    at += size;
+  }
+  OPENSSL_cleanse(stream, used);
+  return true;
+}
+
+/* The end of a message of `size` bytes after the key's block, of which `left` stand at the head of `tail`, and the hash of all. */
+static void finish(SHA_CTX *state, uint8_t *tail, size_t left, size_t size, uint8_t *digest) {
+  /* The count of bits takes eight bytes: after 55 bytes there is no room for it in the same block. */
+  size_t end = left < SHA1_BLOCK - 8 ? SHA1_BLOCK : 2 * SHA1_BLOCK;
+  tail[left] = 0x80;
+  memset(tail + left + 1, 0, end - left - 1);
+  write_u32(tail + end - 4, (uint32_t)(8 * (SHA1_BLOCK + size)));
+  SHA1_Update(state, tail, end);
+  for (int i = 0; i < 5; i++) write_u32(digest + 4 * i, state->state[i]);
+}
+
+/*
+ * HMAC-SHA1 over the first bytes; of RTP over the roll-over counter too, which is in no packet (RFC 3711 4.2). In whole blocks, of which OpenSSL
+ * keeps nothing for later: the states of the key are overwritten by those of the packet.
+ */
 static void tag_of(const struct srtp *srtp, const struct packet *packet, const uint8_t *bytes, size_t size, uint8_t *tag) {
   SHA_CTX state = srtp->inner;
-  SHA1_Update(&state, bytes, size);
+  uint8_t tail[2 * SHA1_BLOCK];
+  size_t left = size % SHA1_BLOCK, whole = size - left;
+  if (whole) SHA1_Update(&state, bytes, whole);
+  memcpy(tail, bytes + whole, left);
   if (!srtp->is_rtcp) {
-    uint8_t roll_over[4];
-    write_u32(roll_over, (uint32_t)(packet->index >> 16));
-    SHA1_Update(&state, roll_over, sizeof roll_over);
+    write_u32(tail + left, (uint32_t)(packet->index >> 16));
+    left += 4, size += 4;
   }
-  SHA1_Final(tag, &state);
+  finish(&state, tail, left, size, tag);
+  memcpy(tail, tag, SHA1_BYTES);
   state = srtp->outer;
-  SHA1_Update(&state, tag, SHA1_BYTES);
-  SHA1_Final(tag, &state);
+  finish(&state, tail, SHA1_BYTES, SHA1_BYTES, tag);
 }
 
 static bool crypt_gcm(struct srtp *srtp, const struct packet *packet, size_t clear_size, size_t end, const uint8_t *index,
