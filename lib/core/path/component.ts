@@ -69,6 +69,9 @@ export type ComponentPort = Port<Component>;
  */
 const NEVER_MS = -(2 ** 30);
 
+/** Of all whose peer proves where it is, and brings no SRTP. */
+const NO_SIDES: readonly Side<Component>[] = [];
+
 /** Where a datagram came in, and from whom; or goes out, and to whom. */
 export type ComponentPath = RoutedPath<Component>;
 
@@ -103,10 +106,11 @@ export class Component implements VerifierHost, ProverHost {
   #keptHellos: KeptHellos | undefined;
   /** Since there was first something to watch. */
   #unheard: UnheardWatch | undefined;
-  readonly #srtp = new SrtpSide<Component>(this, this.#route);
-  readonly #evidence: EvidenceSide<Component>;
-  /** Of these two at most one is on; it looks at each packet, from whichever address. */
-  readonly #sides: readonly Side<Component>[];
+  /** Since there was first SRTP; and since the peer first brought no key. */
+  #srtp: SrtpSide<Component> | undefined;
+  #evidence: EvidenceSide<Component> | undefined;
+  /** Those of these two that there are. At most one is on; it looks at each packet, from whichever address. */
+  #sides = NO_SIDES;
   readonly #proof: ProofSide<Component>;
   /** Of RTP, the RTCP on a port of its own; of that, the RTP. */
   #beside: Component | undefined;
@@ -127,8 +131,6 @@ export class Component implements VerifierHost, ProverHost {
     this.#heard = this.#ports.heard;
     this.#proof = new ProofSide<Component>(this, this.#ports);
     this.#unproven = new UnprovenRoute(this, this.#route, context);
-    this.#evidence = new EvidenceSide<Component>(this, this.#route, context);
-    this.#sides = [this.#srtp, this.#evidence];
   }
 
   /** The socket that payload leaves from: that of the path in use; where none is, the one that it had first. */
@@ -142,12 +144,12 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   get kind(): Protection['kind'] {
-    return this.#evidence.hasLatchedBlindly ? 'legacy' : this.#protection.kind;
+    return this.#evidence?.hasLatchedBlindly ? 'legacy' : this.#protection.kind;
   }
 
   /** The proven address; undefined where none is, or where nothing proves addresses. */
   get mapping(): TransportAddress | undefined {
-    if (this.#evidence.isOn) return this.#evidence.lockedAt;
+    if (this.#evidence?.isOn) return this.#evidence.lockedAt;
     return (this.#proof.verifier ?? this.isJudging) ? this.#route.path?.remote : undefined;
   }
 
@@ -171,12 +173,12 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Each packet is looked at before it is anybody's, from whichever address (protocol.md 8.2). */
   get isJudging(): boolean {
-    return this.#srtp.isOn || this.#evidence.isOn;
+    return this.#srtp?.isOn === true || this.#evidence?.isOn === true;
   }
 
   /** Payload is to be protected before it is sent: `seal`, then `handleSend`. */
   get isSealing(): boolean {
-    return !this.#isPlain && (this.#srtp.isSealing || this.#evidence.isSealing);
+    return !this.#isPlain && (this.#srtp?.isSealing === true || this.#evidence?.isSealing === true);
   }
 
   get sharing(): PortSharing<Component> {
@@ -221,7 +223,7 @@ export class Component implements VerifierHost, ProverHost {
     if (this.ports.includes(port)) return;
     this.#ports.join(port);
     this.context.nowMs = nowMs;
-    if (this.ports.length === 1 || !this.#evidence.isOn) port.isTold ||= this.toldMs < Infinity;
+    if (this.ports.length === 1 || !this.#evidence?.isOn) port.isTold ||= this.toldMs < Infinity;
     else this.#evidence.handlePortAdded(port);
     this.#settle();
     this.#proof.verifier?.handlePortAdded(nowMs);
@@ -295,12 +297,28 @@ export class Component implements VerifierHost, ProverHost {
     this.#proof.follow(protection, hasMoved, nowMs);
     if (protection.kind === 'closed' || (protection.kind === 'legacy' && before.kind !== 'legacy'))
       this.deactivate();
-    this.#srtp.follow(protection, cover);
+    this.#followBySides(protection, cover);
     this.#isPlain = cover === undefined && (protection.kind === 'latch' || protection.kind === 'ice');
-    this.#evidence.follow(protection, this.component === 2 ? this.#beside?.evidence : undefined);
     if (protection.kind !== 'closed') this.handleTold();
     this.#unproven.settle();
     this.context.wake(this);
+  }
+
+  #followBySides(protection: Protection, cover: SrtpKeys | undefined): void {
+    const { kind } = protection;
+    if (kind === 'srtp' || cover) this.#srtp ??= this.#begin(new SrtpSide<Component>(this, this.#route));
+    this.#srtp?.follow(protection, cover);
+    const evidence = kind === 'evidence' ? this.#evidenceSide : this.#evidence;
+    evidence?.follow(protection, this.component === 2 ? this.#beside?.evidence : undefined);
+  }
+
+  get #evidenceSide(): EvidenceSide<Component> {
+    return (this.#evidence ??= this.#begin(new EvidenceSide<Component>(this, this.#route, this.context)));
+  }
+
+  #begin<One extends Side<Component>>(side: One): One {
+    this.#sides = this.#sides.concat(side);
+    return side;
   }
 
   #settle(): void {
@@ -358,7 +376,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Latch or ICE proves where the peer is, and its packets are SRTP all the same: `acceptCovered` takes them. */
   get isCovered(): boolean {
-    return !this.#isPlain && this.#srtp.isCovered;
+    return !this.#isPlain && this.#srtp?.isCovered === true;
   }
 
   /** As `accept`, where the application gets the packet in clear, by another way. */
@@ -374,7 +392,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #open(bytes: Uint8Array, kind: PacketClass, isInUse: boolean, path: ComponentPath, nowMs: number): void {
-    const clear = this.#srtp.open(bytes, kind, nowMs);
+    const clear = this.#srtp?.open(bytes, kind, nowMs);
     if (!clear) return;
     this.take(bytes, kind, isInUse, nowMs);
     this.deliverNow(clear, kind, path);
@@ -389,7 +407,7 @@ export class Component implements VerifierHost, ProverHost {
     this.lastArrivedMs = Math.floor(nowMs);
     // What nothing has proven owns no SSRC: it must not draw the media of those who prove themselves. Nor is one heard on a path
     // that was left: that address may be another's by now (protocol.md 5.1).
-    if (isInUse && (this.isVerifying || (!this.#isPlain && this.#srtp.isOn)))
+    if (isInUse && (this.isVerifying || (!this.#isPlain && this.#srtp?.isOn === true)))
       this.#heard.note(bytes, kind, nowMs);
     else this.#unproven.noteTaken(bytes.length);
   }
@@ -397,9 +415,8 @@ export class Component implements VerifierHost, ProverHost {
   /** Payload of a peer with SRTP. True where the application has it as it came; in clear, and what was kept, goes another way. */
   handleProtected(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
     this.counters.received++;
-    const isTaken = this.#evidence.isOn
-      ? this.#evidence.handle(bytes, kind, path, nowMs)
-      : this.#srtp.handle(bytes, kind, path, nowMs);
+    const side = this.#evidence?.isOn ? this.#evidence : this.#srtp;
+    const isTaken = side?.handle(bytes, kind, path, nowMs) === true;
     this.context.wake(this);
     if (this.#unheardWatch.noteRefused(this.counters.delivered, true, nowMs)) this.#tellUnheard(path);
     return isTaken;
@@ -407,19 +424,19 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Payload from where the peer is taken to be has come, and was another session's: that proves itself, and this peer does not (protocol.md 5.1). */
   noteDiverted(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): void {
-    this.#evidence.noteDiverted(bytes, kind, path, nowMs);
+    this.#evidence?.noteDiverted(bytes, kind, path, nowMs);
     this.context.wake(this);
   }
 
   /** Whether the packet is of the peer that this component waits for on a port of many calls (protocol.md 8.2.7, 8.3.10). */
   isSought(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
-    if (this.#evidence.isOn) return this.#evidence.isSought(bytes, kind, path, nowMs);
-    return this.#srtp.isAuthentic(bytes, kind, nowMs);
+    if (this.#evidence?.isOn) return this.#evidence.isSought(bytes, kind, path, nowMs);
+    return this.#srtp?.isAuthentic(bytes, kind, nowMs) === true;
   }
 
   /** Payload as it goes out with SRTP: a new array. Undefined: it cannot be protected, and is counted. */
   seal(bytes: Uint8Array): Uint8Array | undefined {
-    return this.#evidence.isOn ? this.#evidence.seal(bytes) : this.#srtp.seal(bytes);
+    return this.#evidence?.isOn ? this.#evidence.seal(bytes) : this.#srtp?.seal(bytes);
   }
 
   /** Payload on a path without a route. True where a blind latch locks to its source and takes it. */
@@ -453,11 +470,11 @@ export class Component implements VerifierHost, ProverHost {
   handleSend(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
     const { guest } = this;
     if (guest && classifyPacket(bytes) === 'rtcp') return guest.handleSend(bytes, nowMs);
-    if (!this.#isPlain && this.#evidence.isOn) return this.#sendByEvidence(bytes, nowMs);
+    if (!this.#isPlain && this.#evidence?.isOn) return this.#sendByEvidence(this.#evidence, bytes, nowMs);
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
     if (!isProven && !this.#unproven.maySend(bytes.length, nowMs)) return this.drop('unproven');
-    const refusal = this.#isPlain ? undefined : this.#srtp.handleSend(bytes);
+    const refusal = this.#isPlain ? undefined : this.#srtp?.handleSend(bytes);
     if (refusal) return this.drop(refusal);
     this.counters.sent++;
     if (this.isOnTrial) this.#proof.verifier?.handleSend(bytes);
@@ -465,8 +482,12 @@ export class Component implements VerifierHost, ProverHost {
     return path.remote;
   }
 
-  #sendByEvidence(bytes: Uint8Array, nowMs: number): TransportAddress | undefined {
-    const to = this.#evidence.handleSend(bytes);
+  #sendByEvidence(
+    evidence: EvidenceSide<Component>,
+    bytes: Uint8Array,
+    nowMs: number,
+  ): TransportAddress | undefined {
+    const to = evidence.handleSend(bytes);
     if (typeof to === 'string') return this.drop(to);
     this.counters.sent++;
     this.lastSentMs = Math.floor(nowMs);
@@ -475,7 +496,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The dialog is confirmed. RTCP alone is no call without sound: its component is not asked for. */
   handleConfirmed(nowMs: number): void {
-    this.#evidence.handleConfirmed(nowMs);
+    this.#evidence?.handleConfirmed(nowMs);
     if (this.component === 1) this.#unheardWatch.noteConfirmed(this.counters.sent, nowMs);
     this.context.wake(this);
   }
@@ -483,13 +504,13 @@ export class Component implements VerifierHost, ProverHost {
   /** What became of the port question of this transport (protocol.md 8.3.6). */
   handlePortAsked(outcome: QuestionOutcome, nowMs: number): void {
     this.context.nowMs = nowMs;
-    this.#evidence.handleAsked(outcome, nowMs);
+    this.#evidence?.handleAsked(outcome, nowMs);
     this.context.wake(this);
   }
 
   /** The peer says that it has moved, to there: its media should be heard at another port (protocol.md 8.3.8). */
   wantsPort(signalled: TransportAddress): boolean {
-    return this.#evidence.wantsPort(signalled);
+    return this.#evidence?.wantsPort(signalled) === true;
   }
 
   handleTimeout(nowMs: number): void {
@@ -513,7 +534,7 @@ export class Component implements VerifierHost, ProverHost {
     if (this.ports.length === 0) return Infinity;
     return Math.min(
       this.#proof.nextMs,
-      this.#isPlain ? Infinity : Math.min(this.#srtp.nextMs, this.#evidence.nextMs),
+      this.#isPlain ? Infinity : Math.min(this.#srtp?.nextMs ?? Infinity, this.#evidence?.nextMs ?? Infinity),
       this.#route.nextMs,
       this.#unheard?.nextMs ?? Infinity,
     );
@@ -565,7 +586,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** For RTCP on a port of its own: what is known of the RTP beside it. */
   get evidence(): RtpBeside {
-    return this.#evidence;
+    return this.#evidenceSide;
   }
 
   /** RTCP has ports of its own, beside those of this RTP. */
@@ -593,7 +614,7 @@ export class Component implements VerifierHost, ProverHost {
   handleTold(): void {
     this.toldMs = Math.min(this.toldMs, this.context.nowMs);
     this.#ports.noteTold();
-    this.#evidence.handleTold(this.context.nowMs);
+    this.#evidence?.handleTold(this.context.nowMs);
   }
 
   activate(path: Path): void {
