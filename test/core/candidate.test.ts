@@ -92,15 +92,15 @@ describe('the budget of an unverified path (protocol.md 5.4)', () => {
 
   it('sends nothing before enough bytes came, and never more than three times what came', () => {
     const path = candidate();
-    assert.equal(path.takeTransmission(0, noFree), false);
+    assert.equal(path.takeTransmission(0, noFree), undefined);
     assert.ok(path.isBlocked);
     path.noteReceived(12, 0);
-    assert.equal(path.takeTransmission(0, noFree), false, '36 bytes do not pay for 116');
+    assert.equal(path.takeTransmission(0, noFree), undefined, '36 bytes do not pay for 116');
     path.noteReceived(27, 5);
-    assert.equal(path.takeTransmission(5, noFree), true, '39 bytes received pay for 117');
-    assert.equal(path.takeTransmission(105, noFree), false);
+    assert.ok(path.takeTransmission(5, noFree), '39 bytes received pay for 117');
+    assert.equal(path.takeTransmission(105, noFree), undefined);
     path.noteReceived(39, 400);
-    assert.equal(path.takeTransmission(400, noFree), true);
+    assert.ok(path.takeTransmission(400, noFree));
     assert.ok(path.sentBytes <= 3 * path.receivedBytes);
   });
 
@@ -116,7 +116,7 @@ describe('the budget of an unverified path (protocol.md 5.4)', () => {
   it('is forgotten 4700 ms after the first challenge, or after the last byte while that waits', () => {
     const path = candidate();
     path.noteReceived(12, 1000);
-    assert.equal(path.takeTransmission(1000, noFree), false);
+    assert.equal(path.takeTransmission(1000, noFree), undefined);
     assert.equal(path.nextMs, 5700, 'a blocked one wakes only to end');
     path.noteReceived(100, 2000);
     assert.equal(path.endsMs, 6700);
@@ -131,13 +131,13 @@ describe('the budget of an unverified path (protocol.md 5.4)', () => {
     const takeFree = (): number | undefined => (++granted <= 2 ? undefined : 900);
     assert.ok(path.takeTransmission(0, takeFree));
     assert.ok(path.takeTransmission(100, takeFree));
-    assert.equal(path.takeTransmission(300, takeFree), false);
+    assert.equal(path.takeTransmission(300, takeFree), undefined);
     assert.equal(path.nextMs, 900);
     granted = 0;
     assert.ok(path.takeTransmission(900, takeFree));
     assert.equal(
       path.takeTransmission(1500, () => assert.fail('there are but three')),
-      false,
+      undefined,
     );
     assert.equal(path.nextMs, path.endsMs);
   });

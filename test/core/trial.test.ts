@@ -121,7 +121,7 @@ describe('rule 5.11: the path in use, while it is asked', () => {
     const asked = new AskedPath(path(), challenge(askScheduleMs(false)), false);
     assert.ok(asked.takeTransmission(0));
     asked.noteAnswer(5);
-    assert.equal(asked.takeTransmission(15), false);
+    assert.equal(asked.takeTransmission(15), undefined);
     assert.equal(asked.path.consent.lastResponseMs, 5, 'and that is consent too');
     assert.equal(asked.path.rttMs, 5);
   });

@@ -61,21 +61,20 @@ export class Candidate implements Path {
   }
 
   /**
-   * Whether a transmission of its challenge is due and allowed now; if so it is accounted for and the caller must send it.
+   * The bytes of its challenge where a transmission is due and allowed now: it is accounted for, and the caller must send them.
    * `takeFree` asks for one of the datagrams of rule 5.7: it gives when to ask again, or undefined where it may go.
    */
-  takeTransmission(nowMs: number, takeFree: () => number | undefined): boolean {
-    if (this.challenge.nextMs > nowMs) return false;
+  takeTransmission(nowMs: number, takeFree: () => number | undefined): Uint8Array | undefined {
+    if (this.challenge.nextMs > nowMs) return undefined;
     const sizeBytes = this.challenge.bytes.length;
     if (!this.fitsBudget(sizeBytes)) {
       this.heldUntilMs = (this.freeDatagrams === 0 ? Infinity : takeFree()) ?? -Infinity;
       this.isBlocked = this.heldUntilMs > nowMs;
-      if (this.isBlocked) return false;
+      if (this.isBlocked) return undefined;
       this.freeDatagrams--;
     }
     this.sentBytes += sizeBytes;
-    this.challenge.noteSent(nowMs);
-    return true;
+    return this.challenge.takeBytes(nowMs);
   }
 
   /** When it is forgotten: 4700 ms after its first challenge, or after its last byte while that waits for more. */

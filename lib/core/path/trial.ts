@@ -125,11 +125,9 @@ export class AskedPath {
     this.path.noteResponse(this.challenge, nowMs);
   }
 
-  /** Whether the question is due now; if so the caller must send it. */
-  takeTransmission(nowMs: number): boolean {
-    if (this.nextMs > nowMs) return false;
-    this.challenge.noteSent(nowMs);
-    return true;
+  /** The question, where it is due now: the caller must send it. */
+  takeTransmission(nowMs: number): Uint8Array | undefined {
+    return this.nextMs > nowMs ? undefined : this.challenge.takeBytes(nowMs);
   }
 
   get nextMs(): number {

@@ -240,8 +240,9 @@ export class Verifier {
     if (candidate.trial.answer) return;
     const isFirst = candidate.challenge.firstSentMs === undefined;
     const takeFree = (): number | undefined => this.#takeFree(candidate.remote, nowMs);
-    if (!candidate.takeTransmission(nowMs, takeFree)) return;
-    this.host.transmit('challenges', candidate.challenge.bytes, candidate);
+    const bytes = candidate.takeTransmission(nowMs, takeFree);
+    if (!bytes) return;
+    this.host.transmit('challenges', bytes, candidate);
     if (isFirst && this.#active) this.#ask(candidate, this.#active, nowMs);
   }
 
@@ -263,7 +264,8 @@ export class Verifier {
   }
 
   #sendQuestion(asked: AskedPath, nowMs: number): void {
-    if (asked.takeTransmission(nowMs)) this.host.transmit('challenges', asked.challenge.bytes, asked.path);
+    const bytes = asked.takeTransmission(nowMs);
+    if (bytes) this.host.transmit('challenges', bytes, asked.path);
   }
 
   #endAsked(trial: Trial, asked: AskedPath): void {
@@ -394,14 +396,11 @@ export class Verifier {
   #attendActive(path: VerifiedPath, nowMs: number): void {
     const decision = decideConsent(path.consent, nowMs);
     if (decision === 'expire') return this.#expire(path);
-    if (path.recheck && path.recheck.nextMs <= nowMs) {
-      path.recheck.noteSent(nowMs);
-      this.host.transmit('challenges', path.recheck.bytes, path);
-    }
+    if (path.recheck && path.recheck.nextMs <= nowMs)
+      this.host.transmit('challenges', path.recheck.takeBytes(nowMs), path);
     if (decision === 'wait') return;
     const challenge = this.#createChallenge(path, CONSENT_SCHEDULE_MS);
-    challenge.noteSent(nowMs);
-    this.host.transmit('challenges', challenge.bytes, path);
+    this.host.transmit('challenges', challenge.takeBytes(nowMs), path);
     const oldest = path.consent.noteSent(challenge, nowMs);
     if (oldest) this.#release(oldest);
   }

@@ -5,14 +5,18 @@ const REDACTED = '[redacted]';
 
 /**
  * Secrets that are made one after the other, mostly those of one call, lie in one array: an array for each would take ten times what it
- * holds. It lives as long as the last of them, and no place in it is used twice.
+ * holds. It lives as long as the last of them, and no place in it is used twice. Those that are over within seconds lie apart, else each
+ * secret of a call would keep an array of what is long gone.
  */
+type Lifetime = 'call' | 'moment';
 const SHEET_BYTES = 1024;
 /** What is longer, which is rare, has an array of its own. */
 const LONGEST_BYTES = 64;
 
-let sheet = new Uint8Array(SHEET_BYTES);
-let usedBytes = 0;
+const sheets: Record<Lifetime, { bytes: Uint8Array; usedBytes: number }> = {
+  call: { bytes: new Uint8Array(SHEET_BYTES), usedBytes: 0 },
+  moment: { bytes: new Uint8Array(SHEET_BYTES), usedBytes: 0 },
+};
 
 export class Secret {
   #sheet: Uint8Array;
@@ -20,20 +24,21 @@ export class Secret {
   #sizeBytes: number;
 
   /** Takes the bytes over, and wipes them where they were: the caller must not keep them. */
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, lifetime: Lifetime = 'call') {
     this.#sizeBytes = bytes.length;
     if (bytes.length > LONGEST_BYTES) {
       this.#sheet = new Uint8Array(bytes);
       this.#at = 0;
     } else {
-      if (usedBytes + bytes.length > SHEET_BYTES) {
-        sheet = new Uint8Array(SHEET_BYTES);
-        usedBytes = 0;
+      const sheet = sheets[lifetime];
+      if (sheet.usedBytes + bytes.length > SHEET_BYTES) {
+        sheet.bytes = new Uint8Array(SHEET_BYTES);
+        sheet.usedBytes = 0;
       }
-      this.#sheet = sheet;
-      this.#at = usedBytes;
-      usedBytes += bytes.length;
-      sheet.set(bytes, this.#at);
+      this.#sheet = sheet.bytes;
+      this.#at = sheet.usedBytes;
+      sheet.usedBytes += bytes.length;
+      sheet.bytes.set(bytes, this.#at);
     }
     bytes.fill(0);
   }
