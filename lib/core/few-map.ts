@@ -41,16 +41,15 @@ export class FewMap<Key, Value> implements Iterable<readonly [Key, Value]> {
 
   delete(key: Key): boolean {
     if (this.#key === key) {
-      this.#begin(this.#others);
+      const entries = this.#others;
+      this.#key = entries.length === 0 ? NOBODY : (entries[0] as Key);
+      this.#value = entries[1] as Value | undefined;
+      this.#others = entries.length > 2 ? entries.slice(2) : NOTHING;
       return true;
     }
     const at = find(this.#others, key);
     if (at >= 0) this.#others = this.#others.filter((_, i) => i !== at && i !== at + 1);
     return at >= 0;
-  }
-
-  clear(): void {
-    this.#begin(NOTHING);
   }
 
   *keys(): IterableIterator<Key> {
@@ -68,13 +67,6 @@ export class FewMap<Key, Value> implements Iterable<readonly [Key, Value]> {
     const others = this.#others;
     yield [key, this.#value as Value];
     for (let at = 0; at < others.length; at += 2) yield [others[at] as Key, others[at + 1] as Value];
-  }
-
-  /** These, keys and values by turns, are all that it holds. */
-  #begin(entries: readonly unknown[]): void {
-    this.#key = entries.length === 0 ? NOBODY : (entries[0] as Key);
-    this.#value = entries[1] as Value | undefined;
-    this.#others = entries.length > 2 ? entries.slice(2) : NOTHING;
   }
 }
 

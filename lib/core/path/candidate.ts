@@ -169,6 +169,12 @@ export class CandidateTable {
     this.#list = left.length === 0 ? NO_CANDIDATES : left;
   }
 
+  /** What was admitted longer ago counts no more. */
+  handleTimeout(nowMs: number): void {
+    const last = this.#admittedMs.at(-1);
+    if (last !== undefined && nowMs - last >= 1000) this.#admittedMs = NONE;
+  }
+
   /** The one that gives way to such a newcomer. */
   #worseThan(sign: Sign, highestCounter: number): Candidate | undefined {
     let worst: Candidate | undefined;

@@ -41,6 +41,7 @@ const NONE: readonly Challenge[] = [];
 
 /** What rule 5.8 remembers of one path. */
 export class Consent implements ConsentState {
+  /** Both in whole milliseconds: of a fraction the engine keeps an object beside the other. */
   lastResponseMs: number;
   unansweredCount = 0;
   askMs: number;
@@ -51,8 +52,8 @@ export class Consent implements ConsentState {
     private readonly random: Random,
     nowMs: number,
   ) {
-    this.lastResponseMs = nowMs;
-    this.askMs = this.#nextAskMs(nowMs);
+    this.lastResponseMs = Math.floor(nowMs);
+    this.askMs = nextAskMs(this.random, nowMs);
   }
 
   get outstanding(): readonly Challenge[] {
@@ -62,7 +63,7 @@ export class Consent implements ConsentState {
   /** Notes a challenge sent; returns the one that is no longer waited for, if any. */
   noteSent(challenge: Challenge, nowMs: number): Challenge | undefined {
     this.unansweredCount++;
-    this.askMs = this.#nextAskMs(nowMs);
+    this.askMs = nextAskMs(this.random, nowMs);
     const before = this.#outstanding;
     const oldest = before.length < MAX_OUTSTANDING ? undefined : before[0];
     this.#outstanding =
@@ -72,7 +73,7 @@ export class Consent implements ConsentState {
 
   /** Any valid response from this path counts: to a consent challenge, to a new generation's, to rule 5.11's question. */
   noteResponse(challenge: Challenge, nowMs: number): void {
-    this.lastResponseMs = nowMs;
+    this.lastResponseMs = Math.floor(nowMs);
     this.unansweredCount = 0;
     const before = this.#outstanding;
     const isOnly = before.length === 1 && before[0] === challenge;
@@ -91,9 +92,9 @@ export class Consent implements ConsentState {
   get nextMs(): number {
     return Math.min(this.askMs, expiryMs(this));
   }
+}
 
-  #nextAskMs(nowMs: number): number {
-    const factor = SPREAD.from + (SPREAD.to - SPREAD.from) * randomFraction(this.random);
-    return nowMs + INTERVAL_MS * factor;
-  }
+function nextAskMs(random: Random, nowMs: number): number {
+  const factor = SPREAD.from + (SPREAD.to - SPREAD.from) * randomFraction(random);
+  return Math.round(nowMs + INTERVAL_MS * factor);
 }

@@ -1,7 +1,7 @@
 // Where a peer is that brings no key at all (protocol.md 8.3), for one stream of RTP: it keeps the sources that may be the peer, and the one that it is
 // taken for, and carries out what is decided in evidence-lock.ts (8.3.3 to 8.3.5) and srtp-consent.ts (8.3.10). The port question (8.3.6) is in port-asking.ts, streams
 // that go on elsewhere (8.3.7) in evidence-followers.ts. Nothing here is a proof.
-import type { PacketClass } from '../../wire/index.js';
+import type { PacketClass, TransportAddress } from '../../wire/index.js';
 import type { QuestionOutcome } from '../call-place.js';
 import type { LockGround } from '../events.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
@@ -14,7 +14,7 @@ import { Followers, type FollowedOwner } from './evidence-followers.js';
 import { decideLock } from './evidence-lock.js';
 import { EvidenceSource, FOLLOWER_RANK } from './evidence-source.js';
 import { EvidenceSources } from './evidence-sources.js';
-import { Mapping } from './mapping.js';
+import { announceMapping } from './mapping.js';
 import { PortAsking, type AskingOwner } from './port-asking.js';
 import { consentDueMs, decideSrtpConsent, type SrtpConsentState } from './srtp-consent.js';
 import { isOfCall, readPlace, type RtpPlace } from './stream-run.js';
@@ -34,7 +34,8 @@ const BLIND_MS = 2000;
 export class EvidencePaths implements AskingOwner, FollowedOwner {
   #active: EvidenceSource | undefined;
   readonly #sources = new EvidenceSources();
-  readonly #mapping: Mapping;
+  /** The address that was told last. */
+  #told: TransportAddress | undefined;
   readonly #facts: EvidenceFacts;
   readonly #asking: PortAsking;
   readonly #followers: Followers;
@@ -60,7 +61,6 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
     private readonly host: EvidenceHost,
     terms: EvidenceTerms,
   ) {
-    this.#mapping = new Mapping(host.owner);
     this.#facts = new EvidenceFacts(host, terms);
     this.#asking = new PortAsking(host, this.#facts, this.#sources, this);
     this.#followers = new Followers(host, this.#facts, this.#sources, this);
@@ -406,7 +406,7 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
     const before = this.#active;
     if (before && before !== source) this.#followers.forgetLeft();
     this.#enter(source);
-    this.#mapping.note(source.remote);
+    this.#told = source.remote;
     this.host.owner.emit(ground === 'legacy' ? { type: 'legacy' } : { type: 'locked', ground }, source);
     this.#handOver(source);
     if (isOpen) this.due(this.#openUntilMs);
@@ -416,7 +416,7 @@ export class EvidencePaths implements AskingOwner, FollowedOwner {
   moveTo(source: EvidenceSource, nowMs: number): void {
     source.following = undefined;
     this.#enter(source);
-    this.#mapping.announce(source, { protection: 'evidence' });
+    this.#told = announceMapping(this.host.owner, source, { protection: 'evidence' }, this.#told);
     this.#handOver(source);
     this.due(nowMs);
   }

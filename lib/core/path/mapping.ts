@@ -9,35 +9,32 @@ import type { VerifierHost } from './verifier-host.js';
 type AnnouncedPath = Path & Pick<MappingView, 'serverSeenAs' | 'rttMs'>;
 type Announcer = Pick<MappingView, 'protection'> & { readonly suite?: MappingView['suite'] | undefined };
 
-export class Mapping {
-  #last: TransportAddress | undefined;
-
-  constructor(private readonly host: Pick<VerifierHost, 'signalled' | 'session' | 'emit'>) {}
-
-  /** The media goes there from now on, which is told in another way. */
-  note(remote: TransportAddress): void {
-    this.#last = remote;
-  }
-
-  /** The path carries the media from now on, or has proved itself under new keys. */
-  announce(path: AnnouncedPath, { protection, suite }: Announcer): void {
-    const { remote, serverSeenAs, rttMs } = path;
-    const { signalled, session } = this.host;
-    const view = {
-      mapping: remote,
-      protection,
-      ...(serverSeenAs && { serverSeenAs }),
-      ...(rttMs !== undefined && { rttMs }),
-      ...(signalled && { signalled }),
-      nat: natBetween(signalled, remote),
-      ...(suite && { suite }),
-      signalling: session.signalling,
-    };
-    const previous = this.#last;
-    this.#last = remote;
-    if (previous && !isSameAddress(previous, remote))
-      this.host.emit({ type: 'rebound', previous, ...view }, path);
-    else this.host.emit({ type: 'verified', ...view }, path);
-    if (view.nat === 'none') this.host.emit({ type: 'direct', ...view }, path);
-  }
+/**
+ * The path carries the media from now on, or has proved itself under new keys.
+ *
+ * @param previous the address that was told last
+ * @returns the one that is told now
+ */
+export function announceMapping(
+  host: Pick<VerifierHost, 'signalled' | 'session' | 'emit'>,
+  path: AnnouncedPath,
+  { protection, suite }: Announcer,
+  previous: TransportAddress | undefined,
+): TransportAddress {
+  const { remote, serverSeenAs, rttMs } = path;
+  const { signalled, session } = host;
+  const view = {
+    mapping: remote,
+    protection,
+    ...(serverSeenAs && { serverSeenAs }),
+    ...(rttMs !== undefined && { rttMs }),
+    ...(signalled && { signalled }),
+    nat: natBetween(signalled, remote),
+    ...(suite && { suite }),
+    signalling: session.signalling,
+  };
+  if (previous && !isSameAddress(previous, remote)) host.emit({ type: 'rebound', previous, ...view }, path);
+  else host.emit({ type: 'verified', ...view }, path);
+  if (view.nat === 'none') host.emit({ type: 'direct', ...view }, path);
+  return remote;
 }

@@ -1,14 +1,14 @@
 // Where a peer with SRTP is (protocol.md 8.2), for one component. Every packet is judged by the peer's key, those of the path in use as
 // well: what is forged from its address is dropped. It keeps the path in use, those that were left, and candidates, and carries out
 // what is decided in srtp-trial.ts (8.2.2, 8.2.3) and srtp-consent.ts (8.2.5).
-import type { PacketClass } from '../../wire/index.js';
+import type { PacketClass, TransportAddress } from '../../wire/index.js';
 import type { ProtectRefusal, SrtpRefusal } from '../../srtp/index.js';
 import type { DropReason } from '../counters.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import type { JudgedPacket, SrtpKeys } from '../proof/srtp-keys.js';
 import { ADMISSIONS_PER_SECOND, MAX_CANDIDATES } from './candidate.js';
 import { isHome } from './home.js';
-import { Mapping } from './mapping.js';
+import { announceMapping } from './mapping.js';
 import { consentDueMs, decideSrtpConsent, type SrtpConsentState } from './srtp-consent.js';
 import type { SrtpHost } from './srtp-host.js';
 import { SentReports } from './sent-reports.js';
@@ -53,7 +53,8 @@ export class SrtpPaths {
   /** The one before the path in use, and until when its packets are taken. */
   #previous: { readonly path: Path; readonly leftMs: number } | undefined;
   readonly #history = new TrialHistory();
-  readonly #mapping: Mapping;
+  /** The address that was told last. */
+  #told: TransportAddress | undefined;
   readonly #reports: SentReports;
   #admittedMs: number[] = [];
   /** What `openInUse` has found of a packet that it left to `handle`. */
@@ -66,7 +67,6 @@ export class SrtpPaths {
     private readonly host: SrtpHost,
     private readonly keys: SrtpKeys,
   ) {
-    this.#mapping = new Mapping(host.owner);
     this.#reports = new SentReports(host.owner.random);
   }
 
@@ -387,7 +387,7 @@ export class SrtpPaths {
         this.host.keep(old, nowMs + PREVIOUS_PATH_MS);
       }
     }
-    this.#mapping.announce(candidate, { protection: 'srtp' });
+    this.#told = announceMapping(this.host.owner, candidate, { protection: 'srtp' }, this.#told);
     for (const bytes of candidate.takeSent())
       if (candidate.takeBudget(bytes.length)) this.host.owner.transmit('resent', bytes, candidate);
     this.keys.noteHeard(candidate.remote.address, candidate.lastMs);

@@ -65,10 +65,6 @@ export class StandbyPaths {
       );
   }
 
-  clear(): void {
-    this.#list = NONE;
-  }
-
   #keep(isKept: (one: Standby) => boolean): void {
     if (this.#list.length > 0) this.#list = this.#list.filter(isKept);
   }

@@ -208,25 +208,33 @@ export class Trial {
   }
 }
 
+interface LeftPath {
+  readonly path: Path;
+  readonly rankMs: number;
+  readonly untilMs: number;
+}
+
+/** Of all whose media has stayed where it was. */
+const NONE: readonly LeftPath[] = [];
+
 /** What one component remembers from trial to trial. */
 export class TrialHistory {
-  #cautiousUntilMs = -Infinity;
-  #left: { readonly path: Path; readonly rankMs: number; readonly untilMs: number }[] = [];
+  #cautiousUntilMs: number | undefined;
+  #left = NONE;
 
   noteConflict(nowMs: number): void {
     this.#cautiousUntilMs = nowMs + CAUTION_MS;
   }
 
   isCautious(nowMs: number): boolean {
-    return nowMs < this.#cautiousUntilMs;
+    return this.#cautiousUntilMs !== undefined && nowMs < this.#cautiousUntilMs;
   }
 
   /** The media has left this path, which was first verified at `rankMs`. */
   noteLeft({ port, remote }: Path, rankMs: number, nowMs: number): void {
     const path = { port, remote };
-    this.#left = this.#left.filter((left) => left.untilMs > nowMs && !isSamePath(left.path, path));
-    if (this.#left.length === MAX_LEFT_PATHS) this.#left.shift();
-    this.#left.push({ path, rankMs, untilMs: nowMs + RANK_KEPT_MS });
+    const others = this.#left.filter((left) => left.untilMs > nowMs && !isSamePath(left.path, path));
+    this.#left = others.slice(1 - MAX_LEFT_PATHS).concat({ path, rankMs, untilMs: nowMs + RANK_KEPT_MS });
   }
 
   /** When a candidate counts as first verified: of two paths that answer, the earlier keeps the media. */
@@ -240,6 +248,6 @@ export class TrialHistory {
   }
 
   forgetPaths(): void {
-    this.#left = [];
+    this.#left = NONE;
   }
 }

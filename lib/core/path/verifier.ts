@@ -9,7 +9,7 @@ import { Candidate, CandidateTable, type Sign } from './candidate.js';
 import { NamedTargets, TARGET_SCHEDULE_MS, TARGET_WAIT_MS } from '../route/target-bounds.js';
 import { CANDIDATE_SCHEDULE_MS, type Challenge } from '../proof/challenge.js';
 import type { AnswerMessage, Scheme, GreetingMessage } from '../proof/scheme.js';
-import { Mapping } from './mapping.js';
+import { announceMapping } from './mapping.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import { StandbyPaths } from './standby-paths.js';
 import { AskedPath, askScheduleMs, decideTrial, TrialHistory, type Trial, type TrialState } from './trial.js';
@@ -23,13 +23,15 @@ export class Verifier {
   #active: VerifiedPath | undefined;
   #candidates = new CandidateTable();
   #history = new TrialHistory();
-  #standbys: StandbyPaths;
-  #mapping: Mapping;
+  /** Since there was first one. */
+  #standbys: StandbyPaths | undefined;
+  /** The mapping that was told last. */
+  #told: TransportAddress | undefined;
   /** Signalled addresses that were asked in this generation. */
-  readonly #named = new NamedTargets();
-  /** When to look again whether the signalled address may be asked, and until when it may at all. */
-  #askSignalledMs = Infinity;
-  #signalledUntilMs = -Infinity;
+  #named: NamedTargets | undefined;
+  /** When to look again whether the signalled address may be asked, if at all, and until when it may. */
+  #askSignalledMs: number | undefined;
+  #signalledUntilMs: number | undefined;
 
   constructor(
     private readonly host: VerifierHost,
@@ -37,8 +39,6 @@ export class Verifier {
     nowMs: number,
   ) {
     this.#scheme = scheme;
-    this.#standbys = new StandbyPaths(host);
-    this.#mapping = new Mapping(host);
     this.handleSignalled(nowMs);
   }
 
@@ -46,8 +46,8 @@ export class Verifier {
   handleGeneration(scheme: Scheme, nowMs: number): void {
     this.#scheme = scheme;
     this.#forgetCandidates();
-    this.#named.clear();
-    this.#standbys.clear();
+    this.#named = undefined;
+    this.#standbys = undefined;
     if (this.#active) {
       this.#releaseAll(this.#active.forgetOutstanding());
       this.#active.recheck = this.#createChallenge(this.#active, CANDIDATE_SCHEDULE_MS);
@@ -72,11 +72,11 @@ export class Verifier {
 
   #askSignalled(nowMs: number): void {
     const { port, signalled: remote, targetBounds, provesToo } = this.host;
-    this.#askSignalledMs = Infinity;
-    if (!port || !remote || provesToo || nowMs >= this.#signalledUntilMs) return;
+    this.#askSignalledMs = undefined;
+    if (!port || !remote || provesToo || nowMs >= (this.#signalledUntilMs ?? -Infinity)) return;
     if (this.#active && isSameAddress(this.#active.remote, remote)) return;
     const target = this.host.unprovenTarget(remote);
-    if (!target || !this.#named.isNew(remote) || this.#candidates.hasRemote(remote)) return;
+    if (!target || this.#named?.isNew(remote) === false || this.#candidates.hasRemote(remote)) return;
     this.#askSignalledMs = targetBounds.retryMs(target, nowMs);
     if (targetBounds.isClaimed(remote.address) || !targetBounds.isFree(target, nowMs)) return;
     const path = { port, remote };
@@ -84,8 +84,8 @@ export class Verifier {
     newcomer.freeDatagrams = TARGET_SCHEDULE_MS.length;
     if (!this.#admit(newcomer, nowMs)) return;
     targetBounds.claim(remote.address, newcomer);
-    this.#named.note(remote, nowMs);
-    this.#askSignalledMs = Infinity;
+    (this.#named ??= new NamedTargets()).note(remote, nowMs);
+    this.#askSignalledMs = undefined;
     this.#settle(newcomer, nowMs);
   }
 
@@ -96,11 +96,11 @@ export class Verifier {
       if (candidate.port === port) this.#forget(candidate);
       else if (asked?.path.port === port) this.#endAsked(candidate.trial, asked);
     }
-    this.#standbys.removePort(port);
+    this.#standbys?.removePort(port);
     if (this.#active?.port !== port) return;
     this.#releaseAll(this.#active.forgetOutstanding());
     this.#active = undefined;
-    const next = this.#standbys.best(nowMs);
+    const next = this.#standbys?.best(nowMs);
     if (next) this.#switchTo(next, nowMs, false);
     else this.host.deactivate();
   }
@@ -186,17 +186,18 @@ export class Verifier {
   }
 
   handleTimeout(nowMs: number): void {
+    this.#candidates.handleTimeout(nowMs);
     for (const candidate of this.#candidates.all) {
       if (candidate.trial.asked) this.#sendQuestion(candidate.trial.asked, nowMs);
       this.#settle(candidate, nowMs);
     }
     if (this.#active) this.#attendActive(this.#active, nowMs);
-    if (nowMs >= this.#askSignalledMs) this.#askSignalled(nowMs);
+    if (nowMs >= (this.#askSignalledMs ?? Infinity)) this.#askSignalled(nowMs);
   }
 
   /** When handleTimeout wants to be called; Infinity where nothing is waited for. */
   get nextMs(): number {
-    let nextMs = Math.min(this.#active?.nextMs ?? Infinity, this.#askSignalledMs);
+    let nextMs = Math.min(this.#active?.nextMs ?? Infinity, this.#askSignalledMs ?? Infinity);
     for (const candidate of this.#candidates.all) nextMs = Math.min(nextMs, candidate.nextMs);
     return nextMs;
   }
@@ -206,10 +207,9 @@ export class Verifier {
     this.#forgetCandidates();
     if (this.#active) this.#releaseAll(this.#active.forgetOutstanding());
     this.#active = undefined;
-    this.#standbys.clear();
+    this.#standbys = undefined;
     this.#history.forgetPaths();
-    this.#askSignalledMs = Infinity;
-    this.#signalledUntilMs = -Infinity;
+    this.#askSignalledMs = this.#signalledUntilMs = undefined;
     this.host.deactivate();
   }
 
@@ -339,7 +339,7 @@ export class Verifier {
   #standBy(candidate: Candidate, nowMs: number): void {
     this.#forget(candidate);
     const path = this.#pathOf(candidate, nowMs);
-    if (path) this.#standbys.add(path, nowMs);
+    if (path) this.#addStandby(path, nowMs);
   }
 
   #activate(candidate: Candidate, nowMs: number, { takesPrevious = true } = {}): void {
@@ -360,23 +360,32 @@ export class Verifier {
     const old = this.#active;
     const isOldOurs = old !== undefined && this.host.holds(old);
     this.#active = path;
-    this.#standbys.remove(path);
-    this.#standbys.dropLost();
+    this.#standbys?.remove(path);
+    this.#standbys?.dropLost();
     this.host.activate(path);
-    this.#standbys.keepAll(nowMs);
+    this.#standbys?.keepAll(nowMs);
     if (old) {
       this.#history.noteLeft(old, old.rankMs, nowMs);
       this.#releaseAll(old.forgetOutstanding());
-      if (isOldOurs && this.#scheme.mayHaveSeveralPaths) this.#standbys.add(old, nowMs);
+      if (isOldOurs && this.#scheme.mayHaveSeveralPaths) this.#addStandby(old, nowMs);
       else if (isOldOurs && takesPrevious) this.host.keep(old, nowMs + PREVIOUS_PATH_MS);
     }
-    this.#mapping.announce(path, this.#scheme);
+    this.#announce(path);
+  }
+
+  #addStandby(path: VerifiedPath, nowMs: number): void {
+    this.#standbys ??= new StandbyPaths(this.host);
+    this.#standbys.add(path, nowMs);
+  }
+
+  #announce(path: VerifiedPath): void {
+    this.#told = announceMapping(this.host, path, this.#scheme, this.#told);
   }
 
   /** The same path where it is verified, if media comes or may come over it. */
   #verifiedAt(path: Path, nowMs: number): VerifiedPath | undefined {
     if (this.#active && isSamePath(this.#active, path)) return this.#active;
-    return this.#standbys.find(path, nowMs);
+    return this.#standbys?.find(path, nowMs);
   }
 
   /** The nominated path with the highest priority carries the media (protocol.md 8.1). */
@@ -389,7 +398,7 @@ export class Verifier {
     const isNewGeneration = challenge === path.recheck;
     path.noteResponse(challenge, nowMs);
     path.serverSeenAs = seenAs;
-    if (isNewGeneration) this.#mapping.announce(path, this.#scheme);
+    if (isNewGeneration) this.#announce(path);
   }
 
   /** Asks the active path what is due, under a new key (5.10) or for consent (5.8), and ends it where 5.8 says so. */

@@ -16,8 +16,6 @@ import type { Generation } from './generation.js';
 import { computeProof } from './keys.js';
 
 export class LatchScheme implements Scheme {
-  readonly protection = 'latch';
-  readonly mayHaveSeveralPaths = false;
   highestCounter = -1;
   #isWordSpent = false;
 
@@ -25,6 +23,14 @@ export class LatchScheme implements Scheme {
     private readonly host: SchemeHost,
     private readonly generation: Generation,
   ) {}
+
+  get protection() {
+    return 'latch' as const;
+  }
+
+  get mayHaveSeveralPaths() {
+    return false;
+  }
 
   get suite() {
     return this.generation.suite;

@@ -142,10 +142,6 @@ export class NamedTargets {
   isNew(remote: TransportAddress): boolean {
     return this.dueMs(remote) === -Infinity;
   }
-
-  clear(): void {
-    this.#asked.clear();
-  }
 }
 
 export class TargetBounds {
