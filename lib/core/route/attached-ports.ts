@@ -10,10 +10,10 @@ import { HeardSsrcs } from './heard-ssrcs.js';
 import { OwnTags } from './own-tags.js';
 import type { PayloadRoute, RoutedPath } from './payload-route.js';
 import type { Port } from './port.js';
-import { ToldSockets } from './told-sockets.js';
 
 /** While media moves from one socket of ours to another, both are open. */
 const MAX_PORTS = 2;
+const NONE: readonly never[] = [];
 
 export interface Attached<Owner> {
   readonly ports: readonly Port<Owner>[];
@@ -24,10 +24,11 @@ export interface Attached<Owner> {
 }
 
 export class AttachedPorts<Owner extends Attached<Owner>> {
-  #all: readonly Port<Owner>[] = [];
+  #all: readonly Port<Owner>[] = NONE;
   readonly tags: OwnTags<Owner>;
   readonly heard: HeardSsrcs<Owner>;
-  readonly #told: ToldSockets;
+  /** The address as which the peer was told of all of them; undefined where it was told nothing. */
+  #told: string | undefined;
 
   constructor(
     private readonly owner: Owner,
@@ -36,7 +37,6 @@ export class AttachedPorts<Owner extends Attached<Owner>> {
   ) {
     this.tags = new OwnTags<Owner>(owner);
     this.heard = new HeardSsrcs<Owner>(owner);
-    this.#told = new ToldSockets(context.ownSockets);
   }
 
   get all(): readonly Port<Owner>[] {
@@ -47,6 +47,7 @@ export class AttachedPorts<Owner extends Attached<Owner>> {
   join(port: Port<Owner>): void {
     if (this.#all.length === MAX_PORTS)
       throw new LatchkeyError('LATCHKEY_STATE', 'a stream has two sockets already: let go of one first');
+    this.#endTold();
     // Of exactly this length: one that grows keeps room for sixteen more.
     this.#all = this.#all.concat(port);
     if (!this.owner.isGuest) port.components.add(this.owner);
@@ -61,6 +62,7 @@ export class AttachedPorts<Owner extends Attached<Owner>> {
     this.heard.leave(port);
     port.components.delete(this.owner);
     if (port.components.size === 0) port.isTold = false;
+    this.#endTold();
     this.#all = this.#all.filter((one) => one !== port);
     this.tellOwnSockets();
   }
@@ -81,10 +83,19 @@ export class AttachedPorts<Owner extends Attached<Owner>> {
     this.tags.renew(protection, former, this.#all);
   }
 
-  /** Nobody's SDP may aim at what peers are told of us (protocol.md 5.7). */
+  /** Nobody's SDP may aim at what peers are told of us, for as long as they are (protocol.md 5.7). */
   tellOwnSockets(): void {
+    this.#endTold();
     const { kind, session } = this.owner;
-    this.#told.renew(kind === 'closed' ? undefined : session.advertised, this.#all);
+    this.#told = kind === 'closed' ? undefined : session.advertised;
+    if (this.#told === undefined) return;
+    for (const { local } of this.#all) this.context.ownSockets.add(this.#told, local.port);
+  }
+
+  #endTold(): void {
+    if (this.#told === undefined) return;
+    for (const { local } of this.#all) this.context.ownSockets.remove(this.#told, local.port);
+    this.#told = undefined;
   }
 
   /** A description of ours has told the peer all of them. */

@@ -5,11 +5,17 @@ import type { Generation } from '../proof/generation.js';
 import { ufragKey } from '../proof/ice-generation.js';
 import type { Port } from './port.js';
 
-const NONE: readonly string[] = [];
+const CLOSED: Protection = { kind: 'closed' };
+/** Of all who have left no generation, which is nearly everybody. */
+const NONE: readonly Generation[] = [];
+
+/** As a message to us names them. */
+type Names = readonly [own: string, peer: string];
 
 export class OwnTags<Owner> {
-  /** Ours and the peer's by turns, as a message to us names them. */
-  #names = NONE;
+  #protection = CLOSED;
+  /** Those whose prover still answers (protocol.md 5.10). */
+  #former = NONE;
   /** The tag of an offer of ours that is not answered yet. */
   awaiting: string | undefined;
   /** It as the ports know it. */
@@ -17,19 +23,16 @@ export class OwnTags<Owner> {
 
   constructor(private readonly owner: Owner) {}
 
-  /** `former`: generations whose prover still answers (protocol.md 5.10). */
   renew(protection: Protection, former: readonly Generation[], ports: readonly Port<Owner>[]): void {
     for (const port of ports) this.leave(port);
-    this.#names = namesOf(protection, former);
+    this.#protection = protection;
+    this.#former = former.length === 0 ? NONE : former;
     this.#joined = this.awaiting;
     for (const port of ports) this.join(port);
   }
 
   has(ownTag: string, peerTag: string): boolean {
-    const names = this.#names;
-    for (let at = 0; at < names.length; at += 2)
-      if (names[at] === ownTag && names[at + 1] === peerTag) return true;
-    return false;
+    return this.#names.some(([own, peer]) => own === ownTag && peer === peerTag);
   }
 
   join(port: Port<Owner>): void {
@@ -42,18 +45,30 @@ export class OwnTags<Owner> {
 
   /** Each once. */
   get #keys(): Iterable<string> {
-    const own = this.#names.filter((_, at) => at % 2 === 0);
+    const own = this.#names.map(([tag]) => tag);
     return new Set(this.#joined === undefined ? own : own.concat(this.#joined));
+  }
+
+  get #names(): readonly Names[] {
+    const protection = this.#protection;
+    const former = this.#former.map(latchNames);
+    switch (protection.kind) {
+      case 'latch':
+        return [latchNames(protection.generation), ...former];
+      case 'ice': {
+        const { own, peer } = protection.generation;
+        return [...former, [ufragKey(own.ufrag), ufragKey(peer.ufrag)]];
+      }
+      case 'srtp':
+      case 'evidence':
+      case 'none':
+      case 'legacy':
+      case 'closed':
+        return former;
+    }
   }
 }
 
-function namesOf(protection: Protection, former: readonly Generation[]): readonly string[] {
-  const generations = protection.kind === 'latch' ? [protection.generation, ...former] : former;
-  const names = generations.flatMap(({ ownTag, peerTag }) => [ownTag, peerTag]);
-  if (protection.kind === 'ice') {
-    const { own, peer } = protection.generation;
-    names.push(ufragKey(own.ufrag), ufragKey(peer.ufrag));
-  }
-  // Of exactly this length: one that has grown keeps room for more.
-  return names.length === 0 ? NONE : names.slice();
+function latchNames({ ownTag, peerTag }: Generation): Names {
+  return [ownTag, peerTag];
 }

@@ -19,10 +19,13 @@ const MAX_OTHERS = 4;
 /** A trial is over after 2 s and what its round trips add, at the latest (protocol.md 5.11). */
 const TRIAL_MS = 5000;
 
+/** Of all who have one path, which is nearly everybody. */
+const NONE: readonly never[] = [];
+
 export class PayloadRoute<Owner> {
   #active: RoutedPath<Owner> | undefined;
   #isProven = false;
-  #others: OtherPath<Owner>[] = [];
+  #others: readonly OtherPath<Owner>[] = NONE;
 
   constructor(private readonly owner: Owner) {}
 
@@ -46,9 +49,9 @@ export class PayloadRoute<Owner> {
   open({ port, remote }: RoutedPath<Owner>, judge?: Judge): void {
     const isOurs = !this.#isAnothers({ port, remote });
     const held = this.#others.filter((other) => !other.isTaken && !isSame(other, { port, remote }));
-    this.#others = this.#others.filter((other) => !held.includes(other));
+    this.#setOthers(this.#others.filter((other) => !held.includes(other)));
     this.close();
-    this.#others = held;
+    this.#setOthers(held);
     this.#active = { port, remote };
     this.#isProven = true;
     if (isOurs) port.proveRoute(remote, this.owner, judge ? -Infinity : Infinity, judge);
@@ -93,16 +96,16 @@ export class PayloadRoute<Owner> {
   }
 
   #keep(path: OtherPath<Owner>): void {
-    this.#others = this.#others.filter((other) => !isSame(other, path));
-    const oldest = this.#others.length === MAX_OTHERS ? this.#others.shift() : undefined;
+    const others = this.#others.filter((other) => !isSame(other, path));
+    const oldest = others.length === MAX_OTHERS ? others.shift() : undefined;
     if (oldest) this.#remove(oldest);
-    this.#others.push(path);
+    this.#others = others.concat(path);
     path.port.proveRoute(path.remote, this.owner, path.isTaken ? path.untilMs : -Infinity);
   }
 
   close(): void {
     for (const other of this.#others) this.#remove(other);
-    this.#others = [];
+    this.#others = NONE;
     if (this.#active) this.#remove(this.#active);
     this.#active = undefined;
     this.#isProven = false;
@@ -111,7 +114,7 @@ export class PayloadRoute<Owner> {
   /** The port is gone: no path at it is open any more. */
   leave(port: Port<Owner>): void {
     for (const other of this.#others) if (other.port === port) this.#remove(other);
-    this.#others = this.#others.filter((other) => other.port !== port);
+    this.#setOthers(this.#others.filter((other) => other.port !== port));
     if (this.#active?.port !== port) return;
     this.#remove(this.#active);
     this.#active = undefined;
@@ -133,7 +136,11 @@ export class PayloadRoute<Owner> {
   handleTimeout(nowMs: number): void {
     if (this.#others.length === 0) return;
     for (const other of this.#others) if (nowMs > other.untilMs) this.#remove(other);
-    this.#others = this.#others.filter(({ untilMs }) => nowMs <= untilMs);
+    this.#setOthers(this.#others.filter(({ untilMs }) => nowMs <= untilMs));
+  }
+
+  #setOthers(others: readonly OtherPath<Owner>[]): void {
+    this.#others = others.length === 0 ? NONE : others;
   }
 
   /** Another session has proven the address. */
