@@ -22,8 +22,15 @@ const RANKS: Readonly<Record<Agreement['kind'], number>> = {
 };
 const NAMES = { latch: 'latch', ice: 'ICE', srtp: 'SRTP' } as const;
 
+/** One of each, for all transports. */
+const STANDINGS = (Object.keys(RANKS) as (keyof typeof RANKS)[]).flatMap((kind): Standing[] => [
+  { kind, isSealed: false },
+  { kind, isSealed: true },
+]);
+
 export function standingOf(agreement: Agreement): Standing {
-  return { kind: agreement.kind, isSealed: srtpTermsOf(agreement)?.own !== undefined };
+  const isSealed = srtpTermsOf(agreement)?.own !== undefined;
+  return STANDINGS.find((one) => one.kind === agreement.kind && one.isSealed === isSealed)!;
 }
 
 /** What protected it by now. */

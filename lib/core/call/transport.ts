@@ -4,14 +4,12 @@ import { normaliseIp, type TransportAddress } from '../../wire/index.js';
 import type { CallPlace } from '../call-place.js';
 import { randomBytes } from '../crypto.js';
 import type { ComponentId } from '../events.js';
-import { FewMap } from '../few-map.js';
 import { ownText } from '../own-text.js';
 import { Component, type ComponentContext, type ComponentOwner } from '../path/component.js';
 import { createGeneration, pairDigest, type LatchTerms } from '../proof/credentials.js';
 import { forgetGeneration, type Generation } from '../proof/generation.js';
 import { copyIceHalf, isSameIceHalf, type IceGeneration, type IceTerms } from '../proof/ice-generation.js';
 import type { Protection } from '../proof/protection.js';
-import type { Secret } from '../proof/secret.js';
 import { OwnSenders } from '../proof/own-senders.js';
 import { SrtpKeys } from '../proof/srtp-keys.js';
 import type {
@@ -26,14 +24,8 @@ import { srtpTermsOf } from './agreement.js';
 import type { SrtpKey, SrtpTerms } from '../proof/srtp-terms.js';
 import { standingOf, type Standing } from './downgrade.js';
 
-/** A generation, and by what another pair of halves is told from its own. */
-interface InForce {
-  readonly generation: Generation;
-  readonly digest: Secret;
-}
-
 export class Transport implements ComponentOwner {
-  #latch: InForce | undefined;
+  #latch: Generation | undefined;
   /** Keys of the generation before: a prover still answers with them until the new one is challenged. */
   #former: Generation | undefined;
   #ice: IceGeneration | undefined;
@@ -43,7 +35,8 @@ export class Transport implements ComponentOwner {
   #standing: Standing | undefined;
   /** Our offer is pending, with this tag in it if it has one. */
   #awaited: { readonly tag: string | undefined } | undefined;
-  readonly #components = new FewMap<ComponentId, Component>();
+  #rtp: Component | undefined;
+  #rtcp: Component | undefined;
 
   constructor(
     private readonly place: CallPlace,
@@ -51,12 +44,12 @@ export class Transport implements ComponentOwner {
     private readonly context: ComponentContext,
   ) {}
 
-  get components(): Iterable<Component> {
-    return this.#components.values();
+  get components(): readonly Component[] {
+    return [this.#rtp, this.#rtcp].filter((one) => one !== undefined);
   }
 
   get(id: ComponentId): Component | undefined {
-    return this.#components.get(id);
+    return id === 1 ? this.#rtp : this.#rtcp;
   }
 
   /** Of the agreement in force. */
@@ -65,14 +58,14 @@ export class Transport implements ComponentOwner {
   }
 
   component(id: ComponentId): Component {
-    let component = this.#components.get(id);
-    if (!component) {
-      component = new Component(this.place, this.media, id, this.context, this);
-      this.#components.set(id, component);
-      if (this.#awaited) {
-        component.awaitAnswer(this.#awaited.tag);
-        component.handleTold();
-      }
+    const present = this.get(id);
+    if (present) return present;
+    const component = new Component(this.place, this.media, id, this.context, this);
+    if (id === 1) this.#rtp = component;
+    else this.#rtcp = component;
+    if (this.#awaited) {
+      component.awaitAnswer(this.#awaited.tag);
+      component.handleTold();
     }
     return component;
   }
@@ -85,7 +78,7 @@ export class Transport implements ComponentOwner {
   /** An offer of ours is out: hellos that name its tag are kept until the agreement comes (protocol.md 4). */
   awaitAnswer(ownTag: string | undefined): void {
     this.#awaited = { tag: ownTag };
-    for (const component of this.#components.values()) {
+    for (const component of this.components) {
       component.awaitAnswer(ownTag);
       component.handleTold();
     }
@@ -93,7 +86,7 @@ export class Transport implements ComponentOwner {
 
   endWait(): void {
     this.#awaited = undefined;
-    for (const component of this.#components.values()) component.awaitAnswer(undefined);
+    for (const component of this.components) component.awaitAnswer(undefined);
   }
 
   /** Checked before: see `checkAgreement`. */
@@ -125,7 +118,7 @@ export class Transport implements ComponentOwner {
         this.#forgetGenerations();
         break;
       case 'closed':
-        for (const component of this.#components.values()) {
+        for (const component of this.components) {
           component.protect({ kind: 'closed' }, undefined, nowMs);
         }
         this.#forgetGenerations();
@@ -138,7 +131,7 @@ export class Transport implements ComponentOwner {
   }
 
   close(nowMs: number): void {
-    for (const component of this.#components.values()) component.close(nowMs);
+    for (const component of this.components) component.close(nowMs);
     this.#forgetGenerations();
     this.#forgetSrtp();
     this.#ownSenders?.forget();
@@ -149,16 +142,14 @@ export class Transport implements ComponentOwner {
     const { crypto } = this.context;
     const digest = pairDigest(crypto, terms);
     const before = this.#latch;
-    if (before && isSamePair(before, terms) && crypto.equal(before.digest.reveal(), digest.reveal())) {
+    if (before && isSamePair(before, terms) && crypto.equal(before.pairDigest.reveal(), digest.reveal())) {
       digest.forget();
-      return before.generation;
+      return before;
     }
-    const generation = createGeneration(crypto, terms);
     forgetGeneration(this.#former);
-    before?.digest.forget();
-    this.#former = before?.generation;
-    this.#latch = { generation, digest };
-    return generation;
+    this.#former = before;
+    this.#latch = createGeneration(crypto, terms, digest);
+    return this.#latch;
   }
 
   #checkByIce(agreement: IceAgreement, nowMs: number): void {
@@ -227,7 +218,7 @@ export class Transport implements ComponentOwner {
     const cover = media.srtp && this.#keysOf(media.srtp);
     rtp.protect(protection, normalised(media.remote), nowMs, cover);
     if (media.rtcp) this.component(2).protect(rtcpProtection, normalised(media.rtcp.remote), nowMs, cover);
-    else this.#components.get(2)?.protect({ kind: 'closed' }, undefined, nowMs);
+    else this.#rtcp?.protect({ kind: 'closed' }, undefined, nowMs);
   }
 
   #forgetGenerations(): void {
@@ -238,9 +229,7 @@ export class Transport implements ComponentOwner {
   /** The keys of before go as soon as no prover of ours answers under them (protocol.md 5.10). */
   handleGenerationLeft(): void {
     const former = this.#former;
-    const isInUse = [...this.#components.values()].some(
-      ({ provers }) => former && provers.generations.includes(former),
-    );
+    const isInUse = this.components.some(({ provers }) => former && provers.generations.includes(former));
     if (isInUse) return;
     forgetGeneration(former);
     this.#former = undefined;
@@ -248,8 +237,7 @@ export class Transport implements ComponentOwner {
 
   #forgetLatch(): void {
     forgetGeneration(this.#former);
-    forgetGeneration(this.#latch?.generation);
-    this.#latch?.digest.forget();
+    forgetGeneration(this.#latch);
     this.#former = this.#latch = undefined;
   }
 
@@ -264,8 +252,8 @@ export class Transport implements ComponentOwner {
   }
 }
 
-function isSamePair({ generation }: InForce, { own, peer }: LatchTerms): boolean {
-  return generation.ownTag === own.tag && generation.peerTag === peer.tag;
+function isSamePair({ ownTag, peerTag }: Generation, { own, peer }: LatchTerms): boolean {
+  return ownTag === own.tag && peerTag === peer.tag;
 }
 
 function forgetPasswords(generation: IceGeneration | undefined): void {

@@ -16,6 +16,7 @@ import {
 import { Secret } from '../proof/secret.js';
 import type { SrtpKey, SrtpTerms } from '../proof/srtp-terms.js';
 import type { Suite } from '../suite.js';
+import type { RtcpTerms } from './rtcp-terms.js';
 
 /** Master key and master salt, one after the other. */
 export function createSrtpKey(random: Random, suite: SrtpSuite): Secret {
@@ -33,6 +34,8 @@ export class Halves {
   #srtpKeys: FewMap<SrtpSuite, Secret> | undefined;
   /** Those in force; our own is one of `#srtpKeys`. */
   #srtp: SrtpTerms | undefined;
+  /** What our last description says of RTCP. */
+  rtcp: RtcpTerms | undefined;
 
   get own(): LatchHalf | undefined {
     return this.#own;
@@ -144,6 +147,7 @@ export class Halves {
     fork.#own = this.#own && copyHalf(this.#own);
     fork.#ownIce = this.#ownIce && copyIceHalf(this.#ownIce);
     for (const [suite, key] of this.#srtpKeys ?? []) fork.#keep(suite, key.copy());
+    fork.rtcp = this.rtcp;
     return fork;
   }
 

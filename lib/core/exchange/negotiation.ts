@@ -29,7 +29,7 @@ import {
   type AgreedKeys,
 } from './crypto-lines.js';
 import type { Halves } from './halves.js';
-import { answeredRtcp, isRtp, offeredRtcp, rtcpLines, type RtcpTerms } from './rtcp-terms.js';
+import { answeredRtcp, asWritten, isRtp, offeredRtcp, rtcpLines, type RtcpTerms } from './rtcp-terms.js';
 import type { Stance } from './stance.js';
 
 /** One transport that offer and answer both have. */
@@ -68,11 +68,11 @@ export function latchOf(
 
 /** The best suite that both have; none where the key that the offer names is not known (protocol.md 2). */
 export function chooseLatch(
-  { namedKeys }: Pick<Stance, 'namedKeys'>,
+  { namedKey }: Pick<Stance, 'namedKey'>,
   offer: LatchAttribute,
   ours: readonly Suite[],
 ): Suite | undefined {
-  if (offer.kid !== undefined && !namedKeys.get(offer.kid)) return undefined;
+  if (offer.kid !== undefined && !namedKey(offer.kid)) return undefined;
   return chooseSuite(offer, ours);
 }
 
@@ -99,24 +99,19 @@ export function offerLines(
   stance: Stance,
   context: Context,
 ): { readonly lines: readonly string[]; readonly rtcp: RtcpTerms } {
-  const { isSecure, isVerifier, namedKeys } = stance;
+  const { isSecure, isVerifier, offeredKid } = stance;
   const { random, options } = context;
   const { suites, keepaliveS } = options;
   const lines = offeredCryptoLines(halves, stance, media, context);
   const hasIce = isVerifier && !media.ice;
   const rtcp = hasIce ? offeredRtcp(media, stance.rtcpSockets(media.index)) : asWritten(media);
-  const kid = namedKeys.offered ?? halves.own?.kid;
+  const kid = offeredKid ?? halves.own?.kid;
   if (isSecure || kid !== undefined) {
     const own = halves.ownForOffer(random, isVerifier, kid);
     lines.push(...latchLines(own, { suitesText: suites.join(',') }, keepaliveS));
   }
   if (hasIce) lines.push(...iceLines(halves.iceForOffer(random), media, rtcp.port), ...rtcpLines(rtcp));
   return { lines, rtcp };
-}
-
-/** Without a word of ours. */
-function asWritten({ rtcpMux: hasMux }: SdpMedia): RtcpTerms {
-  return { hasMux, isMuxOurs: false, port: undefined, isPortOurs: false };
 }
 
 /** What our answer says of one section. */
@@ -283,11 +278,11 @@ function agreeOnLatch(
   halves: Halves,
   section: SdpMedia,
 ): LatchTerms | undefined {
-  const { weOffered, isVerifier, namedKeys } = stance;
+  const { weOffered, isVerifier } = stance;
   const { challenge } = section;
   const latch = latchOf(stance, section);
   if (!latch) return undefined;
-  const namedKey = latch.kid === undefined ? undefined : namedKeys.get(latch.kid);
+  const namedKey = latch.kid === undefined ? undefined : stance.namedKey(latch.kid);
   // Where the peer repeats its half, so do we, and the suite stays (protocol.md 2).
   const known = halves.isPeer(crypto, latch) ? halves : undefined;
   const keepaliveS = latch.keepaliveS ?? DEFAULT_KEEPALIVE_S;

@@ -9,14 +9,8 @@ import { HOST_CANDIDATE, ICE_SESSION_LINES } from '../proof/ice-generation.js';
 import type { Halves } from './halves.js';
 import type { RtcpTerms } from './rtcp-terms.js';
 
-interface Told {
-  readonly halves: FewMap<number, Halves>;
-  /** What our last description says, by section. */
-  readonly rtcp: FewMap<number, RtcpTerms>;
-}
-
-/** All else stays byte for byte. Linear in the text. */
-export function withoutOwnLines(text: string, { halves, rtcp }: Told, crypto: Crypto): string {
+/** All else stays byte for byte. Linear in the text. @param halves What is told, by section. */
+export function withoutOwnLines(text: string, halves: FewMap<number, Halves>, crypto: Crypto): string {
   if (!text.includes('a=crypto:') && !text.includes('a=ice-')) return text;
   const known = [...halves.values()];
   const ufrags = new Set(known.flatMap(({ ownIce }) => (ownIce ? [`a=ice-ufrag:${ownIce.ufrag}`] : [])));
@@ -28,7 +22,7 @@ export function withoutOwnLines(text: string, { halves, rtcp }: Told, crypto: Cr
     if (content.startsWith('m=')) section++;
     if (isAttribute(all, line, 'crypto')) return isOwnKey(content.slice('a=crypto:'.length), known, crypto);
     if (section < 0) return isOnlyOurs && ICE_SESSION_LINES.includes(content);
-    return sections.get(section) === true && isOwnIce(content, rtcp.get(section));
+    return sections.get(section) === true && isOwnIce(content, halves.get(section)?.rtcp);
   });
 }
 

@@ -24,6 +24,12 @@ export interface RtcpSockets {
 
 /** Without a word of ours. */
 const NO_RTCP: RtcpTerms = { hasMux: false, isMuxOurs: false, port: undefined, isPortOurs: false };
+const MUX_AS_WRITTEN: RtcpTerms = { ...NO_RTCP, hasMux: true };
+
+/** What the application's own lines say. */
+export function asWritten({ rtcpMux: hasMux }: Pick<SdpMedia, 'rtcpMux'>): RtcpTerms {
+  return hasMux ? MUX_AS_WRITTEN : NO_RTCP;
+}
 
 /** Datagrams of another kind (`m=application`) have one component. */
 export function isRtp({ protocol }: Pick<SdpMedia, 'protocol'>): boolean {

@@ -42,7 +42,7 @@ import {
 import { NamedKeys } from './named-keys.js';
 import { withoutOwnLines } from './own-lines.js';
 import { refusedTarget } from './refused-target.js';
-import type { RtcpSockets, RtcpTerms } from './rtcp-terms.js';
+import type { RtcpSockets } from './rtcp-terms.js';
 import type { Stance } from './stance.js';
 import { refusedVerdict, type Verdict, type WarnCode } from './verdict.js';
 
@@ -84,14 +84,13 @@ export interface SdpSessionOptions extends CallOptions {
 export class SdpSession {
   readonly #call: EngineCall;
   readonly #halves = new FewMap<number, Halves>();
-  /** What our last description says of RTCP, by section. */
-  readonly #rtcp = new FewMap<number, RtcpTerms>();
   #state: 'stable' | 'have-local-offer' | 'have-remote-offer' = 'stable';
   /** The offer of the pending exchange or, for an answer that is repeated, of the last one. */
   #offer: KeptOffer | undefined;
   /** Peer tags of the answers to our last offer, shared with its forks: a tag known from another answer is malformed. */
   #answered: Map<string, SdpSession> | undefined;
-  #namedKeys: NamedKeys;
+  /** Since a key was first named. */
+  #namedKeys: NamedKeys | undefined;
 
   readonly #srtp: SdpSessionOptions['srtp'];
   readonly #openCall: (options: CallOptions) => EngineCall;
@@ -102,7 +101,6 @@ export class SdpSession {
     this.#openCall = openCall;
     this.#context = context;
     this.#call = openCall(options);
-    this.#namedKeys = new NamedKeys(context.options.findKey);
   }
 
   get id(): string {
@@ -171,8 +169,7 @@ export class SdpSession {
   setLocal(text: string, nowMs: number, type?: SdpType): string {
     this.#begin(nowMs);
     if (typeof text !== 'string') throw new LatchkeyError('LATCHKEY_SDP', 'the description is no text');
-    const told = { halves: this.#halves, rtcp: this.#rtcp };
-    const bare = withoutOwnLines(text, told, this.#context.crypto);
+    const bare = withoutOwnLines(text, this.#halves, this.#context.crypto);
     const parsed = parseSdp(bare, this.#context.options.sdpLimits);
     if (!parsed.ok) throw new LatchkeyError('LATCHKEY_SDP', parsed.error.message);
     const isAnswer = (type ?? (this.#state === 'have-remote-offer' ? 'answer' : 'offer')) === 'answer';
@@ -186,7 +183,7 @@ export class SdpSession {
    */
   addKey(kid: string, key: Uint8Array): void {
     if (this.isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
-    this.#namedKeys.add(kid, key);
+    this.#keys.add(kid, key);
   }
 
   /**
@@ -196,12 +193,12 @@ export class SdpSession {
    */
   learnKey(kid: string, key: Uint8Array): void {
     if (this.isClosed) throw new LatchkeyError('LATCHKEY_CLOSED', 'the session is closed');
-    this.#namedKeys.learn(kid, key);
+    this.#keys.learn(kid, key);
   }
 
   /** Whether the peer may name it: a key of this call, or one that the owner finds. */
   knowsKey(kid: string): boolean {
-    return this.#namedKeys.get(kid) !== undefined;
+    return this.#keys.get(kid) !== undefined;
   }
 
   /** The pending offer failed: everything is as before it (protocol.md 2). */
@@ -283,9 +280,8 @@ export class SdpSession {
       fork.#call.awaitAnswer(media, halves.own?.tag);
       fork.#call.forkKeys(this.#call, media, halves.srtpKeys);
     }
-    for (const [media, terms] of this.#rtcp) fork.#rtcp.set(media, terms);
     fork.#call.attachLike(this.#call, this.#context.nowMs);
-    fork.#namedKeys = this.#namedKeys.copy();
+    fork.#namedKeys = this.#namedKeys?.copy();
     fork.#offer = this.#offer;
     fork.#answered = this.#answered;
     fork.#state = 'have-local-offer';
@@ -297,7 +293,7 @@ export class SdpSession {
     if (this.isClosed) return;
     this.#call.close(nowMs);
     for (const halves of this.#halves.values()) halves.forget();
-    this.#namedKeys.forget();
+    this.#namedKeys?.forget();
     this.#offer = undefined;
   }
 
@@ -314,7 +310,7 @@ export class SdpSession {
       const halves = this.#halvesOf(media.index);
       const offered = offerLines(halves, media, this.#stance(true), this.#context);
       lines.set(media.index, offered.lines);
-      this.#rtcp.set(media.index, offered.rtcp);
+      halves.rtcp = offered.rtcp;
       if (halves.ownIce && !media.ice) lines.set('session', ICE_SESSION_LINES);
       this.#call.awaitAnswer(media.index, halves.own?.tag);
     }
@@ -351,7 +347,7 @@ export class SdpSession {
     const lines = new Map<SectionKey, readonly string[]>();
     for (const planned of plan) {
       lines.set(planned.local.index, answerLines(planned, this.#context.options));
-      this.#rtcp.set(planned.local.index, planned.rtcp);
+      this.#halvesOf(planned.local.index).rtcp = planned.rtcp;
       if (planned.agreement.kind === 'ice') lines.set('session', ICE_SESSION_LINES);
     }
     this.#carryOut(plan, nowMs);
@@ -411,6 +407,10 @@ export class SdpSession {
     return ACCEPTED;
   }
 
+  get #keys(): NamedKeys {
+    return (this.#namedKeys ??= new NamedKeys(this.#context.options.findKey));
+  }
+
   #plan(local: Sdp, remote: Sdp, weOffered: boolean): readonly Planned[] {
     const descriptions = { local, remote };
     return planExchange(this.#stance(weOffered), descriptions, this.#context, (media) =>
@@ -426,10 +426,11 @@ export class SdpSession {
       hasSrtp: this.#call.hasSrtp,
       terminatesSrtp: this.#srtp === 'terminate',
       policy: this.policy,
-      namedKeys: this.#namedKeys,
+      offeredKid: this.#namedKeys?.offered,
+      namedKey: (kid) => this.#keys.get(kid),
       isForeignTag: (tag) => (this.#answered?.get(tag) ?? this) !== this,
       rtcpSockets: (media) => this.#rtcpSockets(media),
-      offeredRtcp: (media) => this.#rtcp.get(media),
+      offeredRtcp: (media) => this.#halves.get(media)?.rtcp,
     };
   }
 
@@ -437,7 +438,7 @@ export class SdpSession {
     const own = this.#call.components.find(
       ({ media, component, isGuest }) => media === index && component === 2 && !isGuest,
     );
-    return { boundPort: own?.port?.local.port, isMuxOurs: this.#rtcp.get(index)?.isMuxOurs === true };
+    return { boundPort: own?.port?.local.port, isMuxOurs: this.#halves.get(index)?.rtcp?.isMuxOurs === true };
   }
 
   /** Malformed is an error, absence is the policy's to judge (protocol.md 2, 7). */

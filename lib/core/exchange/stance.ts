@@ -1,6 +1,6 @@
 // What this side is and may do in one exchange of descriptions: what negotiation decides by, beside the descriptions themselves.
 import type { Policy } from '../call-place.js';
-import type { NamedKeys } from './named-keys.js';
+import type { Secret } from '../proof/secret.js';
 import type { RtcpSockets, RtcpTerms } from './rtcp-terms.js';
 
 export interface Stance {
@@ -13,8 +13,10 @@ export interface Stance {
   /** We are to make keys of our own, protect with them, and decrypt what comes. */
   readonly terminatesSrtp: boolean;
   readonly policy: Policy;
-  /** Keys that offers and answers may name. */
-  readonly namedKeys: NamedKeys;
+  /** The key that our offers name. */
+  readonly offeredKid: string | undefined;
+  /** The key of that name, which offers and answers may name. */
+  namedKey(kid: string): Secret | undefined;
   /** The peer tag answered for another fork of the same offer. */
   isForeignTag(tag: string): boolean;
   rtcpSockets(media: number): RtcpSockets;

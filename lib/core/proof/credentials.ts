@@ -117,7 +117,8 @@ export function pairDigest(
   return new Secret(digest);
 }
 
-export function createGeneration(crypto: Crypto, terms: LatchTerms): Generation {
+/** @param digest that of its pair, which it takes over */
+export function createGeneration(crypto: Crypto, terms: LatchTerms, digest: Secret): Generation {
   const { own, peer, isOfferer, offeredSuites, suite, namedKey, keepaliveS } = terms;
   const ours = { tag: own.tag, secret: own.secret.reveal() };
   const theirs = { tag: peer.tag, secret: peer.secret.reveal() };
@@ -129,6 +130,7 @@ export function createGeneration(crypto: Crypto, terms: LatchTerms): Generation 
     keys: deriveKeys(crypto, { offerer, answerer, offeredSuites, suite, namedKey: namedKey?.reveal() }),
     ownWord: own.word?.copy(),
     peerWord: peer.word?.copy(),
+    pairDigest: digest,
     keepaliveS,
   };
 }

@@ -13,6 +13,8 @@ export interface Generation {
   readonly ownWord: Secret | undefined;
   /** The challenge that the peer put into SDP: set where we are a prover. */
   readonly peerWord: Secret | undefined;
+  /** Tells its pair of halves from every other: the same pair again changes nothing (protocol.md 2). */
+  readonly pairDigest: Secret;
   /** Seconds between keepalives, as the verifier set it. */
   readonly keepaliveS: number;
 }
@@ -20,6 +22,6 @@ export interface Generation {
 /** Overwrites its keys and words: nobody speaks under it any more (protocol.md 5.10). */
 export function forgetGeneration(generation: Generation | undefined): void {
   if (!generation) return;
-  const { keys, ownWord, peerWord } = generation;
-  for (const secret of [keys.integrity, keys.proof, ownWord, peerWord]) secret?.forget();
+  const { keys, ownWord, peerWord, pairDigest } = generation;
+  for (const secret of [keys.integrity, keys.proof, ownWord, peerWord, pairDigest]) secret?.forget();
 }
