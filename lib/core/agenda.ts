@@ -1,74 +1,73 @@
-// The next time each thing wants to be woken: a binary heap with lazy deletion. A later wish does not move an
-// entry; the thing is woken early once, looks, and asks again. So a timer that is pushed back by every packet
-// costs nothing per packet.
+// The next time each thing wants to be woken: a binary heap of the things themselves, each of which knows its place. A later wish does
+// not move it; it is woken early once, looks, and asks again. So a timer that is pushed back by every packet costs nothing per packet.
 
 export interface Scheduled {
-  /** When its valid entry in the heap is due; Infinity when it has none. Written by the agenda only. */
+  /** When it is due, in whole milliseconds, where it is in the heap. Written by the agenda only. */
   scheduledMs: number;
+  /** Its place in the heap; -1 where it has none. Likewise. */
+  scheduledAt: number;
 }
 
-interface Entry<T> {
-  readonly dueMs: number;
-  readonly item: T;
-}
+/** For what has been due at any time: the engine keeps whole numbers of 32 bits in the object itself. */
+const LONG_AGO_MS = -(2 ** 30);
 
 export class Agenda<T extends Scheduled> {
-  #heap: Entry<T>[] = [];
+  readonly #heap: T[] = [];
 
-  /** Wakes `item` at `dueMs` or earlier. */
+  /** Wakes `item` in the millisecond of `dueMs`, or earlier. */
   set(item: T, dueMs: number): void {
-    if (dueMs >= item.scheduledMs) return;
-    item.scheduledMs = dueMs;
-    this.#push({ dueMs, item });
+    const isScheduled = item.scheduledAt >= 0;
+    if (dueMs >= (isScheduled ? item.scheduledMs : Infinity)) return;
+    item.scheduledMs = Math.max(Math.ceil(dueMs), LONG_AGO_MS);
+    this.#rise(item, isScheduled ? item.scheduledAt : this.#heap.length);
   }
 
   /** When the earliest item is due, or undefined where none is scheduled. */
   nextMs(): number | undefined {
-    for (let top = this.#heap[0]; top; top = this.#heap[0]) {
-      if (top.dueMs === top.item.scheduledMs) return top.dueMs;
-      this.#pop();
-    }
-    return undefined;
+    return this.#heap[0]?.scheduledMs;
   }
 
   /** Takes one item that is due at `nowMs`, or undefined. */
   take(nowMs: number): T | undefined {
-    const dueMs = this.nextMs();
-    if (dueMs === undefined || dueMs > nowMs) return undefined;
-    const entry = this.#pop();
-    if (entry) entry.item.scheduledMs = Infinity;
-    return entry?.item;
+    const [first] = this.#heap;
+    if (!first || first.scheduledMs > nowMs) return undefined;
+    first.scheduledAt = -1;
+    const last = this.#heap.pop();
+    if (last && last !== first) this.#sink(last);
+    return first;
   }
 
-  #push(entry: Entry<T>): void {
-    const heap = this.#heap;
-    let i = heap.push(entry) - 1;
-    while (i > 0) {
-      const up = (i - 1) >> 1;
-      const parent = heap[up] as Entry<T>;
-      if (parent.dueMs <= entry.dueMs) break;
-      heap[i] = parent;
-      i = up;
+  /** Puts it at this place, or above: whatever is due later moves down. */
+  #rise(item: T, from: number): void {
+    let at = from;
+    while (at > 0) {
+      const up = (at - 1) >> 1;
+      const parent = this.#heap[up] as T;
+      if (parent.scheduledMs <= item.scheduledMs) break;
+      this.#place(parent, at);
+      at = up;
     }
-    heap[i] = entry;
+    this.#place(item, at);
   }
 
-  #pop(): Entry<T> | undefined {
+  /** Puts it at the top, or below: whatever is due earlier moves up. */
+  #sink(item: T): void {
     const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (!last || heap.length === 0) return top;
-    let i = 0;
+    let at = 0;
     for (;;) {
-      let child = 2 * i + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && (heap[child + 1] as Entry<T>).dueMs < (heap[child] as Entry<T>).dueMs)
-        child++;
-      if ((heap[child] as Entry<T>).dueMs >= last.dueMs) break;
-      heap[i] = heap[child] as Entry<T>;
-      i = child;
+      let child = 2 * at + 1;
+      const [left, right] = [heap[child], heap[child + 1]];
+      if (right && left && right.scheduledMs < left.scheduledMs) child++;
+      const earlier = heap[child];
+      if (!earlier || earlier.scheduledMs >= item.scheduledMs) break;
+      this.#place(earlier, at);
+      at = child;
     }
-    heap[i] = last;
-    return top;
+    this.#place(item, at);
+  }
+
+  #place(item: T, at: number): void {
+    this.#heap[at] = item;
+    item.scheduledAt = at;
   }
 }

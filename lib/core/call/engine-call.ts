@@ -96,7 +96,7 @@ export class EngineCall implements CallHandle {
         mapping,
         serverSeenAs,
       } = component;
-      const { seenAs, hasProven } = component.provers;
+      const { seenAs, hasProven = false } = component.provers ?? {};
       return {
         ...{ media, component: id, protection, hasProven, counters },
         ...(signalled && { signalled }),

@@ -229,7 +229,7 @@ export class Transport implements ComponentOwner {
   /** The keys of before go as soon as no prover of ours answers under them (protocol.md 5.10). */
   handleGenerationLeft(): void {
     const former = this.#former;
-    const isInUse = this.components.some(({ provers }) => former && provers.generations.includes(former));
+    const isInUse = this.components.some(({ provers }) => former && provers?.generations.includes(former));
     if (isInUse) return;
     forgetGeneration(former);
     this.#former = undefined;

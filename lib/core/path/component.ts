@@ -31,7 +31,7 @@ import type { Port } from '../route/port.js';
 import type { LocalPort, Path } from '../network-path.js';
 import { PayloadRoute, type RoutedPath } from '../route/payload-route.js';
 import { ProofSide } from './proof-side.js';
-import { ProverPair } from './prover-pair.js';
+import type { ProverPair } from './prover-pair.js';
 import { PortSharing } from './port-sharing.js';
 import { SrtpSide } from './srtp-side.js';
 import { EvidenceSide } from './evidence-side.js';
@@ -76,9 +76,6 @@ const NO_SIDES: readonly Side<Component>[] = [];
 export type ComponentPath = RoutedPath<Component>;
 
 export class Component implements VerifierHost, ProverHost {
-  readonly crypto: Crypto;
-  readonly random: Random;
-  readonly targetBounds: TargetBounds;
   /* What each packet of a call needs comes first, and lies together. */
   readonly counters: Counters = openCounters();
   #route = new PayloadRoute<Component>(this);
@@ -92,7 +89,8 @@ export class Component implements VerifierHost, ProverHost {
   isOnTrial = false;
   /** RTCP without sockets of its own is behind those of its RTP (protocol.md 8.1). Since there was first any. */
   #sharing: PortSharing<Component> | undefined;
-  scheduledMs = Infinity;
+  scheduledMs = NEVER_MS;
+  scheduledAt = -1;
   signalled: TransportAddress | undefined;
   expectsMedia = false;
   isHeld = false;
@@ -101,7 +99,6 @@ export class Component implements VerifierHost, ProverHost {
   serverSeenAs: TransportAddress | undefined;
   readonly #ports: AttachedPorts<Component>;
   #protection: Protection = { kind: 'closed' };
-  readonly provers = new ProverPair(this);
   /** Hellos under the tag of an offer of ours, until its answer tells their key. */
   #keptHellos: KeptHellos | undefined;
   /** Since there was first something to watch. */
@@ -126,11 +123,22 @@ export class Component implements VerifierHost, ProverHost {
     private readonly context: ComponentContext,
     private readonly owner: ComponentOwner,
   ) {
-    ({ crypto: this.crypto, random: this.random, targetBounds: this.targetBounds } = context);
     this.#ports = new AttachedPorts<Component>(this, this.#route, context);
     this.#heard = this.#ports.heard;
     this.#proof = new ProofSide<Component>(this, this.#ports);
     this.#unproven = new UnprovenRoute(this, this.#route, context);
+  }
+
+  get crypto(): Crypto {
+    return this.context.crypto;
+  }
+
+  get random(): Random {
+    return this.context.random;
+  }
+
+  get targetBounds(): TargetBounds {
+    return this.context.targetBounds;
   }
 
   /** The socket that payload leaves from: that of the path in use; where none is, the one that it had first. */
@@ -165,6 +173,10 @@ export class Component implements VerifierHost, ProverHost {
 
   unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined {
     return this.#unproven.target(remote);
+  }
+
+  get provers(): ProverPair | undefined {
+    return this.#proof.provers;
   }
 
   get provesToo(): boolean {
@@ -211,7 +223,7 @@ export class Component implements VerifierHost, ProverHost {
     if (!ports.includes(port)) this.detach(nowMs);
     for (const other of this.ports) if (other !== port) this.removePort(other, nowMs);
     this.addPort(port, nowMs);
-    if (ports.length > 0) this.provers.handleLocalChange(nowMs);
+    if (ports.length > 0) this.provers?.handleLocalChange(nowMs);
     this.context.wake(this);
   }
 
@@ -257,7 +269,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #leave(port: ComponentPort): void {
-    this.provers.handlePortRemoved(port);
+    this.provers?.handlePortRemoved(port);
     for (const side of this.#sides) side.handlePortRemoved(port);
     this.#ports.leave(port);
   }
@@ -272,7 +284,7 @@ export class Component implements VerifierHost, ProverHost {
   /** The local address changed under the same socket: the prover says hello at once (protocol.md 6.4). */
   handleLocalChange(nowMs: number): void {
     this.context.nowMs = nowMs;
-    this.provers.handleLocalChange(nowMs);
+    this.provers?.handleLocalChange(nowMs);
     this.context.wake(this);
   }
 

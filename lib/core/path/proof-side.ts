@@ -1,17 +1,24 @@
 // What a component does with the messages by which one side proves to the other where it is (protocol.md 4 to 6, 8.1): it has a verifier where the peer must prove
 // itself, and provers where we must, and keeps the names in step under which their messages come. It decides nothing about paths.
 import type { IceMessage, LatchMessage } from '../../wire/index.js';
+import type { OwnTransmission } from '../counters.js';
+import type { Path } from '../network-path.js';
 import type { Protection } from '../proof/protection.js';
 import { schemeOf } from '../proof/scheme-of.js';
 import type { Attached, AttachedPorts } from '../route/attached-ports.js';
 import type { RoutedPath } from '../route/payload-route.js';
 import type { KeptHellos } from './kept-hellos.js';
-import type { ProverPair } from './prover-pair.js';
-import type { VerifierHost } from './verifier-host.js';
+import { ProverPair } from './prover-pair.js';
+import type { ProverEvent, ProverHost } from './prover.js';
+import type { VerifierEvent, VerifierHost } from './verifier-host.js';
 import { Verifier } from './verifier.js';
 
-interface ProofComponent<Owner> extends VerifierHost {
-  readonly provers: ProverPair;
+/** What sends and tells for both. */
+type Speaker = 'transmit' | 'emit';
+
+interface ProofComponent<Owner> extends Omit<VerifierHost, Speaker>, Omit<ProverHost, Speaker> {
+  transmit(kind: OwnTransmission, bytes: Uint8Array, path: Path): void;
+  emit(event: VerifierEvent | ProverEvent, path: Path): void;
   isVerifying: boolean;
   takeKeptHellos(): ReturnType<KeptHellos['take']>;
   handleMessage(message: LatchMessage | IceMessage, path: RoutedPath<Owner>, nowMs: number): void;
@@ -20,6 +27,8 @@ interface ProofComponent<Owner> extends VerifierHost {
 export class ProofSide<Owner extends ProofComponent<Owner> & Attached<Owner>> {
   /** The peer must prove itself. */
   verifier: Verifier | undefined;
+  /** Since we first had to: a server mostly has nothing to prove. */
+  provers: ProverPair | undefined;
   #protection: Protection = { kind: 'closed' };
 
   constructor(
@@ -41,22 +50,23 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached<Owner>> {
   }
 
   #begin(protection: Extract<Protection, { generation: unknown }>, nowMs: number): void {
-    const { provers } = this.owner;
     this.#renewTags();
     const scheme = schemeOf(this.owner, protection);
     if (!scheme) this.#stopVerifier();
     else if (this.verifier) this.verifier.handleGeneration(scheme, nowMs);
     else this.verifier = new Verifier(this.owner, scheme, nowMs);
     this.owner.isVerifying = this.verifier !== undefined;
-    provers.follow(protection.kind === 'latch' ? protection.generation : undefined, nowMs);
+    const proved = protection.kind === 'latch' ? protection.generation : undefined;
+    if (proved?.peerWord) this.provers ??= new ProverPair(this.owner);
+    this.provers?.follow(proved, nowMs);
     this.#renewTags();
     this.#judgeKeptHellos(nowMs);
-    provers.handleTimeout(nowMs);
+    this.provers?.handleTimeout(nowMs);
   }
 
   #end(keepsHeard: boolean): void {
     this.#stopVerifier();
-    this.owner.provers.stop();
+    this.provers?.stop();
     if (!keepsHeard) this.ports.heard.clear(this.ports.all);
     this.#renewTags();
   }
@@ -87,7 +97,7 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached<Owner>> {
 
   /** True where a challenge of a new generation was answered, so that the one before may be forgotten. */
   handleMessage(message: LatchMessage | IceMessage, path: RoutedPath<Owner>, nowMs: number): boolean {
-    const { provers } = this.owner;
+    const { provers } = this;
     switch (message.kind) {
       case 'hello':
       case 'keepalive':
@@ -101,9 +111,14 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached<Owner>> {
         else this.owner.drop('staleTransaction');
         return false;
       case 'welcome':
-        provers.handleWelcome(message, path, nowMs);
+        if (provers) provers.handleWelcome(message, path, nowMs);
+        else this.owner.drop('staleTransaction');
         return false;
       case 'challenge': {
+        if (!provers) {
+          this.owner.drop('unknownTags');
+          return false;
+        }
         const hadFormer = provers.hasFormer;
         provers.handleChallenge(message, path, nowMs);
         const hasLeft = hadFormer && !provers.hasFormer;
@@ -114,15 +129,15 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached<Owner>> {
   }
 
   #renewTags(): void {
-    this.ports.renewTags(this.#protection, this.owner.provers.generations);
+    this.ports.renewTags(this.#protection, this.provers?.generations ?? []);
   }
 
   handleTimeout(nowMs: number): void {
     this.verifier?.handleTimeout(nowMs);
-    this.owner.provers.handleTimeout(nowMs);
+    this.provers?.handleTimeout(nowMs);
   }
 
   get nextMs(): number {
-    return Math.min(this.verifier?.nextMs ?? Infinity, this.owner.provers.nextMs);
+    return Math.min(this.verifier?.nextMs ?? Infinity, this.provers?.nextMs ?? Infinity);
   }
 }

@@ -20,10 +20,11 @@ export class ProverPair {
   /** Where the peer says that it sees us, by its last welcome; undefined until the first on this local address. */
   seenAs: TransportAddress | undefined;
 
-  /** Since the first time that there was something to prove: a server mostly has nothing. */
-  #view: ProverView | undefined;
+  readonly #view: ProverView;
 
-  constructor(private readonly host: ProverHost) {}
+  constructor(private readonly host: ProverHost) {
+    this.#view = new ProverView(host);
+  }
 
   get generations(): readonly Generation[] {
     return [this.#current, this.#former].flatMap((prover) => (prover ? [prover.generation] : []));
@@ -67,7 +68,6 @@ export class ProverPair {
     this.#former?.stop();
     this.#former = this.#current;
     this.#current = new Prover(this.host, generation, word, wasChallenged, nowMs);
-    this.#view ??= new ProverView(this.host);
     this.#view.begin();
   }
 
@@ -79,7 +79,7 @@ export class ProverPair {
     if (!asked) return this.host.drop('unknownTags');
     if (asked.handleChallenge(message, path, nowMs)) {
       this.#challengedFrom = path.remote;
-      if (asked === this.#current) this.#view?.noteChallenge(asked, path, nowMs);
+      if (asked === this.#current) this.#view.noteChallenge(asked, path, nowMs);
     }
     if (!this.#current?.isChallenged) return;
     this.#former?.stop();
@@ -88,7 +88,7 @@ export class ProverPair {
 
   handleWelcome(message: Extract<LatchMessage, { kind: 'welcome' }>, path: Path, nowMs: number): void {
     if (!this.#current) return this.host.drop('staleTransaction');
-    if (this.#current.handleWelcome(message, path, nowMs)) this.#view?.noteWelcome(this.#current, nowMs);
+    if (this.#current.handleWelcome(message, path, nowMs)) this.#view.noteWelcome(this.#current, nowMs);
     this.seenAs = this.#current.mapped ?? this.seenAs;
   }
 
@@ -99,21 +99,21 @@ export class ProverPair {
 
   handleLocalChange(nowMs: number): void {
     this.seenAs = undefined;
-    this.#view?.begin();
+    this.#view.begin();
     if (!this.#current) return;
     this.#current.handleLocalChange(nowMs);
-    this.#view?.noteHello(this.#current);
+    this.#view.noteHello(this.#current);
   }
 
   handleTimeout(nowMs: number): void {
     if (!this.#current) return;
     this.#current.handleTimeout(nowMs);
-    this.#view?.noteHello(this.#current);
-    this.#view?.handleTimeout(nowMs);
+    this.#view.noteHello(this.#current);
+    this.#view.handleTimeout(nowMs);
   }
 
   get nextMs(): number {
-    return this.#current ? Math.min(this.#current.nextMs, this.#view?.nextMs ?? Infinity) : Infinity;
+    return this.#current ? Math.min(this.#current.nextMs, this.#view.nextMs) : Infinity;
   }
 
   stop(): void {

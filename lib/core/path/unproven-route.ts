@@ -19,7 +19,7 @@ interface UnprovenHost<Owner> {
   readonly ports: readonly Port<Owner>[];
   /** The peer proves its address to us. */
   readonly isVerifying: boolean;
-  readonly provers: ProverPair;
+  readonly provers: ProverPair | undefined;
 }
 
 export class UnprovenRoute<Owner> {
@@ -92,7 +92,8 @@ export class UnprovenRoute<Owner> {
     const peer = this.#peer;
     // A prover chose its peer itself, but nobody whom another session has proven (5.1). What the peer has to do in return is
     // to challenge us, where it can (protocol.md 6.1).
-    if (!peer) return !this.route.isProvenByAnother && this.host.provers.mayGoOn(this.route.path, nowMs);
+    if (!peer)
+      return !this.route.isProvenByAnother && this.host.provers?.mayGoOn(this.route.path, nowMs) !== false;
     // It may have been told before a socket of ours was bound there: a packet that circulates ends at once (protocol.md 5.7).
     if (this.context.ownSockets.has(peer.remote.address, peer.remote.port)) return false;
     const { kind, session } = this.host;
