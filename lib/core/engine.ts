@@ -361,7 +361,7 @@ export class Engine {
     const recipient = isIce ? ufragKey(message.username.recipient) : message.username.recipient;
     const sender = isIce ? ufragKey(message.username.sender) : message.username.sender;
     const waiting: Component[] = [];
-    for (const component of path.port.byTag(recipient) ?? []) {
+    for (const component of path.port.byTag(recipient)) {
       const knows = component.knows(recipient, sender);
       if (knows === 'now') {
         const addressee = isIce ? component.sharing.forCheck(message.priority) : component;

@@ -7,6 +7,7 @@ import {
   MAX_KEPT_PACKETS,
   switchMs,
   Trial,
+  rankMs,
   TrialHistory,
   type OldPathState,
   type TrialDecision,
@@ -160,31 +161,31 @@ describe('rule 5.11: what is remembered from trial to trial', () => {
   it('a path left keeps its rank for 30 s', () => {
     const history = new TrialHistory();
     history.noteLeft(to(1), 5, 1000);
-    assert.equal(history.rankMs(to(1), new Trial(), 30_999), 5);
-    assert.equal(history.rankMs(to(1), new Trial(), 31_000), 31_000);
-    assert.equal(history.rankMs(to(2), new Trial(), 1000), 1000);
+    assert.equal(rankMs(history, to(1), new Trial(), 30_999), 5);
+    assert.equal(rankMs(history, to(1), new Trial(), 31_000), 31_000);
+    assert.equal(rankMs(history, to(2), new Trial(), 1000), 1000);
     const elsewhere = { port: otherSocket, remote: at(1) };
-    assert.equal(history.rankMs(elsewhere, new Trial(), 1000), 1000, 'the same address at another socket');
+    assert.equal(rankMs(history, elsewhere, new Trial(), 1000), 1000, 'the same address at another socket');
   });
 
   it('a path whose challenge was answered from elsewhere first counts as verified 5 s later', () => {
     const history = new TrialHistory();
     const trial = new Trial();
     trial.noteRelayedAnswer(at(3));
-    assert.equal(history.rankMs(to(2), trial, 1000), 6000);
+    assert.equal(rankMs(history, to(2), trial, 1000), 6000);
     history.noteLeft(to(2), 5, 1000);
-    assert.equal(history.rankMs(to(2), trial, 1000), 5, 'one that was left has its rank already');
+    assert.equal(rankMs(history, to(2), trial, 1000), 5, 'one that was left has its rank already');
   });
 
   it('paths left are a bounded number, the oldest forgotten first', () => {
     const history = new TrialHistory();
     for (let port = 1; port <= 9; port++) history.noteLeft(to(port), -port, 0);
-    assert.equal(history.rankMs(to(1), new Trial(), 0), 0);
-    assert.equal(history.rankMs(to(9), new Trial(), 0), -9);
+    assert.equal(rankMs(history, to(1), new Trial(), 0), 0);
+    assert.equal(rankMs(history, to(9), new Trial(), 0), -9);
     history.noteLeft(to(9), -4, 0);
-    assert.equal(history.rankMs(to(9), new Trial(), 0), -4, 'noted again, not twice');
-    assert.equal(history.rankMs(to(2), new Trial(), 0), -2);
+    assert.equal(rankMs(history, to(9), new Trial(), 0), -4, 'noted again, not twice');
+    assert.equal(rankMs(history, to(2), new Trial(), 0), -2);
     history.forgetPaths();
-    assert.equal(history.rankMs(to(9), new Trial(), 0), 0);
+    assert.equal(rankMs(history, to(9), new Trial(), 0), 0);
   });
 });

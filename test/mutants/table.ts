@@ -268,7 +268,7 @@ export const MUTANTS: readonly Mutant[] = [
     rule: '5.6',
     what: 'payload goes unasked where nothing proves the address',
     file: 'lib/core/path/component.ts',
-    search: "if (!isProven && !this.#unproven.maySend(bytes.length, nowMs)) return this.drop('unproven');",
+    search: "if (!isProven && !this.#unproven?.maySend(bytes.length, nowMs)) return this.drop('unproven');",
     replace: '',
     test: 'test/property/mixed-sessions.test.ts',
   },

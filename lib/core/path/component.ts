@@ -37,7 +37,7 @@ import { SrtpSide } from './srtp-side.js';
 import { EvidenceSide } from './evidence-side.js';
 import type { RtpBeside } from '../proof/evidence-terms.js';
 import type { EvidenceEvent, Side, SrtpEvent } from './side.js';
-import { UnprovenRoute } from './unproven-route.js';
+import { UnprovenRoute, unprovenTarget } from './unproven-route.js';
 import type { ProverEvent, ProverHost } from './prover.js';
 import { UnheardWatch } from './unheard.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
@@ -113,8 +113,8 @@ export class Component implements VerifierHost, ProverHost {
   #beside: Component | undefined;
   /** When a description of ours with its port first went out. */
   toldMs = Infinity;
-  /** Where to, while nothing proves an address to us, and how much. */
-  readonly #unproven: UnprovenRoute<Component>;
+  /** Where to, while nothing proves an address to us, and how much. Since that was first so. */
+  #unproven: UnprovenRoute<Component> | undefined;
 
   constructor(
     readonly session: CallPlace,
@@ -126,7 +126,6 @@ export class Component implements VerifierHost, ProverHost {
     this.#ports = new AttachedPorts<Component>(this, this.#route, context);
     this.#heard = this.#ports.heard;
     this.#proof = new ProofSide<Component>(this, this.#ports);
-    this.#unproven = new UnprovenRoute(this, this.#route, context);
   }
 
   get crypto(): Crypto {
@@ -163,7 +162,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The IP address that a blind latch is locked to, for the RTCP that follows it. */
   get latchedAddress(): string | undefined {
-    return this.#unproven.latched?.address;
+    return this.#unproven?.latched?.address;
   }
 
   /** Where a prover speaks: where its media goes, or will go once the peer's address is verified. */
@@ -172,7 +171,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   unprovenTarget(remote: TransportAddress): UnprovenTarget | undefined {
-    return this.#unproven.target(remote);
+    return unprovenTarget(remote, this.session, this.context);
   }
 
   get provers(): ProverPair | undefined {
@@ -276,7 +275,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** The signalling has told something of the peer: a better claim, or an end of what was held back. */
   handlePeerTold(): void {
-    this.#unproven.settle();
+    this.#settleUnproven();
     for (const side of this.#sides) side.handlePeerTold();
     this.context.wake(this);
   }
@@ -304,7 +303,8 @@ export class Component implements VerifierHost, ProverHost {
     this.signalled = signalled;
     this.agreedMs = nowMs;
     this.#protection = protection;
-    this.#unproven.follow(protection);
+    if (protection.kind === 'legacy') this.#beginUnproven();
+    this.#unproven?.follow(protection);
     this.#ports.tellOwnSockets();
     this.#proof.follow(protection, hasMoved, nowMs);
     if (protection.kind === 'closed' || (protection.kind === 'legacy' && before.kind !== 'legacy'))
@@ -312,7 +312,7 @@ export class Component implements VerifierHost, ProverHost {
     this.#followBySides(protection, cover);
     this.#isPlain = cover === undefined && (protection.kind === 'latch' || protection.kind === 'ice');
     if (protection.kind !== 'closed') this.handleTold();
-    this.#unproven.settle();
+    this.#settleUnproven();
     this.context.wake(this);
   }
 
@@ -333,8 +333,18 @@ export class Component implements VerifierHost, ProverHost {
     return side;
   }
 
+  #settleUnproven(): void {
+    const { kind } = this;
+    if (kind === 'none' || (kind === 'latch' && !this.isVerifying)) this.#beginUnproven();
+    this.#unproven?.settle();
+  }
+
+  #beginUnproven(): void {
+    this.#unproven ??= new UnprovenRoute(this, this.#route, this.context);
+  }
+
   #settle(): void {
-    this.#unproven.settle();
+    this.#settleUnproven();
     for (const side of this.#sides) side.settle();
   }
 
@@ -421,7 +431,7 @@ export class Component implements VerifierHost, ProverHost {
     // that was left: that address may be another's by now (protocol.md 5.1).
     if (isInUse && (this.isVerifying || (!this.#isPlain && this.#srtp?.isOn === true)))
       this.#heard.note(bytes, kind, nowMs);
-    else this.#unproven.noteTaken(bytes.length);
+    else this.#unproven?.noteTaken(bytes.length);
   }
 
   /** Payload of a peer with SRTP. True where the application has it as it came; in clear, and what was kept, goes another way. */
@@ -453,7 +463,7 @@ export class Component implements VerifierHost, ProverHost {
 
   /** Payload on a path without a route. True where a blind latch locks to its source and takes it. */
   handleStray(bytes: Uint8Array, kind: PacketClass, path: ComponentPath, nowMs: number): boolean {
-    if (this.#unproven.latchesTo(bytes, kind, path)) {
+    if (this.#unproven?.latchesTo(bytes, kind, path)) {
       this.counters.legacy++;
       this.context.emit({ type: 'legacy', ...this.#place, ...endsOf(path) });
       return true;
@@ -485,7 +495,7 @@ export class Component implements VerifierHost, ProverHost {
     if (!this.#isPlain && this.#evidence?.isOn) return this.#sendByEvidence(this.#evidence, bytes, nowMs);
     const { path, isProven } = this.#route;
     if (!path) return this.drop('noPath');
-    if (!isProven && !this.#unproven.maySend(bytes.length, nowMs)) return this.drop('unproven');
+    if (!isProven && !this.#unproven?.maySend(bytes.length, nowMs)) return this.drop('unproven');
     const refusal = this.#isPlain ? undefined : this.#srtp?.handleSend(bytes);
     if (refusal) return this.drop(refusal);
     this.counters.sent++;

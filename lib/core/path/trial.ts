@@ -237,11 +237,6 @@ export class TrialHistory {
     this.#left = others.slice(1 - MAX_LEFT_PATHS).concat({ path, rankMs, untilMs: nowMs + RANK_KEPT_MS });
   }
 
-  /** When a candidate counts as first verified: of two paths that answer, the earlier keeps the media. */
-  rankMs(path: Path, trial: Trial, nowMs: number): number {
-    return this.rankOfLeft(path, nowMs) ?? nowMs + (trial.isAnsweredFromElsewhere ? RELAYED_ANSWER_MS : 0);
-  }
-
   /** Undefined where the media has not left the path, or long ago. */
   rankOfLeft(path: Path, nowMs: number): number | undefined {
     return this.#left.find((one) => one.untilMs > nowMs && isSamePath(one.path, path))?.rankMs;
@@ -250,4 +245,9 @@ export class TrialHistory {
   forgetPaths(): void {
     this.#left = NONE;
   }
+}
+
+/** When a candidate counts as first verified: of two paths that answer, the earlier keeps the media. */
+export function rankMs(history: TrialHistory | undefined, path: Path, trial: Trial, nowMs: number): number {
+  return history?.rankOfLeft(path, nowMs) ?? nowMs + (trial.isAnsweredFromElsewhere ? RELAYED_ANSWER_MS : 0);
 }

@@ -38,16 +38,6 @@ export class UnprovenRoute<Owner> {
     return this.#blind?.locked;
   }
 
-  /** An address that the peer has named, as a target; undefined where nothing may go there unasked (protocol.md 5.7). */
-  target({ address, port }: TransportAddress): UnprovenTarget | undefined {
-    const { options, ownSockets } = this.context;
-    const { session } = this.host;
-    const { advertised, peerAddress: source } = session;
-    if (port === 0 || isNobodys(address) || ownSockets.has(address, port)) return undefined;
-    const isShown = session.isShown(address);
-    return isShown || options.isDirectTarget(address, advertised) ? { address, isShown, source } : undefined;
-  }
-
   /** Another protection is in force. A blind latch that is locked stays so until something better comes. */
   follow(protection: Protection): void {
     if (protection.kind !== 'legacy') this.#blind = undefined;
@@ -64,7 +54,8 @@ export class UnprovenRoute<Owner> {
     if (kind !== 'none' && !isLatchAlone) return;
     const [port] = this.host.ports;
     // A prover chose its peer itself; where a peer without a key is said to be must not be anybody else (protocol.md 5.7).
-    const isAllowed = signalled && (isProversPeer || this.target(signalled) !== undefined);
+    const isAllowed =
+      signalled && (isProversPeer || unprovenTarget(signalled, session, this.context) !== undefined);
     if (port && isAllowed) this.#open({ port, remote: signalled });
     else this.route.close();
   }
@@ -118,4 +109,16 @@ export class UnprovenRoute<Owner> {
     }
     this.route.openUnproven(path, isBacked(session, remote.address));
   }
+}
+
+/** An address that the peer has named, as a target; undefined where nothing may go there unasked (protocol.md 5.7). */
+export function unprovenTarget(
+  { address, port }: TransportAddress,
+  session: CallPlace,
+  { options, ownSockets }: Context,
+): UnprovenTarget | undefined {
+  const { advertised, peerAddress: source } = session;
+  if (port === 0 || isNobodys(address) || ownSockets.has(address, port)) return undefined;
+  const isShown = session.isShown(address);
+  return isShown || options.isDirectTarget(address, advertised) ? { address, isShown, source } : undefined;
 }

@@ -12,7 +12,15 @@ import type { AnswerMessage, Scheme, GreetingMessage } from '../proof/scheme.js'
 import { announceMapping } from './mapping.js';
 import { isSamePath, type LocalPort, type Path } from '../network-path.js';
 import { StandbyPaths } from './standby-paths.js';
-import { AskedPath, askScheduleMs, decideTrial, TrialHistory, type Trial, type TrialState } from './trial.js';
+import {
+  AskedPath,
+  askScheduleMs,
+  decideTrial,
+  TrialHistory,
+  rankMs,
+  type Trial,
+  type TrialState,
+} from './trial.js';
 import type { VerifierHost } from './verifier-host.js';
 
 /** After a switch, packets that were on their way over the old path are still taken for this long: protocol.md 5.5. */
@@ -22,7 +30,8 @@ export class Verifier {
   #scheme: Scheme;
   #active: VerifiedPath | undefined;
   #candidates = new CandidateTable();
-  #history = new TrialHistory();
+  /** Since a path was first left, or there was first a conflict. */
+  #history: TrialHistory | undefined;
   /** Since there was first one. */
   #standbys: StandbyPaths | undefined;
   /** The mapping that was told last. */
@@ -61,7 +70,7 @@ export class Verifier {
    * bounds hold back goes out when they lift, within a minute.
    */
   handleSignalled(nowMs: number): void {
-    this.#signalledUntilMs = nowMs + TARGET_WAIT_MS;
+    this.#signalledUntilMs = Math.floor(nowMs) + TARGET_WAIT_MS;
     this.#askSignalled(nowMs);
   }
 
@@ -173,9 +182,10 @@ export class Verifier {
     this.#release(challenge);
     this.host.claim(path);
     this.host.targetBounds.noteVerified(path.remote.address, nowMs);
-    if (active) return this.#handleConsent(active, challenge, message.mapped, nowMs);
+    const seenAs = knownAddress(message.mapped, path.port.local, active?.serverSeenAs);
+    if (active) return this.#handleConsent(active, challenge, seenAs, nowMs);
     if (!candidate) return;
-    if (challenge === candidate.challenge) candidate.trial.noteAnswer(challenge, message.mapped, nowMs);
+    if (challenge === candidate.challenge) candidate.trial.noteAnswer(challenge, seenAs, nowMs);
     else candidate.trial.asked?.noteAnswer(nowMs);
     this.#settle(candidate, nowMs);
   }
@@ -208,7 +218,7 @@ export class Verifier {
     if (this.#active) this.#releaseAll(this.#active.forgetOutstanding());
     this.#active = undefined;
     this.#standbys = undefined;
-    this.#history.forgetPaths();
+    this.#history?.forgetPaths();
     this.#askSignalledMs = this.#signalledUntilMs = undefined;
     this.host.deactivate();
   }
@@ -257,7 +267,7 @@ export class Verifier {
   /** Rule 5.11: the path in use is challenged at the moment when the candidate is. */
   #ask({ trial }: Candidate, path: VerifiedPath, nowMs: number): void {
     if (trial.asked) this.#endAsked(trial, trial.asked);
-    const isCautious = this.#history.isCautious(nowMs);
+    const isCautious = this.#history?.isCautious(nowMs) === true;
     const challenge = this.#createChallenge(path, askScheduleMs(isCautious));
     trial.asked = new AskedPath(path, challenge, isCautious);
     this.#sendQuestion(trial.asked, nowMs);
@@ -332,6 +342,7 @@ export class Verifier {
   }
 
   #noteConflict(candidate: Candidate, nowMs: number): void {
+    this.#history ??= new TrialHistory();
     this.#history.noteConflict(nowMs);
     this.host.emit({ type: 'conflict' }, candidate);
   }
@@ -353,7 +364,7 @@ export class Verifier {
   }
 
   #rankMs(candidate: Candidate, nowMs: number): number {
-    return this.#history.rankMs(candidate, candidate.trial, nowMs);
+    return rankMs(this.#history, candidate, candidate.trial, nowMs);
   }
 
   #switchTo(path: VerifiedPath, nowMs: number, takesPrevious: boolean): void {
@@ -365,6 +376,7 @@ export class Verifier {
     this.host.activate(path);
     this.#standbys?.keepAll(nowMs);
     if (old) {
+      this.#history ??= new TrialHistory();
       this.#history.noteLeft(old, old.rankMs, nowMs);
       this.#releaseAll(old.forgetOutstanding());
       if (isOldOurs && this.#scheme.mayHaveSeveralPaths) this.#addStandby(old, nowMs);
@@ -457,4 +469,12 @@ function challengeOf(
 ): Challenge | undefined {
   for (const challenge of outstanding) if (isSameBytes(challenge.transaction, transaction)) return challenge;
   return undefined;
+}
+
+/** The same address as one of these is that one: what each path keeps would be a copy. */
+function knownAddress(
+  address: TransportAddress,
+  ...known: readonly (TransportAddress | undefined)[]
+): TransportAddress {
+  return known.find((one) => one !== undefined && isSameAddress(one, address)) ?? address;
 }

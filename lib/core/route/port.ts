@@ -73,8 +73,8 @@ export class Port<Owner> {
   /** By remote port: the one route there is from it, or those of several addresses that share it. */
   readonly #routes = new Map<number, PlacedRoute<Owner> | Map<string, PlacedRoute<Owner>>>();
   readonly #waiting = new Map<string, WaitingClaims<Owner>>();
-  /** Components that issued a tag: several where one offer was answered by several forks. */
-  readonly #byTag = new Map<string, readonly Owner[]>();
+  /** The component that issued a tag; several where one offer was answered by several forks. */
+  readonly #byTag = new Map<string, Owner | Set<Owner>>();
   readonly #transactions = new Transactions<Owner>();
   /** Components that have heard an SSRC: who did so first, and has not paused for too long, before those who did later. */
   readonly #bySsrc = new Map<number, Map<Owner, SsrcHearer>>();
@@ -160,8 +160,9 @@ export class Port<Owner> {
   #setRoute(remote: TransportAddress, route: Route<Owner>): void {
     const { address, port } = remote;
     this.route(address, port)?.hint?.clear();
-    // A plain property first: Node 20 gives a literal that begins with a copy a hidden class of its own, and each packet looks here.
-    const placed: PlacedRoute<Owner> = { address, hint: undefined, ...route };
+    const { owner, untilMs, isProven, isBacked } = route;
+    // Each by its name: of a copy Node 20 keeps half beside the object, and each packet looks here.
+    const placed: PlacedRoute<Owner> = { address, owner, untilMs, isProven, isBacked, hint: undefined };
     const at = this.#routes.get(port);
     if (at instanceof Map) at.set(address, placed);
     else if (at === undefined || at.address === address) this.#routes.set(port, placed);
@@ -200,19 +201,22 @@ export class Port<Owner> {
     if (waiting.backed.size + waiting.bare.size === 0) this.#waiting.delete(key);
   }
 
-  byTag(tag: string): readonly Owner[] | undefined {
-    return this.#byTag.get(tag);
+  byTag(tag: string): readonly Owner[] {
+    const at = this.#byTag.get(tag);
+    if (at instanceof Set) return [...at];
+    return at === undefined ? [] : [at];
   }
 
   addTag(tag: string, owner: Owner): void {
-    const present = this.#byTag.get(tag);
-    if (!present?.includes(owner)) this.#byTag.set(tag, present ? present.concat(owner) : [owner]);
+    const at = this.#byTag.get(tag);
+    if (at instanceof Set) at.add(owner);
+    else this.#byTag.set(tag, at === undefined || at === owner ? owner : new Set([at, owner]));
   }
 
   removeTag(tag: string, owner: Owner): void {
-    const left = this.#byTag.get(tag)?.filter((one) => one !== owner);
-    if (left?.length === 0) this.#byTag.delete(tag);
-    else if (left) this.#byTag.set(tag, left);
+    const at = this.#byTag.get(tag);
+    if (at instanceof Set) at.delete(owner);
+    if (at === owner || (at instanceof Set && at.size === 0)) this.#byTag.delete(tag);
   }
 
   byTransaction(transaction: Uint8Array): Owner | undefined {
