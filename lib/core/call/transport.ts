@@ -7,7 +7,7 @@ import type { ComponentId } from '../events.js';
 import { ownText } from '../own-text.js';
 import { Component, type ComponentContext, type ComponentOwner } from '../path/component.js';
 import { createGeneration, pairDigest, type LatchTerms } from '../proof/credentials.js';
-import { forgetGeneration, type Generation } from '../proof/generation.js';
+import type { Generation } from '../proof/generation.js';
 import { copyIceHalf, isSameIceHalf, type IceGeneration, type IceTerms } from '../proof/ice-generation.js';
 import type { Protection } from '../proof/protection.js';
 import { OwnSenders } from '../proof/own-senders.js';
@@ -142,13 +142,14 @@ export class Transport implements ComponentOwner {
     const { crypto } = this.context;
     const digest = pairDigest(crypto, terms);
     const before = this.#latch;
-    if (before && isSamePair(before, terms) && crypto.equal(before.pairDigest.reveal(), digest.reveal())) {
+    if (before && isSamePair(before, terms) && crypto.equal(before.pairDigest, digest.reveal())) {
       digest.forget();
       return before;
     }
-    forgetGeneration(this.#former);
+    this.#former?.forget();
     this.#former = before;
     this.#latch = createGeneration(crypto, terms, digest);
+    digest.forget();
     return this.#latch;
   }
 
@@ -231,13 +232,13 @@ export class Transport implements ComponentOwner {
     const former = this.#former;
     const isInUse = this.components.some(({ provers }) => former && provers?.generations.includes(former));
     if (isInUse) return;
-    forgetGeneration(former);
+    former?.forget();
     this.#former = undefined;
   }
 
   #forgetLatch(): void {
-    forgetGeneration(this.#former);
-    forgetGeneration(this.#latch);
+    this.#former?.forget();
+    this.#latch?.forget();
     this.#former = this.#latch = undefined;
   }
 

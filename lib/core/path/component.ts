@@ -179,7 +179,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   get provesToo(): boolean {
-    return this.#protection.kind === 'latch' && this.#protection.generation.peerWord !== undefined;
+    return this.#protection.kind === 'latch' && this.#protection.generation.hasPeerWord;
   }
 
   /** Each packet is looked at before it is anybody's, from whichever address (protocol.md 8.2). */

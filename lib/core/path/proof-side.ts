@@ -57,7 +57,7 @@ export class ProofSide<Owner extends ProofComponent<Owner> & Attached<Owner>> {
     else this.verifier = new Verifier(this.owner, scheme, nowMs);
     this.owner.isVerifying = this.verifier !== undefined;
     const proved = protection.kind === 'latch' ? protection.generation : undefined;
-    if (proved?.peerWord) this.provers ??= new ProverPair(this.owner);
+    if (proved?.hasPeerWord) this.provers ??= new ProverPair(this.owner);
     this.provers?.follow(proved, nowMs);
     this.#renewTags();
     this.#judgeKeptHellos(nowMs);

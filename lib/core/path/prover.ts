@@ -16,7 +16,7 @@ import { randomBytes, type Crypto, type Random } from '../crypto.js';
 import type { CallPlace } from '../call-place.js';
 import type { ComponentId, MappingView } from '../events.js';
 import type { Generation } from '../proof/generation.js';
-import { computeProof } from '../proof/keys.js';
+import { proveUnder } from '../proof/keys.js';
 import {
   NamedTargets,
   TARGET_WAIT_MS,
@@ -269,7 +269,7 @@ export class Prover {
   }
 
   #integrity(): [Uint8Array, Crypto['hmacSha256']] {
-    return [this.generation.keys.integrity.reveal(), this.host.crypto.hmacSha256];
+    return [this.generation.integrityKey, this.host.crypto.hmacSha256];
   }
 
   #hasIntegrity(message: LatchMessage): boolean {
@@ -277,9 +277,9 @@ export class Prover {
   }
 
   #proofOver(word: Uint8Array): Uint8Array {
-    const { suite, keys, ownTag: proverTag, peerTag: verifierTag } = this.generation;
+    const { suite, proofKey, ownTag: proverTag, peerTag: verifierTag } = this.generation;
     const { crypto, component } = this.host;
-    return computeProof(crypto, suite, keys, { proverTag, verifierTag, component, word });
+    return proveUnder(proofKey, crypto, suite, { proverTag, verifierTag, component, word });
   }
 
   #forgetOutstanding(): void {

@@ -4,7 +4,7 @@ import { encodeBase64url, formatChallenge, formatLatch, type LatchAttribute } fr
 import { randomBytes, type Crypto, type Random } from '../crypto.js';
 import { ownText } from '../own-text.js';
 import { isSuite, type Suite } from '../suite.js';
-import type { Generation } from './generation.js';
+import { Generation } from './generation.js';
 import { deriveKeys } from './keys.js';
 import { Secret } from './secret.js';
 
@@ -114,23 +114,24 @@ export function pairDigest(
   if (namedKey) both.set(namedKey.reveal(), 2 * SECRET_BYTES);
   const digest = crypto.sha256(both);
   both.fill(0);
-  return new Secret(digest);
+  return new Secret(digest, 'moment');
 }
 
-/** @param digest that of its pair, which it takes over */
+/** @param digest that of its pair */
 export function createGeneration(crypto: Crypto, terms: LatchTerms, digest: Secret): Generation {
   const { own, peer, isOfferer, offeredSuites, suite, namedKey, keepaliveS } = terms;
   const ours = { tag: own.tag, secret: own.secret.reveal() };
   const theirs = { tag: peer.tag, secret: peer.secret.reveal() };
   const [offerer, answerer] = isOfferer ? [ours, theirs] : [theirs, ours];
-  return {
-    ownTag: own.tag,
-    peerTag: peer.tag,
-    suite,
-    keys: deriveKeys(crypto, { offerer, answerer, offeredSuites, suite, namedKey: namedKey?.reveal() }),
-    ownWord: own.word?.copy(),
-    peerWord: peer.word?.copy(),
-    pairDigest: digest,
-    keepaliveS,
-  };
+  const input = { offerer, answerer, offeredSuites, suite, namedKey: namedKey?.reveal() };
+  const { integrity, proof } = deriveKeys(crypto, input);
+  const generation = new Generation(own.tag, peer.tag, suite, keepaliveS, {
+    integrityKey: integrity.reveal(),
+    proofKey: proof.reveal(),
+    pairDigest: digest.reveal(),
+    ownWord: own.word?.reveal(),
+    peerWord: peer.word?.reveal(),
+  });
+  for (const copied of [integrity, proof]) copied.forget();
+  return generation;
 }

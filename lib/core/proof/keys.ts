@@ -4,6 +4,7 @@ import type { Crypto } from '../crypto.js';
 import type { Suite } from '../suite.js';
 import { Secret } from './secret.js';
 
+/** For a moment: who goes on with them has a copy. */
 export interface Keys {
   readonly integrity: Secret;
   readonly proof: Secret;
@@ -30,7 +31,7 @@ export function deriveKeys(crypto: Crypto, input: KeyInput): Keys {
   const second = crypto.hmacSha256(pseudoRandomKey, expanded);
   // What the keys could be made of again goes at once (protocol.md 5.10).
   for (const intermediate of [keyMaterial, pseudoRandomKey, expanded]) intermediate.fill(0);
-  return { integrity: new Secret(first), proof: new Secret(second) };
+  return { integrity: new Secret(first, 'moment'), proof: new Secret(second, 'moment') };
 }
 
 export interface ProofInput {
@@ -40,14 +41,19 @@ export interface ProofInput {
   readonly word: Uint8Array;
 }
 
+/** The transformed word: 32 bytes by HMAC-SHA-256, 16 by AES-256 (protocol.md 3). */
+export function computeProof(crypto: Crypto, suite: Suite, keys: Keys, input: ProofInput): Uint8Array {
+  return proveUnder(keys.proof.reveal(), crypto, suite, input);
+}
+
 /** Longer than any: two tags, a word and what stands between. One for all, since each consent makes one, and a view as long as the last. */
 const transformed = new Uint8Array(256);
 let filled = transformed;
 const COLON = 0x3a;
 const PROOF_LABEL = 'latch-proof\0';
 
-/** The transformed word: 32 bytes by HMAC-SHA-256, 16 by AES-256 (protocol.md 3). */
-export function computeProof(crypto: Crypto, suite: Suite, keys: Keys, input: ProofInput): Uint8Array {
+/** As `computeProof`, under the key itself. */
+export function proveUnder(key: Uint8Array, crypto: Crypto, suite: Suite, input: ProofInput): Uint8Array {
   const { proverTag, verifierTag, component, word } = input;
   const sizeBytes = PROOF_LABEL.length + proverTag.length + 1 + verifierTag.length + 2 + word.length;
   if (filled.length !== sizeBytes) filled = transformed.subarray(0, sizeBytes);
@@ -58,7 +64,7 @@ export function computeProof(crypto: Crypto, suite: Suite, keys: Keys, input: Pr
   filled[at++] = 0;
   filled[at++] = component;
   for (let i = 0; i < word.length; i++) filled[at + i] = word[i]!;
-  const proof = prove(crypto, suite, keys.proof.reveal(), filled);
+  const proof = prove(crypto, suite, key, filled);
   filled.fill(0);
   return proof;
 }

@@ -13,7 +13,7 @@ import type { AnswerMessage, Scheme, Greeting, GreetingMessage, SchemeHost } fro
 import type { DropReason } from '../counters.js';
 import { randomBytes } from '../crypto.js';
 import type { Generation } from './generation.js';
-import { computeProof } from './keys.js';
+import { proveUnder } from './keys.js';
 
 export class LatchScheme implements Scheme {
   highestCounter = -1;
@@ -42,7 +42,7 @@ export class LatchScheme implements Scheme {
     const { peerTag, ownTag } = this.generation;
     const bytes = encodeChallenge(
       { recipient: peerTag, sender: ownTag, word, transaction },
-      this.generation.keys.integrity.reveal(),
+      this.generation.integrityKey,
       this.host.crypto.hmacSha256,
     );
     return new Challenge(path, transaction, word, bytes, scheduleMs);
@@ -73,7 +73,7 @@ export class LatchScheme implements Scheme {
   spendWord(proof: Uint8Array): boolean {
     const { ownWord } = this.generation;
     if (this.#isWordSpent || !ownWord) return false;
-    const sdpProof = this.#proofOver(ownWord.reveal());
+    const sdpProof = this.#proofOver(ownWord);
     const isProof = this.host.crypto.equal(proof, sdpProof);
     sdpProof.fill(0);
     if (isProof) this.#isWordSpent = true;
@@ -81,18 +81,18 @@ export class LatchScheme implements Scheme {
   }
 
   #welcome(transaction: Uint8Array, mapped: TransportAddress): Uint8Array {
-    const integrity = this.generation.keys.integrity.reveal();
+    const integrity = this.generation.integrityKey;
     return encodeWelcome({ mapped, transaction }, integrity, this.host.crypto.hmacSha256);
   }
 
   #hasIntegrity(message: LatchMessage): boolean {
     const { hmacSha256, equal } = this.host.crypto;
-    return isLatchIntegrityValid(message, this.generation.keys.integrity.reveal(), hmacSha256, equal);
+    return isLatchIntegrityValid(message, this.generation.integrityKey, hmacSha256, equal);
   }
 
   #proofOver(word: Uint8Array): Uint8Array {
-    const { suite, keys, peerTag: proverTag, ownTag: verifierTag } = this.generation;
+    const { suite, proofKey, peerTag: proverTag, ownTag: verifierTag } = this.generation;
     const { component, crypto } = this.host;
-    return computeProof(crypto, suite, keys, { proverTag, verifierTag, component, word });
+    return proveUnder(proofKey, crypto, suite, { proverTag, verifierTag, component, word });
   }
 }

@@ -10,5 +10,6 @@ export function schemeOf(
   protection: Extract<Protection, { generation: unknown }>,
 ): Scheme | undefined {
   if (protection.kind === 'ice') return new IceScheme(host, protection.generation);
-  return protection.generation.ownWord && new LatchScheme(host, protection.generation);
+  const { generation } = protection;
+  return generation.hasOwnWord ? new LatchScheme(host, generation) : undefined;
 }

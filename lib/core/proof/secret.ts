@@ -11,7 +11,7 @@ const REDACTED = '[redacted]';
 type Lifetime = 'call' | 'moment';
 const SHEET_BYTES = 1024;
 /** What is longer, which is rare, has an array of its own. */
-const LONGEST_BYTES = 64;
+const LONGEST_BYTES = 128;
 
 const sheets: Record<Lifetime, { bytes: Uint8Array; usedBytes: number }> = {
   call: { bytes: new Uint8Array(SHEET_BYTES), usedBytes: 0 },
