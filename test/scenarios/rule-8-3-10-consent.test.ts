@@ -156,7 +156,7 @@ describe('rule 8.3.10: a port of many calls', () => {
       one.port,
       1,
     );
-    two.port.addSsrc(ssrc, two.component, { heardMs: () => Infinity });
+    two.port.addSsrc(ssrc, { owner: two.component, heardMs: () => Infinity });
     one.voice.sequence += 5;
     one.voice.timestamp += 800;
     one.talk(20, at);

@@ -19,7 +19,7 @@ import {
   type LatchTerms,
 } from '../proof/credentials.js';
 import { createIceHalf, iceHalfOf, iceLines, type IceTerms } from '../proof/ice-generation.js';
-import { isSuite, type Suite } from '../suite.js';
+import type { Suite } from '../suite.js';
 import {
   agreeOnKeys,
   answeredCryptoLines,
@@ -289,10 +289,9 @@ function agreeOnLatch(
   const common = { peer: halfOf(latch, challenge), namedKey, keepaliveS };
   if (weOffered) {
     const { own } = halves;
-    const { suite } = latch;
+    const suite = suites.find((one) => one === latch.suite);
     // Both name the same key, or neither does.
-    if (!own || latch.kid !== own.kid || suite === undefined || !isSuite(suite) || !suites.includes(suite))
-      return undefined;
+    if (!own || latch.kid !== own.kid || suite === undefined) return undefined;
     return { own, isOfferer: true, offeredSuites: suites.join(','), suite: known?.suite ?? suite, ...common };
   }
   const suite = known?.suite ?? chooseLatch(stance, latch, suites);

@@ -3,7 +3,7 @@
 import { encodeBase64url, formatChallenge, formatLatch, type LatchAttribute } from '../../wire/index.js';
 import { randomBytes, type Crypto, type Random } from '../crypto.js';
 import { ownText } from '../own-text.js';
-import { isSuite, type Suite } from '../suite.js';
+import type { Suite } from '../suite.js';
 import { Generation } from './generation.js';
 import { deriveKeys } from './keys.js';
 import { Secret } from './secret.js';
@@ -90,9 +90,10 @@ export function latchLines(
   return [formatLatch({ ...attribute, keepaliveS }), formatChallenge(half.word.reveal())];
 }
 
-/** The best suite of an offer that we speak too, if any. */
+/** The best suite of an offer that we speak too, if any: our word for it, of which there is one for all calls. */
 export function chooseSuite(offer: LatchAttribute, ours: readonly Suite[]): Suite | undefined {
-  return offer.suites?.filter(isSuite).find((name) => ours.includes(name));
+  const spoken = offer.suites?.find((name) => ours.some((one) => one === name));
+  return ours.find((one) => one === spoken);
 }
 
 export function isSamePeer(crypto: Crypto, half: LatchHalf | undefined, attribute: LatchAttribute): boolean {

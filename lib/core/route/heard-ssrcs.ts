@@ -8,6 +8,7 @@ import { SSRC_KEPT_MS, type Port, type SsrcHearer } from './port.js';
 const MAX_SSRCS = 8;
 
 interface HeardSsrc {
+  /** With a sign, as `#last`. */
   readonly ssrc: number;
   /** When it was last accepted, but for the SSRC of the last packet. */
   heardMs: number;
@@ -15,7 +16,9 @@ interface HeardSsrc {
 
 const NONE: readonly HeardSsrc[] = [];
 
-export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }> implements SsrcHearer {
+export class HeardSsrcs<
+  Owner extends { readonly ports: readonly Port<Owner>[] },
+> implements SsrcHearer<Owner> {
   #heard = NONE;
   /**
    * The SSRC of the last packet, and its time: whole numbers of 32 bits, which the engine keeps in the object itself. Written for every packet,
@@ -25,7 +28,7 @@ export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }
   #lastMs = 0;
   #hasLast = false;
 
-  constructor(private readonly owner: Owner) {}
+  constructor(readonly owner: Owner) {}
 
   /** Called for every accepted packet: one with the SSRC of the packet before costs three comparisons. */
   note(bytes: Uint8Array, kind: PacketClass, nowMs: number): void {
@@ -38,7 +41,7 @@ export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }
 
   #hear(ssrc: number, nowMs: number): void {
     const { ports } = this.owner;
-    const before = this.#hasLast ? this.#find(this.#last >>> 0) : undefined;
+    const before = this.#hasLast ? this.#find(this.#last) : undefined;
     if (before) before.heardMs = this.#lastMs;
     const heard = this.#find(ssrc);
     const goesOn = heard !== undefined && nowMs - heard.heardMs <= SSRC_KEPT_MS;
@@ -46,7 +49,7 @@ export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }
     this.#last = ssrc | 0;
     this.#lastMs = Math.floor(nowMs);
     this.#hasLast = true;
-    if (!goesOn) for (const port of ports) port.addSsrc(ssrc, this.owner, this);
+    if (!goesOn) for (const port of ports) port.addSsrc(ssrc, this);
   }
 
   heardMs(ssrc: number): number {
@@ -55,7 +58,7 @@ export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }
   }
 
   #find(ssrc: number): HeardSsrc | undefined {
-    return this.#heard.find((heard) => heard.ssrc === ssrc);
+    return this.#heard.find((heard) => heard.ssrc === (ssrc | 0));
   }
 
   /** Of too many the one goes that was heard longest ago: what is heard stays its first hearer's (protocol.md 5.1). */
@@ -65,7 +68,7 @@ export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }
       this.#heard = this.#heard.filter((heard) => heard !== oldest);
       for (const port of ports) port.removeSsrc(oldest.ssrc, this.owner);
     }
-    this.#heard = this.#heard.concat({ ssrc, heardMs });
+    this.#heard = this.#heard.concat({ ssrc: ssrc | 0, heardMs: Math.floor(heardMs) });
   }
 
   /** What a packet from another address looks like: media heard here before, other media, or neither. */
@@ -77,7 +80,7 @@ export class HeardSsrcs<Owner extends { readonly ports: readonly Port<Owner>[] }
 
   /** What was heard at one port is known at every port of its component. */
   join(port: Port<Owner>): void {
-    for (const { ssrc } of this.#heard) port.addSsrc(ssrc, this.owner, this);
+    for (const { ssrc } of this.#heard) port.addSsrc(ssrc, this);
   }
 
   leave(port: Port<Owner>): void {

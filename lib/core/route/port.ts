@@ -53,7 +53,8 @@ export class RouteHint<Owner> {
 export const SSRC_KEPT_MS = 30_000;
 
 /** What a component hears on its path in use. */
-export interface SsrcHearer {
+export interface SsrcHearer<Owner> {
+  readonly owner: Owner;
   /** When it last accepted a packet with the SSRC. */
   heardMs(ssrc: number): number;
 }
@@ -76,8 +77,11 @@ export class Port<Owner> {
   /** The component that issued a tag; several where one offer was answered by several forks. */
   readonly #byTag = new Map<string, Owner | Set<Owner>>();
   readonly #transactions = new Transactions<Owner>();
-  /** Components that have heard an SSRC: who did so first, and has not paused for too long, before those who did later. */
-  readonly #bySsrc = new Map<number, Map<Owner, SsrcHearer>>();
+  /**
+   * Who has heard an SSRC. Of several: who did so first, and has not paused for too long, before those who did later. An SSRC is a whole
+   * number of 32 bits with a sign here: the engine makes an object of each greater one.
+   */
+  readonly #bySsrc = new Map<number, SsrcHearer<Owner> | Map<Owner, SsrcHearer<Owner>>>();
 
   /** A peer has been told of it. Until then whoever sends there guesses (protocol.md 8.3.2). */
   isTold = false;
@@ -236,8 +240,8 @@ export class Port<Owner> {
    * who heard it last (protocol.md 5.1). Who has paused for too long is passed over once and leaves the list.
    */
   bySsrc(ssrc: number, nowMs: number): Owner | undefined {
-    const hearers = this.#bySsrc.get(ssrc);
-    if (!hearers) return undefined;
+    const hearers = this.#bySsrc.get(ssrc | 0);
+    if (!(hearers instanceof Map)) return hearers?.owner;
     let paused: { readonly owner: Owner; readonly heardMs: number } | undefined;
     for (const [owner, hearer] of hearers) {
       const heardMs = hearer.heardMs(ssrc);
@@ -253,16 +257,28 @@ export class Port<Owner> {
   }
 
   /** The owner hears the SSRC for the first time, or again after too long a pause: all who have it go first. */
-  addSsrc(ssrc: number, owner: Owner, hearer: SsrcHearer): void {
-    const hearers = this.#bySsrc.get(ssrc);
-    hearers?.delete(owner);
-    if (hearers) hearers.set(owner, hearer);
-    else this.#bySsrc.set(ssrc, new Map([[owner, hearer]]));
+  addSsrc(ssrc: number, hearer: SsrcHearer<Owner>): void {
+    const { owner } = hearer;
+    const present = this.#bySsrc.get(ssrc | 0);
+    if (present instanceof Map) {
+      present.delete(owner);
+      present.set(owner, hearer);
+    } else if (present === undefined || present.owner === owner) this.#bySsrc.set(ssrc | 0, hearer);
+    else
+      this.#bySsrc.set(
+        ssrc | 0,
+        new Map([
+          [present.owner, present],
+          [owner, hearer],
+        ]),
+      );
   }
 
   removeSsrc(ssrc: number, owner: Owner): void {
-    const hearers = this.#bySsrc.get(ssrc);
-    if (hearers?.delete(owner) && hearers.size === 0) this.#bySsrc.delete(ssrc);
+    const present = this.#bySsrc.get(ssrc | 0);
+    if (present instanceof Map) present.delete(owner);
+    const isLast = present instanceof Map ? present.size === 0 : present?.owner === owner;
+    if (isLast) this.#bySsrc.delete(ssrc | 0);
   }
 
   /** The component that this port serves alone, if it serves but one session (protocol.md 5.1). */
