@@ -164,9 +164,9 @@ export class Port<Owner> {
   #setRoute(remote: TransportAddress, route: Route<Owner>): void {
     const { address, port } = remote;
     this.route(address, port)?.hint?.clear();
-    const { owner, untilMs, isProven, isBacked } = route;
+    const { owner, untilMs, isProven, isBacked, judge } = route;
     // Each by its name: of a copy Node 20 keeps half beside the object, and each packet looks here.
-    const placed: PlacedRoute<Owner> = { address, owner, untilMs, isProven, isBacked, hint: undefined };
+    const placed: PlacedRoute<Owner> = { address, owner, untilMs, isProven, isBacked, judge, hint: undefined };
     const at = this.#routes.get(port);
     if (at instanceof Map) at.set(address, placed);
     else if (at === undefined || at.address === address) this.#routes.set(port, placed);
