@@ -166,7 +166,15 @@ export class Port<Owner> {
     this.route(address, port)?.hint?.clear();
     const { owner, untilMs, isProven, isBacked, judge } = route;
     // Each by its name: of a copy Node 20 keeps half beside the object, and each packet looks here.
-    const placed: PlacedRoute<Owner> = { address, owner, untilMs, isProven, isBacked, judge, hint: undefined };
+    const placed: PlacedRoute<Owner> = {
+      address,
+      owner,
+      untilMs,
+      isProven,
+      isBacked,
+      judge,
+      hint: undefined,
+    };
     const at = this.#routes.get(port);
     if (at instanceof Map) at.set(address, placed);
     else if (at === undefined || at.address === address) this.#routes.set(port, placed);
