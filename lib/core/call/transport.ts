@@ -142,7 +142,7 @@ export class Transport implements ComponentOwner {
     const { crypto } = this.context;
     const digest = pairDigest(crypto, terms);
     const before = this.#latch;
-    if (before && isSamePair(before, terms) && crypto.equal(before.pairDigest, digest.reveal())) {
+    if (before && isSamePair(before, terms) && crypto.equal(before.revealPairDigest(), digest.reveal())) {
       digest.forget();
       return before;
     }

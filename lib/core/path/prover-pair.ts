@@ -62,7 +62,7 @@ export class ProverPair {
 
   /** Proves under the generation from now on; without one, or without a word to prove with, no more. */
   follow(generation: Generation | undefined, nowMs: number): void {
-    const word = generation?.peerWord;
+    const word = generation?.revealPeerWord();
     if (!generation || !word) return this.stop();
     const wasChallenged = this.#current?.wasChallenged === true;
     this.#former?.stop();

@@ -269,7 +269,7 @@ export class Prover {
   }
 
   #integrity(): [Uint8Array, Crypto['hmacSha256']] {
-    return [this.generation.integrityKey, this.host.crypto.hmacSha256];
+    return [this.generation.revealIntegrityKey(), this.host.crypto.hmacSha256];
   }
 
   #hasIntegrity(message: LatchMessage): boolean {
@@ -277,9 +277,14 @@ export class Prover {
   }
 
   #proofOver(word: Uint8Array): Uint8Array {
-    const { suite, proofKey, ownTag: proverTag, peerTag: verifierTag } = this.generation;
+    const { suite, ownTag: proverTag, peerTag: verifierTag } = this.generation;
     const { crypto, component } = this.host;
-    return proveUnder(proofKey, crypto, suite, { proverTag, verifierTag, component, word });
+    return proveUnder(this.generation.revealProofKey(), crypto, suite, {
+      proverTag,
+      verifierTag,
+      component,
+      word,
+    });
   }
 
   #forgetOutstanding(): void {

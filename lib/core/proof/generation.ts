@@ -44,23 +44,24 @@ export class Generation {
     this.#secrets = new Secret(bytes);
   }
 
-  get integrityKey(): Uint8Array {
+  /* Methods: whoever prints an object may ask its getters. Each gives a view, which is overwritten when the generation is forgotten. */
+  revealIntegrityKey(): Uint8Array {
     return this.#part(0, KEY_BYTES);
   }
 
-  get proofKey(): Uint8Array {
+  revealProofKey(): Uint8Array {
     return this.#part(KEY_BYTES, KEY_BYTES);
   }
 
-  get pairDigest(): Uint8Array {
+  revealPairDigest(): Uint8Array {
     return this.#part(2 * KEY_BYTES, KEY_BYTES);
   }
 
-  get ownWord(): Uint8Array | undefined {
+  revealOwnWord(): Uint8Array | undefined {
     return this.hasOwnWord ? this.#part(3 * KEY_BYTES, WORD_BYTES) : undefined;
   }
 
-  get peerWord(): Uint8Array | undefined {
+  revealPeerWord(): Uint8Array | undefined {
     if (!this.hasPeerWord) return undefined;
     return this.#part(3 * KEY_BYTES + (this.hasOwnWord ? WORD_BYTES : 0), WORD_BYTES);
   }
@@ -70,7 +71,6 @@ export class Generation {
     this.#secrets.forget();
   }
 
-  /** A view: what it shows is overwritten when the generation is forgotten. */
   #part(at: number, sizeBytes: number): Uint8Array {
     return this.#secrets.reveal().subarray(at, at + sizeBytes);
   }

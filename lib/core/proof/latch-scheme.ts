@@ -42,7 +42,7 @@ export class LatchScheme implements Scheme {
     const { peerTag, ownTag } = this.generation;
     const bytes = encodeChallenge(
       { recipient: peerTag, sender: ownTag, word, transaction },
-      this.generation.integrityKey,
+      this.generation.revealIntegrityKey(),
       this.host.crypto.hmacSha256,
     );
     return new Challenge(path, transaction, word, bytes, scheduleMs);
@@ -71,7 +71,7 @@ export class LatchScheme implements Scheme {
   }
 
   spendWord(proof: Uint8Array): boolean {
-    const { ownWord } = this.generation;
+    const ownWord = this.generation.revealOwnWord();
     if (this.#isWordSpent || !ownWord) return false;
     const sdpProof = this.#proofOver(ownWord);
     const isProof = this.host.crypto.equal(proof, sdpProof);
@@ -81,18 +81,23 @@ export class LatchScheme implements Scheme {
   }
 
   #welcome(transaction: Uint8Array, mapped: TransportAddress): Uint8Array {
-    const integrity = this.generation.integrityKey;
+    const integrity = this.generation.revealIntegrityKey();
     return encodeWelcome({ mapped, transaction }, integrity, this.host.crypto.hmacSha256);
   }
 
   #hasIntegrity(message: LatchMessage): boolean {
     const { hmacSha256, equal } = this.host.crypto;
-    return isLatchIntegrityValid(message, this.generation.integrityKey, hmacSha256, equal);
+    return isLatchIntegrityValid(message, this.generation.revealIntegrityKey(), hmacSha256, equal);
   }
 
   #proofOver(word: Uint8Array): Uint8Array {
-    const { suite, proofKey, peerTag: proverTag, ownTag: verifierTag } = this.generation;
+    const { suite, peerTag: proverTag, ownTag: verifierTag } = this.generation;
     const { component, crypto } = this.host;
-    return proveUnder(proofKey, crypto, suite, { proverTag, verifierTag, component, word });
+    return proveUnder(this.generation.revealProofKey(), crypto, suite, {
+      proverTag,
+      verifierTag,
+      component,
+      word,
+    });
   }
 }
