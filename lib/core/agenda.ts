@@ -2,23 +2,20 @@
 // not move it; it is woken early once, looks, and asks again. So a timer that is pushed back by every packet costs nothing per packet.
 
 export interface Scheduled {
-  /** When it is due, in whole milliseconds, where it is in the heap. Written by the agenda only. */
+  /** When it is due, where it is in the heap. Written by the agenda only. */
   scheduledMs: number;
   /** Its place in the heap; -1 where it has none. Likewise. */
   scheduledAt: number;
 }
 
-/** For what has been due at any time: the engine keeps whole numbers of 32 bits in the object itself. */
-const LONG_AGO_MS = -(2 ** 30);
-
 export class Agenda<T extends Scheduled> {
   readonly #heap: T[] = [];
 
-  /** Wakes `item` in the millisecond of `dueMs`, or earlier. */
+  /** Wakes `item` at `dueMs`, or earlier. */
   set(item: T, dueMs: number): void {
     const isScheduled = item.scheduledAt >= 0;
     if (dueMs >= (isScheduled ? item.scheduledMs : Infinity)) return;
-    item.scheduledMs = Math.max(Math.ceil(dueMs), LONG_AGO_MS);
+    item.scheduledMs = dueMs;
     this.#rise(item, isScheduled ? item.scheduledAt : this.#heap.length);
   }
 

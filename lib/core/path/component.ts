@@ -89,7 +89,7 @@ export class Component implements VerifierHost, ProverHost {
   isOnTrial = false;
   /** RTCP without sockets of its own is behind those of its RTP (protocol.md 8.1). Since there was first any. */
   #sharing: PortSharing<Component> | undefined;
-  scheduledMs = NEVER_MS;
+  scheduledMs = Infinity;
   scheduledAt = -1;
   signalled: TransportAddress | undefined;
   expectsMedia = false;
