@@ -113,7 +113,7 @@ describe('calls of the server', () => {
     const [alice, bob] = [await callee(answer), await callee(answer)];
     const first = await server.call(alice.uri());
     const second = await server.call(bob.uri('tcp'));
-    assert.deepEqual([first.status, second.status], [200, 200]);
+    assert.deepEqual([first.status, second.status], [200, 200], JSON.stringify([first, second]));
     assert.deepEqual(server.places, ['out room', 'out room']);
     await until(() => server.of('verified').length === 2);
     let sequence = 0;
