@@ -21,7 +21,7 @@ export interface Random {
   readonly fill: (bytes: Uint8Array) => void;
 }
 
-const drawn = new ByteSheet();
+const drawn = ByteSheet.small();
 
 /** Not for long: see `ByteSheet`. */
 export function randomBytes(random: Random, sizeBytes: number): Uint8Array {

@@ -5,8 +5,8 @@
  * stay byte for byte.
  */
 import { writeUint32 } from '../wire/big-endian.js';
+import { ByteSheet, PACKETS } from '../wire/byte-sheet.js';
 import { parseRtp } from '../wire/rtp.js';
-import { allocateCopy, copyBytes } from './copy-memory.js';
 import { shiftRtp } from './number-shift.js';
 import type { NumberShift } from './number-shift.js';
 
@@ -49,6 +49,13 @@ export function isSameSpelling(one: Spelling, other: Spelling | undefined): bool
 }
 
 const ONE_BYTE_HEADERS = 0xbede;
+const copies = new ByteSheet(PACKETS);
+
+function copyBytes(bytes: Uint8Array): Uint8Array {
+  const copy = copies.take(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
 
 /** `bytes` has been classified as RTP. What cannot be read in it is left as it is. */
 export function copyRtp(bytes: Uint8Array, spelling: Spelling): Uint8Array {
@@ -67,7 +74,7 @@ function withoutContributors(bytes: Uint8Array): Uint8Array {
   const count = bytes[0]! & 0x0f;
   if (count === 0) return copyBytes(bytes);
   const rest = bytes.subarray(Math.min(12 + 4 * count, bytes.length));
-  const copy = allocateCopy(12 + rest.length);
+  const copy = copies.take(12 + rest.length);
   copy.set(bytes.subarray(0, 12));
   copy.set(rest, 12);
   copy[0] = bytes[0]! & 0xf0;
@@ -121,7 +128,7 @@ function withoutRedundancy(bytes: Uint8Array): Uint8Array {
   for (; at + 4 <= bytes.length && (bytes[at]! & 0x80) !== 0; at += 4) {
     redundantBytes += ((bytes[at + 2]! & 0x03) << 8) | bytes[at + 3]!;
   }
-  const plain = allocateCopy(headerSizeBytes + Math.max(0, bytes.length - at - 1 - redundantBytes));
+  const plain = copies.take(headerSizeBytes + Math.max(0, bytes.length - at - 1 - redundantBytes));
   plain.set(bytes.subarray(0, headerSizeBytes));
   plain.set(bytes.subarray(at + 1 + redundantBytes), headerSizeBytes);
   return plain;

@@ -1,19 +1,7 @@
-// Memory for packets that are made one after the other: each gets bytes of its own out of a larger piece, since to set up a piece of its
-// own costs as much as to hash it. A piece goes when nobody holds a packet in it any more.
+// Memory for packets that are made one after the other: to set up memory for each costs as much as to hash it.
+import { ByteSheet, PACKETS } from '../wire/byte-sheet.js';
 
-const PIECE_SIZE_BYTES = 0x1_0000;
-
-let piece = new ArrayBuffer(PIECE_SIZE_BYTES);
-let used = 0;
+const packets = new ByteSheet(PACKETS);
 
 /** Zeros, which nobody else holds. */
-export function allocatePacket(sizeBytes: number): Uint8Array {
-  if (sizeBytes > PIECE_SIZE_BYTES / 8) return new Uint8Array(sizeBytes);
-  if (used + sizeBytes > PIECE_SIZE_BYTES) {
-    piece = new ArrayBuffer(PIECE_SIZE_BYTES);
-    used = 0;
-  }
-  const packet = new Uint8Array(piece, used, sizeBytes);
-  used += sizeBytes;
-  return packet;
-}
+export const allocatePacket = (sizeBytes: number): Uint8Array => packets.take(sizeBytes);

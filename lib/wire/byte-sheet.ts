@@ -1,25 +1,51 @@
 /*
- * Small short-lived runs of bytes, in one array one after the other: an array for each takes ten times what it holds, and costs more than all that is written
- * into it. No place is used twice, and a sheet lives as long as the last that lies in it: what is kept for long is copied out of it.
+ * Runs of bytes that are made one after the other, in one array: an array for each takes ten times what a small one holds, and costs more than all that is
+ * written into it. No place is used twice, and a sheet lives as long as the last that lies in it: what is kept for long is copied out of it.
  */
-const SHEET_BYTES = 4096;
 
-export class ByteSheet {
-  #sheet = new Uint8Array(0);
+/** What is longer than this part of a sheet has memory of its own. */
+const LARGEST_PART = 1 / 8;
+/** For short-lived runs of a few dozen bytes. */
+const SMALL_SHEET_BYTES = 4096;
+
+export interface SheetKind<Run extends Uint8Array> {
+  readonly sheetBytes: number;
+  /** So many bytes of memory. */
+  readonly open: (sizeBytes: number) => ArrayBuffer;
+  readonly view: (memory: ArrayBuffer, at: number, sizeBytes: number) => Run;
+}
+
+/** All zero. */
+const SMALL: SheetKind<Uint8Array> = {
+  sheetBytes: SMALL_SHEET_BYTES,
+  open: (sizeBytes) => new ArrayBuffer(sizeBytes),
+  view: (memory, at, sizeBytes) => new Uint8Array(memory, at, sizeBytes),
+};
+
+/** The same, for packets. */
+export const PACKETS: SheetKind<Uint8Array> = { ...SMALL, sheetBytes: 0x1_0000 };
+
+export class ByteSheet<Run extends Uint8Array> {
+  #memory = new ArrayBuffer(0);
   #usedBytes = 0;
 
-  /** All zero. What is longer than a sheet has an array of its own. */
-  take(sizeBytes: number): Uint8Array {
-    if (sizeBytes > SHEET_BYTES) return new Uint8Array(sizeBytes);
-    const at = this.#usedBytes;
-    if (at + sizeBytes > this.#sheet.length) return this.#takeFirst(sizeBytes);
-    this.#usedBytes = at + sizeBytes;
-    return this.#sheet.subarray(at, at + sizeBytes);
+  constructor(private readonly kind: SheetKind<Run>) {}
+
+  static small(): ByteSheet<Uint8Array> {
+    return new ByteSheet(SMALL);
   }
 
-  #takeFirst(sizeBytes: number): Uint8Array {
-    this.#sheet = new Uint8Array(SHEET_BYTES);
-    this.#usedBytes = sizeBytes;
-    return this.#sheet.subarray(0, sizeBytes);
+  /** Bytes that nobody else holds. */
+  take(sizeBytes: number): Run {
+    const { sheetBytes, open, view } = this.kind;
+    if (sizeBytes > sheetBytes * LARGEST_PART) return view(open(sizeBytes), 0, sizeBytes);
+    const at = this.#usedBytes;
+    if (at + sizeBytes > this.#memory.byteLength) {
+      this.#memory = open(sheetBytes);
+      this.#usedBytes = sizeBytes;
+      return view(this.#memory, 0, sizeBytes);
+    }
+    this.#usedBytes = at + sizeBytes;
+    return view(this.#memory, at, sizeBytes);
   }
 }

@@ -31,7 +31,7 @@ export interface StunSpec {
   readonly fingerprint?: boolean;
 }
 
-const messages = new ByteSheet();
+const messages = ByteSheet.small();
 
 /**
  * Encodes a message; padding is zero. The header's length is, for each integrity, that of a message

@@ -3,7 +3,7 @@ import { ByteSheet } from '../../wire/byte-sheet.js';
 import { findAddon } from './addon.js';
 
 /** Out of the engine's heap from the first: a small array of its own would be moved out of it for the addon, which takes longer than the digest. */
-const digests = new ByteSheet();
+const digests = ByteSheet.small();
 
 /** @returns undefined where there is no addon, or it cannot; the digest is not for long: see `ByteSheet` */
 export function nativeHmac(key: Uint8Array, message: Uint8Array, sizeBytes: 20 | 32): Uint8Array | undefined {

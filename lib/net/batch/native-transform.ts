@@ -1,5 +1,6 @@
 // SRTP's ciphers by the addon (srtp.c): one call for a packet, where counter-mode.ts and gcm.ts take several. It makes the same bytes.
 import { allocatePacket } from '../../srtp/index.js';
+import { ByteSheet, PACKETS } from '../../wire/byte-sheet.js';
 import type {
   PacketKind,
   PacketPlace,
@@ -13,22 +14,12 @@ import type { Addon, SrtpContext } from './addon.js';
 
 const INDEX_SIZE_BYTES = 4;
 const NOTHING = new Uint8Array(0);
-/** As `allocatePacket`, as what applications are handed; not cleared, since only what was written is handed out. */
-const PIECE_SIZE_BYTES = 0x1_0000;
-
-let piece: ArrayBuffer = Buffer.allocUnsafeSlow(PIECE_SIZE_BYTES).buffer;
-let used = 0;
-
-function allocateBuffer(sizeBytes: number): Buffer {
-  if (sizeBytes > PIECE_SIZE_BYTES / 8) return Buffer.allocUnsafeSlow(sizeBytes);
-  if (used + sizeBytes > PIECE_SIZE_BYTES) {
-    piece = Buffer.allocUnsafeSlow(PIECE_SIZE_BYTES).buffer;
-    used = 0;
-  }
-  const packet = Buffer.from(piece, used, sizeBytes);
-  used += sizeBytes;
-  return packet;
-}
+/** What is opened, as applications are handed it. Not cleared: only what was written is handed out. */
+const opened = new ByteSheet({
+  ...PACKETS,
+  open: (sizeBytes) => Buffer.allocUnsafeSlow(sizeBytes).buffer,
+  view: (memory, at, sizeBytes) => Buffer.from(memory, at, sizeBytes),
+});
 
 /** By the addon, where there is one that can. */
 export const nativeTransform: NonNullable<SrtpCrypto['transform']> = (suite, keys, kind) => {
@@ -71,7 +62,7 @@ class NativeTransform implements Transform {
   open(sealed: Uint8Array, place: PacketPlace, mkiSizeBytes: number): Uint8Array | undefined {
     const sizeBytes = sealed.length - this.tagSizeBytes - this.#indexSizeBytes - mkiSizeBytes;
     if (sizeBytes < place.clearSizeBytes) return undefined;
-    const clear = allocateBuffer(sizeBytes);
+    const clear = opened.take(sizeBytes);
     return this.#open(sealed, clear, place, mkiSizeBytes) ? clear : undefined;
   }
 
