@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-export const NATIVE_SOURCES = ['addon.c', 'srtp.c', 'mac.c'].map((file) => join('lib', 'net', 'batch', file));
 const OUTPUT = join('lib', 'net', 'batch');
+/** What is compiled, and what that includes. */
+export const NATIVE_SOURCES = ['addon.c', 'srtp.c', 'mac.c', 'openssl.h'].map((file) => join(OUTPUT, file));
 const FLAGS = ['-O2', '-std=c11', '-Wall', '-Wextra', '-shared', '-fPIC', '-fvisibility=hidden'];
 // A system or a Node that lacks what the file needs does not load it, instead of ending the process at the first call.
 const LINKED = ['-Wl,-z,now', '-Wl,-z,relro', '-Wl,-z,noexecstack'];
@@ -32,7 +33,7 @@ export function compileNative(target, dist, ...flags) {
     ...LINKED,
     ...flags,
     `-I${join(root, 'node_modules', 'node-api-headers', 'include')}`,
-    ...NATIVE_SOURCES.map((file) => join(root, file)),
+    ...NATIVE_SOURCES.filter((file) => file.endsWith('.c')).map((file) => join(root, file)),
     '-o',
     next,
   ];

@@ -6,20 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-/* Of OpenSSL 3. Weak: a Node without them loads the rest of the addon. */
-#define WEAK __attribute__((weak))
-typedef struct {
-  uint32_t state[5], bits_low, bits_high, data[16], count;
-} SHA_CTX;
-typedef struct {
-  uint32_t state[8], bits_low, bits_high, data[16], count, size;
-} SHA256_CTX;
-extern WEAK int SHA1_Init(SHA_CTX *), SHA1_Update(SHA_CTX *, const void *, size_t), SHA1_Final(uint8_t *, SHA_CTX *);
-extern WEAK int SHA256_Init(SHA256_CTX *), SHA256_Update(SHA256_CTX *, const void *, size_t), SHA256_Final(uint8_t *, SHA256_CTX *);
-extern WEAK void OPENSSL_cleanse(void *, size_t);
-
-enum { BLOCK = 64, SHA1_BYTES = 20, SHA256_BYTES = 32 };
+#include "openssl.h"
 
 union hash {
   SHA_CTX sha1;
@@ -31,12 +18,12 @@ static void hash_of(bool is_256, const uint8_t *block, const uint8_t *bytes, siz
   union hash hash;
   if (is_256) {
     SHA256_Init(&hash.sha256);
-    SHA256_Update(&hash.sha256, block, BLOCK);
+    SHA256_Update(&hash.sha256, block, SHA_BLOCK);
     SHA256_Update(&hash.sha256, bytes, size);
     SHA256_Final(digest, &hash.sha256);
   } else {
     SHA1_Init(&hash.sha1);
-    SHA1_Update(&hash.sha1, block, BLOCK);
+    SHA1_Update(&hash.sha1, block, SHA_BLOCK);
     SHA1_Update(&hash.sha1, bytes, size);
     SHA1_Final(digest, &hash.sha1);
   }
@@ -60,13 +47,13 @@ static napi_value hmac(napi_env env, napi_callback_info info) {
     return NULL;
   }
   bool is_256 = digest_size == SHA256_BYTES;
-  bool can = SHA1_Update && SHA256_Update && OPENSSL_cleanse && key_size <= BLOCK && (is_256 || digest_size == SHA1_BYTES);
+  bool can = SHA1_Update && SHA256_Update && OPENSSL_cleanse && key_size <= SHA_BLOCK && (is_256 || digest_size == SHA1_BYTES);
   if (can) {
-    uint8_t block[BLOCK] = {0}, inner[SHA256_BYTES];
+    uint8_t block[SHA_BLOCK] = {0}, inner[SHA256_BYTES];
     if (key_size > 0) memcpy(block, key, key_size);
-    for (int i = 0; i < BLOCK; i++) block[i] ^= 0x36;
+    for (int i = 0; i < SHA_BLOCK; i++) block[i] ^= 0x36;
     hash_of(is_256, block, message, message_size, inner);
-    for (int i = 0; i < BLOCK; i++) block[i] ^= 0x36 ^ 0x5c;
+    for (int i = 0; i < SHA_BLOCK; i++) block[i] ^= 0x36 ^ 0x5c;
     hash_of(is_256, block, inner, digest_size, digest);
     OPENSSL_cleanse(block, sizeof block);
     OPENSSL_cleanse(inner, sizeof inner);

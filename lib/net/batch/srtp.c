@@ -11,31 +11,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Of OpenSSL 3, as declared in its headers, which are not part of Node-API's. Weak: a Node without them loads the rest of the addon. */
-#define WEAK __attribute__((weak))
-typedef struct evp_cipher_st EVP_CIPHER;
-typedef struct evp_cipher_ctx_st EVP_CIPHER_CTX;
-typedef struct {
-  uint32_t state[5], bits_low, bits_high, data[16], count;
-} SHA_CTX;
-enum { SET_IV_LENGTH = 0x9, GET_TAG = 0x10, SET_TAG = 0x11 };
-extern WEAK const EVP_CIPHER *EVP_aes_128_ecb(void), *EVP_aes_192_ecb(void), *EVP_aes_256_ecb(void);
-extern WEAK const EVP_CIPHER *EVP_aes_128_gcm(void), *EVP_aes_256_gcm(void);
-extern WEAK EVP_CIPHER_CTX *EVP_CIPHER_CTX_new(void);
-extern WEAK void EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *);
-extern WEAK int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *, int, int, void *);
-extern WEAK int EVP_CipherInit_ex(EVP_CIPHER_CTX *, const EVP_CIPHER *, void *, const uint8_t *, const uint8_t *, int);
-extern WEAK int EVP_CipherUpdate(EVP_CIPHER_CTX *, uint8_t *, int *, const uint8_t *, int);
-extern WEAK int EVP_CipherFinal_ex(EVP_CIPHER_CTX *, uint8_t *, int *);
-extern WEAK int EVP_CIPHER_CTX_set_padding(EVP_CIPHER_CTX *, int);
-extern WEAK int SHA1_Init(SHA_CTX *), SHA1_Update(SHA_CTX *, const void *, size_t);
-extern WEAK int CRYPTO_memcmp(const void *, const void *, size_t);
-extern WEAK void OPENSSL_cleanse(void *, size_t);
+#include "openssl.h"
 
 /* Counters that are encrypted at once: those of a packet of voice, or of a fourth of a large one. */
 enum { AES_BLOCK = 16, COUNTERS = 24 };
-enum { SHA1_BYTES = 20, SHA1_BLOCK = 64, GCM_TAG = 16, GCM_NONCE = 12, INDEX_BYTES = 4, SALT_MAX = 14 };
+enum { GCM_TAG = 16, GCM_NONCE = 12, INDEX_BYTES = 4, SALT_MAX = 14 };
 /* An index has 48 bits (RFC 3711 3.3.1); OpenSSL takes sizes as int, and no datagram is larger. */
 enum { PACKET_MAX = 1 << 20 };
 static const double INDEX_END = 281474976710656.0;
@@ -75,7 +55,7 @@ static void drop(napi_env env, void *data, void *hint) {
 }
 
 static void start_hmac(SHA_CTX *state, const uint8_t *key, size_t size, uint8_t pad) {
-  uint8_t block[SHA1_BLOCK];
+  uint8_t block[SHA_BLOCK];
   memset(block, pad, sizeof block);
   for (size_t i = 0; i < size; i++) block[i] ^= key[i];
   SHA1_Init(state);
@@ -98,7 +78,7 @@ static napi_value srtp_new(napi_env env, napi_callback_info info) {
   if (count < 6 || napi_get_value_int32(env, arguments[0], &is_gcm) || napi_get_value_int32(env, arguments[1], &is_rtcp) ||
       napi_get_value_int32(env, arguments[2], &tag_size) || !bytes_of(env, arguments[3], &key, &key_size) ||
       !bytes_of(env, arguments[4], &auth, &auth_size) || !bytes_of(env, arguments[5], &salt, &salt_size) ||
-      salt_size > SALT_MAX || auth_size > SHA1_BLOCK || tag_size < 0 || tag_size > SHA1_BYTES || (is_gcm && tag_size != GCM_TAG)) {
+      salt_size > SALT_MAX || auth_size > SHA_BLOCK || tag_size < 0 || tag_size > SHA1_BYTES || (is_gcm && tag_size != GCM_TAG)) {
     napi_throw_type_error(env, NULL, "no key of SRTP");
     return NULL;
   }
@@ -210,10 +190,10 @@ static bool crypt(struct srtp *srtp, const struct packet *packet, size_t end) {
 /* The end of a message of `size` bytes after the key's block, of which `left` stand at the head of `tail`, and the hash of all. */
 static void finish(SHA_CTX *state, uint8_t *tail, size_t left, size_t size, uint8_t *digest) {
   /* The count of bits takes eight bytes: after 55 bytes there is no room for it in the same block. */
-  size_t end = left < SHA1_BLOCK - 8 ? SHA1_BLOCK : 2 * SHA1_BLOCK;
+  size_t end = left < SHA_BLOCK - 8 ? SHA_BLOCK : 2 * SHA_BLOCK;
   tail[left] = 0x80;
   memset(tail + left + 1, 0, end - left - 1);
-  write_u32(tail + end - 4, (uint32_t)(8 * (SHA1_BLOCK + size)));
+  write_u32(tail + end - 4, (uint32_t)(8 * (SHA_BLOCK + size)));
   SHA1_Update(state, tail, end);
   for (int i = 0; i < 5; i++) write_u32(digest + 4 * i, state->state[i]);
 }
@@ -224,8 +204,8 @@ static void finish(SHA_CTX *state, uint8_t *tail, size_t left, size_t size, uint
  */
 static void tag_of(const struct srtp *srtp, const struct packet *packet, const uint8_t *bytes, size_t size, uint8_t *tag) {
   SHA_CTX state = srtp->inner;
-  uint8_t tail[2 * SHA1_BLOCK];
-  size_t left = size % SHA1_BLOCK, whole = size - left;
+  uint8_t tail[2 * SHA_BLOCK];
+  size_t left = size % SHA_BLOCK, whole = size - left;
   if (whole) SHA1_Update(&state, bytes, whole);
   memcpy(tail, bytes + whole, left);
   if (!srtp->is_rtcp) {
