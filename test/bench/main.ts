@@ -2,7 +2,8 @@
 // works, in 20 s. npm run bench -- --against COMMIT [ROUNDS]: beside another commit of itself. Prints tables and judges nothing.
 //   --only NAME,…      of the trials, `engine` for what runs in this process alone, and `setups` for calls set up over TLS
 //   --variants NAME,…  besides the yardstick
-//   --write            docs/performance.md and its charts
+//   --profile          in place of all: where the time of a packet goes, by function
+//   --write            docs/performance.md and its charts; with --profile, docs/performance-profile.md
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +11,11 @@ import { parseArgs } from 'node:util';
 import { compareWith } from './against.js';
 import { here } from './checkout.js';
 import { conditionsOf } from './conditions.js';
-import { chartsOf, documentOf } from './document.js';
+import { chartsOf, documentOf, PROFILE, profileDocumentOf } from './document.js';
 import type { EngineRow, Report } from './document.js';
 import { measureInProcess } from './in-process.js';
 import { measureMedia } from './media.js';
+import { profilePackets } from './packet-profile.js';
 import { measureSetups } from './setups.js';
 import { compileNative } from './native.js';
 import { TARGETS } from './targets.js';
@@ -27,6 +29,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     variants: { type: 'string' },
+    profile: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
   allowPositionals: true,
@@ -73,6 +76,21 @@ async function bench(): Promise<void> {
   });
 }
 
+async function profile(): Promise<void> {
+  const startMs = Date.now();
+  const measured = await profilePackets();
+  for (const { name, few, many } of measured.functions.slice(0, 20))
+    console.log(`${name.padEnd(60)}${few.toFixed(0).padStart(6)}${many.toFixed(0).padStart(6)} ns`);
+  console.log(
+    `${'all'.padEnd(60)}${measured.few.toFixed(0).padStart(6)}${measured.many.toFixed(0).padStart(6)} ns`,
+  );
+  if (!values.write) return;
+  const load = loadavg()[0] ?? NaN;
+  const run = { date: new Date(), tookS: (Date.now() - startMs) / 1000, load: [load, load] } as const;
+  writeFileSync(join(here, 'docs', PROFILE), profileDocumentOf(measured, conditionsOf(run)));
+  console.log(`\nwritten to docs/${PROFILE}`);
+}
+
 /** Of what it must show, what was measured. */
 function printTargets(measured: Measured): void {
   console.log('\nwhat it must show');
@@ -111,7 +129,8 @@ function printRow({ what, value, note }: EngineRow): void {
 }
 
 try {
-  if (values.against === undefined) await bench();
+  if (values.profile) await profile();
+  else if (values.against === undefined) await bench();
   else await compareWith(values.against, Math.max(FEWEST_ROUNDS, given ?? 7));
 } catch (error) {
   console.error(error instanceof Error ? error.stack : String(error));
