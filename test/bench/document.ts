@@ -32,7 +32,7 @@ const YARDSTICK = 'c';
 /** Beside docs/performance.md. */
 export const PROFILE = 'performance-profile.md';
 /** Of a profile: the others have a row together. */
-const FUNCTIONS_SHOWN = 20;
+const FUNCTIONS_SHOWN = 12;
 
 /** By file name, for docs/images. */
 export function chartsOf({ trials, variants }: Report): Record<string, string> {

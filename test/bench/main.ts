@@ -79,7 +79,7 @@ async function bench(): Promise<void> {
 async function profile(): Promise<void> {
   const startMs = Date.now();
   const measured = await profilePackets();
-  for (const { name, few, many } of measured.functions.slice(0, 20))
+  for (const { name, few, many } of measured.functions.slice(0, 12))
     console.log(`${name.padEnd(60)}${few.toFixed(0).padStart(6)}${many.toFixed(0).padStart(6)} ns`);
   console.log(
     `${'all'.padEnd(60)}${measured.few.toFixed(0).padStart(6)}${measured.many.toFixed(0).padStart(6)} ns`,

@@ -130,14 +130,15 @@ class Peer {
 
 /** Packets of calls by chance, as they come to a server. */
 class Speech {
-  readonly #batch: { bytes: Buffer; source: Sources.KnownSource }[] = Array.from({ length: BATCH }, () => ({
-    bytes: Buffer.alloc(0),
-    source: this.world.sources[0]!,
-  }));
+  readonly #batch: { bytes: Buffer; source: Sources.KnownSource }[];
   #sequence = 0;
   #chance = 12_345;
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: World) {
+    const [source] = world.sources;
+    if (!source) throw new Error('nobody speaks');
+    this.#batch = Array.from({ length: BATCH }, () => ({ bytes: Buffer.alloc(0), source }));
+  }
 
   run(packets: number): void {
     for (let said = 0; said < packets; said += BATCH) {
@@ -204,8 +205,10 @@ function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): 
 }
 
 function nameOf({ functionName, url }: Profiler.ProfileNode['callFrame']): string {
+  const name = functionName || 'a callback';
   const file = url.replace(/^.*\/dist\//, '').replace(/\.js$/, '.ts');
-  return `${functionName}${file && `, ${file}`}`;
+  if (file === '') return name;
+  return file.startsWith('file:') ? 'the benchmark itself' : `${name}, ${file}`;
 }
 
 function sumOf(times: ReadonlyMap<string, number>): number {
