@@ -111,13 +111,7 @@ export function documentOf(report: Report): string {
       engine.map(({ what, value, note }) => [what, value, note]),
     ),
     '',
-    '## Measured on',
-    '',
-    table(
-      ['', ''],
-      conditions.map(([what, value]) => [what, value]),
-    ),
-    '',
+    ...measuredOn(conditions),
   ].join('\n');
 }
 
@@ -152,14 +146,13 @@ export function profileDocumentOf(
     `them; no function has more than ${((100 * Math.max(...added)) / (many - few)).toFixed(0)} % of it. Each session has its own objects, and ${manyText} of them do not fit into the cache of a core;`,
     'the forwarder in C touches three places a packet, and grows too (see [the benchmark](performance.md)).',
     '',
-    '## Measured on',
-    '',
-    table(
-      ['', ''],
-      conditions.map(([what, value]) => [what, value]),
-    ),
-    '',
+    ...measuredOn(conditions),
   ].join('\n');
+}
+
+function measuredOn(conditions: Report['conditions']): string[] {
+  const rows = conditions.map(([what, value]) => [what, value]);
+  return ['## Measured on', '', table(['', ''], rows), ''];
 }
 
 function targetCells(spread: Spread | undefined, most: number): string[] {
