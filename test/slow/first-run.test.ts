@@ -22,7 +22,7 @@ describe('the first run', function () {
     for (const name of [
       '.ci/ready.mjs',
       '.ci/native.mjs',
-      ...['addon', 'srtp', 'mac'].map((one) => `lib/net/batch/${one}.c`),
+      ...['addon.c', 'srtp.c', 'mac.c', 'openssl.h'].map((one) => `lib/net/batch/${one}`),
     ])
       cpSync(join(root, name), join(folder, name));
     write('package.json', '{"type":"module"}');
