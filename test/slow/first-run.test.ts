@@ -49,7 +49,7 @@ describe('the first run', function () {
     assert.deepEqual([status, stdout], [0, ''], stderr);
     assert.match(
       stderr,
-      /^latchkey: 1 of 2, installing .*: 2 packages.*\nlatchkey: installing, 5 s: 1 of 2 packages are here\nlatchkey: 2 of 2, building 8 files.*\nlatchkey: building, 5 s\nlatchkey: datagrams go one by one, .*: there is no none-such: .*\n$/,
+      /^latchkey: 1 of 2, installing .*: 2 packages.*\nlatchkey: installing, 5 s: 1 of 2 packages are here\nlatchkey: 2 of 2, building 9 files.*\nlatchkey: building, 5 s\nlatchkey: datagrams go one by one, .*: there is no none-such: .*\n$/,
     );
   });
 
