@@ -37,7 +37,7 @@ import { SrtpSide } from './srtp-side.js';
 import { EvidenceSide } from './evidence-side.js';
 import type { RtpBeside } from '../proof/evidence-terms.js';
 import type { EvidenceEvent, Side, SrtpEvent } from './side.js';
-import { UnprovenRoute, unprovenTarget } from './unproven-route.js';
+import { goesUnproven, UnprovenRoute, unprovenTarget } from './unproven-route.js';
 import type { ProverEvent, ProverHost } from './prover.js';
 import { UnheardWatch } from './unheard.js';
 import type { VerifierEvent, VerifierHost } from './verifier-host.js';
@@ -334,8 +334,7 @@ export class Component implements VerifierHost, ProverHost {
   }
 
   #settleUnproven(): void {
-    const { kind } = this;
-    if (kind === 'none' || (kind === 'latch' && !this.isVerifying)) this.#beginUnproven();
+    if (goesUnproven(this)) this.#beginUnproven();
     this.#unproven?.settle();
   }
 

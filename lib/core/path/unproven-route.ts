@@ -22,6 +22,14 @@ interface UnprovenHost<Owner> {
   readonly provers: ProverPair | undefined;
 }
 
+/** Nobody proves an address to us, and ours goes to the signalled one: without protection, or with a latch under which we alone prove ourselves. */
+export function goesUnproven({
+  kind,
+  isVerifying,
+}: Pick<UnprovenHost<unknown>, 'kind' | 'isVerifying'>): boolean {
+  return kind === 'none' || (kind === 'latch' && !isVerifying);
+}
+
 export class UnprovenRoute<Owner> {
   /** What was exchanged with a peer that proves nothing. */
   #peer: UnprovenPeer | undefined;
@@ -46,12 +54,11 @@ export class UnprovenRoute<Owner> {
 
   /** To the signalled address where nobody proves anything to us: a prover's peer, or one without protection (protocol.md 6.5, 7). */
   settle(): void {
-    const { kind, signalled, session, isVerifying } = this.host;
-    const isLatchAlone = kind === 'latch' && !isVerifying;
-    const isProversPeer = isLatchAlone || session.role === 'prover';
+    const { kind, signalled, session } = this.host;
     if (kind === 'legacy') return;
     if (kind !== 'none') this.#peer = undefined;
-    if (kind !== 'none' && !isLatchAlone) return;
+    if (!goesUnproven(this.host)) return;
+    const isProversPeer = kind === 'latch' || session.role === 'prover';
     const [port] = this.host.ports;
     // A prover chose its peer itself; where a peer without a key is said to be must not be anybody else (protocol.md 5.7).
     const isAllowed =
